@@ -1,0 +1,1 @@
+"""Named families of distributions: their declared data, how to build, draw and score them."""

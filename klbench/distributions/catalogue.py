@@ -1,0 +1,140 @@
+"""The families by name, and the check of what a user gives one: names, counts, alternatives, constraints.
+
+Nothing here imports torch. ``bind`` is the boundary: what it returns can be built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from klbench.distributions.constraints import known
+from klbench.distributions.families import bounded, integers, positive, real_line, vectors
+from klbench.distributions.family import Family, Parameter
+from klbench.errors import SpecError, unknown
+
+if TYPE_CHECKING:
+    from klbench.spec.expression import Value
+
+_MODULES = (real_line, positive, bounded, integers, vectors)
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.name: family for family in sorted((f for m in _MODULES for f in m.FAMILIES), key=lambda f: f.name)}
+)
+
+ALIASES: Mapping[str, str] = MappingProxyType({"N": "Normal"})
+
+REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "Distribution": "it is the base class of all the others; name one of them",
+        "ExponentialFamily": "it is a base class; name one of its members",
+        "Independent": "write independent copies as a power: N(0, 1)**10",
+        "MixtureSameFamily": "write a mixture as a sum: 0.5*N(-2, 0.5) + 0.5*N(2, 0.5)",
+        "TransformedDistribution": "name the transformed family itself, such as LogNormal or Gumbel",
+    }
+)
+
+
+class ArgumentError(SpecError):
+    """An argument is wrong. ``argument`` is its name, for whoever knows where it was written."""
+
+    def __init__(self, message: str, *, argument: str, help: Sequence[str] = ()) -> None:
+        super().__init__(message, help=help)
+        self.argument = argument
+
+
+def find(name: str) -> Family:
+    """The family of a class name or of its short name.
+
+    Raises:
+        SpecError: where torch has no such class, or klbench writes it another way.
+    """
+    name = ALIASES.get(name, name)
+    if name in REFUSED:
+        raise SpecError(f"{name} cannot be written by its own name", help=[REFUSED[name]])
+    if name not in FAMILIES:
+        raise unknown("distribution", name, [*FAMILIES, *ALIASES])
+    return FAMILIES[name]
+
+
+def bind(
+    family: str, positional: Sequence[Value] = (), keyword: Mapping[str, Value] | None = None
+) -> tuple[tuple[str, Value], ...]:
+    """The arguments given, by torch's names and in torch's order, all within their constraints.
+
+    Placeholders are let through: bind again, by keyword, once they are filled. Defaults are not filled in.
+
+    Raises:
+        SpecError: an unknown family; an unknown, repeated, missing or superfluous argument; one out of its constraint.
+            It is an ``ArgumentError`` where one argument is to blame.
+    """
+    found = find(family)
+    given = _by_name(found, positional, keyword or {})
+    _check_presence(found, given)
+    for parameter in found.parameters:
+        if parameter.name in given:
+            _check_constraint(found, parameter, given[parameter.name])
+    _check_rules(found, given)
+    return tuple((parameter.name, given[parameter.name]) for parameter in found.parameters if parameter.name in given)
+
+
+def with_defaults(family: Family, arguments: Sequence[tuple[str, Value]]) -> dict[str, Value]:
+    """The bound arguments as a mapping, the defaults filled in."""
+    defaults = {p.name: p.default for p in family.parameters if p.default is not None}
+    return {**defaults, **dict(arguments)}
+
+
+def _by_name(family: Family, positional: Sequence[Value], keyword: Mapping[str, Value]) -> dict[str, Value]:
+    names = [parameter.name for parameter in family.parameters]
+    if len(positional) > len(names):
+        message = f"{family.name} takes at most {len(names)} arguments, {len(positional)} were given"
+        raise SpecError(message, help=[f"write {family.signature}"])
+    given = dict(zip(names, positional, strict=False))
+    for name, value in keyword.items():
+        if name not in names:
+            error = unknown(f"argument of {family.name}", name, names)
+            raise ArgumentError(error.message, argument=name, help=error.help)
+        if name in given:
+            raise ArgumentError(f"{family.name} got {name} twice", argument=name, help=[f"write {family.signature}"])
+        given[name] = value
+    return given
+
+
+def _check_presence(family: Family, given: Mapping[str, Value]) -> None:
+    required = [p.name for p in family.parameters if p.default is None and p.name not in family.alternatives]
+    missing = [name for name in required if name not in given]
+    if missing:
+        raise SpecError(f"{family.name} needs {' and '.join(missing)}", help=[f"write {family.signature}"])
+    chosen = [name for name in family.alternatives if name in given]
+    if family.alternatives and len(chosen) != 1:
+        allowed = f"exactly one of {', '.join(family.alternatives)}"
+        got = " and ".join(chosen) or "none"
+        raise SpecError(f"{family.name} needs {allowed}; given: {got}", help=[f"for example {family.example}"])
+
+
+def _check_constraint(family: Family, parameter: Parameter, value: Value) -> None:
+    allowed = f"{parameter.name} must be {parameter.constraint.text}"
+    axes = _axes(value)
+    if axes > parameter.constraint.rank or (known(value) and not parameter.constraint.check(value)):
+        message = f"{family.name}: {allowed}, given {_show(value)}"
+        raise ArgumentError(message, argument=parameter.name, help=[f"for example {family.example}"])
+
+
+def _check_rules(family: Family, given: Mapping[str, Value]) -> None:
+    values = with_defaults(family, tuple(given.items()))
+    for rule in family.rules:
+        concerned = [values[name] for name in rule.arguments if name in values]
+        if len(concerned) == len(rule.arguments) and all(map(known, concerned)) and not rule.holds(values):
+            shown = ", ".join(f"{name}={_show(values[name])}" for name in rule.arguments)
+            raise ArgumentError(f"{family.name} needs {rule.text}, given {shown}", argument=rule.arguments[-1])
+
+
+def _axes(value: Value) -> int:
+    return 1 + max(map(_axes, value), default=0) if isinstance(value, tuple) else 0
+
+
+def _show(value: Value, limit: int = 60) -> str:
+    """A value as it would be written, cut where it is long."""
+    text = f"[{', '.join(_show(item, limit) for item in value[:9])}]" if isinstance(value, tuple) else str(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,105 @@
+"""What an argument may be, as data: a sentence for the user and a check without torch.
+
+A value is a number, or a tuple of values. Whatever else stands in one (a placeholder of a grid) is not yet known:
+``known`` tells, and nothing is checked until it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+SIMPLEX_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """``text`` completes "must be ..."; ``check`` says whether a known value is that; ``rank`` counts its axes."""
+
+    text: str
+    check: Callable[[Any], bool]
+    rank: int = 0
+
+
+def known(value: object) -> bool:
+    """Whether a value holds numbers only, so that it can be checked."""
+    if isinstance(value, tuple):
+        return all(known(item) for item in value)
+    return isinstance(value, int | float)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is one finite number. A truth value is none; an integer beyond float64 is infinite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _number(holds: Callable[[float], bool]) -> Callable[[Any], bool]:
+    return lambda value: is_number(value) and holds(value)
+
+
+def _vector(holds: Callable[[float], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, tuple) and len(value) > 0 and all(map(_number(holds), value))
+
+
+def _any(_: float) -> bool:
+    return True
+
+
+def _is_simplex(value: Any) -> bool:
+    return _vector(lambda x: x >= 0)(value) and abs(sum(value) - 1) <= SIMPLEX_TOLERANCE
+
+
+def _is_matrix(value: Any) -> bool:
+    if not isinstance(value, tuple) or not value or not all(map(_vector(_any), value)):
+        return False
+    return all(len(row) == len(value[0]) for row in value)
+
+
+def _is_square(value: Any) -> bool:
+    return _is_matrix(value) and len(value) == len(value[0])
+
+
+def _is_positive_definite(value: Any) -> bool:
+    import numpy as np
+
+    if not _is_square(value):
+        return False
+    matrix = np.array(value, dtype=float)
+    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0):
+        return False
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _is_lower_cholesky(value: Any) -> bool:
+    if not _is_square(value):
+        return False
+    rows = range(len(value))
+    return all(value[i][i] > 0 for i in rows) and all(value[i][j] == 0 for i in rows for j in rows if j > i)
+
+
+REAL = Constraint("a finite number", _number(_any))
+POSITIVE = Constraint("a number > 0", _number(lambda x: x > 0))
+NON_NEGATIVE = Constraint("a number >= 0", _number(lambda x: x >= 0))
+PROBABILITY = Constraint("a number in [0, 1]", _number(lambda x: 0 <= x <= 1))
+PROBABILITY_ABOVE_0 = Constraint("a number in (0, 1]", _number(lambda x: 0 < x <= 1))
+PROBABILITY_BELOW_1 = Constraint("a number in [0, 1)", _number(lambda x: 0 <= x < 1))
+PROBABILITY_INSIDE = Constraint("a number in (0, 1)", _number(lambda x: 0 < x < 1))
+COUNT = Constraint("a whole number >= 0", _number(lambda x: x >= 0 and x == int(x)))
+COUNT_ABOVE_1 = Constraint("a whole number >= 2", _number(lambda x: x >= 2 and x == int(x)))
+REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
+POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)
+SIMPLEX = Constraint("a list of numbers >= 0 that sum to 1", _is_simplex, rank=1)
+REAL_MATRIX = Constraint("a list of rows of finite numbers, all of one length", _is_matrix, rank=2)
+POSITIVE_DEFINITE = Constraint("a symmetric positive definite matrix, a list of rows", _is_positive_definite, rank=2)
+LOWER_CHOLESKY = Constraint("a lower triangular matrix with a positive diagonal", _is_lower_cholesky, rank=2)

@@ -1,0 +1,1 @@
+"""The families themselves, one file for each sort of support."""

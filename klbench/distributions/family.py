@@ -1,0 +1,110 @@
+"""One named family of torch.distributions, as declared data: what a user may write, and how it is drawn and scored.
+
+Everything here can be read without torch; only the functions ``draw``, ``log_prob`` and ``landmarks`` need it, and
+they are called on built distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from klbench.distributions.constraints import Constraint
+from klbench.distributions.support import Support
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from klbench.distributions.stream import Stream
+
+Kind = Literal["continuous", "discrete"]
+Space = Literal[
+    "real numbers",
+    "integers",
+    "simplex",
+    "one-hot vectors",
+    "positive definite matrices",
+    "Cholesky factors of correlation matrices",
+]
+Arguments = Mapping[str, Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument of a family, by torch's name. ``default`` is None where the argument has to be given."""
+
+    name: str
+    constraint: Constraint
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What several arguments must fulfil together; ``text`` completes "Family needs ..."."""
+
+    text: str
+    arguments: tuple[str, ...]
+    holds: Callable[[Arguments], bool]
+
+
+def _scalar(_: Arguments) -> Shape:
+    return ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """A class of torch.distributions.
+
+    Attributes:
+        name: torch's class name.
+        summary: one line on what it is.
+        kind: whether its density is against lengths or counts.
+        parameters: its arguments in torch's order.
+        support_text: where it lives, for the user.
+        examples: expressions the contract tests run over, the one to show first.
+        alternatives: groups of arguments of which exactly one is given.
+        rules: what arguments must fulfil together.
+        support: where it lives, from the bound arguments.
+        event_shape: the shape of one draw, from the bound arguments.
+        categories: the number of categories, where the family has them.
+        space: what its density is a density on; densities on different spaces cannot be compared.
+        draw: ``(built torch distribution, stream, count) -> [count, *event_shape]``.
+        log_prob: ``(built torch distribution, x) -> [count]``, valid on the support; None where torch's own is right.
+    """
+
+    name: str
+    summary: str
+    kind: Kind
+    parameters: tuple[Parameter, ...]
+    support_text: str
+    support: Callable[[Arguments], Support]
+    examples: tuple[str, ...]
+    alternatives: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    event_shape: Callable[[Arguments], Shape] = _scalar
+    categories: Callable[[Arguments], int | None] = lambda _: None
+    space: Space = "real numbers"
+    draw: Callable[[Any, Stream, int], Tensor] | None = None
+    log_prob: Callable[[Any, Tensor], Tensor] | None = None
+
+    @property
+    def univariate(self) -> bool:
+        """Whether one draw is one number."""
+        return self.event_shape is _scalar
+
+    @property
+    def example(self) -> str:
+        """An expression to show."""
+        return self.examples[0]
+
+    @property
+    def signature(self) -> str:
+        """What a user writes: ``StudentT(df, loc=0, scale=1)``, ``Bernoulli(probs | logits)``."""
+        return f"{self.name}({', '.join(self._signature_parts())})"
+
+    def _signature_parts(self) -> list[str]:
+        single = [p for p in self.parameters if p.name not in self.alternatives]
+        parts = [p.name if p.default is None else f"{p.name}={p.default:g}" for p in single]
+        return [*parts, " | ".join(self.alternatives)] if self.alternatives else parts

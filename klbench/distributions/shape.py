@@ -1,0 +1,132 @@
+"""What an expression's draws look like, told without torch, so that a pair that cannot be compared is refused early.
+
+Two distributions can be compared where their densities are densities on the same space: the same kind, the same event
+shape, the same number of categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from klbench.distributions.catalogue import find, with_defaults
+from klbench.distributions.constraints import SIMPLEX_TOLERANCE, is_number, known
+from klbench.distributions.family import Kind
+from klbench.errors import SpecError
+
+if TYPE_CHECKING:
+    from klbench.spec.expression import Expression, Mixture, Named, Power, Value
+
+MAX_COPIES = 100_000
+
+
+@dataclass(frozen=True)
+class Form:
+    """The kind, event shape, number of categories and space of a distribution; a size not yet known is None."""
+
+    kind: Kind
+    event_shape: tuple[int | None, ...] = ()
+    categories: int | None = None
+    space: str = "real numbers"
+
+    def __str__(self) -> str:
+        size = " x ".join("?" if n is None else str(n) for n in self.event_shape)
+        thing = {0: "numbers", 1: "vectors"}.get(len(self.event_shape), "arrays")
+        if self.space not in ("real numbers", "integers"):
+            return f"{self.kind}, {self.space} of shape {size}"
+        if self.categories is not None:
+            return f"{self.kind}, {self.categories} categories" + (" (one-hot)" if self.event_shape else "")
+        return f"{self.kind}, {thing}" + (f" of shape {size}" if size else "")
+
+
+def form(expression: Expression) -> Form:
+    """The form of an expression, placeholders allowed.
+
+    Raises:
+        SpecError: weights that are not probabilities, components that differ in form, copies that are no count.
+    """
+    from klbench.spec.expression import Mixture, Named
+
+    match expression:
+        case Named():
+            return _named(expression)
+        case Mixture():
+            return _mixture(expression)
+        case _:
+            return _power(expression)
+
+
+def mismatch(left: Form, right: Form) -> str | None:
+    """Why two forms cannot be compared, as the end of a sentence, or None where they can."""
+    if left.kind != right.kind:
+        return f"one is {left.kind}, the other {right.kind}"
+    if not _same_shape(left.event_shape, right.event_shape):
+        return f"their dimensions differ: {left} and {right}"
+    if left.space != right.space:
+        return f"one has draws in {left.space}, the other in {right.space}"
+    if left.categories and right.categories and left.categories != right.categories:
+        return f"one has {left.categories} categories, the other {right.categories}"
+    return None
+
+
+def check_pair(q: Expression, p: Expression, sampler: Expression | None = None) -> None:
+    """Refuse a pair whose members cannot be compared.
+
+    Raises:
+        SpecError: names the two and what differs.
+    """
+    others = [("p", p)] + ([("sampler", sampler)] if sampler is not None else [])
+    for name, other in others:
+        reason = mismatch(form(q), form(other))
+        if reason:
+            help = [f"q = {q}", f"{name} = {other}", "q, p and sampler must be densities of the same kind and size"]
+            raise SpecError(f"q and {name} cannot be compared: {reason}", help=help)
+
+
+def _named(expression: Named) -> Form:
+    family = find(expression.family)
+    arguments = with_defaults(family, expression.arguments)
+    return Form(family.kind, family.event_shape(arguments), family.categories(arguments), family.space)
+
+
+def _mixture(expression: Mixture) -> Form:
+    _check_weights(expression.weights)
+    forms = [form(component) for component in expression.components]
+    for component, other in zip(expression.components[1:], forms[1:], strict=True):
+        reason = mismatch(forms[0], other)
+        if reason:
+            message = f"{expression.components[0]} and {component} cannot be mixed: {reason}"
+            raise SpecError(message, help=["the components of a sum must be densities of the same kind and size"])
+    return forms[0]
+
+
+def _check_weights(weights: Sequence[Value]) -> None:
+    if not all(map(known, weights)):
+        return
+    if not all(is_number(w) and w > 0 for w in weights) or abs(sum(weights) - 1) > SIMPLEX_TOLERANCE:
+        shown = ", ".join(map(str, weights))
+        help = ["the weights of a sum are numbers > 0 that sum to 1: 0.5*N(-2, 0.5) + 0.5*N(2, 0.5)"]
+        raise SpecError(f"the weights {shown} are no probabilities", help=help)
+
+
+def _power(expression: Power) -> Form:
+    base, copies = form(expression.base), _copies(expression.copies)
+    if copies == 1:
+        return base
+    return replace(base, event_shape=(copies, *base.event_shape))
+
+
+def _copies(copies: Value) -> int | None:
+    if not known(copies):
+        return None
+    if not is_number(copies) or copies != int(copies) or not 1 <= copies <= MAX_COPIES:
+        help = [f"a whole number from 1 to {MAX_COPIES}: N(0, 1)**10"]
+        raise SpecError(f"{copies} is no number of copies", help=help)
+    return int(copies)
+
+
+def _same_shape(left: tuple[int | None, ...], right: tuple[int | None, ...]) -> bool:
+    if None in left or None in right:
+        return True
+    return left == right
