@@ -1,0 +1,205 @@
+"""What a distribution expression is: a named family, a mixture or a power, with numbers and grid parameters in it.
+
+``named``, ``mixture`` and ``power`` build one and hold it to the rules; ``str`` of one is its canonical text, which
+parses to an equal expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+
+from klbench.spec.refusal import Refusal, refusing
+
+WEIGHT_TOLERANCE = 1e-9
+MOST_COPIES = 10_000
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """A grid parameter that stands for a number: ``{mu}``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{{{self.name}}}"
+
+
+Value = float | int | Placeholder | tuple["Value", ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A family by torch's class name; the arguments that were given, by torch's names in torch's order."""
+
+    family: str
+    arguments: tuple[tuple[str, Value], ...]
+
+    def __str__(self) -> str:
+        return f"{self.family}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments)})"
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A weighted sum of densities."""
+
+    weights: tuple[Value, ...]
+    components: tuple[Expression, ...]
+
+    def __str__(self) -> str:
+        pairs = zip(self.weights, self.components, strict=True)
+        return " + ".join(f"{value_text(weight)}*{_grouped(component, Mixture)}" for weight, component in pairs)
+
+
+@dataclass(frozen=True)
+class Power:
+    """Independent copies of one distribution; a draw has one more axis, of length ``copies``."""
+
+    base: Expression
+    copies: Value
+
+    def __str__(self) -> str:
+        return f"{_grouped(self.base, Mixture, Power)}**{value_text(self.copies)}"
+
+
+Expression = Named | Mixture | Power
+
+
+def _grouped(expression: Expression, *looser: type) -> str:
+    return f"({expression})" if isinstance(expression, looser) else str(expression)
+
+
+def value_text(value: Value) -> str:
+    """A value as an expression writes it: the shortest number that reads back the same, 0 and not 0.0.
+
+    >>> value_text((0.0, 0.1, Placeholder("mu")))
+    '[0, 0.1, {mu}]'
+    """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
+        return str(int(value))
+    return str(value) if isinstance(value, Placeholder) else repr(value)
+
+
+def named(family: str, positional: Sequence[Value], keyword: Mapping[str, Value]) -> Named:
+    """A family with its arguments, checked against what the family declares.
+
+    Raises:
+        SpecError: no such family or argument, too many or too few of them, or a value outside its constraint.
+    """
+    from klbench.distributions.catalogue import bind, find
+
+    return Named(find(family).name, bind(family, positional, keyword))
+
+
+def mixture(weights: Sequence[Value], components: Sequence[Expression]) -> Expression:
+    """A weighted sum, flat: a mixture in a mixture becomes part of it, and a mixture of one is that one.
+
+    Raises:
+        Refusal: a weight that is not positive, or weights that do not sum to 1.
+    """
+    for weight in weights:
+        if not isinstance(weight, Placeholder) and not (isinstance(weight, int | float) and weight > 0):
+            raise Refusal(f"the weight {value_text(weight)} is not positive", help=["weights are > 0 and sum to 1"])
+    pairs = [pair for weight, part in zip(weights, components, strict=True) for pair in _flattened(weight, part)]
+    known = [weight for weight, _ in pairs if isinstance(weight, int | float)]
+    if len(known) == len(pairs) and abs(fsum(known) - 1) > WEIGHT_TOLERANCE:
+        raise Refusal(f"the weights sum to {fsum(known):.12g}", help=["weights are > 0 and sum to 1"])
+    if len(pairs) == 1 and known:
+        return pairs[0][1]
+    return Mixture(tuple(weight for weight, _ in pairs), tuple(part for _, part in pairs))
+
+
+def _flattened(weight: Value, part: Expression) -> list[tuple[Value, Expression]]:
+    if not isinstance(part, Mixture) or not all(isinstance(w, int | float) for w in (weight, *part.weights)):
+        return [(weight, part)]
+    return [(weight * inner, component) for inner, component in zip(part.weights, part.components, strict=True)]  # type: ignore[operator]
+
+
+def power(base: Expression, copies: Value) -> Expression:
+    """Independent copies of ``base``; one copy is ``base`` itself.
+
+    Raises:
+        Refusal: not a whole number of copies from 1 to ``MOST_COPIES``, or a power of a power.
+    """
+    if isinstance(base, Power):
+        raise Refusal("a power of a power", help=["write the product of the two: Normal(0, 1)**6"])
+    if isinstance(copies, Placeholder):
+        return Power(base, copies)
+    if not isinstance(copies, int | float) or copies != copies // 1 or not 1 <= copies <= MOST_COPIES:
+        raise Refusal(
+            f"a power of {value_text(copies)}",
+            help=[f"independent copies: a whole number from 1 to {MOST_COPIES}, as in Normal(0, 1)**10"],
+        )
+    return base if copies == 1 else Power(base, int(copies))
+
+
+def placeholders(expression: Expression) -> frozenset[str]:
+    """The names of the grid parameters in an expression."""
+    return frozenset(_placeholder_names(expression))
+
+
+def _placeholder_names(part: Expression | Value) -> Iterator[str]:
+    match part:
+        case Placeholder(name):
+            yield name
+        case tuple():
+            for item in part:
+                yield from _placeholder_names(item)
+        case Named():
+            for _, value in part.arguments:
+                yield from _placeholder_names(value)
+        case Mixture():
+            yield from _placeholder_names(part.weights)
+            for component in part.components:
+                yield from _placeholder_names(component)
+        case Power():
+            yield from _placeholder_names(part.base)
+            yield from _placeholder_names(part.copies)
+
+
+def substitute(expression: Expression, parameters: Mapping[str, float]) -> Expression:
+    """The expression with numbers for its grid parameters, held to the same rules again.
+
+    Raises:
+        Refusal: a parameter without a value, or a value that the distribution does not allow.
+    """
+    if not placeholders(expression):
+        return expression
+    match expression:
+        case Named(family, arguments):
+            filled = {name: _filled(value, parameters) for name, value in arguments}
+            with refusing():
+                return named(family, (), filled)
+        case Mixture(weights, components):
+            parts = [substitute(component, parameters) for component in components]
+            return mixture([_filled(weight, parameters) for weight in weights], parts)
+        case Power(base, copies):
+            return power(substitute(base, parameters), _filled(copies, parameters))
+
+
+def _filled(value: Value, parameters: Mapping[str, float]) -> Value:
+    if isinstance(value, tuple):
+        return tuple(_filled(item, parameters) for item in value)
+    if not isinstance(value, Placeholder):
+        return value
+    if value.name not in parameters:
+        raise Refusal(f"the grid has no parameter {value.name}", help=[f"add it: grid: {{{value.name}: [...]}}"])
+    return parameters[value.name]
+
+
+def size(expression: Expression) -> int:
+    """How many numbers an expression holds."""
+    match expression:
+        case Named(_, arguments):
+            return sum(_value_size(value) for _, value in arguments)
+        case Mixture(weights, components):
+            return len(weights) + sum(map(size, components))
+        case Power(base):
+            return 1 + size(base)
+
+
+def _value_size(value: Value) -> int:
+    return sum(map(_value_size, value)) if isinstance(value, tuple) else 1

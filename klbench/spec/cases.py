@@ -1,0 +1,32 @@
+"""A case: one pair after its grid is expanded, every placeholder filled. What the roads measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from klbench.spec.expression import Expression
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A published value, checked by ``--check``: |measured - value| <= within + 5 MCSE."""
+
+    value: float
+    within: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """One (q, p, sampler) with numbers in every argument.
+
+    ``sampler`` is None where samples come from q. ``parameters`` are the grid's values for this case, in the order of
+    the grid. ``expect`` maps an estimator's name to a column's name to the published value.
+    """
+
+    pair: str
+    q: Expression
+    p: Expression
+    sampler: Expression | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    expect: Mapping[str, Mapping[str, Expectation]] = field(default_factory=dict)

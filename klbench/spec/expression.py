@@ -1,0 +1,101 @@
+"""The distribution expression: from what the user writes, text or mapping, to what it means.
+
+Every refusal knows where it belongs: an offset into the text, or a path into the mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from klbench.errors import Location
+from klbench.spec.algebra import Expression, Mixture, Named, Placeholder, Power, Value, placeholders, substitute
+from klbench.spec.arguments import Argument, Place, bound
+from klbench.spec.grammar import PARAMETER, VALUES, WRITTEN, Parser
+from klbench.spec.numbers import is_number
+from klbench.spec.refusal import Refusal, Step, refusing, shown
+
+__all__ = [
+    "Expression",
+    "Mixture",
+    "Named",
+    "Placeholder",
+    "Power",
+    "Value",
+    "from_mapping",
+    "parse",
+    "placeholders",
+    "read",
+    "substitute",
+]
+
+_MAPPING = "as a mapping: {Normal: {loc: 0, scale: 1}}"
+
+
+def parse(text: str) -> Expression:
+    """The expression that ``text`` writes.
+
+    Raises:
+        SpecError: the text is none, located in itself (``expression:1:5``).
+    """
+    try:
+        return read(text)
+    except Refusal as refusal:
+        raise refusal.at(Location("expression", 1, refusal.offset + 1, text)) from refusal
+
+
+def from_mapping(mapping: Mapping[str, object]) -> Expression:
+    """The expression that a mapping writes: ``{"Normal": {"loc": 0, "scale": 1}}``, or a list of positional arguments.
+
+    Raises:
+        SpecError: the mapping writes none.
+    """
+    try:
+        return read(mapping)
+    except Refusal as refusal:
+        raise refusal.at(None) from refusal
+
+
+def read(written: object) -> Expression:
+    """The expression that a text or a mapping writes.
+
+    Raises:
+        Refusal: with the path into the mapping, or the offset into the text, of what is wrong.
+    """
+    from klbench.distributions.shape import form
+
+    if isinstance(written, str):
+        expression = Parser(written).expression()
+    elif isinstance(written, Mapping):
+        expression = _from_mapping(written)
+    else:
+        raise Refusal(f"{shown(written)} is not a distribution", help=[WRITTEN])
+    with refusing():
+        form(expression)
+    return expression
+
+
+def _from_mapping(mapping: Mapping[str, object]) -> Expression:
+    if len(mapping) != 1:
+        raise Refusal(f"a distribution is a mapping with one family, not {len(mapping)}", help=[_MAPPING])
+    ((family, arguments),) = mapping.items()
+    if isinstance(arguments, Mapping):
+        given = [_argument(family, name, name, value) for name, value in arguments.items()]
+    elif isinstance(arguments, list | tuple):
+        given = [_argument(family, None, index, value) for index, value in enumerate(arguments)]
+    else:
+        raise Refusal(f"the arguments of {family} are {shown(arguments)}", help=[_MAPPING], path=(family,))
+    return bound(family, given, Place(path=(family,)))
+
+
+def _argument(family: str, name: str | None, step: Step, value: object) -> Argument:
+    return Argument(name, _value(value, family, step), Place(path=(family, step)))
+
+
+def _value(value: object, *path: Step) -> Value:
+    if isinstance(value, list | tuple):
+        return tuple(_value(item, *path, index) for index, item in enumerate(value))
+    if isinstance(value, str) and (match := PARAMETER.fullmatch(value)):
+        return Placeholder(match[1])
+    if not is_number(value):
+        raise Refusal(f"{shown(value)} is not a finite number", help=[VALUES], path=path)
+    return value  # type: ignore[return-value]

@@ -1,0 +1,81 @@
+"""A refusal: what is wrong with a value, said before it is known where in a file the value stands.
+
+The parts of this package that judge values raise it; the reader, which knows the file, turns it into a ``SpecError``
+with a place. It is a ``ValueError`` so that pydantic collects it with the path of the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from klbench.errors import Location, SpecError
+
+Step = str | int
+
+_LONGEST_SHOWN = 60
+
+
+class Refusal(ValueError):  # noqa: N818
+    """A value that is not allowed.
+
+    Args:
+        message: what is wrong, in one sentence, with what was given.
+        help: what is allowed and what to do, a line each.
+        path: the keys and indices that lead from the judged value to the wrong piece of it.
+        offset: where in that piece's text the problem starts, in characters.
+        at_key: whether the problem is the last key of the path itself rather than its value.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        help: Iterable[str] = (),
+        path: tuple[Step, ...] = (),
+        offset: int = 0,
+        at_key: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = tuple(help)
+        self.path = path
+        self.offset = offset
+        self.at_key = at_key
+
+    def within(self, *steps: Step) -> Refusal:
+        """The same refusal, seen from the value that holds this one under ``steps``."""
+        return Refusal(self.message, help=self.help, path=(*steps, *self.path), offset=self.offset, at_key=self.at_key)
+
+    def at(self, location: Location | None) -> SpecError:
+        """The error the user sees, placed."""
+        return SpecError(self.message, location=location, help=self.help)
+
+
+@contextmanager
+def refusing(*path: Step, offset: int = 0, at_key: bool = False) -> Iterator[None]:
+    """Turns the ``SpecError`` of another part of klbench, which knows no place, into a refusal at ``path``."""
+    try:
+        yield
+    except SpecError as error:
+        raise Refusal(error.message, help=error.help, path=path, offset=offset, at_key=at_key) from error
+
+
+def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key") -> Refusal:
+    """The refusal of a key nobody knows, at that key: what is allowed and what was probably meant."""
+    names = list(allowed)
+    near = get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = [f"did you mean {near[0]}?"] if near else []
+    message = f"unknown {kind} {shown(given)}"
+    return Refusal(message, help=[*hint, f"allowed: {', '.join(names)}"], path=(given,), at_key=True)
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it: its repr, cut where it is long."""
+    if isinstance(value, list | tuple | dict):
+        return {list: "a list", tuple: "a list"}.get(type(value), "a mapping")
+    if value is None:
+        return "nothing"
+    text = repr(value[: _LONGEST_SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
