@@ -1,0 +1,80 @@
+"""The errors a user can cause or meet, and what each says.
+
+An error teaches: where it is, what was given, what is allowed, what to do. Every one carries the exit status the
+command line ends with, and is printed in one place (``klbench.cli``); nothing below that place prints or exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a text the user wrote: ``spec.yaml:12:9``, the source line and the column under the caret.
+
+    ``line`` and ``column`` count from 1. ``text`` is the whole source line, without its newline.
+    """
+
+    source: str
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}"
+
+
+class KlbenchError(Exception):
+    """Something the user should be told in a few lines. ``exit_status`` is what the command line ends with."""
+
+    exit_status = 3
+
+
+class SpecError(KlbenchError):
+    """The spec or the call is wrong.
+
+    Args:
+        message: what is wrong, in one sentence, with what was given.
+        location: where in the user's text, if it is in one.
+        help: what is allowed and what to do, a line each.
+    """
+
+    exit_status = 2
+
+    def __init__(self, message: str, *, location: Location | None = None, help: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.help = tuple(help)
+
+    def at(self, location: Location) -> SpecError:
+        """The same error, placed at ``location`` unless it already has a place."""
+        return SpecError(self.message, location=self.location or location, help=self.help)
+
+
+class RunError(KlbenchError):
+    """The run could not be finished: no such device, a full disk, an interrupt."""
+
+    def __init__(self, message: str, *, help: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = tuple(help)
+
+
+class Interrupted(RunError):
+    """The user stopped the run (Ctrl-C)."""
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str]) -> SpecError:
+    """The error for a name nobody knows: says what is allowed and what was probably meant.
+
+    >>> print(unknown("estimator", "k33", ["k1", "k2", "k3"]).help[0])
+    did you mean k3?
+    """
+    names = list(allowed)
+    near = get_close_matches(given, names, n=1, cutoff=0.5) or [n for n in names if n.lower() == given.lower()]
+    hint = [f"did you mean {near[0]}?"] if near else []
+    return SpecError(f"unknown {kind} {given!r}", help=[*hint, f"allowed: {', '.join(names)}"])

@@ -1,0 +1,81 @@
+"""Finding an estimator by the name a spec gives it.
+
+A name is ``k3``, a family with its number, ``k1_cv(0.5)``, or either of them importance-weighted, ``ratio*k3``. Every module
+of this package that declares ``ESTIMATORS`` or ``FAMILIES`` is found by itself: a new file needs no entry here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+import klbench.estimators
+from klbench.errors import unknown
+from klbench.estimators.estimator import OPTIMAL, Estimator, Family, weighted
+
+_NAME = re.compile(r"(?P<ratio>ratio\s*\*\s*)?(?P<base>\w+)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
+
+
+@cache
+def estimators() -> tuple[Estimator, ...]:
+    """Every estimator without a parameter, in the order of the modules."""
+    return tuple(entry for module in _modules() for entry in getattr(module, "ESTIMATORS", ()))
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """Every family of estimators that takes a number."""
+    return tuple(entry for module in _modules() for entry in getattr(module, "FAMILIES", ()))
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every name a spec can use, families with an example number."""
+    members = [f"{family.name}({family.example:g})" for family in families()]
+    fitted = [f"{family.name}({OPTIMAL})" for family in families() if family.optimal]
+    return (*(entry.name for entry in estimators()), *members, *fitted)
+
+
+def find(name: str) -> Estimator:
+    """The estimator called ``name``.
+
+    Raises:
+        SpecError: nobody is called that; says what there is and what was probably meant.
+    """
+    match = _NAME.fullmatch(name.strip())
+    if match is None:
+        raise unknown("estimator", name, _allowed())
+    estimator = _find_base(name, match["base"], match["value"])
+    return weighted(estimator) if match["ratio"] else estimator
+
+
+def examples() -> tuple[Estimator, ...]:
+    """One estimator of every kind, plain: what lists show and contract tests run over."""
+    return tuple(find(name) for name in names())
+
+
+def _find_base(given: str, base: str, value: str | None) -> Estimator:
+    if value is None:
+        found = next((entry for entry in estimators() if entry.name == base), None)
+    else:
+        family = next((entry for entry in families() if entry.name == base), None)
+        found = family.bind(value) if family else None
+    if found is None:
+        raise unknown("estimator", given, _allowed())
+    return found
+
+
+def _allowed() -> tuple[str, ...]:
+    return (*names(), "ratio*k3")
+
+
+def _modules() -> Iterator[ModuleType]:
+    order = {"schulman": 0}
+    found = [module.name for module in iter_modules(klbench.estimators.__path__)]
+    for name in sorted(found, key=lambda name: (order.get(name, 1), name)):
+        if name != "catalogue":
+            yield import_module(f"{klbench.estimators.__name__}.{name}")

@@ -1,0 +1,125 @@
+"""An estimator: one pure function of log-probabilities, and what it declares about itself.
+
+Everything klbench says about an estimator (bias, noise, moments, exact and sampled) is derived from ``function``. The rest
+is declared data, which the contract tests hold it to. Functions are elementwise, use tensor methods only (so that naming
+an estimator does not import torch) and never work in place, so that autograd can differentiate them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from inspect import cleandoc
+
+from klbench.errors import SpecError
+from klbench.estimators.divergence import Divergence
+from klbench.estimators.term import Function, Term
+
+OPTIMAL = "optimal"
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """One estimator with its declarations.
+
+    Args:
+        name: as a spec writes it.
+        formula: in r = p/q and log r.
+        target: the divergence it is meant to estimate.
+        function: log_ratio [n] -> values [n], nats.
+        unbiased: whether E_q of it is the target wherever p has no mass outside q's support.
+        nonnegative: whether no sample's value is negative.
+        biased_when, infinite_variance_when: when to be careful, in a sentence.
+        source: the paper or repository it is from.
+        used_by: who ships it.
+        summary: what it is, from the function's docstring.
+        weighted: whether the value is multiplied by q/sampler.
+        control: where a coefficient is still to be fitted, the control variate it multiplies.
+    """
+
+    name: str
+    formula: str
+    target: Divergence
+    function: Function
+    unbiased: bool
+    nonnegative: bool
+    biased_when: str
+    infinite_variance_when: str
+    source: str
+    used_by: str = ""
+    summary: str = ""
+    weighted: bool = False
+    control: Function | None = None
+
+    @property
+    def term(self) -> Term:
+        """The function of log-probabilities this estimator is."""
+        return Term(self.function, self.weighted)
+
+    @property
+    def control_term(self) -> Term | None:
+        """The control variate whose coefficient is still to be fitted, if there is one."""
+        return Term(self.control, self.weighted) if self.control else None
+
+    def fitted(self, coefficient: float) -> Estimator:
+        """The same estimator with its control variate's coefficient settled."""
+        base, control = self.function, self.control
+        if control is None:
+            return self
+        return replace(self, control=None, function=lambda log_ratio: base(log_ratio) + coefficient * control(log_ratio))
+
+
+@dataclass(frozen=True)
+class Family:
+    """Estimators that differ by one number, written ``name(value)``.
+
+    Args:
+        name: as a spec writes it, before the parenthesis.
+        parameter: the number's name and what it does.
+        example: a value to show and to test with.
+        make: value -> the estimator.
+        optimal: the estimator whose coefficient is fitted, where ``name(optimal)`` is meaningful.
+        summary: what the family is.
+    """
+
+    name: str
+    parameter: str
+    example: float
+    make: Callable[[float], Estimator]
+    summary: str
+    optimal: Estimator | None = None
+
+    def bind(self, text: str) -> Estimator:
+        """The member that ``text`` (what stands between the parentheses) names.
+
+        Raises:
+            SpecError: ``text`` is not a finite number (or ``optimal`` where that is allowed).
+        """
+        if text == OPTIMAL and self.optimal is not None:
+            return self.optimal
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not abs(value) <= 1e6:
+            allowed = "a number between -1e6 and 1e6" + (", or optimal" if self.optimal else "")
+            raise SpecError(f"{self.name}({text}): {self.parameter} is {allowed}", help=[f"for example {self.name}({self.example:g})"])
+        return self.make(value)
+
+
+def weighted(estimator: Estimator) -> Estimator:
+    """The importance-weighted version, × q/sampler: unbiased for samples from ``sampler`` where the plain one is for q's."""
+    return replace(
+        estimator,
+        name=f"ratio*{estimator.name}",
+        formula=f"(q/sampler) · ({estimator.formula})",
+        weighted=True,
+        biased_when=f"the sampler misses part of q's support, or: {estimator.biased_when}",
+        infinite_variance_when=f"q/sampler times the value has no second moment under the sampler ({estimator.infinite_variance_when})",
+        summary=f"{estimator.summary}\n\nImportance-weighted: multiplied by q(x)/sampler(x), for samples that do not come from q.",
+    )
+
+
+def summary_of(function: Callable[..., object]) -> str:
+    """The function's docstring, dedented."""
+    return cleandoc(function.__doc__ or "")

@@ -1,0 +1,84 @@
+"""Enumeration: a discrete distribution becomes its atoms, all of them or all that matter.
+
+A finite support is summed whole. A countable one (Poisson, geometric, negative binomial) is summed from its first to its last
+atom that contributes more than exp(−42) of any moment that exists; whether a moment exists is decided as for integrals, with
+the sum of a smooth summand over powers of e in place of an integral.
+"""
+
+from __future__ import annotations
+
+from math import inf, log
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.support import Lattice
+from klbench.roads.convergence import converges
+from klbench.roads.integrand import Integrand
+from klbench.roads.points import (
+    Points,
+    by_order,
+    common_sign,
+    first_order,
+    log_rows,
+    proper,
+    rounding_rows,
+    sign_where_infinite,
+)
+
+MOST_ATOMS = 2**21
+"""A sum of more atoms than this is not taken."""
+
+_NEGLIGIBLE = 42.0
+_FARTHEST = log(2.0**50)
+_ROUNDING = 1e-15
+
+
+def enumeration(integrand: Integrand) -> Points | None:
+    """The atoms of the integrand's base, or None where they cannot be listed."""
+    atoms = integrand.base.atoms()
+    if atoms is not None:
+        return _finite(integrand, atoms)
+    support = integrand.base.support
+    if isinstance(support, Lattice) and support.low > -inf and support.high == inf:
+        return _countable(integrand, support.low)
+    return None
+
+
+def _finite(integrand: Integrand, atoms: Tensor) -> Points:
+    log_weight = integrand.base.log_prob(atoms)
+    kept = log_weight > -inf
+    rows, values = _log_terms(integrand, atoms[kept])
+    return Points(atoms[kept], log_weight[kept], by_order(proper(rows)), sign_where_infinite(rows, values), "enumeration", _ROUNDING)
+
+
+def _countable(integrand: Integrand, low: float) -> Points | None:
+    survey = low + torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1).unique()
+    rows, values = _log_terms(integrand, survey)
+    converging = converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)
+    exists = proper(rows) & converging
+    height = torch.where(exists[:, None], rows, -inf)
+    alive = (height > height.amax(dim=1, keepdim=True) - _NEGLIGIBLE).any(dim=0).nonzero().flatten()
+    first = float(survey[max(int(alive[0]) - 1, 0)])
+    last = float(survey[min(int(alive[-1]) + 1, len(survey) - 1)])
+    if not last - first < MOST_ATOMS:
+        return None
+    atoms = torch.arange(first, last + 1, dtype=torch.float64)
+    log_weight = integrand.base.log_prob(atoms)
+    kept = log_weight > -inf
+    at_the_end = torch.where(first_order(converging), 0.0, values[:, -1].sign())
+    signs = common_sign(torch.stack([sign_where_infinite(rows, values), at_the_end]))
+    return Points(atoms[kept], log_weight[kept], by_order(exists), signs, "enumeration", _ROUNDING)
+
+
+def _log_terms(integrand: Integrand, x: Tensor) -> tuple[Tensor, Tensor]:
+    """(log |term| of every sum [J, n], the K values [K, n]) at atoms x."""
+    values, sizes = integrand.values_and_log_sizes(x)
+    return log_rows(integrand.base.log_prob(x), sizes), values
+
+
+def _towards_infinity(integrand: Integrand, low: float, u: Tensor) -> tuple[Tensor, Tensor]:
+    """The terms at x = low + e^u with dx/du, as ``converges`` takes them."""
+    x = low + u.exp().floor()
+    rows, _ = _log_terms(integrand, x)
+    return rows + u, rounding_rows(integrand, x)

@@ -1,0 +1,148 @@
+"""The sampling road: blocks of draws, each from its own numbered stream, merged in block order.
+
+A block is the unit of work and part of the format: its size is fixed, its stream is derived from the seed, the case and its
+number, and its moments are merged in the order of the numbers, so that the bytes are the same whatever runs the blocks and
+however many at once. Memory does not grow with the number of samples: a window of blocks is in flight, and only their moments
+and the tail's largest values remain.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.stream import Stream
+from klbench.errors import RunError
+from klbench.roads.integrand import Integrand
+from klbench.stats import moments
+from klbench.stats.moments import Moments
+from klbench.stats.tail import Largest, above, none_yet
+
+BLOCK = {"cpu": 2**16, "cuda": 2**20}
+"""The samples of one block, by the kind of device. Part of the format: changing it changes every number."""
+
+PILOT = 2**40
+"""The number of the pilot's stream, beyond every block's."""
+
+_CHUNK_NUMBERS = 2**19
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is left of the samples of K values: their moments and the largest |values| of each."""
+
+    moments: Moments
+    largest: tuple[Largest, ...]
+
+    def merge(self, other: Sample) -> Sample:
+        """Both samples together."""
+        largest = [mine.merge(others.values) for mine, others in zip(self.largest, other.largest, strict=True)]
+        return Sample(self.moments.merge(other.moments), tuple(largest))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to draw and measure the blocks of one case.
+
+    Args:
+        integrand: K terms, the first ``controls`` of which the others are regressed on.
+        stream: the numbered stream of a block.
+        shift: what the moments are taken about [K].
+        controls: how many of the terms are controls.
+    """
+
+    integrand: Integrand
+    stream: Callable[[int], Stream]
+    shift: Tensor
+    controls: int
+
+    def block(self, number: int, count: int, seen: tuple[Largest, ...]) -> Sample:
+        """The first ``count`` draws of block ``number``, measured; of the tails only what may still enter ``seen``."""
+        stream = self.stream(number)
+        parts = [self._chunk(stream, size, seen) for size in _chunks(count, self.integrand)]
+        measured = parts[0]
+        for part in parts[1:]:
+            measured = measured.merge(part)
+        return measured
+
+    def _chunk(self, stream: Stream, count: int, seen: tuple[Largest, ...]) -> Sample:
+        values = self.integrand.values(self.integrand.base.draw(stream, count))
+        tails = [above(value, largest) for value, largest in zip(values, seen, strict=True)]
+        entering = [Largest(tail, largest.limit) for tail, largest in zip(tails, seen, strict=True)]
+        return Sample(moments.of(values, self.shift, self.controls), tuple(entering))
+
+    def run(self, samples: int, in_flight: int, kind: str) -> Iterator[Sample]:
+        """Draw ``samples``, ``in_flight`` blocks at once, and yield the whole so far after each block.
+
+        Raises:
+            RunError: the device's memory does not hold even one block.
+        """
+        size = BLOCK[kind]
+        whole = Sample(self._nothing(), tuple(none_yet(samples) for _ in self.integrand.terms))
+
+        def measure(number: int) -> Callable[[], Sample]:
+            seen, count = whole.largest, min(size, samples - number * size)
+            return lambda: self.block(number, count, seen)
+
+        for block in in_order(measure, -(-samples // size), in_flight):
+            whole = whole.merge(block)
+            yield whole
+
+    def _nothing(self) -> Moments:
+        count = len(self.integrand.terms)
+        zeros = torch.zeros(count, dtype=torch.float64)
+        whole = torch.zeros(count, dtype=torch.int64)
+        return Moments(0, self.shift.cpu(), zeros.new_zeros(moments.POWERS, count), zeros.new_zeros(self.controls, count), whole, whole)
+
+
+def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int) -> Iterator[T]:
+    """The results of ``count`` tasks in order, at most ``in_flight`` of them running at once.
+
+    ``task(number)`` is called in order, right before its result may start to be computed. Where the device runs out of
+    memory fewer are in flight from then on, and the task is done again: its result is the same.
+
+    Raises:
+        RunError: one task alone does not fit the device's memory.
+    """
+    number = 0
+    while number < count:
+        try:
+            for result in _in_order(task, number, count, in_flight):
+                number += 1
+                yield result
+        except torch.cuda.OutOfMemoryError as full:
+            if in_flight == 1:
+                raise RunError("the device's memory does not hold one block of samples", help=["use --device cpu"]) from full
+            in_flight //= 2
+            torch.cuda.empty_cache()
+
+
+def _in_order(task: Callable[[int], Callable[[], T]], start: int, count: int, in_flight: int) -> Iterator[T]:
+    waiting: deque[Future[T]] = deque()
+    pool = ThreadPoolExecutor(in_flight)
+    try:
+        for number in range(start, count):
+            if len(waiting) > in_flight:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(task(number)))
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunks(count: int, integrand: Integrand) -> Iterator[int]:
+    """Pieces of a block that keep a chunk's draws small where each draw is many numbers."""
+    most = max(1, _CHUNK_NUMBERS // max(1, prod(integrand.base.event_shape)))
+    for start in range(0, count, most):
+        yield min(most, count - start)
+
+

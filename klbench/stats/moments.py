@@ -1,0 +1,146 @@
+"""Streaming moments: what a block of values leaves behind, and how two blocks become one.
+
+Everything klbench reports of a sample (mean, standard deviation, their errors, the regressed mean) is a function of sums:
+of the first four powers of each value about a fixed shift, and of its products with the controls. Sums merge by addition,
+so ``merge`` is a law: halves merged are the whole. The shift, the mean of a pilot sample, keeps the powers from cancelling;
+it belongs to the case and never changes during a run. Sums are float64 whatever the values' dtype.
+
+The accumulator is this loop, and nothing else::
+
+    moments = empty(shift, controls)
+    for block in blocks:                     # in block order, whoever computed them
+        moments = moments.merge(of(block))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan, sqrt
+
+import torch
+from torch import Tensor
+
+POWERS = 4
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over ``count`` samples of K values.
+
+    Args:
+        count: the number of samples.
+        shift: what was subtracted from each value [K].
+        powers: Σ (v − shift)^n for n = 1..4 [4, K].
+        cross: Σ (v − shift)(c − shift_c) for each of the C control values [C, K].
+        negative: how many values are below 0 [K].
+        nonfinite: how many values are infinite or NaN [K].
+    """
+
+    count: int
+    shift: Tensor
+    powers: Tensor
+    cross: Tensor
+    negative: Tensor
+    nonfinite: Tensor
+
+    def merge(self, other: Moments) -> Moments:
+        """The moments of both samples together. Both must have the same shift."""
+        return Moments(
+            self.count + other.count,
+            self.shift,
+            self.powers + other.powers,
+            self.cross + other.cross,
+            self.negative + other.negative,
+            self.nonfinite + other.nonfinite,
+        )
+
+    def central(self, index: int) -> Central:
+        """The mean and the central moments of one value, biased by O(1/count) as plug-in estimates are."""
+        raw = (self.powers[:, index] / self.count).tolist()
+        return Central.about(float(self.shift[index]), raw, self.count)
+
+    def covariances(self, index: int, controls: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(covariance matrix of the controls [C, C], covariance of each with the value [C]).
+
+        ``controls`` are the indices of the control values among the K.
+        """
+        first = self.powers[0] / self.count
+        everything = self.cross / self.count - first[list(controls)][:, None] * first[None, :]
+        return everything[:, list(controls)], everything[:, index]
+
+
+@dataclass(frozen=True)
+class Central:
+    """Mean, variance and fourth central moment of one value."""
+
+    mean: float
+    variance: float
+    fourth: float
+    count: int
+
+    @staticmethod
+    def about(shift: float, raw: Sequence[float], count: int) -> Central:
+        """From the first four moments about ``shift``."""
+        m1, m2, m3, m4 = raw
+        variance = m2 - m1 * m1
+        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
+        if variance <= _ROUNDING * m2:  # a constant: what is left is rounding
+            variance, fourth = 0.0, 0.0
+        return Central(shift + m1, variance, fourth, count)
+
+    @property
+    def stdev(self) -> float:
+        """The standard deviation of one value, NaN where it is not a number or there is one sample."""
+        return sqrt(self.variance * self.count / (self.count - 1)) if self.count > 1 and self.variance >= 0 else nan
+
+    @property
+    def mean_mcse(self) -> float:
+        """The Monte Carlo standard error of the mean: stdev/√n."""
+        return self.stdev / sqrt(self.count)
+
+    @property
+    def stdev_mcse(self) -> float:
+        """The Monte Carlo standard error of the standard deviation, by the fourth moment (the delta method)."""
+        if self.variance == 0:
+            return 0.0
+        spread = self.fourth - self.variance**2
+        return sqrt(spread / self.count / self.variance / 4) if spread >= 0 and self.count > 1 else nan
+
+
+_ROUNDING = 1e-13
+
+
+def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:
+    """The moments of one block, on the CPU whatever device the values are on.
+
+    Args:
+        values: K tensors [n]; the first ``controls`` of them are the controls.
+        shift: [K] float64, finite.
+        controls: C.
+    """
+    centred = [value.double() - centre for value, centre in zip(values, shift, strict=True)]
+    powers = torch.stack([_power_sums(value) for value in centred], dim=1)
+    cross = [torch.stack([torch.dot(control, value) for value in centred]) for control in centred[:controls]]
+    return Moments(
+        count=len(values[0]),
+        shift=shift.cpu(),
+        powers=powers.cpu(),
+        cross=(torch.stack(cross) if cross else powers.new_zeros(0, len(values))).cpu(),
+        negative=torch.stack([_count_negative(value) for value in values]).cpu(),
+        nonfinite=torch.stack([_count_nonfinite(*pair) for pair in zip(values, powers[0], strict=True)]).cpu(),
+    )
+
+
+def _power_sums(value: Tensor) -> Tensor:
+    square = value * value
+    return torch.stack([value.sum(), square.sum(), torch.dot(square, value), torch.dot(square, square)])
+
+
+def _count_negative(value: Tensor) -> Tensor:
+    return (value < 0).sum()
+
+
+def _count_nonfinite(value: Tensor, total: Tensor) -> Tensor:
+    # a finite sum has only finite terms, so nearly every block is spared the pass over its values
+    return value.isfinite().logical_not().sum() if not total.isfinite() else total.new_zeros((), dtype=torch.int64)

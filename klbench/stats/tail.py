@@ -1,0 +1,92 @@
+"""The tail of a sample: Pareto-k̂, which says whether a mean can be trusted.
+
+The largest values of |k| are kept (at most ``TAIL``, whatever the sample's size), and a generalized Pareto distribution is
+fitted to what exceeds them. Its shape k̂ estimates how many moments there are: moments of order above 1/k̂ do not exist. With
+k̂ > 0.7 the mean and its error bar are not to be trusted at any affordable number of samples; 10^(1/(1 − k̂)) are needed.
+
+Source: Vehtari, Simpson, Gelman, Yao and Gabry (JMLR 2024), Pareto smoothed importance sampling; the fit is Zhang and
+Stephens (2009).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, nan, sqrt
+
+import torch
+from torch import Tensor
+
+TAIL = 10_000
+TRUSTED = 0.7
+_DISTINCT = 5
+
+
+def tail_length(count: int) -> int:
+    """How many of ``count`` values make the tail: min(n/5, 3√n), at most ``TAIL``."""
+    return min(ceil(min(0.2 * count, 3 * sqrt(count))), TAIL)
+
+
+@dataclass(frozen=True)
+class Largest:
+    """At least the ``limit`` largest values seen, in no order. Merging is associative and commutative as a set.
+
+    ``threshold`` is a size that ``limit`` values seen so far exceed or equal: nothing below it can enter any more.
+    """
+
+    values: Tensor
+    limit: int
+    threshold: float = -1.0
+
+    def merge(self, other: Tensor) -> Largest:
+        """With more values seen, sorted out only once twice as many as needed have come together."""
+        together = torch.cat([self.values, other])
+        if len(together) < 2 * self.limit:
+            return Largest(together, self.limit, self.threshold)
+        kept = top(together, self.limit)
+        return Largest(kept, self.limit, float(kept.min()))
+
+
+def none_yet(count: int) -> Largest:
+    """The start, for a sample of ``count`` values: the tail, and the value it is measured from."""
+    return Largest(torch.empty(0, dtype=torch.float64), tail_length(count) + 1)
+
+
+def above(value: Tensor, largest: Largest) -> Tensor:
+    """The sizes |value| that may still enter ``largest`` [m]; NaN is passed over, being no size."""
+    size = value.abs()
+    return top(size[size >= largest.threshold].double(), largest.limit).cpu()
+
+
+def top(values: Tensor, limit: int) -> Tensor:
+    """The ``limit`` largest of [n], all of them if there are no more."""
+    return values if len(values) <= limit else values.topk(limit, sorted=False).values
+
+
+def khat(largest: Largest) -> float:
+    """Pareto-k̂ of the exceedances of the tail over the largest value outside it, NaN where there is no tail to speak of.
+
+    A tail whose values are infinite has k̂ = inf; a tail of fewer than 5 distinct values (a few atoms) has none.
+    """
+    ordered = top(largest.values, largest.limit).sort().values
+    if len(ordered) and torch.isinf(ordered[-1]):
+        return float("inf")
+    exceedances = ordered[1:] - ordered[0] if len(ordered) else ordered
+    if len(exceedances) < _DISTINCT or len(exceedances.unique()) < _DISTINCT:
+        return nan
+    return _generalized_pareto_shape(exceedances[exceedances > 0])
+
+
+def _generalized_pareto_shape(ordered: Tensor) -> float:
+    """The shape of a generalized Pareto distribution fitted to ascending positive values [m], by Zhang and Stephens."""
+    count = len(ordered)
+    candidates = 30 + int(sqrt(count))
+    steps = torch.arange(1, candidates + 1, dtype=torch.float64)
+    quartile = ordered[int(count / 4 + 0.5) - 1]
+    theta = 1 / ordered[-1] + (1 - torch.sqrt(candidates / (steps - 0.5))) / (3 * quartile)
+    shapes = torch.log1p(-theta[:, None] * ordered).mean(dim=1)
+    likelihood = count * (torch.log(-theta / shapes) - shapes - 1)
+    weights = torch.softmax(likelihood, dim=0)
+    best = (weights * theta).sum()
+    shape = float(torch.log1p(-best * ordered).mean())
+    # the weakly informative prior of Vehtari et al.: worth ten observations of shape ½
+    return (count * shape + 10 * 0.5) / (count + 10)

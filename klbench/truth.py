@@ -1,0 +1,64 @@
+"""The true value of a target: what an estimator is meant to estimate, by a road that does not sample.
+
+A KL divergence comes from torch's registry of closed forms where there is one. Every other divergence, and a KL without a
+closed form, is the expectation of its generator by enumeration or quadrature, plus what the mass of p outside q's support
+adds, which no sample of q shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, nan
+
+from klbench.distributions.distribution import Distribution
+from klbench.distributions.pair import kl_closed_form
+from klbench.estimators.divergence import Divergence
+from klbench.estimators.term import Term
+from klbench.roads.exact import exact_road
+from klbench.roads.growth import growth
+from klbench.roads.integrand import Integrand
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A target's value in nats, NaN where no road leads to it, and the road: closed-form, enumeration, quadrature or ''."""
+
+    value: float = nan
+    road: str = ""
+
+
+def true_value(target: Divergence, q: Distribution, p: Distribution) -> Truth:
+    """The divergence between q and p."""
+    if target.order is not None:
+        first, second = (q, p) if target.order == ("q", "p") else (p, q)
+        closed = kl_closed_form(first, second)
+        if closed is not None:
+            return Truth(closed, "closed-form")
+    return true_by_road(target, q, p)
+
+
+def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
+    """The same without closed forms."""
+    seen = exact_road(Integrand.of((Term(target.generator),), q, p))
+    unseen = unseen_mass(q, p)
+    if seen is None or unseen is None:
+        return Truth()
+    value = seen[0].mean + _unseen_share(target, unseen)
+    return Truth(value, seen[0].road) if value == value else Truth()
+
+
+def unseen_mass(q: Distribution, p: Distribution) -> float | None:
+    """P_p(q = 0): the mass of p where q has none. None where it cannot be told."""
+    off_support = Term(lambda ratio: ratio.isneginf().double())
+    moments = exact_road(Integrand.of((off_support,), p, q))
+    if moments is not None:
+        return moments[0].mean
+    return 0.0 if q.support.covers(p.support) else None
+
+
+def _unseen_share(target: Divergence, mass: float) -> float:
+    """f'(∞) P_p(q = 0)."""
+    if mass == 0:
+        return 0.0
+    rate = growth(target.generator).right.limit_of_ratio_to_exp
+    return inf if rate == inf else rate * mass
