@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from klbench.distributions.constraints import Constraint
@@ -30,6 +31,8 @@ Space = Literal[
 Arguments = Mapping[str, Any]
 Shape = tuple[int, ...]
 
+MAX_ATOMS = 2**20
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -47,6 +50,18 @@ class Rule:
     text: str
     arguments: tuple[str, ...]
     holds: Callable[[Arguments], bool]
+
+
+def mean_and_mode(wrapped: Any) -> tuple[float, ...]:
+    """The mean and the mode of a torch distribution, NaN or infinite where they do not exist or torch has none."""
+    return _statistic(wrapped, "mean"), _statistic(wrapped, "mode")
+
+
+def _statistic(wrapped: Any, name: str) -> float:
+    try:
+        return float(getattr(wrapped, name))
+    except NotImplementedError:
+        return nan
 
 
 def _scalar(_: Arguments) -> Shape:
@@ -70,8 +85,12 @@ class Family:
         event_shape: the shape of one draw, from the bound arguments.
         categories: the number of categories, where the family has them.
         space: what its density is a density on; densities on different spaces cannot be compared.
-        draw: ``(built torch distribution, stream, count) -> [count, *event_shape]``.
-        log_prob: ``(built torch distribution, x) -> [count]``, valid on the support; None where torch's own is right.
+        draw: ``(prepared torch distribution, stream, count) -> [count, *event_shape]``.
+        prepare: what of a draw is worth computing once; the torch distribution itself by default.
+        log_prob: ``(torch distribution, x) -> [count]``, valid on the support; None where torch's own is right.
+        inside: ``(torch distribution, x) -> [count]``, whether vectors lie in the support; None where all do.
+        centres: ``torch distribution -> points`` where the mass of a univariate family is.
+        atoms: ``torch distribution -> [n, *event_shape]``, every point of a finite support of vectors, or None above MAX_ATOMS.
     """
 
     name: str
@@ -81,13 +100,17 @@ class Family:
     support_text: str
     support: Callable[[Arguments], Support]
     examples: tuple[str, ...]
+    draw: Callable[[Any, Stream, int], Tensor]
     alternatives: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     event_shape: Callable[[Arguments], Shape] = _scalar
     categories: Callable[[Arguments], int | None] = lambda _: None
     space: Space = "real numbers"
-    draw: Callable[[Any, Stream, int], Tensor] | None = None
+    prepare: Callable[[Any], Any] = lambda wrapped: wrapped
     log_prob: Callable[[Any, Tensor], Tensor] | None = None
+    inside: Callable[[Any, Tensor], Tensor] | None = None
+    centres: Callable[[Any], tuple[float, ...]] = mean_and_mode
+    atoms: Callable[[Any], Tensor | None] | None = None
 
     @property
     def univariate(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from math import inf
 
 from klbench.distributions.constraints import (
@@ -18,6 +20,12 @@ from klbench.distributions.constraints import (
 from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.distributions.support import Lattice
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from klbench.distributions.alias import AliasTable
+    from klbench.distributions.stream import Stream
+
 LOGITS = Parameter("logits", REAL)
 PROBS_OR_LOGITS = ("probs", "logits")
 COUNTS = "the whole numbers >= 0"
@@ -31,6 +39,62 @@ def _categories(a: Arguments) -> int:
     return len(a["probs"] if "probs" in a else a["logits"])
 
 
+def draw_bernoulli(d: Any, stream: Stream, count: int) -> Tensor:
+    """Whether a uniform falls below probs."""
+    return (stream.uniform(count) < d.probs).double()
+
+
+def draw_binomial(d: Any, stream: Stream, count: int) -> Tensor:
+    """See ``Stream.binomial``."""
+    return stream.binomial(d.total_count, d.probs, count)
+
+
+def draw_categorical(table: Any, stream: Stream, count: int) -> Tensor:
+    """One uniform a draw, through an alias table."""
+    drawn: Tensor = table.draw(stream.uniform(count))
+    return drawn
+
+
+def draw_geometric(d: Any, stream: Stream, count: int) -> Tensor:
+    """The whole part of an exponential of rate -log(1 - probs)."""
+    return stream.exponential(count).div_(-(-d.probs).log1p()).floor_()
+
+
+def draw_negative_binomial(d: Any, stream: Stream, count: int) -> Tensor:
+    """A Poisson whose rate is a gamma."""
+    return stream.poisson(stream.gamma(d.total_count, count).mul_(odds(d)), count)
+
+
+def draw_poisson(d: Any, stream: Stream, count: int) -> Tensor:
+    """See ``Stream.poisson``."""
+    return stream.poisson(d.rate, count)
+
+
+def odds(d: Any) -> Any:
+    """probs / (1 - probs), without rounding probs where logits were given."""
+    return d.probs / (1 - d.probs) if "probs" in vars(d) else d.logits.exp()
+
+
+def log_probs(d: Any) -> Tensor:
+    """The log-probabilities of the categories; torch's own logits stop at -36 where a probability is smaller."""
+    categorical = getattr(d, "_categorical", d)
+    given_logits = categorical._param is categorical.logits
+    scores: Tensor = categorical.logits if given_logits else categorical.probs.log()
+    return scores
+
+
+def score_categorical(d: Any, x: Tensor) -> Tensor:
+    """The log-probability of each category, log 0 included."""
+    return log_probs(d)[x.long()]
+
+
+def alias_table(d: Any) -> AliasTable:
+    """The table of a distribution's probs [categories]."""
+    from klbench.distributions.alias import AliasTable
+
+    return AliasTable.of(d.probs)
+
+
 FAMILIES = (
     Family(
         name="Bernoulli",
@@ -41,6 +105,7 @@ FAMILIES = (
         support_text="0 and 1",
         support=lambda _: Lattice(0, 1),
         examples=("Bernoulli(probs=0.7)", "Bernoulli(logits=-3)", "Bernoulli(probs=1)"),
+        draw=draw_bernoulli,
     ),
     Family(
         name="Binomial",
@@ -55,6 +120,7 @@ FAMILIES = (
             "Binomial(total_count=100000, probs=0.5)",
             "Binomial(total_count=5, logits=1)",
         ),
+        draw=draw_binomial,
     ),
     Family(
         name="Categorical",
@@ -70,6 +136,9 @@ FAMILIES = (
             "Categorical(logits=[0, 1, -2, 3])",
             "Categorical(probs=[0.5, 0, 0.5])",
         ),
+        prepare=alias_table,
+        draw=draw_categorical,
+        log_prob=score_categorical,
     ),
     Family(
         name="Geometric",
@@ -80,6 +149,7 @@ FAMILIES = (
         support_text=COUNTS,
         support=_counts,
         examples=("Geometric(probs=0.3)", "Geometric(probs=0.001)", "Geometric(logits=2)"),
+        draw=draw_geometric,
     ),
     Family(
         name="NegativeBinomial",
@@ -94,6 +164,7 @@ FAMILIES = (
             "NegativeBinomial(total_count=0.5, probs=0.9)",
             "NegativeBinomial(total_count=1e5, logits=0)",
         ),
+        draw=draw_negative_binomial,
     ),
     Family(
         name="Poisson",
@@ -103,5 +174,6 @@ FAMILIES = (
         support_text=COUNTS,
         support=_counts,
         examples=("Poisson(rate=3)", "Poisson(rate=0.01)", "Poisson(rate=1e5)"),
+        draw=draw_poisson,
     ),
 )

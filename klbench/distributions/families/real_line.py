@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from sys import float_info
+from typing import TYPE_CHECKING, Any
+
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
 from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.distributions.support import Interval
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from klbench.distributions.stream import Stream
 
 LOC = Parameter("loc", REAL)
 SCALE = Parameter("scale", POSITIVE)
@@ -13,6 +21,47 @@ TEXT = "the real numbers"
 
 def _real_line(_: Arguments) -> Interval:
     return Interval()
+
+
+def _finite(x: Tensor) -> Tensor:
+    """Draws of the heaviest tails, kept from overflowing."""
+    return x.clamp_(-float_info.max, float_info.max)
+
+
+def draw_cauchy(d: Any, stream: Stream, count: int) -> Tensor:
+    """The ratio of two normals, which keeps all digits of both tails."""
+    return _finite(stream.normal(count).div_(stream.normal(count)).mul_(d.scale).add_(d.loc))
+
+
+def draw_gumbel(d: Any, stream: Stream, count: int) -> Tensor:
+    """Minus the logarithm of an exponential."""
+    return stream.exponential(count).log_().mul_(-d.scale).add_(d.loc)
+
+
+def draw_laplace(d: Any, stream: Stream, count: int) -> Tensor:
+    """The difference of two exponentials."""
+    return stream.exponential(count).sub_(stream.exponential(count)).mul_(d.scale).add_(d.loc)
+
+
+def draw_logit_relaxed_bernoulli(d: Any, stream: Stream, count: int) -> Tensor:
+    """A logistic, whose quantile at U = exp(-E) is -log(exp(E) - 1), about the logits, over the temperature."""
+    return _finite(stream.exponential(count).expm1_().log_().neg_().add_(d.logits).div_(d.temperature))
+
+
+def draw_normal(d: Any, stream: Stream, count: int) -> Tensor:
+    """Shifted and scaled."""
+    return stream.normal(count).mul_(d.scale).add_(d.loc)
+
+
+def draw_student_t(d: Any, stream: Stream, count: int) -> Tensor:
+    """A normal over the root of a χ² over its df."""
+    chi2_over_df = stream.gamma(d.df / 2, count).div_(d.df / 2)
+    return _finite(stream.normal(count).div_(chi2_over_df.sqrt_()).mul_(d.scale).add_(d.loc))
+
+
+def median_of_relaxed(d: Any) -> tuple[float, ...]:
+    """The median, on the logits' scale; torch has neither mean nor mode."""
+    return (float(d.logits / d.temperature),)
 
 
 FAMILIES = (
@@ -24,6 +73,7 @@ FAMILIES = (
         support_text=TEXT,
         support=_real_line,
         examples=("Cauchy(loc=0, scale=1)", "Cauchy(loc=-3, scale=0.2)"),
+        draw=draw_cauchy,
     ),
     Family(
         name="Gumbel",
@@ -33,6 +83,7 @@ FAMILIES = (
         support_text=TEXT,
         support=_real_line,
         examples=("Gumbel(loc=0, scale=1)", "Gumbel(loc=1, scale=2.5)"),
+        draw=draw_gumbel,
     ),
     Family(
         name="Laplace",
@@ -42,6 +93,7 @@ FAMILIES = (
         support_text=TEXT,
         support=_real_line,
         examples=("Laplace(loc=0, scale=1)", "Laplace(loc=2, scale=0.3)"),
+        draw=draw_laplace,
     ),
     Family(
         name="LogitRelaxedBernoulli",
@@ -59,6 +111,8 @@ FAMILIES = (
             "LogitRelaxedBernoulli(temperature=0.5, probs=0.3)",
             "LogitRelaxedBernoulli(temperature=2, logits=1)",
         ),
+        draw=draw_logit_relaxed_bernoulli,
+        centres=median_of_relaxed,
     ),
     Family(
         name="Normal",
@@ -68,6 +122,7 @@ FAMILIES = (
         support_text=TEXT,
         support=_real_line,
         examples=("Normal(loc=0, scale=1)", "Normal(loc=-2, scale=0.5)", "Normal(loc=1000, scale=0.01)"),
+        draw=draw_normal,
     ),
     Family(
         name="StudentT",
@@ -77,5 +132,6 @@ FAMILIES = (
         support_text=TEXT,
         support=_real_line,
         examples=("StudentT(df=5)", "StudentT(df=1.5, loc=1, scale=2)", "StudentT(df=1e6)"),
+        draw=draw_student_t,
     ),
 )

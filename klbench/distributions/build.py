@@ -1,0 +1,63 @@
+"""From an expression to a distribution that draws and scores, in float64 on a device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
+
+from klbench.distributions import catalogue, distribution, shape
+from klbench.distributions.constraints import COUNT, COUNT_ABOVE_1
+from klbench.distributions.distribution import Distribution
+from klbench.distributions.family import Parameter
+from klbench.errors import SpecError
+from klbench.spec.expression import Expression, Mixture, Named
+
+
+def build(expression: Expression, device: torch.device | str = "cpu") -> Distribution:
+    """The distribution of an expression whose placeholders are filled.
+
+    Raises:
+        SpecError: an argument, a weight or a number of copies is not allowed.
+    """
+    shape.form(expression)
+    return _build(expression, torch.device(device))
+
+
+def _build(expression: Expression, device: torch.device) -> Distribution:
+    match expression:
+        case Named():
+            return _single(expression, device)
+        case Mixture(weights, components):
+            built = [_build(component, device) for component in components]
+            return distribution.Mixture(expression, [float(w) for w in weights], built)  # type: ignore[arg-type]
+        case _:
+            base = _build(expression.base, device)
+            copies = int(expression.copies)  # type: ignore[arg-type]
+            return base if copies == 1 else distribution.Power(expression, base, copies)
+
+
+def _single(expression: Named, device: torch.device) -> Distribution:
+    family = catalogue.find(expression.family)
+    arguments = catalogue.with_defaults(family, catalogue.bind(family.name, (), dict(expression.arguments)))
+    given = [parameter for parameter in family.parameters if parameter.name in arguments]
+    tensors = {parameter.name: _argument(parameter, arguments[parameter.name], device) for parameter in given}
+    wrapped = _torch_class(family.name)(**tensors, validate_args=False)
+    return distribution.Single(expression, family, family.support(arguments), wrapped)
+
+
+def _argument(parameter: Parameter, value: Any, device: torch.device) -> Any:
+    if parameter.constraint in (COUNT, COUNT_ABOVE_1):
+        return int(value)
+    return torch.tensor(value, dtype=torch.float64, device=device)
+
+
+def _torch_class(name: str) -> Any:
+    """The class of a name; torch keeps LogitRelaxedBernoulli in its own module."""
+    if name == LogitRelaxedBernoulli.__name__:
+        return LogitRelaxedBernoulli
+    found = getattr(torch.distributions, name, None)
+    if found is None:
+        raise SpecError(f"torch {torch.__version__} has no {name}", help=["a newer torch has it"])
+    return found

@@ -1,0 +1,225 @@
+"""A distribution built in float64: one family, a mixture of distributions, or independent copies of one.
+
+All of them draw from a numbered stream and score in nats. ``log_prob`` is -inf outside the support and never NaN
+there; ``log_density`` skips that check and is meant for points known to lie inside.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import reduce
+from math import inf, isfinite, log, nextafter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.family import MAX_ATOMS, Family, Kind
+from klbench.distributions.support import Interval, Lattice, Space, Support, hull
+
+if TYPE_CHECKING:
+    from klbench.distributions.stream import Stream
+    from klbench.spec.expression import Expression
+
+
+class Distribution(ABC):
+    """What the roads need of a distribution.
+
+    Attributes:
+        expression: what it was built from.
+        kind: whether ``log_prob`` is of a density or of a probability.
+        event_shape: the shape of one draw; () for a number.
+        support: where it lives.
+    """
+
+    expression: Expression
+    kind: Kind
+    event_shape: tuple[int, ...]
+    support: Support
+    device: torch.device
+
+    @abstractmethod
+    def draw(self, stream: Stream, count: int) -> Tensor:
+        """``count`` independent draws, [count, *event_shape], float64, inside the support; discrete ones too."""
+
+    @abstractmethod
+    def log_density(self, x: Tensor) -> Tensor:
+        """The log-probability (density) in nats of x [count, *event_shape] -> [count], for x in the support only."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """The log-probability (density) in nats of x [count, *event_shape] -> [count]; -inf outside the support."""
+
+    def landmarks(self) -> tuple[float, ...]:
+        """Finite points where an integral over a univariate density should be split: means, modes, kinks, ends."""
+        return ()
+
+    def atoms(self) -> Tensor | None:
+        """Every point of a finite support, [n, *event_shape], while n is at most ``MAX_ATOMS``; else None."""
+        return None
+
+
+class Single(Distribution):
+    """One named family; ``wrapped`` is the torch distribution with the same parameters."""
+
+    def __init__(self, expression: Expression, family: Family, support: Support, wrapped: Any) -> None:
+        self.expression = expression
+        self.family = family
+        self.kind = family.kind
+        self.support = support
+        self.wrapped = wrapped
+        self.event_shape = tuple(wrapped.event_shape)
+        self.device = _device(wrapped)
+        self._state = family.prepare(wrapped)
+        self._inside = _membership(family, support, wrapped)
+
+    def draw(self, stream: Stream, count: int) -> Tensor:
+        """See ``Distribution.draw``."""
+        return _into_interior(self.support, self.family.draw(self._state, stream, count))
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """See ``Distribution.log_density``."""
+        score = self.family.log_prob
+        value: Tensor = self.wrapped.log_prob(x) if score is None else score(self.wrapped, x)
+        return value
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """See ``Distribution.log_prob``."""
+        if self._inside is None:
+            return self.log_density(x)
+        inside = self._inside(x)
+        if isinstance(self.support, Lattice):
+            x = x.where(inside, self.support.low)
+        return self.log_density(x).masked_fill_(~inside, -inf)
+
+    def landmarks(self) -> tuple[float, ...]:
+        """See ``Distribution.landmarks``."""
+        if not isinstance(self.support, Interval):
+            return ()
+        points = [self.support.low, self.support.high, *self.family.centres(self.wrapped)]
+        return tuple(sorted({x for x in points if isfinite(x) and self.support.low <= x <= self.support.high}))
+
+    def atoms(self) -> Tensor | None:
+        """See ``Distribution.atoms``."""
+        match self.support:
+            case Lattice(low, high) if high - low < MAX_ATOMS:
+                return torch.arange(low, high + 1, dtype=torch.float64, device=self.device)
+            case Space() if self.family.atoms is not None:
+                return self.family.atoms(self.wrapped)
+            case _:
+                return None
+
+
+class Mixture(Distribution):
+    """A weighted sum of distributions of one form; each draw picks its component independently."""
+
+    def __init__(self, expression: Expression, weights: Sequence[float], components: Sequence[Distribution]) -> None:
+        first = components[0]
+        self.expression = expression
+        self.kind = first.kind
+        self.event_shape = first.event_shape
+        self.device = first.device
+        self.support = hull([component.support for component in components])
+        self.weights = tuple(weight / sum(weights) for weight in weights)
+        self.components = tuple(components)
+        self._steps = torch.tensor(self.weights, dtype=torch.float64, device=self.device).cumsum(0)[:-1]
+        self._alike = all(component.support == self.support for component in components)
+
+    def draw(self, stream: Stream, count: int) -> Tensor:
+        """See ``Distribution.draw``."""
+        picked = torch.bucketize(stream.uniform(count), self._steps)
+        x = torch.empty((count, *self.event_shape), dtype=torch.float64, device=self.device)
+        for number, component in enumerate(self.components):
+            places = (picked == number).nonzero().squeeze(1)
+            x.index_copy_(0, places, component.draw(stream, len(places)))
+        return x
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """See ``Distribution.log_density``."""
+        if not self._alike:
+            return self.log_prob(x)
+        return self._sum([component.log_density(x) for component in self.components])
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """See ``Distribution.log_prob``."""
+        return self._sum([component.log_prob(x) for component in self.components])
+
+    def _sum(self, scores: list[Tensor]) -> Tensor:
+        return reduce(torch.logaddexp, (s.add_(log(w)) for w, s in zip(self.weights, scores, strict=True)))
+
+    def landmarks(self) -> tuple[float, ...]:
+        """See ``Distribution.landmarks``."""
+        return tuple(sorted({point for component in self.components for point in component.landmarks()}))
+
+    def atoms(self) -> Tensor | None:
+        """See ``Distribution.atoms``."""
+        every = [component.atoms() for component in self.components]
+        found = [atoms for atoms in every if atoms is not None]
+        return torch.cat(found).unique(dim=0) if len(found) == len(every) else None
+
+
+class Power(Distribution):
+    """Independent copies of one distribution; one draw is [copies, *base.event_shape]."""
+
+    def __init__(self, expression: Expression, base: Distribution, copies: int) -> None:
+        self.expression = expression
+        self.kind = base.kind
+        self.event_shape = (copies, *base.event_shape)
+        self.device = base.device
+        self.support = Space(f"{copies} copies of {base.support}")
+        self.base = base
+        self.copies = copies
+
+    def draw(self, stream: Stream, count: int) -> Tensor:
+        """See ``Distribution.draw``."""
+        return self.base.draw(stream, count * self.copies).view(count, *self.event_shape)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """See ``Distribution.log_density``."""
+        return self._sum(self.base.log_density, x)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """See ``Distribution.log_prob``."""
+        return self._sum(self.base.log_prob, x)
+
+    def _sum(self, score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        return score(x.reshape(-1, *self.base.event_shape)).view(-1, self.copies).sum(1)
+
+    def atoms(self) -> Tensor | None:
+        """See ``Distribution.atoms``."""
+        atoms = self.base.atoms()
+        if atoms is None or len(atoms) ** self.copies > MAX_ATOMS:
+            return None
+        numbers = torch.arange(len(atoms), device=self.device)
+        return atoms[torch.cartesian_prod(*[numbers] * self.copies).view(-1, self.copies)]
+
+
+def _device(wrapped: Any) -> torch.device:
+    return next((v.device for v in vars(wrapped).values() if isinstance(v, Tensor)), torch.device("cpu"))
+
+
+def _into_interior(support: Support, x: Tensor) -> Tensor:
+    """Move draws that rounded onto an end of their interval, where a density may be 0 or infinite, just inside it.
+
+    This is the resolution of float64 and no more: a Beta(5, 0.01) has most of its mass nearer to 1 than that.
+    """
+    if not isinstance(support, Interval) or (support.low == -inf and support.high == inf):
+        return x
+    low = torch.finfo(x.dtype).tiny if support.low == 0 else nextafter(support.low, inf)
+    return x.clamp_(low, nextafter(support.high, -inf))
+
+
+def _membership(family: Family, support: Support, wrapped: Any) -> Callable[[Tensor], Tensor] | None:
+    """The test of whether points lie in the support; None where all do."""
+    match support:
+        case Interval(low, high, closed):
+            if low == -inf and high == inf:
+                return None
+            return lambda x: ((x >= low) & (x <= high) if closed else (x > low) & (x < high)) & (x < inf)
+        case Lattice(low, high):
+            return lambda x: (x >= low) & (x <= high) & (x == x.floor()) & (x < inf)
+        case Space():
+            if family.inside is not None:
+                return lambda x: family.inside(wrapped, x)
+            return None

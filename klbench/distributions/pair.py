@@ -1,0 +1,92 @@
+"""Two distributions together: log p - log q, the closed forms of KL(q‖p), and whether they can be compared at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan, log1p
+
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from klbench.distributions import shape
+from klbench.distributions.distribution import Distribution, Power, Single
+from klbench.distributions.support import Support
+
+Score = Callable[[Tensor], Tensor]
+
+
+def check_pair(q: Distribution, p: Distribution, sampler: Distribution | None = None) -> None:
+    """Refuse built distributions that cannot be compared; see ``shape.check_pair``, which needs no torch."""
+    shape.check_pair(q.expression, p.expression, sampler.expression if sampler else None)
+
+
+def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -> Score:
+    """The function x [count, *event_shape] -> log p(x) - log q(x) [count], in nats.
+
+    It is -inf where only p vanishes, inf where only q does, NaN where both do. ``inside`` promises that every x lies
+    in that support: what covers it is not checked for membership again.
+    """
+    if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
+        each = _special(q.base, p.base)
+        if each is not None:
+            return lambda x: each(x).sum(-1)
+    score = _special(q, p)
+    if score is not None:
+        return score
+    score_q, score_p = _score(q, inside), _score(p, inside)
+    return lambda x: score_p(x).sub_(score_q(x))
+
+
+def _score(d: Distribution, inside: Support | None) -> Score:
+    return d.log_density if inside is not None and d.support.covers(inside) else d.log_prob
+
+
+def _special(q: Distribution, p: Distribution) -> Score | None:
+    if not isinstance(q, Single) or not isinstance(p, Single):
+        return None
+    make = LOG_RATIOS.get((q.family.name, p.family.name))
+    return make(q, p) if make is not None else None
+
+
+def _normal_normal(q: Single, p: Single) -> Score:
+    """One polynomial in y = x - loc of q, by Horner; its coefficients are small where q and p are close."""
+    loc, scale = float(q.wrapped.loc), float(q.wrapped.scale)
+    shift, other = float(p.wrapped.loc) - loc, float(p.wrapped.scale)
+    constant = log1p((scale - other) / other) - (shift / other) ** 2 / 2
+    slope = shift / other**2
+    curvature = (other - scale) * (other + scale) / (2 * (scale * other) ** 2)
+
+    def score(x: Tensor) -> Tensor:
+        y = x - loc if loc != 0 else x
+        if curvature == 0:
+            return (y * slope).add_(constant)
+        return (y * curvature).add_(slope).mul_(y).add_(constant)
+
+    return score
+
+
+LOG_RATIOS: dict[tuple[str, str], Callable[[Single, Single], Score]] = {
+    ("Normal", "Normal"): _normal_normal,
+}
+
+
+def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
+    """KL(q‖p) in nats by torch's registry of formulas, or None where it has none that can be trusted.
+
+    Powers of the same number of copies multiply their base's. Infinite where q has mass that p has not.
+    """
+    if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
+        each = kl_closed_form(q.base, p.base)
+        return None if each is None else q.copies * each
+    if not isinstance(q, Single) or not isinstance(p, Single):
+        return None
+    if (q.family.name, p.family.name) in UNTRUSTED:
+        return None
+    try:
+        value = float(kl_divergence(q.wrapped, p.wrapped))
+    except NotImplementedError:
+        return None
+    return None if isnan(value) else value
+
+
+UNTRUSTED: frozenset[tuple[str, str]] = frozenset()
