@@ -14,7 +14,7 @@ from klbench.spec.refusal import Refusal, Step
 class Place:
     """Where a piece of a written expression stands: an offset into the text, or a path into the mapping."""
 
-    offset: int = 0
+    offset: int | None = None
     path: tuple[Step, ...] = ()
 
     def refusal(self, message: str, help: Sequence[str] = (), *, at_key: bool = False) -> Refusal:
@@ -43,9 +43,9 @@ def bound(family: str, arguments: Sequence[Argument], place: Place) -> Named:
         return named(family, positional, keyword)
     except SpecError as error:
         culprit = _culprit(family, arguments, getattr(error, "argument", None))
-        unknown = culprit is None or culprit.name not in _parameters(family)
+        unknown = culprit is None or (culprit.name is not None and culprit.name not in _parameters(family))
         where = culprit.place if culprit else place
-        raise where.refusal(error.message, error.help, at_key=unknown) from error
+        raise where.refusal(error.message, error.help, at_key=unknown and where.path != ()) from error
 
 
 def _by_name(arguments: Sequence[Argument]) -> Mapping[str, Value]:

@@ -40,7 +40,7 @@ def parse(text: str) -> Expression:
     try:
         return read(text)
     except Refusal as refusal:
-        raise refusal.at(Location("expression", 1, refusal.offset + 1, text)) from refusal
+        raise refusal.at(Location("expression", 1, (refusal.offset or 0) + 1, text)) from refusal
 
 
 def from_mapping(mapping: Mapping[str, object]) -> Expression:

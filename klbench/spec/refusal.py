@@ -24,7 +24,7 @@ class Refusal(ValueError):  # noqa: N818
         message: what is wrong, in one sentence, with what was given.
         help: what is allowed and what to do, a line each.
         path: the keys and indices that lead from the judged value to the wrong piece of it.
-        offset: where in that piece's text the problem starts, in characters.
+        offset: where in that piece's text the problem starts, in characters; None for the piece as a whole.
         at_key: whether the problem is the last key of the path itself rather than its value.
     """
 
@@ -34,7 +34,7 @@ class Refusal(ValueError):  # noqa: N818
         *,
         help: Iterable[str] = (),
         path: tuple[Step, ...] = (),
-        offset: int = 0,
+        offset: int | None = None,
         at_key: bool = False,
     ) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class Refusal(ValueError):  # noqa: N818
 
 
 @contextmanager
-def refusing(*path: Step, offset: int = 0, at_key: bool = False) -> Iterator[None]:
+def refusing(*path: Step, offset: int | None = None, at_key: bool = False) -> Iterator[None]:
     """Turns the ``SpecError`` of another part of klbench, which knows no place, into a refusal at ``path``."""
     try:
         yield
@@ -62,12 +62,12 @@ def refusing(*path: Step, offset: int = 0, at_key: bool = False) -> Iterator[Non
         raise Refusal(error.message, help=error.help, path=path, offset=offset, at_key=at_key) from error
 
 
-def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key") -> Refusal:
-    """The refusal of a key nobody knows, at that key: what is allowed and what was probably meant."""
+def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key", of: str = "") -> Refusal:
+    """The refusal of a key that ``of`` does not have, at that key: what is allowed and what was probably meant."""
     names = list(allowed)
     near = get_close_matches(given, names, n=1, cutoff=0.5)
     hint = [f"did you mean {near[0]}?"] if near else []
-    message = f"unknown {kind} {shown(given)}"
+    message = f"unknown {kind} {shown(given)}" + (f" of {of}" if of else "")
     return Refusal(message, help=[*hint, f"allowed: {', '.join(names)}"], path=(given,), at_key=True)
 
 
@@ -77,5 +77,7 @@ def shown(value: object) -> str:
         return {list: "a list", tuple: "a list"}.get(type(value), "a mapping")
     if value is None:
         return "nothing"
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
     text = repr(value[: _LONGEST_SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

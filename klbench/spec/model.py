@@ -1,0 +1,222 @@
+"""The spec, validated: what a run needs to know, each field described once for the reader and for the JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from klbench.results import Row
+from klbench.spec.algebra import Expression, placeholders, size, substitute
+from klbench.spec.cases import Case, Expectation
+from klbench.spec.fields import (
+    Distribution,
+    EstimatorName,
+    Estimators,
+    FileName,
+    FiniteNumber,
+    GridName,
+    GridValues,
+    PairName,
+    Samples,
+    Seed,
+    Text,
+)
+from klbench.spec.grid import MOST_CASES, combinations, count_cases
+from klbench.spec.naming import pair_name
+from klbench.spec.refusal import Refusal, refusing, shown, unknown_key
+
+DEFAULT_SAMPLES = 1_000_000
+MOST_NUMBERS = 10_000_000
+
+CHECKED_COLUMNS = tuple(
+    field.name
+    for field in fields(Row)
+    if field.type == "float" and not field.name.endswith("_mcse") and not field.name.startswith("z_")
+)
+"""The columns of the results that ``expect`` may name."""
+
+
+class Form(BaseModel):
+    """A mapping the user fills in. It refuses a key it does not know, at that key; an empty value is as none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    noun: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_right(cls, written: Any) -> Any:
+        if not isinstance(written, Mapping):
+            allowed = f"a mapping with the keys {', '.join(cls.model_fields)}"
+            raise Refusal(f"{cls.noun} cannot be {shown(written)}", help=[allowed])
+        for key in written:
+            if key not in cls.model_fields:
+                raise unknown_key(key, cls.model_fields, of=cls.noun)
+        given = {key: value for key, value in written.items() if value is not None}
+        for name, field in cls.model_fields.items():
+            if field.is_required() and name not in given:
+                raise Refusal(f"{cls.noun} needs {name}", help=[f"{name}: {field.description}"])
+        return given
+
+
+class Published(Form):
+    """A published value and how far from it a measured one may be."""
+
+    noun: ClassVar[str] = "an expected value"
+
+    value: FiniteNumber = Field(description="The published value.")
+    within: FiniteNumber = Field(
+        description="The distance allowed beyond 5 MCSE, such as half a unit in the last published digit."
+    )
+
+    @model_validator(mode="after")
+    def _within_is_a_distance(self) -> Self:
+        if self.within < 0:
+            raise Refusal(f"within is {self.within}", help=["a number >= 0"], path=("within",))
+        return self
+
+
+class Pair(Form):
+    """Two distributions to compare, and where the samples come from."""
+
+    noun: ClassVar[str] = "a pair"
+
+    q: Distribution = Field(description="The distribution being penalised, KL(q‖p)'s first argument: the policy.")
+    p: Distribution = Field(description="The reference.")
+    sampler: Distribution | None = Field(
+        None, description="Where the samples come from, when that is not q: an old policy, a truncated sampler."
+    )
+    grid: Mapping[GridName, GridValues] = Field(
+        default_factory=dict,
+        description="Values for the parameters in braces: {mu: [0.1, 1]}. Several parameters: every combination.",
+    )
+    name: PairName = Field(
+        default_factory=lambda read: pair_name(read["q"], read["p"], read["sampler"]),
+        description="What the pair is called in the results.",
+    )
+    expect: Mapping[EstimatorName, Mapping[str, Published]] = Field(
+        default_factory=dict,
+        description="Published values by estimator and column, checked by --check in every case of the pair.",
+    )
+
+    @property
+    def roles(self) -> dict[str, Expression]:
+        """The pair's distributions by the name of their field."""
+        given = {"q": self.q, "p": self.p, "sampler": self.sampler}
+        return {role: expression for role, expression in given.items() if expression is not None}
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        for estimator, columns in self.expect.items():
+            for column in columns:
+                if column not in CHECKED_COLUMNS:
+                    raise unknown_key(column, CHECKED_COLUMNS, kind="column").within("expect", estimator)
+        return self
+
+    @model_validator(mode="after")
+    def _grid_is_used(self) -> Self:
+        used = {name: role for role, expression in self.roles.items() for name in placeholders(expression)}
+        for name, role in used.items():
+            if name not in self.grid:
+                raise _undefined(name, self.grid).within(role)
+        for name in self.grid:
+            if name not in used:
+                help = [f"write {{{name}}} in q, p or sampler"]
+                raise Refusal(f"nothing uses the grid parameter {name}", help=help, path=("grid", name), at_key=True)
+        return self
+
+    @model_validator(mode="after")
+    def _cases_are_valid(self) -> Self:
+        from klbench.distributions.shape import check_pair
+
+        numbers = count_cases(self.grid) * sum(size(e) for e in self.roles.values() if placeholders(e))
+        if numbers > MOST_NUMBERS:
+            raise Refusal(f"the cases hold {numbers} numbers", help=[f"at most {MOST_NUMBERS}"], path=("grid",))
+        for case in self.cases():
+            with refusing("p"):
+                check_pair(case.q, case.p)
+            with refusing("sampler"):
+                check_pair(case.q, case.p, case.sampler)
+        return self
+
+    def cases(self) -> Iterator[Case]:
+        """The pair's cases, one per combination of the grid's values."""
+        expect = {
+            estimator: {name: Expectation(column.value, column.within) for name, column in columns.items()}
+            for estimator, columns in self.expect.items()
+        }
+        for parameters in combinations(self.grid):
+            filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
+            yield Case(self.name, **filled, parameters=parameters, expect=expect)
+
+
+def _undefined(name: str, grid: Mapping[str, object]) -> Refusal:
+    defined = f"the grid has {', '.join(grid)}" if grid else f"add to the pair: grid: {{{name}: [0.1, 1]}}"
+    return Refusal(f"the grid parameter {name} has no values", help=[defined])
+
+
+def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) -> Expression:
+    try:
+        return substitute(expression, parameters)
+    except Refusal as refusal:
+        values = ", ".join(f"{name} = {parameters[name]}" for name in sorted(placeholders(expression)))
+        raise Refusal(f"with {values}: {refusal.message}", help=refusal.help, path=(role,)) from refusal
+
+
+class Spec(Form):
+    """What to measure: estimators, pairs, and how many samples."""
+
+    noun: ClassVar[str] = "a spec"
+
+    name: FileName = Field(description="Names the folder of the results; letters, digits, - and _.")
+    description: Text = Field("", description="What the spec is about, in a sentence.")
+    samples: Samples = Field(
+        DEFAULT_SAMPLES, description="Samples per case: a whole number, also written 1e7, 10_000_000 or 10M."
+    )
+    seed: Seed = Field(0, description="The number every random stream is derived from.")
+    dtype: Literal["float64", "float32"] = Field("float64", description="The estimators' arithmetic.")
+    estimators: Estimators = Field(description="The estimators to measure; klbench list estimators shows them all.")
+    pairs: tuple[Pair, ...] = Field(description="The pairs of distributions to measure them on.", min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names: list[str] = []
+        for index, pair in enumerate(self.pairs):
+            if pair.name in names:
+                help = ["give each pair a name of its own"]
+                raise Refusal(f"two pairs are called {shown(pair.name)}", help=help, path=("pairs", index, "name"))
+            names.append(pair.name)
+        return self
+
+    @model_validator(mode="after")
+    def _expected_is_measured(self) -> Self:
+        for index, pair in enumerate(self.pairs):
+            for estimator in pair.expect:
+                if estimator not in self.estimators:
+                    found = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
+                    raise found.within("pairs", index, "expect")
+        return self
+
+    @model_validator(mode="after")
+    def _cases_are_few(self) -> Self:
+        count = sum(count_cases(pair.grid) for pair in self.pairs)
+        if count > MOST_CASES:
+            raise Refusal(f"the spec has {count} cases", help=[f"at most {MOST_CASES}"], path=("pairs",))
+        return self
+
+    def cases(self) -> tuple[Case, ...]:
+        """Every case in the order of the pairs and of their grids."""
+        return tuple(case for pair in self.pairs for case in pair.cases())
+
+    def grid_parameters(self) -> tuple[str, ...]:
+        """Every grid parameter of any pair, in the order of their first appearance."""
+        return tuple(dict.fromkeys(name for pair in self.pairs for name in pair.grid))
+
+    def to_yaml(self) -> str:
+        """The spec as YAML that reads back to an equal one, every default written out."""
+        from klbench.spec.writer import to_yaml
+
+        return to_yaml(self)

@@ -1,0 +1,46 @@
+"""Default names of pairs: ``Normal(0, 1) vs Normal({mu}, 1)``."""
+
+from __future__ import annotations
+
+from klbench.spec.algebra import Expression, Mixture, Named, Power, Value, value_text
+
+LONGEST_NAME = 100
+
+_MOST_ITEMS = 5
+
+
+def pair_name(q: Expression, p: Expression, sampler: Expression | None = None) -> str:
+    """What a pair without a name is called, at most ``LONGEST_NAME`` characters."""
+    name = f"{brief(q)} vs {brief(p)}" + (f" from {brief(sampler)}" if sampler else "")
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+
+
+def brief(expression: Expression) -> str:
+    """An expression for a reader: without the names of arguments in their usual place, long lists cut."""
+    match expression:
+        case Named(family, arguments):
+            usual = _parameters(family)[: len(arguments)] == tuple(name for name, _ in arguments)
+            written = [_brief_value(value) if usual else f"{name}={_brief_value(value)}" for name, value in arguments]
+            return f"{family}({', '.join(written)})"
+        case Mixture(weights, components):
+            pairs = zip(weights, components, strict=True)
+            return " + ".join(f"{value_text(weight)}*{_grouped(part)}" for weight, part in pairs)
+        case Power(base, copies):
+            return f"{_grouped(base)}**{value_text(copies)}"
+
+
+def _grouped(expression: Expression) -> str:
+    return f"({brief(expression)})" if isinstance(expression, Mixture) else brief(expression)
+
+
+def _brief_value(value: Value) -> str:
+    if not isinstance(value, tuple):
+        return value_text(value)
+    items = [_brief_value(item) for item in value[:_MOST_ITEMS]]
+    return f"[{', '.join(items)}{', ...' if len(value) > _MOST_ITEMS else ''}]"
+
+
+def _parameters(family: str) -> tuple[str, ...]:
+    from klbench.distributions.catalogue import find
+
+    return tuple(parameter.name for parameter in find(family).parameters)

@@ -1,0 +1,133 @@
+"""Reading a spec: find the text, build the tree, put the overrides in, validate, and say where anything is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from klbench.errors import SpecError
+from klbench.spec import builtin
+from klbench.spec.document import LONGEST, decode, read_document
+from klbench.spec.model import Spec
+from klbench.spec.nodes import Node, ScalarNode, Source, find, plain_value
+from klbench.spec.overrides import overridden
+from klbench.spec.refusal import Refusal, Step, shown
+
+STANDARD_INPUT = "-"
+
+_MOST_ERRORS = 3
+_EXPECTED = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "mapping_type": "a mapping",
+    "dict_type": "a mapping",
+    "too_short": "a list with at least one entry",
+}
+
+
+def read_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
+    """The spec in a file, on standard input (``-``) or built in (its name), with ``key=value`` overrides.
+
+    Raises:
+        SpecError: it cannot be found or read, or something in it is wrong, located.
+    """
+    name, text = _find_text(source)
+    return read_text(text, name, overrides)
+
+
+def read_text(text: str, source_name: str, overrides: Sequence[str] = ()) -> Spec:
+    """The spec that a text writes; ``source_name`` is what its errors begin with.
+
+    Raises:
+        SpecError: located in the text or in an override.
+    """
+    tree = read_document(Source(source_name, text))
+    for override in overrides:
+        tree = overridden(tree, override)
+    try:
+        return Spec.model_validate(plain_value(tree))
+    except ValidationError as error:
+        raise _located(error, tree) from None
+
+
+def _find_text(source: str) -> tuple[str, str]:
+    if source == STANDARD_INPUT:
+        return "stdin", decode(sys.stdin.buffer.read(LONGEST + 1), "stdin")
+    path = Path(source)
+    try:
+        if source in builtin.names() and not path.is_file():
+            return f"{source} (built in)", builtin.text(source)
+        with path.open("rb") as file:
+            return source, decode(file.read(LONGEST + 1), source)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SpecError(f"there is no spec {shown(source)}", help=_nearby(source)) from None
+    except IsADirectoryError:
+        raise SpecError(f"{shown(source)} is a folder", help=["name a spec in it"]) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SpecError(f"{shown(source)} cannot be read: {reason}") from None
+
+
+def _nearby(source: str) -> list[str]:
+    """What was probably meant: a built-in spec or a file beside."""
+    names = builtin.names()
+    near = get_close_matches(Path(source).stem, names, n=1) + _files_like(Path(source))
+    hint = [f"did you mean {' or '.join(near)}?"] if near else []
+    return [*hint, "a path, - for standard input, or a built-in spec: " + ", ".join(names)]
+
+
+def _files_like(path: Path) -> list[str]:
+    try:
+        files = [file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")]
+    except (OSError, ValueError):
+        return []
+    return [str(path.parent / name) for name in get_close_matches(path.name, files, n=1, cutoff=0.7)]
+
+
+def _located(error: ValidationError, tree: Node) -> SpecError:
+    """The first error in the order of the text, at its place, and the places of the next few."""
+    found = sorted((_place(_as_refusal(details), tree) for details in _details(error)), key=_order)
+    first, *others = found
+    also = [f"also {other.location}: {other.message}" for other in others[: _MOST_ERRORS - 1]]
+    return SpecError(first.message, location=first.location, help=[*first.help, *also])
+
+
+def _details(error: ValidationError) -> Iterable[Any]:
+    details = error.errors(include_url=False)
+    return [one for one in details if one["type"] != "default_factory_not_called"] or details
+
+
+def _order(error: SpecError) -> tuple[bool, int, int]:
+    location = error.location
+    return (False, 0, 0) if location is None else (location.source != "override", location.line, location.column)
+
+
+def _as_refusal(details: Any) -> Refusal:
+    """One of pydantic's errors as a refusal seen from the whole spec."""
+    path = tuple(step for step in details["loc"] if step != "[key]")
+    raised = details.get("ctx", {}).get("error")
+    if isinstance(raised, Refusal):
+        refusal = raised.within(*path)
+        refusal.at_key |= "[key]" in details["loc"]
+        return refusal
+    return _explained(details, path)
+
+
+def _explained(details: Any, path: tuple[Step, ...]) -> Refusal:
+    name = str(path[-1]) if path else "the spec"
+    if details["type"] == "literal_error":
+        return Refusal(f"{name} cannot be {shown(details['input'])}", help=[details["ctx"]["expected"]], path=path)
+    expected = _EXPECTED.get(details["type"], details["msg"])
+    return Refusal(f"{name} cannot be {shown(details['input'])}", help=[f"{name} is {expected}"], path=path)
+
+
+def _place(refusal: Refusal, tree: Node) -> SpecError:
+    node = find(tree, refusal.path, at_key=refusal.at_key)
+    if isinstance(node, ScalarNode) and refusal.offset is not None:
+        return refusal.at(node.character(refusal.offset))
+    return refusal.at(node.location())

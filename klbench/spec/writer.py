@@ -1,0 +1,47 @@
+"""The resolved spec as YAML: every default written out, every distribution by its long name, floats exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from klbench.spec.numbers import plain_scalar
+
+if TYPE_CHECKING:
+    from klbench.spec.model import Pair, Spec
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that ``plain_scalar`` would read as something else."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(plain_scalar(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def to_yaml(spec: Spec) -> str:
+    """The spec as YAML that reads back to an equal one."""
+    data = spec.model_dump(exclude={"pairs"}) | {"estimators": list(spec.estimators)}
+    if not spec.description:
+        del data["description"]
+    data["pairs"] = [_pair(pair) for pair in spec.pairs]
+    # Without a width, long expressions stay on the one line that errors can point into.
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=2**31)
+
+
+def _pair(pair: Pair) -> dict[str, object]:
+    written: dict[str, object] = {"name": pair.name}
+    written |= {role: str(expression) for role, expression in pair.roles.items()}
+    if pair.grid:
+        written["grid"] = {name: list(values) for name, values in pair.grid.items()}
+    if pair.expect:
+        written["expect"] = {
+            estimator: {column: published.model_dump() for column, published in columns.items()}
+            for estimator, columns in pair.expect.items()
+        }
+    return written
