@@ -1,0 +1,5 @@
+"""``python -m klbench``: the command line."""
+
+from klbench.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""The commands by name, as ``klbench --help`` shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from klbench.cli.explain import explain
+from klbench.cli.init import init
+from klbench.cli.listing import listing
+from klbench.cli.run import run
+from klbench.cli.schema import schema
+from klbench.cli.validate import validate
+
+app = typer.Typer(
+    help="The reference instrument for KL-divergence estimators: bias, noise and exact values, with an error bar "
+    "on every number.\n\nStart with: klbench run schulman",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from klbench.versions import installed
+
+        typer.echo(f"klbench {installed('klbench') or '(not installed)'}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+]
+
+
+@app.callback()
+def _without_command(context: typer.Context, _version: Version = False) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+app.command("run")(run)
+app.command("validate")(validate)
+app.command("list")(listing)
+app.command("explain")(explain)
+app.command("schema")(schema)
+app.command("init")(init)

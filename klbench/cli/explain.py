@@ -1,0 +1,92 @@
+"""``klbench explain``: one estimator, distribution or column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from klbench.cli import output
+from klbench.errors import unknown
+
+if TYPE_CHECKING:
+    from klbench.distributions.family import Family
+    from klbench.estimators.estimator import Estimator
+    from klbench.report.columns import Column
+
+
+def explain(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="An estimator, a distribution or a column of results.csv.")
+    ],
+) -> None:
+    """Explain an estimator, a distribution or a column."""
+    from klbench.distributions import catalogue as distributions
+    from klbench.estimators import catalogue as estimators
+    from klbench.report import columns
+
+    by_column = {column.name: column for column in columns.COLUMNS}
+    by_family = {family.name: family for family in estimators.families()}
+    if name in by_column:
+        _explain_column(by_column[name])
+    elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
+        _explain_distribution(distributions.find(name))
+    elif name in by_family:
+        _explain_estimator(by_family[name].make(by_family[name].example))
+    elif _stem(name) in {_stem(known) for known in estimators.names()}:
+        _explain_estimator(estimators.find(name))
+    else:
+        raise unknown("name", name, [*estimators.names(), *distributions.FAMILIES, *by_column])
+
+
+def _stem(name: str) -> str:
+    return name.removeprefix("ratio*").partition("(")[0]
+
+
+def _explain_estimator(estimator: Estimator) -> None:
+    facts = {
+        "formula": f"{estimator.formula}    (r = p(x)/q(x), x from q)",
+        "target": estimator.target.name,
+        "unbiased": "yes" if estimator.unbiased else "no",
+        "biased": estimator.biased_when,
+        "never negative": "yes" if estimator.nonnegative else "no",
+        "infinite variance": estimator.infinite_variance_when,
+        "used by": estimator.used_by,
+        "source": estimator.source,
+    }
+    _print(f"{estimator.name}, an estimator", estimator.summary, facts)
+
+
+def _explain_distribution(family: Family) -> None:
+    arguments = {f"  {p.name}": p.constraint.text + _default(p.default) for p in family.parameters}
+    facts = {"write": family.signature, **arguments, "on": family.support_text, "for example": family.example}
+    _print(f"{family.name}, a {family.kind} distribution", family.summary, facts)
+
+
+def _explain_column(column: Column) -> None:
+    _print(f"{column.name}, a column of results.csv", column.description, {})
+
+
+def _default(value: float | None) -> str:
+    return "" if value is None else f"; {value:g} by default"
+
+
+def _print(title: str, summary: str, facts: Mapping[str, str]) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(Text(name, style="dim"), fact)
+    paragraphs = Text(_unwrapped(summary))
+    output.data(
+        Group(Text(title, style="bold cyan"), "", paragraphs, *([Padding(table, (1, 0, 0, 0))] if facts else []))
+    )
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs without the line ends inside them."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))

@@ -1,0 +1,62 @@
+"""``klbench list``: the estimators, distributions and built-in specs there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+
+from klbench.cli import output
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    ESTIMATORS = "estimators"
+    DISTRIBUTIONS = "distributions"
+    SPECS = "specs"
+
+
+def listing(what: Annotated[What, typer.Argument(metavar="estimators|distributions|specs", help="Of what.")]) -> None:
+    """List what there is; klbench explain NAME says more of each."""
+    match what:
+        case What.ESTIMATORS:
+            _estimators()
+        case What.DISTRIBUTIONS:
+            _distributions()
+        case What.SPECS:
+            _specs()
+
+
+def _estimators() -> None:
+    from klbench.estimators.catalogue import examples
+
+    rows = [(each.name, each.formula, each.target.name, "yes" if each.unbiased else "no") for each in examples()]
+    _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
+    output.data("\nEach can be importance-weighted for samples from another policy: ratio*k3.\n")
+
+
+def _distributions() -> None:
+    from klbench.distributions.catalogue import ALIASES, FAMILIES
+
+    _print(("distribution", "on"), [(family.signature, family.support_text) for family in FAMILIES.values()])
+    short = ", ".join(f"{alias}(a, b) is {name}(a, b)" for alias, name in ALIASES.items())
+    output.data(f"\n{short}. Mixtures are sums, 0.5*N(-2, 1) + 0.5*N(2, 1); independent copies a power, N(0, 1)**10.\n")
+
+
+def _specs() -> None:
+    from klbench.spec import builtin
+
+    _print(("spec", "what it shows"), [(name, builtin.title(name)) for name in builtin.names()])
+
+
+def _print(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(*headers, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    table.columns[0].style, table.columns[0].no_wrap = "cyan", len(headers) > 2
+    output.data(table)

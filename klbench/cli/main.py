@@ -1,0 +1,61 @@
+"""The entry point, and the one place where an error is printed and the exit status set.
+
+0: done. 1: a check failed. 2: the spec or the call is wrong. 3: the run could not be finished.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from klbench.cli.app import app
+from klbench.cli.refusals import show_bug, show_error, show_usage_error
+from klbench.errors import Interrupted, KlbenchError
+
+NOT_FINISHED = 3
+TYPER_INTERRUPTED = 130
+USAGE_ERROR: type[BaseException] = typer.BadParameter.__bases__[0]
+"""Every way of calling a command wrongly. typer has no public name for it, only for this one kind."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line with ``arguments`` (the process's own by default) and exit with its status."""
+    _survive_narrow_encodings()
+    sys.exit(_status(arguments))
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    try:
+        status = app(args=arguments, prog_name="klbench", standalone_mode=False) or 0
+        if status == TYPER_INTERRUPTED:
+            raise Interrupted("interrupted")
+        return int(status)
+    except KlbenchError as error:
+        show_error(error)
+        return error.exit_status
+    except USAGE_ERROR as error:
+        show_usage_error(error)
+        return 2
+    except BrokenPipeError:
+        return _reader_gone()
+    except Exception as bug:
+        if os.environ.get("KLBENCH_TRACEBACK"):
+            raise
+        show_bug(bug)
+        return NOT_FINISHED
+
+
+def _reader_gone() -> int:
+    """Whoever read our output has seen enough (``| head``): no error, but nothing more can be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _survive_narrow_encodings() -> None:
+    """Show ``?`` for a letter that the terminal's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

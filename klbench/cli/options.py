@@ -1,0 +1,15 @@
+"""The arguments that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+SpecSource = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A path, - for standard input, or a built-in spec (klbench list specs).")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'),
+]

@@ -1,0 +1,142 @@
+"""``klbench run``: measure a spec, write its files, show the table, hold it to its checks."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from klbench.cli import output
+from klbench.cli.options import Overrides, SpecSource
+from klbench.errors import Interrupted
+
+if TYPE_CHECKING:
+    from klbench.results import Results
+    from klbench.spec.model import Spec
+
+
+class Format(StrEnum):
+    """What stdout gets."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise typer.BadParameter(f"{name!r} is not a device; allowed: auto, cpu, cuda, cuda:N")
+    return name
+
+
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the files go: DIR/<name>/.")]
+Samples = Annotated[str | None, typer.Option("-n", "--samples", metavar="SIZE", help="Samples per case: 1e7, 10M.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, in place of the spec's.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", callback=_device, help="auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("-j", "--threads", metavar="N", min=1, help="Threads; one per core by default. Changes no number."),
+]
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
+]
+Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")]
+
+
+def run(
+    spec: SpecSource,
+    overrides: Overrides = None,
+    out: Out = Path("results"),
+    samples: Samples = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    check: Check = False,
+    format: Shown = Format.TABLE,
+    quiet: Quiet = False,
+) -> None:
+    """Run a spec: print its table, write its files.
+
+    The files are DIR/<name>/results.csv, manifest.json and spec.yaml.
+    For example: klbench run schulman samples=1e6 --check
+    """
+    from klbench.files import ensure_writable
+    from klbench.spec.read import read_spec
+
+    options = {"samples": samples, "seed": seed}
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    resolved = read_spec(spec, [*(overrides or ()), *given])
+    folder = out / resolved.name
+    ensure_writable(folder)
+    results = _measured(resolved, device, threads, quiet)
+    _save(results, folder)
+    _show(results, format, quiet)
+    if not quiet:
+        _say_where(results, folder)
+    if check:
+        _hold(results, quiet)
+
+
+def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
+    from klbench.report.console import on_stderr
+    from klbench.report.progress import watching
+    from klbench.run import run
+
+    with watching(on_stderr(), quiet=quiet) as tally:
+        try:
+            return run(spec, device=device, threads=threads, observer=tally)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
+
+
+def _save(results: Results, folder: Path) -> None:
+    from klbench.files import write_together
+    from klbench.report.frame import to_csv
+    from klbench.report.manifest import to_manifest
+
+    csv, spec_yaml = to_csv(results), results.spec.to_yaml()
+    manifest = to_manifest(results, spec_yaml, csv, finished=datetime.now().astimezone())
+    write_together(folder, {"results.csv": csv, "manifest.json": manifest, "spec.yaml": spec_yaml})
+
+
+def _show(results: Results, format: Format, quiet: bool) -> None:
+    from klbench.cli.show import show_document, show_tables
+    from klbench.report.frame import to_csv, to_json
+    from klbench.report.markdown import to_markdown
+
+    match format:
+        case Format.TABLE:
+            show_tables(results, notes=not quiet)
+        case Format.MARKDOWN:
+            output.data(to_markdown(results))
+        case Format.CSV:
+            show_document(to_csv(results), results, notes=not quiet)
+        case Format.JSON:
+            show_document(to_json(results), results, notes=not quiet)
+
+
+def _say_where(results: Results, folder: Path) -> None:
+    from klbench.report.numbers import seconds
+
+    output.remark(f"wrote {folder}/results.csv, manifest.json, spec.yaml · {seconds(results.seconds)}")
+
+
+def _hold(results: Results, quiet: bool) -> None:
+    from klbench.report.check import check
+
+    points = list(check(results))
+    missed = [point for point in points if not point.holds]
+    for point in missed:
+        output.remark(f"check failed: {point.text}")
+    if missed:
+        output.remark(f"{len(missed)} of {len(points)} checks failed")
+        raise typer.Exit(1)
+    if not quiet:
+        output.remark(f"all {len(points)} checks passed")

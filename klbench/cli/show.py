@@ -1,0 +1,42 @@
+"""Showing results: tables to stdout with the notes of each pair under it, on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.text import Text
+
+from klbench.cli import output
+from klbench.report.console import rendered
+from klbench.report.summary import Summary, legend, summaries
+from klbench.report.table import Tables, bullets, heading
+from klbench.results import Results
+
+
+def show_tables(results: Results, *, notes: bool) -> None:
+    """Pair by pair: heading, table, notes; the marks explained at the end."""
+    shown = ""
+    for summary in summaries(results):
+        if shown:
+            output.data("\n")
+        output.data(heading(summary))
+        output.data(Tables(summary))
+        shown += rendered(Tables(summary), like=sys.stdout)
+        if notes:
+            _show_notes(summary, named=not sys.stdout.isatty())
+    output.data("\n")
+    for sentence in legend(shown):
+        output.data(Text(sentence, style="dim"))
+
+
+def show_document(text: str, results: Results, *, notes: bool) -> None:
+    """A text for another program to stdout, every note to stderr."""
+    output.data(text)
+    for summary in summaries(results) if notes else ():
+        _show_notes(summary, named=True)
+
+
+def _show_notes(summary: Summary, *, named: bool) -> None:
+    """The notes of a pair; ``named`` after it, where its table is not right above."""
+    if summary.notes:
+        output.remark(bullets([f"{summary.name}: {note}" if named else note for note in summary.notes]))

@@ -1,0 +1,69 @@
+"""What ``--check`` holds a run to: measured and exact agree, and every published value is met.
+
+|z| is at most 5, and |measured - expected| at most ``within`` + 5 MCSE. What was expected and could not be measured is
+missed. A result of chance fails a z once in 1.7 million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isnan, nan
+
+from klbench.report.numbers import exact, measured
+from klbench.report.summary import SURPRISE, parameters_text
+from klbench.results import CaseResult, Results, Row
+from klbench.spec.cases import Expectation
+
+COMPARED = {
+    "z_bias": ("bias_over_true", "exact_bias_over_true"),
+    "z_stdev": ("stdev_over_true", "exact_stdev_over_true"),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing checked, whether it holds, and what it is in a line."""
+
+    holds: bool
+    text: str
+
+
+def check(results: Results) -> Iterator[Point]:
+    """Every point of every row, in their order."""
+    for result in results.cases:
+        for row in result.rows:
+            yield from _agreement(result, row)
+            for column, expectation in result.case.expect.get(row.estimator, {}).items():
+                yield _expected(result, row, column, expectation)
+
+
+def _agreement(result: CaseResult, row: Row) -> Iterator[Point]:
+    for z_column, (column, exact_column) in COMPARED.items():
+        z = getattr(row, z_column)
+        if not isnan(z):
+            beside = f"exactly {exact(getattr(row, exact_column))}: z = {z:.1f}, beyond ±{SURPRISE:g}"
+            yield Point(abs(z) <= SURPRISE, f"{_place(result, row, column)}, {beside}")
+
+
+def _expected(result: CaseResult, row: Row, column: str, expectation: Expectation) -> Point:
+    value, error = getattr(row, column), _error_of(row, column)
+    allowed = expectation.within + SURPRISE * (0.0 if isnan(error) else error)
+    beside = f"expected {exact(expectation.value)} within {exact(expectation.within)}" + " + 5 MCSE" * (
+        not isnan(error)
+    )
+    return Point(abs(value - expectation.value) <= allowed, f"{_place(result, row, column)}, {beside}")
+
+
+def _error_of(row: Row, column: str) -> float:
+    error: float = getattr(row, f"{column}_mcse", nan)
+    return error
+
+
+def _place(result: CaseResult, row: Row, column: str) -> str:
+    parameters = parameters_text(result)
+    where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
+    value = getattr(row, column)
+    return f"{where}, {row.estimator}: {column} is " + (
+        "empty" if isnan(value) else measured(value, _error_of(row, column))
+    )

@@ -1,0 +1,50 @@
+"""Results as data: a data frame for notebooks, and the text of results.csv and of ``--format json``.
+
+Floats are Python's repr, the shortest text that reads back to the same float. Infinite is ``inf``. What does not exist
+is empty in CSV (missing in the data frame, null in JSON). JSON has no infinity: there it is the string ``"inf"``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from math import isinf
+from typing import TYPE_CHECKING
+
+from klbench.report.columns import Kind, Value, columns_of
+from klbench.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DTYPES: dict[Kind, str] = {"text": "object", "count": "Int64", "number": "float64"}
+
+
+def records(results: Results) -> Iterator[dict[str, Value]]:
+    """One mapping of column name to value per case and estimator, in the order of results.csv; missing is None."""
+    columns = columns_of(results)
+    for case, row in results.rows():
+        yield {column.name: column.value(results.spec.name, case, row) for column in columns}
+
+
+def to_frame(results: Results) -> pd.DataFrame:
+    """One row per case and estimator, with the columns of results.csv and a dtype for each kind of column."""
+    import pandas as pd
+
+    dtypes = {column.name: _DTYPES[column.kind] for column in columns_of(results)}
+    return pd.DataFrame(list(records(results)), columns=list(dtypes)).astype(dtypes)
+
+
+def to_csv(results: Results) -> str:
+    r"""The text of results.csv: the same bytes for the same numbers, lines ending in ``\n``."""
+    return to_frame(results).to_csv(index=False, lineterminator="\n")
+
+
+def to_json(results: Results) -> str:
+    """A list of one object per row, strict JSON."""
+    rows = [{name: _strict(value) for name, value in record.items()} for record in records(results)]
+    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _strict(value: Value) -> Value:
+    return str(value) if isinstance(value, float) and isinf(value) else value

@@ -1,0 +1,51 @@
+"""manifest.json: what was run, where and how long it took; everything that depends on the machine and the hour.
+
+results.csv holds nothing of that, so it can be compared byte for byte; the manifest holds the hash of its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import yaml
+
+from klbench.results import Results
+from klbench.versions import installed
+
+PACKAGES = ("klbench", "torch", "numpy", "scipy", "pandas")
+
+
+def to_manifest(results: Results, spec_yaml: str, csv: str, finished: datetime) -> str:
+    """The text of manifest.json, for these texts of spec.yaml and results.csv. ``finished`` knows its time zone."""
+    return json.dumps(_manifest(results, spec_yaml, csv, finished), indent=2, ensure_ascii=False) + "\n"
+
+
+def _manifest(results: Results, spec_yaml: str, csv: str, finished: datetime) -> Mapping[str, Any]:
+    started = finished - timedelta(seconds=results.seconds)
+    return {
+        "name": results.spec.name,
+        "spec": yaml.safe_load(spec_yaml),
+        "spec_sha256": _digest(spec_yaml),
+        "results_sha256": _digest(csv),
+        "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "device": results.device,
+        "threads": results.threads,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round(results.seconds, 3),
+        "cases": [
+            {"pair": result.case.pair, "parameters": dict(result.case.parameters), "seconds": round(result.seconds, 3)}
+            for result in results.cases
+        ],
+    }
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,48 @@
+"""Results as a Markdown document: for each pair a heading, its table in full and its notes, as GitHub renders them.
+
+It has the columns of the table at a terminal, always the fullest layout. A Markdown table has no captions, so the case
+and the target stand in columns of their own, in every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from klbench.report.summary import Chart, Summary, legend, summaries
+from klbench.results import Results
+
+
+def to_markdown(results: Results) -> str:
+    """The whole document."""
+    parts = [_section(summary) for summary in summaries(results)]
+    meanings = [f"<sub>{_escaped(sentence)}</sub>  " for sentence in legend("".join(parts))]
+    return "\n".join([f"# {results.spec.name}", "", *parts, *meanings]) + "\n"
+
+
+def _section(summary: Summary) -> str:
+    distributions = ", ".join(f"`{text}`" for text in summary.distributions)
+    lines = [f"## {_escaped(summary.name)}", "", f"{distributions}. {summary.divergence}. {summary.facts}.", ""]
+    for chart in summary.charts:
+        lines += [*_table(chart), ""]
+    notes = [f"- {_escaped(note)}" for note in summary.notes]
+    return "\n".join([*lines, *notes, *[""] * bool(notes)])
+
+
+def _table(chart: Chart) -> Iterator[str]:
+    layout = chart.layouts[0]
+    sides = ("--:" if field.numeric else ":--" for field in layout)
+    yield _line([*chart.label_headers, *(field.header for field in layout)])
+    yield f"|{'|'.join([*[':--'] * len(chart.label_headers), *sides])}|"
+    for block in chart.blocks:
+        for row in block.rows:
+            yield _line([*block.labels, *(field.show(row) for field in layout)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_escaped, cells))} |"
+
+
+def _escaped(text: str) -> str:
+    for letter in "\\|*_<":
+        text = text.replace(letter, f"\\{letter}")
+    return text

@@ -1,0 +1,112 @@
+"""Numbers as a person reads them: a measured one with the digits its error supports, an exact one with six.
+
+``0.002487(26)`` is the shorthand of physics tables for 0.002487 ± 0.000026: the parenthesis holds the error of the last
+digits. Two digits of error are kept, so that an error of 0.95 and one of 1.04 are told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import inf, isfinite, isnan
+
+MISSING = "–"
+SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
+"""Powers of ten written out; beyond them the number is written with an exponent."""
+ROUNDING = 1e-6
+"""An error this small next to its value does not touch the six digits shown."""
+
+
+def measured(value: float, error: float) -> str:
+    """``value`` with its standard error, ``0.0015(45)`` or ``2.50(30)e-7``.
+
+    Without an error (NaN, infinite) three digits are shown, with an error of 0 six.
+    """
+    if not isfinite(value):
+        return _not_finite(value)
+    if not isfinite(error):
+        return _digits(value, 3)
+    if error <= abs(value) * ROUNDING:
+        return exact(value)
+    return _shorthand(value, error)
+
+
+def exact(value: float) -> str:
+    """``value`` to six significant digits."""
+    return _digits(value, 6) if isfinite(value) else _not_finite(value)
+
+
+def percent(fraction: float) -> str:
+    """A share as ``48.0%``; one too small to see as ``<0.1%``, never as 0."""
+    if isnan(fraction):
+        return MISSING
+    if 0 < fraction < 0.0005:
+        return "<0.1%"
+    if 0.9995 < fraction < 1:
+        return ">99.9%"
+    return f"{100 * fraction:.1f}%" if 0 < fraction < 1 else f"{100 * fraction:.0f}%"
+
+
+def count(number: int) -> str:
+    """``10,000,000``."""
+    return f"{number:,}"
+
+
+def seconds(duration: float) -> str:
+    """``0.8 s``, ``12 s``, ``3 min 20 s``."""
+    if duration < 60:
+        return f"{duration:.1f} s" if duration < 10 else f"{duration:.0f} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def aligned(texts: Sequence[str]) -> list[str]:
+    """The same texts padded to one width, their decimal points one below the other."""
+    split = [_at_point(text) for text in texts]
+    left = max((len(before) for before, _ in split), default=0)
+    right = max((len(after) for _, after in split), default=0)
+    return [before.rjust(left) + after.ljust(right) for before, after in split]
+
+
+def _at_point(text: str) -> tuple[str, str]:
+    end = next((i for i, letter in enumerate(text) if letter in ".(e†‡*✗%"), len(text))
+    return text[:end], text[end:]
+
+
+def _not_finite(value: float) -> str:
+    return {inf: "∞", -inf: "-∞"}.get(value, MISSING)
+
+
+def _shorthand(value: float, error: float) -> str:
+    shift = _shift(_exponent(max(abs(value), error), 17))
+    places = max(shift + 1 - _exponent(error, 2), 0)
+    number, uncertainty = (Decimal(x).scaleb(-shift).quantize(Decimal(1).scaleb(-places)) for x in (value, error))
+    if uncertainty < 1:
+        uncertainty = uncertainty.scaleb(places)
+    return f"{_without_minus_zero(number)}({uncertainty:f})" + (f"e{shift}" if shift else "")
+
+
+def _digits(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    shift = _shift(_exponent(value, digits))
+    number = Decimal(f"{value:.{digits - 1}e}").scaleb(-shift)
+    return _without_trailing_zeros(f"{number:f}") + (f"e{shift}" if shift else "")
+
+
+def _exponent(value: float, digits: int) -> int:
+    """The power of ten of ``value`` once it is rounded to so many digits (to two, 0.0996 counts as 0.10)."""
+    return int(f"{value:.{digits - 1}e}".partition("e")[2])
+
+
+def _shift(exponent: int) -> int:
+    """The exponent to write: 0 where the number is written out."""
+    return 0 if SMALLEST_EXPONENT <= exponent <= LARGEST_EXPONENT else exponent
+
+
+def _without_minus_zero(number: Decimal) -> str:
+    return f"{abs(number) if number == 0 else number:f}"
+
+
+def _without_trailing_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,112 @@
+"""How far a run is, on stderr: the case, its running estimate, the rate and the time left.
+
+``Tally`` counts what was done, for whoever asks afterwards; ``ProgressBar`` shows it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from klbench.observer import Observer
+from klbench.report.numbers import count
+from klbench.results import CaseResult
+from klbench.spec.cases import Case
+from klbench.spec.model import Spec
+
+
+class Tally(Observer):
+    """Counts the cases and samples of a run."""
+
+    def __init__(self) -> None:
+        self._cases: Sequence[Case] = ()
+        self._finished: list[CaseResult] = []
+        self._samples_each = self._in_case = 0
+
+    @property
+    def total(self) -> int:
+        """Samples of the whole run."""
+        return len(self._cases) * self._samples_each
+
+    @property
+    def done(self) -> int:
+        """Samples so far, all cases together."""
+        return len(self._finished) * self._samples_each + self._in_case
+
+    @property
+    def so_far(self) -> str:
+        """``after 1 of 3 cases, 12,000,000 of 30,000,000 samples``."""
+        cases = f"{len(self._finished)} of {len(self._cases)} cases"
+        return f"after {cases}, {count(self.done)} of {count(self.total)} samples"
+
+    @property
+    def place(self) -> str:
+        """``2/5 shift mu=0.25``: the case at work."""
+        number = len(self._finished)
+        case = self._cases[min(number, len(self._cases) - 1)]
+        parameters = [f"{name}={value:g}" for name, value in case.parameters.items()]
+        return " ".join([f"{number + 1}/{len(self._cases)}", case.pair, *parameters])
+
+    def started(self, spec: Spec, cases: Sequence[Case]) -> None:
+        """Remember how much there is to do."""
+        self._cases, self._samples_each = cases, spec.samples
+
+    def advanced(self, case: Case, done: int, total: int, headline: str) -> None:  # noqa: ARG002
+        """Count the samples of the case at work."""
+        self._in_case = done
+
+    def finished(self, result: CaseResult) -> None:
+        """Count the case."""
+        self._finished.append(result)
+        self._in_case = 0
+
+
+class ProgressBar(Tally):
+    """Shows the tally as it grows."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+        self._task = progress.add_task("", total=None, headline="")
+
+    def started(self, spec: Spec, cases: Sequence[Case]) -> None:
+        """Show how much there is to do."""
+        super().started(spec, cases)
+        self._progress.update(self._task, total=self.total, description=self.place)
+
+    def advanced(self, case: Case, done: int, total: int, headline: str) -> None:
+        """Show the samples and the running estimate."""
+        super().advanced(case, done, total, headline)
+        self._progress.update(self._task, completed=self.done, description=self.place, headline=headline)
+
+    def finished(self, result: CaseResult) -> None:
+        """Show the case as done."""
+        super().finished(result)
+        self._progress.update(self._task, completed=self.done)
+
+
+@contextmanager
+def watching(console: Console, *, quiet: bool = False) -> Iterator[Tally]:
+    """A tally of the run to come, shown on ``console`` if that is a terminal; gone from it at the end."""
+    if quiet or not console.is_terminal:
+        yield Tally()
+        return
+    columns = (
+        TextColumn("{task.description}", style="cyan", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[headline]}", markup=False),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield ProgressBar(progress)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed / 1e6:.1f} M/s" if task.speed else "", style="dim")

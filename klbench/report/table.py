@@ -1,0 +1,109 @@
+"""The table a person reads at a terminal, drawn with Rich.
+
+The fullest layout that fits the width is chosen; where none fits, the leanest is drawn at its own width, because a line
+that is too long can be scrolled and a number that is cut cannot be read. Lines are composed here and not by rich.table,
+which can neither set decimal points one below the other nor let a caption run across columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from klbench.report.numbers import aligned
+from klbench.report.summary import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Chart, Field, Summary
+
+GAP = "  "
+_MARKS = {UNTRUSTED: "yellow", NO_ERROR_BAR: "yellow", DISAGREES: "bold red", REGRESSED: "cyan"}
+
+
+def heading(summary: Summary) -> RenderableType:
+    """Which pair, its true KL, and what was drawn."""
+    title = Text.assemble((summary.name, "bold cyan"), GAP, (summary.divergence, "bold"))
+    return Group(title, *map(Text, summary.distributions), Text(summary.facts, style="dim"))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The pair's table (two, where only some rows have ratios)."""
+
+    summary: Summary
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        for chart in self.summary.charts:
+            yield Text()
+            drawings = [_Drawing(chart, layout) for layout in chart.layouts]
+            fitting = next((drawing for drawing in drawings if drawing.width <= options.max_width), drawings[-1])
+            yield Text("\n", no_wrap=True, overflow="ignore").join(fitting.lines())
+
+
+def bullets(lines: Iterable[str]) -> RenderableType:
+    """Sentences as a list, each wrapped beside its bullet."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for line in lines:
+        grid.add_row(Text("•", style="yellow"), Text(line))
+    return grid
+
+
+class _Column:
+    """One column of one drawing: its texts, all of one width."""
+
+    def __init__(self, header: str, texts: Sequence[str], *, numeric: bool = True, style: str = "") -> None:
+        texts = aligned(texts) if numeric else texts
+        self.width = max(map(cell_len, (header, *texts)))
+        self.header, *self.texts = (_padded(text, self.width, left=numeric) for text in (header, *texts))
+        self._style, self._marks = style, _MARKS if numeric else {}
+
+    def cell(self, index: int) -> Text:
+        text = Text(self.texts[index], style=self._style)
+        for mark, style in self._marks.items():
+            text.highlight_words([mark], style)
+        return text
+
+
+class _Drawing:
+    """One chart in one layout."""
+
+    def __init__(self, chart: Chart, layout: Sequence[Field]) -> None:
+        rows = [row for block in chart.blocks for row in block.rows]
+        captioned = any(block.caption for block in chart.blocks)
+        labels = () if captioned else zip(*(block.labels for block in chart.blocks), strict=True)
+        self._blocks = chart.blocks
+        self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
+        self._fields = [
+            _Column(f.header, [f.show(row) for row in rows], numeric=f.numeric, style="dim" if f.quiet else "")
+            for f in layout
+        ]
+        columns = [*self._labels, *self._fields]
+        self._headers = GAP.join(column.header for column in columns)
+        self.width = sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
+
+    def lines(self) -> Iterator[Text]:
+        """The header, then block by block: its caption, its rows, a blank line where blocks have several."""
+        yield Text(self._headers.rstrip(), style="bold")
+        yield Text("─" * self.width, style="dim")
+        spaced = any(len(block.rows) > 1 or block.caption for block in self._blocks)
+        first = 0
+        for number, block in enumerate(self._blocks):
+            if number and spaced:
+                yield Text()
+            if block.caption:
+                yield Text(block.caption, style="italic")
+            yield from (self._line(number, first, index) for index in range(first, first + len(block.rows)))
+            first += len(block.rows)
+
+    def _line(self, block: int, first: int, index: int) -> Text:
+        labels = [column.cell(block) if index == first else Text(" " * column.width) for column in self._labels]
+        line = Text(GAP).join([*labels, *(column.cell(index) for column in self._fields)])
+        line.rstrip()
+        return line
+
+
+def _padded(text: str, width: int, *, left: bool) -> str:
+    padding = " " * (width - cell_len(text))
+    return padding + text if left else text + padding
