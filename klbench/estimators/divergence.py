@@ -10,6 +10,7 @@ negative (Schulman 2020). For the reverse KL that construction is k3. Generators
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from klbench.estimators.term import Function
@@ -82,6 +83,7 @@ CHI2_QP = Divergence("chi2(q‖p)", _chi2_qp, slope=-1.0)
 TOTAL_VARIATION = Divergence("total variation", _total_variation, slope=-0.5)
 
 
+@cache
 def alpha_divergence(alpha: float) -> Divergence:
     """D_α = (E_q[r^α] − 1) / (α(α − 1)): the reverse KL at α = 0, the forward KL at 1, twice χ²(p‖q) halved at 2.
 

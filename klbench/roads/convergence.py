@@ -8,7 +8,7 @@ s and m are read off three points, as far out as rounding allows. Source: the in
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log
+from math import inf, log
 
 import torch
 from torch import Tensor
@@ -32,20 +32,18 @@ def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
     sizes, errors = log_integrand(u)
     trusted = (errors < torch.clamp_min(1e-6 * sizes.abs(), 1e-3)) & ~sizes.isnan()
     count = trusted.to(torch.int64).cumprod(dim=1).sum(dim=1).clamp_min(8)
-    return torch.stack([_falls_off(size, int(last), step) for size, last in zip(sizes, count, strict=True)])
+    return torch.tensor([_falls_off(size, int(last), step) for size, last in zip(sizes, count, strict=True)])
 
 
-def _falls_off(size: Tensor, last: int, step: float) -> Tensor:
+def _falls_off(size: Tensor, last: int, step: float) -> bool:
     quarter = last // 4
-    near, middle, far = size[quarter - 1], size[2 * quarter - 1], size[4 * quarter - 1]
-    if far.isneginf() or middle.isneginf():
-        return torch.tensor(True)
-    if far.isposinf() or far.isnan():
-        return torch.tensor(False)
-    length = quarter * step
-    # size = s·u + m·log u + c at u = L, 2L, 4L
-    slope = ((far - middle) - (middle - near)) / length
-    power = ((middle - near) - slope * length) / log(2)
-    if abs(float(slope)) > _FLAT:
-        return slope < 0
-    return power < -1 - _FLAT
+    half, three_quarters, end = (float(size[index * quarter - 1]) for index in (2, 3, 4))
+    if -inf in (three_quarters, end):
+        return True
+    if not end < inf:
+        return False
+    # size = s·u + m·log u + c through u = 2L, 3L and 4L
+    first, second = three_quarters - half, end - three_quarters
+    power = (first - second) / log(9 / 8)
+    slope = (second - power * log(4 / 3)) / (quarter * step)
+    return slope < 0 if abs(slope) > _FLAT else power < -1 - _FLAT

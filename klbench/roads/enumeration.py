@@ -15,16 +15,7 @@ from torch import Tensor
 from klbench.distributions.support import Lattice
 from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import (
-    Points,
-    by_order,
-    common_sign,
-    first_order,
-    log_rows,
-    proper,
-    rounding_rows,
-    sign_where_infinite,
-)
+from klbench.roads.points import Points, by_order, common_sign, first_order, proper, sign_where_infinite
 
 MOST_ATOMS = 2**21
 """A sum of more atoms than this is not taken."""
@@ -46,15 +37,15 @@ def enumeration(integrand: Integrand) -> Points | None:
 
 
 def _finite(integrand: Integrand, atoms: Tensor) -> Points:
-    log_weight = integrand.base.log_prob(atoms)
-    kept = log_weight > -inf
-    rows, values = _log_terms(integrand, atoms[kept])
-    return Points(atoms[kept], log_weight[kept], by_order(proper(rows)), sign_where_infinite(rows, values), "enumeration", _ROUNDING)
+    kept = atoms[integrand.base.log_prob(atoms) > -inf]
+    summands = integrand.moments(kept)
+    return _points(kept, proper(summands.rows), sign_where_infinite(summands.rows, summands.values))
 
 
 def _countable(integrand: Integrand, low: float) -> Points | None:
     survey = low + torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1).unique()
-    rows, values = _log_terms(integrand, survey)
+    summands = integrand.moments(survey)
+    rows, values = summands.rows, summands.values
     converging = converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)
     exists = proper(rows) & converging
     height = torch.where(exists[:, None], rows, -inf)
@@ -63,22 +54,19 @@ def _countable(integrand: Integrand, low: float) -> Points | None:
     last = float(survey[min(int(alive[-1]) + 1, len(survey) - 1)])
     if not last - first < MOST_ATOMS:
         return None
-    atoms = torch.arange(first, last + 1, dtype=torch.float64)
-    log_weight = integrand.base.log_prob(atoms)
-    kept = log_weight > -inf
     at_the_end = torch.where(first_order(converging), 0.0, values[:, -1].sign())
     signs = common_sign(torch.stack([sign_where_infinite(rows, values), at_the_end]))
-    return Points(atoms[kept], log_weight[kept], by_order(exists), signs, "enumeration", _ROUNDING)
+    atoms = torch.arange(first, last + 1, dtype=torch.float64)
+    return _points(atoms[integrand.base.log_prob(atoms) > -inf], exists, signs)
 
 
-def _log_terms(integrand: Integrand, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(log |term| of every sum [J, n], the K values [K, n]) at atoms x."""
-    values, sizes = integrand.values_and_log_sizes(x)
-    return log_rows(integrand.base.log_prob(x), sizes), values
+def _points(atoms: Tensor, exists: Tensor, diverges_to: Tensor) -> Points:
+    error = torch.full_like(exists, _ROUNDING, dtype=torch.float64)
+    measure = torch.zeros(len(atoms), dtype=torch.float64)
+    return Points(atoms, measure, by_order(exists), by_order(error), diverges_to, "enumeration")
 
 
 def _towards_infinity(integrand: Integrand, low: float, u: Tensor) -> tuple[Tensor, Tensor]:
     """The terms at x = low + e^u with dx/du, as ``converges`` takes them."""
-    x = low + u.exp().floor()
-    rows, _ = _log_terms(integrand, x)
-    return rows + u, rounding_rows(integrand, x)
+    summands = integrand.moments(low + u.exp().floor())
+    return summands.rows + u, summands.rounding()

@@ -1,13 +1,14 @@
 """How fast an estimator grows as log r goes to ±∞, found from its values.
 
 Whether a moment exists is decided far out in the tails, where r itself overflows. Every estimator here grows like
-exp(a·l) |l|^b times a constant as l = log r goes to +∞ or −∞; a and b are read off three values as far out as the function is
+exp(a·l) |l|^b times a constant as l = log r goes to +∞ or −∞; a and b are read off four values as far out as the function is
 still finite, and carry log |k| on from there. Nothing is declared per estimator.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import inf, isfinite, log
 
 import torch
@@ -15,22 +16,28 @@ from torch import Tensor
 
 from klbench.estimators.term import Function
 
+_NEAR = 30.0
 _REACHES = [2.0**power for power in range(50, 2, -1)]
 
 
 @dataclass(frozen=True)
 class Side:
-    """log |k(l)| = at_reach + rate (|l| − reach) + power log(|l|/reach) for |l| > reach, and ``at_infinity`` at |l| = ∞."""
+    """log |k(l)| = at_reach + rate (|l| − reach) + power log(|l|/reach) for |l| > reach, and ``at_infinity`` at |l| = ∞.
+
+    ``sign`` is the sign of k from the reach on, ``error`` how far off the form is within the reach.
+    """
 
     reach: float
     at_reach: float
     rate: float
     power: float
     at_infinity: float
+    sign: float
+    error: float = 0.0
 
-    def log_size(self, distance: Tensor) -> Tensor:
-        """log |k| at |l| = distance, beyond the reach."""
-        grown = self.at_reach + self.rate * (distance - self.reach) + self.power * (distance / self.reach).log()
+    def rest(self, distance: Tensor) -> Tensor:
+        """log |k| − rate·|l| at |l| = distance, beyond the reach."""
+        grown = self.at_reach - self.rate * self.reach + self.power * (distance / self.reach).log()
         return torch.where(distance.isinf(), self.at_infinity, grown)
 
     @property
@@ -54,17 +61,31 @@ class Growth:
     left: Side
     right: Side
 
-    def log_size(self, log_ratio: Tensor) -> Tensor:
-        """log |k| [n], float64; −inf where k is 0, NaN where log_ratio is."""
+    def log_size(self, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
+        """(rate [n], rest [n]) with log |k| = rate·log_ratio + rest, float64.
+
+        Near 0 the rate is 0 and the rest all; far out, where exp(log_ratio) would swamp everything else, it is kept apart so
+        that it can meet the log-probability it is to be multiplied with. The rest is −∞ where k is 0, NaN where log_ratio is.
+        """
         log_ratio = log_ratio.double()
         inner = log_ratio.clamp(-self.left.reach, self.right.reach)
-        size = self.function(inner).abs().log()
-        size = torch.where(log_ratio > self.right.reach, self.right.log_size(log_ratio), size)
-        return torch.where(log_ratio < -self.left.reach, self.left.log_size(-log_ratio), size)
+        rate = self.rate(log_ratio).masked_fill(log_ratio.isinf(), 0.0)
+        rest = self.function(inner).abs().log() - rate * inner
+        rest = torch.where(log_ratio > self.right.reach, self.right.rest(log_ratio), rest)
+        return rate, torch.where(log_ratio < -self.left.reach, self.left.rest(-log_ratio), rest)
 
     def rate(self, log_ratio: Tensor) -> Tensor:
-        """The exponential rate on the side each log_ratio is on [n]: how much rounding in log_ratio weighs in log |k|."""
-        return torch.where(log_ratio > 0, self.right.rate, self.left.rate)
+        """d log |k| / d log_ratio far out on the side each log_ratio is on, 0 near 0 [n]."""
+        return torch.where(log_ratio > _NEAR, self.right.rate, torch.where(log_ratio < -_NEAR, -self.left.rate, 0.0))
+
+    def error(self, log_ratio: Tensor) -> Tensor:
+        """The relative error of |k| where it is carried on beyond the reach, 0 within [n]."""
+        right = torch.where(log_ratio > self.right.reach, self.right.error, 0.0)
+        return torch.where(log_ratio < -self.left.reach, self.left.error, right)
+
+    def infinity(self, log_ratio: Tensor) -> Tensor:
+        """±∞ with the sign the function has far out on the side each log_ratio is on [n]."""
+        return inf * torch.where(log_ratio > 0, self.right.sign, self.left.sign)
 
 
 def growth(function: Function) -> Growth:
@@ -73,15 +94,33 @@ def growth(function: Function) -> Growth:
 
 
 def _side(function: Function, sign: float) -> Side:
-    sizes = function(sign * torch.tensor([*_REACHES, inf], dtype=torch.float64)).abs().log().tolist()
-    at_infinity = sizes.pop()
-    known = [(reach, size) for reach, size in zip(_REACHES, sizes, strict=True) if isfinite(size)]
-    if len(known) < 3:  # identically zero (or never finite) that far out
-        return Side(_REACHES[0], sizes[0], 0.0, 0.0, sizes[0])
-    (far, at_far), (_, at_half), (_, at_quarter) = known[:3]
-    rate = 4 / far * ((at_far - at_half) - (at_half - at_quarter))
-    if abs(rate) * far < 0.1:  # what is left of slower terms, not an exponential
-        rate = 0.0
-    power = (at_far - at_half - rate * far / 2) / log(2)
+    values = function(sign * torch.tensor([*_REACHES, inf], dtype=torch.float64))
+    *sizes, at_infinity = values.abs().log().tolist()
+    known = [(reach, size) for reach, size in zip(_REACHES, sizes, strict=True) if isfinite(size)][:4]
+    if len(known) < 4:  # identically zero (or never finite) that far out
+        return Side(_REACHES[0], sizes[0], 0.0, 0.0, sizes[0], float(values[0].sign()))
+    far, at_far = known[0]
+    rate, power = _rate_and_power(known)
     grows = rate > 0 or (rate == 0 and power > 1e-9)
-    return Side(far, at_far, rate, power, inf if grows and not at_infinity < inf else at_infinity)
+    at_infinity = inf if grows and not at_infinity < inf else at_infinity
+    side = Side(far, at_far, rate, power, at_infinity, float(values[_REACHES.index(far)].sign()))
+    return replace(side, error=_error(side, function, sign))
+
+
+def _error(side: Side, function: Function, sign: float) -> float:
+    """How far the form is off halfway to the reach, where the function can still be asked."""
+    halfway = torch.tensor([side.reach / 2], dtype=torch.float64)
+    return float((side.rest(halfway) + side.rate * halfway - function(sign * halfway).abs().log()).abs())
+
+
+def _rate_and_power(known: list[tuple[float, float]]) -> tuple[float, float]:
+    """rate and power of log |k| = rate·l + power·log l + constant + shift/l, through four points."""
+    far = known[0][0]
+    matrix = torch.tensor([[reach / far, log(reach / far), 1.0, far / reach] for reach, _ in known], dtype=torch.float64)
+    fitted = torch.linalg.solve(matrix, torch.tensor([size for _, size in known], dtype=torch.float64)).tolist()
+    if abs(fitted[0]) < 1e-3:  # what is left of slower terms, not an exponential
+        return 0.0, fitted[1]
+    rate = fitted[0] / far
+    # out there the rate is multiplied by numbers without bound: a rate that is a plain fraction has to be that fraction
+    plain = float(Fraction(rate).limit_denominator(10_000))
+    return (plain, fitted[1]) if abs(plain - rate) < _SAME_RATE else (rate, fitted[1])

@@ -1,4 +1,4 @@
-"""The integrand: every estimator of a case, evaluated on points x. The one thing all roads share.
+"""The integrand: every term of a case, evaluated on points x. The one thing all roads share.
 
 Enumeration and quadrature weigh the points they choose, sampling draws them; what is evaluated there is this, so an exact
 number and a measured one can differ only if a road is wrong.
@@ -17,6 +17,9 @@ from klbench.distributions.distribution import Distribution
 from klbench.distributions.pair import log_ratio
 from klbench.estimators.term import Term
 from klbench.roads.growth import Growth, growth
+
+ORDERS = (1, 2, 4)
+"""The moments asked of every value: its mean, its variance, and the fourth for the error of the standard deviation."""
 
 _EPSILON = torch.finfo(torch.float64).eps
 
@@ -64,26 +67,83 @@ class Integrand:
         ratio, weight = self.log_probabilities(x)
         return [term.values(ratio, weight) for term in self.terms]
 
-    def values_and_log_sizes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(values [K, n], log |value| [K, n]), the latter also where the value itself overflows."""
-        ratio, weight = self.log_probabilities(x)
-        values = torch.stack([term.values(ratio, weight) for term in self.terms])
-        sizes = torch.stack([self._log_size(index, ratio, weight) for index in range(len(self.terms))])
-        return values, sizes
-
-    def rounding(self, x: Tensor) -> Tensor:
-        """An estimate of the rounding error of log |value| [K, n], from the size of the log-probabilities it is made of."""
-        ratio, weight = self.log_probabilities(x)
-        scale = self.q.log_prob(x).abs() + self.p.log_prob(x).abs()
-        sensitivity = torch.stack([growth.rate(ratio).abs() for growth in self._growths]) + 1 / ratio.abs()
-        return _EPSILON * (sensitivity * scale + (0.0 if weight is None else weight.abs()))
-
-    def _log_size(self, index: int, ratio: Tensor, weight: Tensor | None) -> Tensor:
-        size = self._growths[index].log_size(ratio)
-        if not self.terms[index].weighted or weight is None:
-            return size
-        return torch.where(weight.isneginf(), weight, weight + size)
+    def moments(self, x: Tensor) -> Summands:
+        """The summands of every moment at x, in logarithms."""
+        return Summands(self, x)
 
     @cached_property
-    def _growths(self) -> list[Growth]:
+    def growths(self) -> list[Growth]:
+        """How fast each term's function grows far out."""
         return [growth(term.function) for term in self.terms]
+
+
+class Summands:
+    """The summands of the moments at points x [n], as J = 1 + 3K rows: the base's mass, then K of each order.
+
+    They are kept as logarithms, so that a value may overflow where its share of a moment does not.
+    """
+
+    def __init__(self, integrand: Integrand, x: Tensor) -> None:
+        self._integrand = integrand
+        self.log_base, self._log_q, self._log_p = (d.log_prob(x) for d in (integrand.base, integrand.q, integrand.p))
+        self._ratio, self._weight = integrand.log_probabilities(x)
+        self._sizes = [growth.log_size(self._ratio) for growth in integrand.growths]
+
+    @cached_property
+    def values(self) -> Tensor:
+        """Each term's value [K, n]; where a function is infinite but loses its sign to inf − inf, the sign is restored."""
+        pairs = zip(self._integrand.terms, self._integrand.growths, strict=True)
+        return torch.stack([self._value(term, growth) for term, growth in pairs])
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """log of the base's probability (density), and of its product with |value|^order [J, n]; −inf off the base."""
+        rows = [self._row(index, order) for order in ORDERS for index in range(len(self._sizes))]
+        return torch.stack([self.log_base, *rows]).masked_fill(self.log_base.isneginf(), -torch.inf)
+
+    def rounding(self) -> Tensor:
+        """An estimate of the rounding error in each row [J, n]."""
+        rows = [self._rounding(index, order) for order in ORDERS for index in range(len(self._sizes))]
+        return 4 * _EPSILON * torch.stack([self.log_base.abs(), *rows])
+
+    def extension_error(self) -> Tensor:
+        """The relative error of |value| from carrying it on beyond where it can be computed [K, n]."""
+        return torch.stack([growth.error(self._ratio) for growth in self._integrand.growths])
+
+    def _value(self, term: Term, growth: Growth) -> Tensor:
+        value = term.values(self._ratio, self._weight)
+        return torch.where(value.isnan() & ~self._ratio.isnan(), growth.infinity(self._ratio), value)
+
+    def _row(self, index: int, order: int) -> Tensor:
+        rate, rest = self._sizes[index]
+        plain = self.log_base + order * rest
+        if self._weighted(index):
+            plain = plain + order * self._weight
+        # |value|^order grows like r^(order·rate): gather each log-probability before they can cancel by rounding
+        coefficients = self._coefficients(index, order, rate)
+        far = sum(c * log_prob for c, log_prob in zip(coefficients, self._log_probs, strict=True)) + order * rest
+        row = torch.where(rate == 0, plain, far)
+        return row.masked_fill(self._weight.isneginf(), -torch.inf) if self._weighted(index) else row
+
+    def _rounding(self, index: int, order: int) -> Tensor:
+        rate, rest = self._sizes[index]
+        coefficients = self._coefficients(index, order, rate)
+        gathered = sum((c * log_prob).abs() for c, log_prob in zip(coefficients, self._log_probs, strict=True))
+        scale = self._log_q.abs() + self._log_p.abs()
+        return gathered + order * (scale / self._ratio.abs() + rest.abs())
+
+    def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of log base, log q and log p in the logarithm of base · |weight · r^rate|^order."""
+        weights = order if self._weighted(index) else 0
+        on_base = torch.full_like(rate, 1 - weights)
+        on_q = weights - order * rate
+        if self._integrand.log_weight is None:
+            return torch.zeros_like(rate), on_base + on_q, order * rate
+        return on_base, on_q, order * rate
+
+    @property
+    def _log_probs(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.log_base, self._log_q, self._log_p
+
+    def _weighted(self, index: int) -> bool:
+        return self._weight is not None and self._integrand.terms[index].weighted

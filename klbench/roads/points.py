@@ -1,50 +1,50 @@
-"""What an exact road makes of a distribution: finitely many weighted points.
+"""What an exact road makes of a distribution: finitely many points, each with its measure.
 
-E g = Σ exp(log_weight_i) g(x_i), for every function g of the integrand at once. Enumeration takes the atoms, quadrature the
-nodes of a mesh; from there on mean, variance and higher moments are the same sums, written once, below. They are taken in
-logarithms, so that a value may overflow where its share of the moment does not.
+E g = Σ exp(log_measure_i) base(x_i) g(x_i), for every function g of the integrand at once. Enumeration takes the atoms,
+quadrature the nodes of a mesh; from there on mean, variance and higher moments are the same sums, written once, below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, nan, sqrt
+from math import exp, inf, isfinite, nan
 
 import torch
 from torch import Tensor
 
-from klbench.roads.integrand import Integrand
+from klbench.roads.integrand import ORDERS, Integrand
 
-ORDERS = (1, 2, 4)
-"""The moments asked of every value: its mean, its variance, and the fourth for the error of the standard deviation."""
+ACCURACY = 1e-9
+"""A moment whose estimated relative error is above this is not given as exact."""
 
 
 @dataclass(frozen=True)
 class Points:
-    """Weighted points standing for the integrand's base.
+    """Points standing for the integrand's base.
 
     Args:
         x: [n, ...].
-        log_weight: log of the probability each point stands for [n].
+        log_measure: log of the length (or 0: the one atom) each point stands for [n].
         converges: whether the moment of each order exists, for each of K values [3, K].
-        diverges_to: where the first moment does not converge, the sign of infinity it goes to (NaN: both) [K].
+        error: the estimated relative error of each of those moments [3, K].
+        diverges_to: the sign of infinity the first moment goes to where it does not converge, NaN for neither [K].
         road: ``enumeration`` or ``quadrature``.
-        error: the relative error of the worst moment [1e-16 for a finite sum].
     """
 
     x: Tensor
-    log_weight: Tensor
+    log_measure: Tensor
     converges: Tensor
+    error: Tensor
     diverges_to: Tensor
     road: str
-    error: float
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Exact moments of one term's value: ``stdev`` is inf where the variance does not exist.
+    """Exact moments of one term's value; NaN where the road is not accurate enough, or there is no such number.
 
-    ``fourth`` says whether the fourth moment exists, on which the error of a measured standard deviation rests.
+    ``stdev`` is inf where the variance does not exist; ``fourth`` says whether the fourth moment exists, on which the error
+    of a measured standard deviation rests.
     """
 
     mean: float
@@ -55,50 +55,48 @@ class Exact:
     @property
     def has_variance(self) -> bool:
         """Whether the second moment exists, on which the error of a measured mean rests."""
-        return isfinite(self.stdev)
+        return self.stdev != inf
 
 
 def exact_moments(integrand: Integrand, points: Points) -> list[Exact]:
     """The exact moments of each of the K terms."""
-    values, sizes = integrand.values_and_log_sizes(points.x)
-    shares = [_exact(value, size, points, index) for index, (value, size) in enumerate(zip(values, sizes, strict=True))]
-    return shares
+    summands = integrand.moments(points.x)
+    rows = summands.rows + points.log_measure
+    by_term = zip(summands.values, rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1), summands.extension_error(), strict=True)
+    return [
+        _exact(value, torch.stack([rows[0], *moments[:2]]), extension, points, k)
+        for k, (value, moments, extension) in enumerate(by_term)
+    ]
 
 
-def expectation(value: Tensor, size: Tensor, log_weight: Tensor) -> float:
-    """Σ exp(log_weight) value, by way of log |value| where the value overflows."""
-    return float((value.sign() * (log_weight + size).exp()).sum())
+def _exact(value: Tensor, rows: Tensor, extension: Tensor, points: Points, index: int) -> Exact:
+    """``rows`` are the logarithms of the mass, of |value| and of value², each times the mass [3, n]."""
+    mean_exists, variance_exists, fourth_exists = points.converges[:, index].tolist()
+    mean_error, variance_error = (points.error[:2, index] + _from_extension(rows[1:], extension)).tolist()
+    mean = float((value.sign() * rows[1].exp()).sum()) if mean_exists else inf * float(points.diverges_to[index])
+    if not (mean_exists and variance_exists and isfinite(mean)):
+        stdev = inf
+    else:
+        stdev = _stdev(value, rows, mean) if variance_error < ACCURACY else nan
+    if mean_exists and not mean_error < ACCURACY:
+        mean = nan
+    return Exact(mean, stdev, fourth_exists and isfinite(stdev), points.road)
 
 
-def _exact(value: Tensor, size: Tensor, points: Points, index: int) -> Exact:
-    mean_exists, variance_exists, fourth_exists = (bool(exists) for exists in points.converges[:, index])
-    mean = expectation(value, size, points.log_weight) if mean_exists else inf * float(points.diverges_to[index])
-    if not (variance_exists and isfinite(mean)):
-        return Exact(mean, inf if not mean_exists or isfinite(mean) or mean in (inf, -inf) else nan, False, points.road)
-    distance = torch.where(value.isfinite(), (value - mean).abs().log(), size)
-    variance = float((points.log_weight + 2 * distance).exp().sum())
-    if variance <= (_ROUNDING * mean) ** 2:  # a constant: what is left is rounding
-        variance = 0.0
-    return Exact(mean, sqrt(variance), fourth_exists, points.road)
+def _from_extension(rows: Tensor, extension: Tensor) -> Tensor:
+    """The relative error each moment [2] takes from values carried on beyond where they can be computed."""
+    return (extension * rows.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
+
+
+def _stdev(value: Tensor, rows: Tensor, mean: float) -> float:
+    far = value.abs() > 2 * abs(mean)
+    near_share = rows[0] + 2 * (value - mean).abs().log()
+    far_share = rows[2] + 2 * (1 - mean / value).abs().log()
+    log_stdev = float(torch.where(far, far_share, near_share).logsumexp(dim=0)) / 2
+    return exp(log_stdev) if exp(log_stdev) > _ROUNDING * abs(mean) else 0.0  # of a constant only rounding is left
 
 
 _ROUNDING = 1e-13
-
-
-# The J = 1 + 3K logarithmic rows a road looks at: the mass, then the K values' moments of each order.
-
-
-def log_rows(log_weight: Tensor, sizes: Tensor) -> Tensor:
-    """log of the weight and of weight · |value|^n for each order [J, n], −inf wherever there is no weight."""
-    rows = torch.cat([log_weight[None], *(log_weight + order * sizes for order in ORDERS)])
-    return rows.masked_fill(log_weight.isneginf(), -inf)
-
-
-def rounding_rows(integrand: Integrand, x: Tensor) -> Tensor:
-    """The rounding error of ``log_rows`` [J, n]."""
-    base = 4 * torch.finfo(torch.float64).eps * integrand.base.log_prob(x).abs()
-    rounding = integrand.rounding(x)
-    return torch.cat([base[None], *(base + order * rounding for order in ORDERS)])
 
 
 def proper(rows: Tensor) -> Tensor:
@@ -107,7 +105,7 @@ def proper(rows: Tensor) -> Tensor:
 
 
 def by_order(rows: Tensor) -> Tensor:
-    """The rows without the mass, by order [3, K]."""
+    """What is known of the J rows, without the mass, by order [3, K]."""
     return rows[1:].reshape(len(ORDERS), -1)
 
 
@@ -117,9 +115,10 @@ def first_order(rows: Tensor) -> Tensor:
 
 
 def sign_where_infinite(rows: Tensor, values: Tensor) -> Tensor:
-    """The sign [K] of the values that are infinite where there is weight: 0 without any, NaN where they disagree."""
-    signs = torch.where(first_order(rows).isposinf(), values.sign(), 0.0)
-    return common_sign(torch.where(first_order(rows).isnan(), nan, signs).T)
+    """The sign [K] of the values that are infinite where there is mass: 0 without any, NaN where they disagree."""
+    first = first_order(rows)
+    signs = torch.where(first.isposinf(), values.sign(), 0.0)
+    return common_sign(torch.where(first.isnan(), nan, signs).T)
 
 
 def common_sign(signs: Tensor) -> Tensor:

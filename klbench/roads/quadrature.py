@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from math import inf, isfinite, log
+from math import exp, inf, isfinite, log
 
 import numpy as np
 import torch
@@ -21,18 +21,18 @@ from torch import Tensor
 from klbench.distributions.support import Interval
 from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import Points, by_order, common_sign, first_order, log_rows, proper, rounding_rows, sign_where_infinite
-
-ACCURACY = 1e-9
-"""A mesh whose estimated relative error is above this is no exact road."""
+from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, proper, sign_where_infinite
 
 _ORDER = 16
 _TOLERANCE = 1e-13
+_ROUNDING = 1e-12
 _NEGLIGIBLE = 42.0
 _LEVELS = 60
-_MOST_PANELS = 20_000
-_FARTHEST = 340.0
+_MOST_PANELS = 2_000
+_LONGEST = 340.0
+_SHORTEST = 690.0
 _SURVEY = 0.25
+_SLOWEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ class Segment:
 
 
 def _reach(end: float) -> float:
-    return _FARTHEST if end == 0 or not isfinite(end) else max(12.0, 32.0 - log(max(abs(end), 1.0)))
+    """How many powers of e away from (or towards) an end numbers can still be told from it, and squared."""
+    if end == 0:
+        return _SHORTEST
+    return max(12.0, 32.0 - log(max(abs(end), 1.0))) if isfinite(end) else _LONGEST
 
 
 def quadrature(integrand: Integrand) -> Points | None:
@@ -82,13 +85,18 @@ def quadrature(integrand: Integrand) -> Points | None:
     exists = torch.stack([piece.exists for piece in pieces]).all(dim=0)
     scale = torch.stack([piece.largest for piece in pieces]).amax(dim=0)
     scale = torch.where(exists & scale.isfinite(), scale, 0.0)
-    meshes = [refine(piece, exists, scale) for piece in pieces]
-    points = torch.cat([mesh.x for mesh in meshes]), torch.cat([mesh.log_weight for mesh in meshes])
-    error = max(_relative_error(meshes), abs(float(points[1].exp().sum()) - 1))
-    if not error < ACCURACY:
+    meshes = [refine(piece, exists & _computed(exists), scale) for piece in pieces]
+    mass = float(sum(mesh.total[0] for mesh in meshes)) * exp(float(scale[0]))
+    if not abs(mass - 1) < ACCURACY:
         return None
-    diverges_to = common_sign(torch.stack([piece.diverges_to for piece in pieces]))
-    return Points(*points, by_order(exists), diverges_to, "quadrature", error)
+    return Points(
+        x=torch.cat([mesh.x for mesh in meshes]),
+        log_measure=torch.cat([mesh.log_measure for mesh in meshes]),
+        converges=by_order(exists),
+        error=by_order(_relative_error(meshes)),
+        diverges_to=common_sign(torch.stack([piece.diverges_to for piece in pieces])),
+        road="quadrature",
+    )
 
 
 def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
@@ -103,10 +111,17 @@ def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
     return [Segment(low, high) for low, high in pairwise(inside)]
 
 
-def _relative_error(meshes: list[Mesh]) -> float:
+def _computed(exists: Tensor) -> Tensor:
+    """Of the fourth moments only the existence is asked: they do not guide the mesh."""
+    fourth = torch.zeros_like(exists)
+    by_order(fourth)[-1] = True
+    return ~fourth
+
+
+def _relative_error(meshes: list[Mesh]) -> Tensor:
     total = torch.stack([mesh.total for mesh in meshes]).sum(dim=0)
     error = torch.stack([mesh.error for mesh in meshes]).sum(dim=0)
-    return float(torch.where(total > 0, error / total, 0.0).max())
+    return torch.where(total > 0, error / total, 0.0)
 
 
 @dataclass(frozen=True)
@@ -147,29 +162,31 @@ class Piece:
 
 
 def log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[Tensor, Tensor]:
-    """(log |integrand| with the Jacobian [J, n], the K values [K, n]) at u [n]; −inf where x falls on an end or off the base."""
+    """(log |integrand| with the Jacobian [J, n], the K values [K, n]) at u [n]; −inf where x cannot be told from an end."""
     x = segment.x(u)
-    log_weight = integrand.base.log_prob(x) + segment.log_jacobian(u)
-    log_weight = log_weight.masked_fill((x <= segment.low) | (x >= segment.high) | log_weight.isnan(), -inf)
-    values, sizes = integrand.values_and_log_sizes(x)
-    return log_rows(log_weight, sizes), values
+    summands = integrand.moments(x)
+    return (summands.rows + segment.log_jacobian(u)).masked_fill(_at_an_end(segment, x), -inf), summands.values
+
+
+def _at_an_end(segment: Segment, x: Tensor) -> Tensor:
+    return (x <= segment.low) | (x >= segment.high)
 
 
 def _converges_towards(integrand: Integrand, segment: Segment, side: int, reach: float) -> Tensor:
     def towards(distance: Tensor) -> tuple[Tensor, Tensor]:
         u = side * distance
         rows, _ = log_integrands(integrand, segment, u)
-        return rows, rounding_rows(integrand, segment.x(u))
+        return rows, integrand.moments(segment.x(u)).rounding()
 
     return converges(towards, reach)
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Nodes on one segment, the sums of the integrands over them [J] (scaled), and the sums' estimated errors [J]."""
+    """Nodes on one segment with the lengths they stand for, the integrands' (scaled) sums [J], and their errors [J]."""
 
     x: Tensor
-    log_weight: Tensor
+    log_measure: Tensor
     total: Tensor
     error: Tensor
 
@@ -187,7 +204,7 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
     sums = _panel_sums(piece, low, high, exists, scale)
     total, error = sums.abs().sum(dim=1), cut_off
     accepted: list[Tensor] = []
-    last_gap = torch.full_like(low, inf)
+    gap, worst_before = sums.abs(), torch.full_like(low, inf)
     for _ in range(_LEVELS):
         if not len(low) or len(low) > _MOST_PANELS:
             break
@@ -196,14 +213,15 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
         finer = _panel_sums(piece, *halves, exists, scale)
         gap = (finer[:, : len(low)] + finer[:, len(low) :] - sums).abs()
         worst = torch.where(total[:, None] > 0, gap / total[:, None], 0.0).amax(dim=0)
-        # what halving no longer mends is rounding in the estimators themselves
-        done = (worst <= _TOLERANCE) | ((worst > 0.7 * last_gap) & (worst < 1e-11))
+        # what halving no longer mends is rounding in the integrand itself
+        done = (worst <= _TOLERANCE) | ((worst > 0.6 * worst_before) & (worst < _ROUNDING))
         error = error + gap[:, done].sum(dim=1)
         both = done.repeat(2)
         accepted.append(torch.stack([halves[0][both], halves[1][both]]))
-        low, high, sums, last_gap = halves[0][~both], halves[1][~both], finer[:, ~both], worst[~done].repeat(2)
+        low, high, sums, gap = halves[0][~both], halves[1][~both], finer[:, ~both], gap[:, ~done]
+        worst_before = worst[~done].repeat(2)
     if len(low):
-        error = error + sums.abs().sum(dim=1)
+        error = error + gap.sum(dim=1)
         accepted.append(torch.stack([low, high]))
     return _mesh(piece, *torch.cat(accepted, dim=1), total, error)
 
@@ -215,7 +233,7 @@ def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, 
     if not len(alive):
         return piece.u[:0], height.new_zeros(len(height))
     first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, len(piece.u) - 1)
-    lost = (height[:, 0].exp() + height[:, -1].exp()) * _FARTHEST
+    lost = (height[:, 0].exp() + height[:, -1].exp()) * _SLOWEST
     steps = int(1 / _SURVEY)
     edges = piece.u[first : last + 1 : steps]
     return torch.cat([edges, piece.u[last : last + 1]]).unique(), lost
@@ -246,7 +264,6 @@ def _gauss_legendre() -> tuple[Tensor, Tensor]:
 def _mesh(piece: Piece, low: Tensor, high: Tensor, total: Tensor, error: Tensor) -> Mesh:
     u, log_weights = (part.flatten() for part in _nodes(low, high))
     x = piece.segment.x(u)
-    rows, _ = log_integrands(piece.integrand, piece.segment, u)
-    log_weight = rows[0] + log_weights
-    kept = log_weight > -inf
-    return Mesh(x[kept], log_weight[kept], total, error)
+    log_measure = log_weights + piece.segment.log_jacobian(u)
+    kept = ~_at_an_end(piece.segment, x) & (piece.integrand.base.log_prob(x) > -inf)
+    return Mesh(x[kept], log_measure[kept], total, error)

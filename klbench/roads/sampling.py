@@ -79,13 +79,13 @@ class Sampling:
         entering = [Largest(tail, largest.limit) for tail, largest in zip(tails, seen, strict=True)]
         return Sample(moments.of(values, self.shift, self.controls), tuple(entering))
 
-    def run(self, samples: int, in_flight: int, kind: str) -> Iterator[Sample]:
+    def run(self, samples: int, in_flight: int) -> Iterator[Sample]:
         """Draw ``samples``, ``in_flight`` blocks at once, and yield the whole so far after each block.
 
         Raises:
             RunError: the device's memory does not hold even one block.
         """
-        size = BLOCK[kind]
+        size = BLOCK[self.integrand.base.device.type]
         whole = Sample(self._nothing(), tuple(none_yet(samples) for _ in self.integrand.terms))
 
         def measure(number: int) -> Callable[[], Sample]:

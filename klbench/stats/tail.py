@@ -18,6 +18,7 @@ from torch import Tensor
 
 TAIL = 10_000
 TRUSTED = 0.7
+HAS_VARIANCE = 0.5
 _DISTINCT = 5
 
 

@@ -1,0 +1,36 @@
+# The two commands: `make run` (see klbench work) and `make test` (see that it is right). Both set up .venv by themselves.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: run test lint types bench results schema clean
+.DEFAULT_GOAL := run
+
+run: .venv/ready
+	$(BIN)/klbench run schulman --check
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/throughput.py
+
+results: .venv/ready
+	$(BIN)/python results/regenerate.py
+
+schema: .venv/ready
+	$(BIN)/klbench schema > klbench.schema.json
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,104 @@
+"""Measuring one case: built, answered exactly where a road exists, sampled, and set side by side.
+
+All estimators of a case see the same draws; which others there are changes nothing for any of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from klbench.estimators.catalogue import find
+from klbench.estimators.divergence import REVERSE_KL, Divergence
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Term
+from klbench.measure.controls import Controls, controls_for
+from klbench.measure.draws import Draws, Machine
+from klbench.measure.fit import fit
+from klbench.measure.notes import notes
+from klbench.measure.pair import Pair
+from klbench.measure.rows import Answers, headline, row
+from klbench.measure.truth import Truth, true_value
+from klbench.observer import Observer
+from klbench.results import CaseResult
+from klbench.roads.exact import exact_road
+from klbench.roads.points import Exact
+from klbench.roads.sampling import Sample
+from klbench.spec.cases import Case
+from klbench.spec.model import Spec
+from klbench.stats.regression import in_span, regressed_mean
+from klbench.stats.tail import khat
+
+
+def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> CaseResult:
+    """Everything klbench can say of one case."""
+    start = time.perf_counter()
+    pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed, spec.dtype)
+    fits = [fit(find(name), draws, pair) for name in spec.estimators]
+    estimators = [estimator for estimator, _ in fits]
+    truths = true_values(pair, [estimator.target for estimator in estimators])
+    kl = truths[REVERSE_KL]
+    survey = Survey.take(pair, controls_for(pair, kl), estimators)
+    watched, true = estimators[-1], truths[estimators[-1].target].value
+
+    def watch(so_far: Sample) -> None:
+        central = so_far.moments.central(survey.terms.index(watched.term))
+        observer.advanced(case, so_far.moments.count, spec.samples, headline(watched.name, central, true))
+
+    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch)
+    answers = [survey.answers(estimator, truths[estimator.target], sample) for estimator in estimators]
+    settings = {"samples": spec.samples, "seed": spec.seed, "dtype": spec.dtype, "device": str(machine.device)}
+    remarks = notes(pair, kl, answers, {estimator.name: value for estimator, value in fits if value is not None})
+    rows = tuple(row(each, **settings) for each in answers)
+    return CaseResult(case, kl.value, kl.road, rows, remarks, time.perf_counter() - start)
+
+
+def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:
+    """The true value of each target, and of the reverse KL."""
+    return {target: true_value(target, pair.q, pair.p) for target in dict.fromkeys([REVERSE_KL, *targets])}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The terms of a case, controls first, with their exact moments where a road exists."""
+
+    terms: tuple[Term, ...]
+    controls: Controls
+    exact: Mapping[Term, Exact | None]
+
+    @staticmethod
+    def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator]) -> Survey:
+        """Gather the terms, each once, and answer them exactly."""
+        terms = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
+        exact = exact_road(pair.integrand(terms)) or [None] * len(terms)
+        return Survey(terms, controls, dict(zip(terms, exact, strict=True)))
+
+    def answers(self, estimator: Estimator, truth: Truth, sample: Sample) -> Answers:
+        """What is known of one estimator, now that it is sampled."""
+        term, moments = estimator.term, sample.moments
+        index = self.terms.index(term)
+        return Answers(
+            estimator=estimator,
+            truth=truth,
+            exact=self.exact[term],
+            sample=moments.central(index),
+            regressed=self._regressed(term, sample),
+            negative_fraction=int(moments.negative[index]) / moments.count,
+            nonfinite=int(moments.nonfinite[index]),
+            khat=khat(sample.largest[index]),
+        )
+
+    def _regressed(self, term: Term, sample: Sample) -> tuple[float, float] | None:
+        known = self.controls.terms
+        largest = dict(zip(self.terms, sample.largest, strict=True))
+        if not self.controls.usable(self.exact, largest) or _spanned(term, known):
+            return None
+        return regressed_mean(sample.moments, self.terms.index(term), self.controls.means)
+
+
+def _spanned(term: Term, controls: Sequence[Term]) -> bool:
+    if term.weighted != controls[0].weighted:
+        return False
+    # a weighted constant is no constant, so on weighted controls nothing but their own combinations is spanned
+    return not term.weighted and in_span(term.function, [control.function for control in controls])

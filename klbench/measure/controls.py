@@ -1,0 +1,48 @@
+"""The controls: values of known mean that come with every sample, on which the regressed bias rests.
+
+On samples of q, k1 has mean KL and so has k3 (r − 1 = k3 − k1 has mean 0); the two span what k1 − KL and r − 1 span. On samples
+of another sampler their importance-weighted forms, (q/sampler)(k1 − KL) and (q/sampler)(k3 − KL), have mean 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from math import isfinite
+
+from klbench.estimators.schulman import k1, k3
+from klbench.estimators.term import Function, Term
+from klbench.measure.pair import Pair
+from klbench.measure.truth import Truth, unseen_mass
+from klbench.roads.points import Exact
+from klbench.stats.tail import HAS_VARIANCE, Largest, khat
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Terms whose means are known."""
+
+    terms: tuple[Term, ...]
+    means: tuple[float, ...]
+
+    def usable(self, exact: Mapping[Term, Exact | None], largest: Mapping[Term, Largest]) -> bool:
+        """Whether there are controls and all of them have a variance: by the exact road, else as far as k̂ can tell."""
+        return bool(self.terms) and all(_has_variance(exact[term], largest[term]) for term in self.terms)
+
+
+def controls_for(pair: Pair, kl: Truth) -> Controls:
+    """The controls of a pair: none where the KL is unknown or infinite, or where E_q[r] is not 1."""
+    if not isfinite(kl.value) or unseen_mass(pair.q, pair.p) != 0:
+        return Controls((), ())
+    if pair.sampler is None:
+        return Controls((Term(k1), Term(k3)), (kl.value, kl.value))
+    return Controls((Term(_minus(k1, kl.value), weighted=True), Term(_minus(k3, kl.value), weighted=True)), (0.0, 0.0))
+
+
+def _minus(function: Function, value: float) -> Function:
+    return lambda log_ratio: function(log_ratio) - value
+
+
+def _has_variance(exact: Exact | None, largest: Largest) -> bool:
+    return exact.has_variance if exact else not khat(largest) > HAS_VARIANCE

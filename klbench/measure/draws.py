@@ -1,0 +1,69 @@
+"""The draws of one case: its numbered streams, a pilot sample, and the sampling road with its progress.
+
+A case's streams are keyed by what is drawn and compared (q, p, sampler), not by its place in the spec: adding, renaming or
+reordering pairs and estimators changes no number of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.stream import Stream, stream_for
+from klbench.estimators.term import Term
+from klbench.measure.pair import Pair
+from klbench.roads.sampling import PILOT, Sample, Sampling
+from klbench.spec.cases import Case
+
+_PILOT_SIZE = 2**16
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run takes place: the device, and how many blocks are sampled at once."""
+
+    device: torch.device
+    threads: int
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What can be drawn for one case: the same numbers for any number of threads."""
+
+    case: Case
+    pair: Pair
+    machine: Machine
+    seed: int
+    dtype: torch.dtype
+
+    @staticmethod
+    def of(case: Case, machine: Machine, seed: int, dtype: str) -> Draws:
+        """The draws of ``case`` on ``machine``; ``dtype`` is what the estimators compute in."""
+        return Draws(case, Pair.build(case, machine.device), machine, seed, getattr(torch, dtype))
+
+    def stream(self, number: int) -> Stream:
+        """The stream of block ``number``."""
+        key = f"{self.case.q} | {self.case.p} | {self.case.sampler or ''}"
+        return stream_for(self.seed, key.encode(), number, self.machine.device)
+
+    def pilot(self, terms: tuple[Term, ...]) -> list[Tensor]:
+        """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""
+        integrand = self.pair.integrand(terms, self.dtype)
+        x = integrand.base.draw(self.stream(PILOT), _PILOT_SIZE)
+        return [value.double().cpu() for value in integrand.values(x)]
+
+    def sample(self, terms: tuple[Term, ...], controls: int, samples: int, on_block: Callable[[Sample], None]) -> Sample:
+        """Draw ``samples`` and measure the terms, the first ``controls`` of which are controls."""
+        shift = torch.stack([_centre(value) for value in self.pilot(terms)])
+        sampling = Sampling(self.pair.integrand(terms, self.dtype), self.stream, shift, controls)
+        for so_far in sampling.run(samples, self.machine.threads):
+            on_block(so_far)
+        return so_far
+
+
+def _centre(value: Tensor) -> Tensor:
+    mean = value.mean()
+    return mean if mean.isfinite() else torch.zeros_like(mean)

@@ -1,0 +1,34 @@
+"""Fitting an optimal coefficient: the λ of least variance in base + λ·control, from a pilot sample of its own.
+
+The pilot is drawn from a stream no block shares, so the fitted estimator is an ordinary one with a constant λ, independent of
+the samples it is judged on: unbiased, with exact moments and errors like any other.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from klbench.estimators.estimator import Estimator
+from klbench.measure.draws import Draws
+from klbench.measure.pair import Pair
+from klbench.roads.exact import exact_road
+
+
+def fit(estimator: Estimator, draws: Draws, pair: Pair) -> tuple[Estimator, float | None]:
+    """The estimator with its coefficient settled, and the coefficient; (itself, None) where nothing is to be fitted.
+
+    Where the control is known to have no variance, the best coefficient is 0: any other makes the variance infinite.
+    """
+    control = estimator.control_term
+    if control is None:
+        return estimator, None
+    exact = exact_road(pair.integrand((control,)))
+    hopeless = exact is not None and not exact[0].has_variance
+    coefficient = 0.0 if hopeless else _least_variance(*draws.pilot((estimator.term, control)))
+    return estimator.fitted(coefficient), coefficient
+
+
+def _least_variance(base: Tensor, control: Tensor) -> float:
+    spread = control - control.mean()
+    variance = float(spread @ spread)
+    return -float((base - base.mean()) @ spread) / variance if 0 < variance < float("inf") else 0.0

@@ -1,0 +1,127 @@
+"""From moments to a row: the measured numbers with their errors, the exact ones beside them, and how far apart they are.
+
+What does not exist is NaN: a ratio to a true value that is 0 or infinite, an error bar where the variance is infinite, an exact
+number without a road.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite, nan
+
+from klbench.estimators.estimator import Estimator
+from klbench.measure.truth import Truth
+from klbench.results import Row
+from klbench.roads.points import Exact
+from klbench.stats.moments import Central
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that is known of one estimator on one case.
+
+    Args:
+        estimator: with nothing left to fit.
+        truth: the target's true value.
+        exact: its exact moments, or None without a road.
+        sample: its measured moments.
+        regressed: its mean and MCSE after regression on the controls, where that is possible.
+        negative_fraction, nonfinite, khat: the share of values below 0, the number that are infinite or NaN, Pareto-k̂.
+    """
+
+    estimator: Estimator
+    truth: Truth
+    exact: Exact | None
+    sample: Central
+    regressed: tuple[float, float] | None
+    negative_fraction: float
+    nonfinite: int
+    khat: float
+
+    @property
+    def mean_mcse(self) -> float:
+        """The error of the mean, NaN where the variance does not exist."""
+        return self.sample.mean_mcse if self.exact is None or self.exact.has_variance else nan
+
+    @property
+    def stdev_mcse(self) -> float:
+        """The error of the standard deviation, NaN where the fourth moment does not exist."""
+        return self.sample.stdev_mcse if self.exact is None or self.exact.fourth else nan
+
+    @property
+    def exact_bias(self) -> float:
+        """The exact mean less the true value; 0 where they differ by rounding only."""
+        if self.exact is None:
+            return nan
+        bias = self.exact.mean - self.truth.value
+        noise = self.exact.stdev if self.exact.has_variance else 0.0
+        return 0.0 if abs(bias) <= _ROUNDING * abs(self.truth.value) + _SUM_ROUNDING * noise else bias
+
+
+_ROUNDING = 1e-11
+_SUM_ROUNDING = 1e-13
+
+
+def row(answers: Answers, *, samples: int, seed: int, dtype: str, device: str) -> Row:
+    """The row of results.csv."""
+    sample, exact, true = answers.sample, answers.exact, answers.truth.value
+    bias = sample.mean - true
+    regressed_mean, regressed_mcse = answers.regressed or (nan, nan)
+    return Row(
+        estimator=answers.estimator.name,
+        target=answers.estimator.target.name,
+        samples=samples,
+        true=true,
+        true_from=answers.truth.road,
+        mean=sample.mean,
+        mean_mcse=answers.mean_mcse,
+        bias=_defined(bias),
+        bias_mcse=answers.mean_mcse if isfinite(true) else nan,
+        stdev=sample.stdev,
+        stdev_mcse=answers.stdev_mcse,
+        bias_over_true=_over(bias, true),
+        bias_over_true_mcse=_over(answers.mean_mcse, true),
+        stdev_over_true=_over(sample.stdev, true),
+        stdev_over_true_mcse=_over(answers.stdev_mcse, true),
+        bias_over_true_cv=_over(regressed_mean - true, true),
+        bias_over_true_cv_mcse=_over(regressed_mcse, true),
+        exact_bias_over_true=_over(answers.exact_bias, true),
+        exact_stdev_over_true=_over(exact.stdev if exact else nan, true),
+        exact_from=exact.road if exact else "",
+        z_bias=_z(sample.mean, exact.mean if exact else nan, answers.mean_mcse),
+        z_stdev=_z(sample.stdev, exact.stdev if exact else nan, answers.stdev_mcse),
+        negative_fraction=answers.negative_fraction,
+        nonfinite=answers.nonfinite,
+        khat=answers.khat,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+    )
+
+
+def headline(name: str, sample: Central, true: float) -> str:
+    """A running estimate worth watching: the bias in units of the true value where there is one, else the mean."""
+    scale = true if isfinite(true) and true != 0 else 1.0
+    value = (sample.mean - true) / scale if scale == true else sample.mean
+    label = "bias/true" if scale == true else "mean"
+    return f"{name} {label} {value:+.2g} ± {sample.mean_mcse / abs(scale):.1g}"
+
+
+def _over(value: float, true: float) -> float:
+    """``value`` in units of the true value, which has to be finite and not 0."""
+    return value / true if isfinite(true) and true != 0 else nan
+
+
+def _z(measured: float, exact: float, mcse: float) -> float:
+    """(measured − exact)/MCSE, 0 where the two differ by rounding only."""
+    off = measured - exact
+    if not (isfinite(off) and isfinite(mcse)):
+        return nan
+    if abs(off) <= _ROUNDING * abs(exact):
+        return 0.0
+    return off / mcse if mcse > 0 else float("inf")
+
+
+def _defined(value: float) -> float:
+    """inf − inf is no number."""
+    return value if value == value else nan

@@ -1,0 +1,75 @@
+"""Running a spec: build each case, answer it exactly where a road exists, sample it, and set the two side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from klbench.errors import RunError
+from klbench.measure.case import measure
+from klbench.measure.draws import Machine
+from klbench.observer import SILENT, Observer
+from klbench.results import Results
+from klbench.spec.model import Spec
+
+__all__ = ["SILENT", "Observer", "resolve_device", "run"]
+
+
+def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observer: Observer = SILENT) -> Results:
+    """Run every case of a spec.
+
+    Args:
+        spec: what to measure.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: blocks sampled at once; one per available core by default. Changes no number.
+        observer: told of the progress.
+
+    Raises:
+        RunError: no such device, or its memory does not hold one block.
+    """
+    machine = Machine(resolve_device(device), threads or available_cores())
+    cases = spec.cases()
+    observer.started(spec, cases)
+    start = time.perf_counter()
+    results = []
+    with one_torch_thread():
+        for case in cases:
+            results.append(measure(spec, case, machine, observer))
+            observer.finished(results[-1])
+    return Results(spec, tuple(results), str(machine.device), machine.threads, time.perf_counter() - start)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` is CUDA where there is one.
+
+    Raises:
+        RunError: there is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = name.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 0
+    if name != "cpu" and not (kind == "cuda" and count and (not number or (number.isdecimal() and int(number) < count))):
+        there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
+        raise RunError(f"no device {name!r} here", help=[f"there is: {there}", "--device auto takes the best there is"])
+    return torch.device(name)
+
+
+def available_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread per call: the cores are used over blocks, and a sum's last digits stay the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
