@@ -7,7 +7,7 @@ quadrature the nodes of a mesh; from there on mean, variance and higher moments 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, isfinite, nan
+from math import inf, isfinite, nan
 
 import torch
 from torch import Tensor
@@ -92,8 +92,8 @@ def _stdev(value: Tensor, rows: Tensor, mean: float) -> float:
     far = value.abs() > 2 * abs(mean)
     near_share = rows[0] + 2 * (value - mean).abs().log()
     far_share = rows[2] + 2 * (1 - mean / value).abs().log()
-    log_stdev = float(torch.where(far, far_share, near_share).logsumexp(dim=0)) / 2
-    return exp(log_stdev) if exp(log_stdev) > _ROUNDING * abs(mean) else 0.0  # of a constant only rounding is left
+    stdev = float((torch.where(far, far_share, near_share).logsumexp(dim=0) / 2).exp())
+    return stdev if stdev > _ROUNDING * abs(mean) else 0.0  # of a constant only rounding is left
 
 
 _ROUNDING = 1e-13
