@@ -34,8 +34,8 @@ class AliasTable:
         return cls(torch.tensor(keep, dtype=torch.float64).to(probs.device), torch.tensor(alias).to(probs.device))
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """The category, a float64 whole number, of each uniform on (0, 1); its digits choose column and side."""
+        """The category (int64) of each uniform on (0, 1): its first digits choose the column, the others the side."""
         scaled = uniform * self.keep.numel()
         column = scaled.long().clamp_(max=self.keep.numel() - 1)
         kept = scaled.sub_(column) < self.keep[column]
-        return torch.where(kept, column, self.alias[column]).double()
+        return torch.where(kept, column, self.alias[column])

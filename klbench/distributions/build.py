@@ -44,7 +44,7 @@ def _single(expression: Named, device: torch.device) -> Distribution:
     given = [parameter for parameter in family.parameters if parameter.name in arguments]
     tensors = {parameter.name: _argument(parameter, arguments[parameter.name], device) for parameter in given}
     wrapped = _torch_class(family.name)(**tensors, validate_args=False)
-    return distribution.Single(expression, family, family.support(arguments), wrapped)
+    return distribution.Single(expression, family, arguments, wrapped)
 
 
 def _argument(parameter: Parameter, value: Any, device: torch.device) -> Any:

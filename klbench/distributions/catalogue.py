@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import known
-from klbench.distributions.families import bounded, integers, positive, real_line, vectors
+from klbench.distributions.families import bounded, categories, integers, matrices, positive, real_line, vectors
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
 
 if TYPE_CHECKING:
     from klbench.spec.expression import Value
 
-_MODULES = (real_line, positive, bounded, integers, vectors)
+_MODULES = (real_line, positive, bounded, integers, categories, vectors, matrices)
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in sorted((f for m in _MODULES for f in m.FAMILIES), key=lambda f: f.name)}
@@ -115,8 +115,7 @@ def _check_presence(family: Family, given: Mapping[str, Value]) -> None:
 
 def _check_constraint(family: Family, parameter: Parameter, value: Value) -> None:
     allowed = f"{parameter.name} must be {parameter.constraint.text}"
-    axes = _axes(value)
-    if axes > parameter.constraint.rank or (known(value) and not parameter.constraint.check(value)):
+    if _axes(value) != parameter.constraint.rank or (known(value) and not parameter.constraint.check(value)):
         message = f"{family.name}: {allowed}, given {_show(value)}"
         raise ArgumentError(message, argument=parameter.name, help=[f"for example {family.example}"])
 

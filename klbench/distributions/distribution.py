@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from klbench.distributions.family import MAX_ATOMS, Family, Kind
+from klbench.distributions.family import MAX_ATOMS, Arguments, Family, Kind
 from klbench.distributions.support import Interval, Lattice, Space, Support, hull
 
 if TYPE_CHECKING:
     from klbench.distributions.stream import Stream
-    from klbench.spec.expression import Expression
+    from klbench.spec.expression import Expression, Named
 
 
 class Distribution(ABC):
@@ -61,27 +61,27 @@ class Distribution(ABC):
 
 
 class Single(Distribution):
-    """One named family; ``wrapped`` is the torch distribution with the same parameters."""
+    """One named family; ``wrapped`` is the torch distribution, ``state`` what the family's own functions work on."""
 
-    def __init__(self, expression: Expression, family: Family, support: Support, wrapped: Any) -> None:
+    def __init__(self, expression: Named, family: Family, arguments: Arguments, wrapped: Any) -> None:
         self.expression = expression
         self.family = family
         self.kind = family.kind
-        self.support = support
+        self.support = family.support(arguments)
         self.wrapped = wrapped
         self.event_shape = tuple(wrapped.event_shape)
         self.device = _device(wrapped)
-        self._state = family.prepare(wrapped)
-        self._inside = _membership(family, support, wrapped)
+        self.state = family.prepare(wrapped, arguments)
+        self._inside = _membership(family, self.support, self.state)
 
     def draw(self, stream: Stream, count: int) -> Tensor:
         """See ``Distribution.draw``."""
-        return _into_interior(self.support, self.family.draw(self._state, stream, count))
+        return _into_interior(self.support, self.family.draw(self.state, stream, count))
 
     def log_density(self, x: Tensor) -> Tensor:
         """See ``Distribution.log_density``."""
         score = self.family.log_prob
-        value: Tensor = self.wrapped.log_prob(x) if score is None else score(self.wrapped, x)
+        value: Tensor = self.wrapped.log_prob(x) if score is None else score(self.state, x)
         return value
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Single(Distribution):
             case Lattice(low, high) if high - low < MAX_ATOMS:
                 return torch.arange(low, high + 1, dtype=torch.float64, device=self.device)
             case Space() if self.family.atoms is not None:
-                return self.family.atoms(self.wrapped)
+                return self.family.atoms(self.state)
             case _:
                 return None
 
@@ -156,7 +156,7 @@ class Mixture(Distribution):
         """See ``Distribution.atoms``."""
         every = [component.atoms() for component in self.components]
         found = [atoms for atoms in every if atoms is not None]
-        return torch.cat(found).unique(dim=0) if len(found) == len(every) else None
+        return torch.unique(torch.cat(found), dim=0) if len(found) == len(every) else None
 
 
 class Power(Distribution):
@@ -210,7 +210,7 @@ def _into_interior(support: Support, x: Tensor) -> Tensor:
     return x.clamp_(low, nextafter(support.high, -inf))
 
 
-def _membership(family: Family, support: Support, wrapped: Any) -> Callable[[Tensor], Tensor] | None:
+def _membership(family: Family, support: Support, state: Any) -> Callable[[Tensor], Tensor] | None:
     """The test of whether points lie in the support; None where all do."""
     match support:
         case Interval(low, high, closed):
@@ -220,6 +220,5 @@ def _membership(family: Family, support: Support, wrapped: Any) -> Callable[[Ten
         case Lattice(low, high):
             return lambda x: (x >= low) & (x <= high) & (x == x.floor()) & (x < inf)
         case Space():
-            if family.inside is not None:
-                return lambda x: family.inside(wrapped, x)
-            return None
+            inside = family.inside
+            return None if inside is None else lambda x: inside(state, x)

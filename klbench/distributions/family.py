@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from klbench.distributions.constraints import Constraint
 from klbench.distributions.support import Support
@@ -29,9 +29,15 @@ Space = Literal[
     "Cholesky factors of correlation matrices",
 ]
 Arguments = Mapping[str, Any]
-Shape = tuple[int, ...]
+Shape = tuple[int | None, ...]
 
 MAX_ATOMS = 2**20
+
+
+class Built(Protocol):
+    """A torch distribution: its parameters are float64 tensors."""
+
+    def __getattr__(self, name: str) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,18 @@ class Rule:
     text: str
     arguments: tuple[str, ...]
     holds: Callable[[Arguments], bool]
+
+
+@dataclass(frozen=True)
+class Natural:
+    """A density as an exponential family: log density = Σ coefficient · statistic(x) + constant, against a measure.
+
+    Two densities of the same support and measure then differ by the differences of their coefficients, and a constant.
+    ``terms`` maps a statistic's name (``klbench.distributions.exponential``) to its coefficient.
+    """
+
+    terms: Mapping[str, float]
+    measure: str = "length"
 
 
 def mean_and_mode(wrapped: Any) -> tuple[float, ...]:
@@ -85,12 +103,14 @@ class Family:
         event_shape: the shape of one draw, from the bound arguments.
         categories: the number of categories, where the family has them.
         space: what its density is a density on; densities on different spaces cannot be compared.
-        draw: ``(prepared torch distribution, stream, count) -> [count, *event_shape]``.
-        prepare: what of a draw is worth computing once; the torch distribution itself by default.
-        log_prob: ``(torch distribution, x) -> [count]``, valid on the support; None where torch's own is right.
-        inside: ``(torch distribution, x) -> [count]``, whether vectors lie in the support; None where all do.
+        draw: ``(state, stream, count) -> [count, *event_shape]``.
+        prepare: ``(torch distribution, bound arguments) -> state``, what the functions beside it work on; the torch
+            distribution itself by default.
+        log_prob: ``(state, x) -> [count]``, valid on the support; None where torch's own is right.
+        inside: ``(state, x) -> [count]``, whether vectors lie in the support; None where all do.
         centres: ``torch distribution -> points`` where the mass of a univariate family is.
-        atoms: ``torch distribution -> [n, *event_shape]``, every point of a finite support of vectors, or None above MAX_ATOMS.
+        atoms: ``state -> [n, *event_shape]``, every point of a finite support of vectors, or None above MAX_ATOMS.
+        natural: ``state -> Natural``, for exponential families.
     """
 
     name: str
@@ -106,11 +126,12 @@ class Family:
     event_shape: Callable[[Arguments], Shape] = _scalar
     categories: Callable[[Arguments], int | None] = lambda _: None
     space: Space = "real numbers"
-    prepare: Callable[[Any], Any] = lambda wrapped: wrapped
+    prepare: Callable[[Any, Arguments], Any] = lambda wrapped, _: wrapped
     log_prob: Callable[[Any, Tensor], Tensor] | None = None
     inside: Callable[[Any, Tensor], Tensor] | None = None
     centres: Callable[[Any], tuple[float, ...]] = mean_and_mode
     atoms: Callable[[Any], Tensor | None] | None = None
+    natural: Callable[[Any], Natural] | None = None
 
     @property
     def univariate(self) -> bool:

@@ -104,7 +104,8 @@ def _mixture(expression: Mixture) -> Form:
 def _check_weights(weights: Sequence[Value]) -> None:
     if not all(map(known, weights)):
         return
-    if not all(is_number(w) and w > 0 for w in weights) or abs(sum(weights) - 1) > SIMPLEX_TOLERANCE:
+    numbers = [float(w) for w in weights if isinstance(w, int | float) and is_number(w) and w > 0]
+    if len(numbers) < len(weights) or abs(sum(numbers) - 1) > SIMPLEX_TOLERANCE:
         shown = ", ".join(map(str, weights))
         help = ["the weights of a sum are numbers > 0 that sum to 1: 0.5*N(-2, 0.5) + 0.5*N(2, 0.5)"]
         raise SpecError(f"the weights {shown} are no probabilities", help=help)
@@ -120,7 +121,7 @@ def _power(expression: Power) -> Form:
 def _copies(copies: Value) -> int | None:
     if not known(copies):
         return None
-    if not is_number(copies) or copies != int(copies) or not 1 <= copies <= MAX_COPIES:
+    if not isinstance(copies, int | float) or not (is_number(copies) and 1 <= copies <= MAX_COPIES and copies % 1 == 0):
         help = [f"a whole number from 1 to {MAX_COPIES}: N(0, 1)**10"]
         raise SpecError(f"{copies} is no number of copies", help=help)
     return int(copies)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from math import exp, pi
+from math import exp, pi, remainder
+from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
-from klbench.distributions.families.real_line import draw_logit_relaxed_bernoulli, median_of_relaxed
-from klbench.distributions.family import Arguments, Family, Parameter, Rule
+from klbench.distributions.families import real_line
+from klbench.distributions.family import Arguments, Built, Family, Natural, Parameter, Rule
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -30,117 +29,179 @@ def _open(_: Arguments) -> Interval:
     return Interval(0.0, 1.0, closed=False)
 
 
-def draw_beta(d: Any, stream: Stream, count: int) -> Tensor:
+def draw_beta(d: Built, stream: Stream, count: int) -> Tensor:
     """See ``Stream.beta``."""
     return stream.beta(d.concentration1, d.concentration0, count)
 
 
-def draw_continuous_bernoulli(d: Any, stream: Stream, count: int) -> Tensor:
+def score_beta(d: Built, x: Tensor) -> Tensor:
+    """A binomial probability of a in a + b at x, times ab/(a + b)/x/(1 - x); torch's cancels where they are large."""
+    from klbench.distributions.special import log_binomial
+
+    a, b = d.concentration1, d.concentration0
+    core = log_binomial(a, a + b, x, 1 - x)
+    return core + (a.log() + b.log() - (a + b).log()) - x.log() - (-x).log1p()
+
+
+BETA = Family(
+    name="Beta",
+    summary="Beta; concentration1 pulls to 1, concentration0 to 0.",
+    kind="continuous",
+    parameters=CONCENTRATIONS,
+    support_text=OPEN,
+    support=_open,
+    examples=(
+        "Beta(concentration1=2, concentration0=3)",
+        "Beta(concentration1=0.5, concentration0=0.5)",
+        "Beta(concentration1=300, concentration0=2)",
+    ),
+    draw=draw_beta,
+    log_prob=score_beta,
+    natural=lambda d: Natural({"log x": float(d.concentration1) - 1, "log(1 - x)": float(d.concentration0) - 1}),
+)
+
+
+def draw_continuous_bernoulli(logit: Tensor, stream: Stream, count: int) -> Tensor:
     """The quantile, log(1 + u (exp(t) - 1)) / t for logits t; mirrored where t > 0, lest exp(t) overflows."""
-    u, t = stream.uniform(count), -d.logits.abs()
+    u, t = stream.uniform(count), -logit.abs()
     x = u if t == 0 else u.mul_(t.expm1()).log1p_().div_(t)
-    return 1 - x if d.logits > 0 else x
+    return 1 - x if logit > 0 else x
 
 
-def draw_kumaraswamy(d: Any, stream: Stream, count: int) -> Tensor:
+def score_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
+    """t x - log((exp(t) - 1) / t), mirrored where t > 0; torch's stops where probs round to 0 or 1."""
+    t = logit.abs()
+    norm = (-(-t).expm1() / t).log() if t > 0 else t
+    return (x - 1).mul_(t).sub_(norm) if logit > 0 else x.mul(-t).sub_(norm)
+
+
+CONTINUOUS_BERNOULLI = Family(
+    name="ContinuousBernoulli",
+    summary="Continuous Bernoulli: an exponential cut to [0, 1].",
+    kind="continuous",
+    parameters=(PROBS, LOGITS),
+    alternatives=("probs", "logits"),
+    support_text=CLOSED,
+    support=_closed,
+    examples=(
+        "ContinuousBernoulli(probs=0.2)",
+        "ContinuousBernoulli(probs=0.5)",
+        "ContinuousBernoulli(probs=0.5009)",
+        "ContinuousBernoulli(logits=4)",
+    ),
+    prepare=real_line.logit,
+    draw=draw_continuous_bernoulli,
+    log_prob=score_continuous_bernoulli,
+    natural=lambda logit: Natural({"x": float(logit)}),
+)
+
+
+def draw_kumaraswamy(d: Built, stream: Stream, count: int) -> Tensor:
     """The quantile at 1 - exp(-E)."""
     return stream.exponential(count).div_(-d.concentration0).expm1_().neg_().pow_(1 / d.concentration1)
 
 
-def draw_relaxed_bernoulli(d: Any, stream: Stream, count: int) -> Tensor:
+def score_kumaraswamy(d: Built, x: Tensor) -> Tensor:
+    """log(a b) + (a - 1) log x + (b - 1) log(1 - x^a); torch's loses both ends."""
+    a, b = d.concentration1, d.concentration0
+    log_x = x.log()
+    return (-(log_x * a).expm1()).log_().mul_(b - 1).add_(log_x.mul_(a - 1)).add_((a * b).log())
+
+
+KUMARASWAMY = Family(
+    name="Kumaraswamy",
+    summary="Kumaraswamy: like a beta, with a closed distribution function.",
+    kind="continuous",
+    parameters=CONCENTRATIONS,
+    support_text=OPEN,
+    support=_open,
+    examples=("Kumaraswamy(concentration1=2, concentration0=3)", "Kumaraswamy(concentration1=0.5, concentration0=2)"),
+    draw=draw_kumaraswamy,
+    log_prob=score_kumaraswamy,
+)
+
+
+def draw_relaxed_bernoulli(d: real_line.Relaxed, stream: Stream, count: int) -> Tensor:
     """The sigmoid of its logit."""
-    return draw_logit_relaxed_bernoulli(d, stream, count).sigmoid_()
+    return real_line.draw_logit_relaxed_bernoulli(d, stream, count).sigmoid_()
 
 
-def draw_uniform(d: Any, stream: Stream, count: int) -> Tensor:
+def score_relaxed_bernoulli(d: real_line.Relaxed, x: Tensor) -> Tensor:
+    """The logit's density over x (1 - x); torch's rounds x near both ends."""
+    log_x, log_rest = x.log(), (-x).log1p()
+    return real_line.score_logit_relaxed_bernoulli(d, log_x - log_rest).sub_(log_x).sub_(log_rest)
+
+
+RELAXED_BERNOULLI = Family(
+    name="RelaxedBernoulli",
+    summary="Relaxed (concrete) Bernoulli: nearer 0 and 1 the lower the temperature.",
+    kind="continuous",
+    parameters=(TEMPERATURE, PROBS, LOGITS),
+    alternatives=("probs", "logits"),
+    support_text=OPEN,
+    support=_open,
+    examples=("RelaxedBernoulli(temperature=0.7, probs=0.3)", "RelaxedBernoulli(temperature=2, logits=1)"),
+    prepare=real_line.relaxed,
+    draw=draw_relaxed_bernoulli,
+    log_prob=score_relaxed_bernoulli,
+    centres=lambda d: tuple(1 / (1 + exp(-y)) for y in real_line.median_of_relaxed(d)),
+)
+
+
+def draw_uniform(d: Built, stream: Stream, count: int) -> Tensor:
     """Shifted and scaled."""
     return stream.uniform(count).mul_(d.high - d.low).add_(d.low)
 
 
-def draw_von_mises(d: Any, stream: Stream, count: int) -> Tensor:
+def score_uniform(d: Built, x: Tensor) -> Tensor:
+    """-log(high - low) for every x."""
+    return (d.high - d.low).log().neg().expand(x.shape).clone()
+
+
+UNIFORM = Family(
+    name="Uniform",
+    summary="Uniform from low to high.",
+    kind="continuous",
+    parameters=(Parameter("low", REAL), Parameter("high", REAL)),
+    rules=(Rule("low < high", ("low", "high"), lambda a: a["low"] < a["high"]),),
+    support_text="the numbers from low to high",
+    support=lambda a: Interval(float(a["low"]), float(a["high"])),
+    examples=("Uniform(low=0, high=1)", "Uniform(low=-2, high=5)"),
+    draw=draw_uniform,
+    log_prob=score_uniform,
+    natural=lambda _: Natural({}),
+)
+
+
+def draw_von_mises(d: Built, stream: Stream, count: int) -> Tensor:
     """About loc, wrapped to [-π, π)."""
     return stream.von_mises(d.concentration, count).add_(d.loc + pi).remainder_(2 * pi).sub_(pi)
 
 
-FAMILIES = (
-    Family(
-        name="Beta",
-        summary="Beta; concentration1 pulls to 1, concentration0 to 0.",
-        kind="continuous",
-        parameters=CONCENTRATIONS,
-        support_text=OPEN,
-        support=_open,
-        examples=(
-            "Beta(concentration1=2, concentration0=3)",
-            "Beta(concentration1=0.5, concentration0=0.5)",
-            "Beta(concentration1=300, concentration0=2)",
-        ),
-        draw=draw_beta,
+def score_von_mises(d: Built, x: Tensor) -> Tensor:
+    """k (cos(x - loc) - 1) - log(2π exp(-k) I₀(k)); torch's Bessel function has seven digits."""
+    import torch
+
+    k = d.concentration
+    norm = (2 * pi * torch.special.i0e(k)).log()
+    return ((x - d.loc) / 2).sin_().square_().mul_(-2 * k).sub_(norm)
+
+
+VON_MISES = Family(
+    name="VonMises",
+    summary="Von Mises: a normal on the circle.",
+    kind="continuous",
+    parameters=(Parameter("loc", REAL), Parameter("concentration", POSITIVE)),
+    support_text="the angles from -π to π",
+    support=lambda _: Interval(-pi, pi),
+    examples=(
+        "VonMises(loc=0, concentration=1)",
+        "VonMises(loc=2, concentration=8)",
+        "VonMises(loc=10, concentration=1e4)",
     ),
-    Family(
-        name="ContinuousBernoulli",
-        summary="Continuous Bernoulli: an exponential cut to [0, 1].",
-        kind="continuous",
-        parameters=(PROBS, LOGITS),
-        alternatives=("probs", "logits"),
-        support_text=CLOSED,
-        support=_closed,
-        examples=(
-            "ContinuousBernoulli(probs=0.2)",
-            "ContinuousBernoulli(probs=0.5)",
-            "ContinuousBernoulli(probs=0.5009)",
-            "ContinuousBernoulli(logits=4)",
-        ),
-        draw=draw_continuous_bernoulli,
-    ),
-    Family(
-        name="Kumaraswamy",
-        summary="Kumaraswamy: like a beta, with a closed distribution function.",
-        kind="continuous",
-        parameters=CONCENTRATIONS,
-        support_text=OPEN,
-        support=_open,
-        examples=(
-            "Kumaraswamy(concentration1=2, concentration0=3)",
-            "Kumaraswamy(concentration1=0.5, concentration0=2)",
-        ),
-        draw=draw_kumaraswamy,
-    ),
-    Family(
-        name="RelaxedBernoulli",
-        summary="Relaxed (concrete) Bernoulli: nearer 0 and 1 the lower the temperature.",
-        kind="continuous",
-        parameters=(TEMPERATURE, PROBS, LOGITS),
-        alternatives=("probs", "logits"),
-        support_text=OPEN,
-        support=_open,
-        examples=("RelaxedBernoulli(temperature=0.7, probs=0.3)", "RelaxedBernoulli(temperature=2, logits=1)"),
-        draw=draw_relaxed_bernoulli,
-        centres=lambda d: tuple(1 / (1 + exp(-x)) for x in median_of_relaxed(d)),
-    ),
-    Family(
-        name="Uniform",
-        summary="Uniform from low to high.",
-        kind="continuous",
-        parameters=(Parameter("low", REAL), Parameter("high", REAL)),
-        rules=(Rule("low < high", ("low", "high"), lambda a: a["low"] < a["high"]),),
-        support_text="the numbers from low to high",
-        support=lambda a: Interval(float(a["low"]), float(a["high"])),
-        examples=("Uniform(low=0, high=1)", "Uniform(low=-2, high=5)"),
-        draw=draw_uniform,
-    ),
-    Family(
-        name="VonMises",
-        summary="Von Mises: a normal on the circle.",
-        kind="continuous",
-        parameters=(Parameter("loc", REAL), Parameter("concentration", POSITIVE)),
-        support_text="the angles from -π to π",
-        support=lambda _: Interval(-pi, pi),
-        examples=(
-            "VonMises(loc=0, concentration=1)",
-            "VonMises(loc=2, concentration=8)",
-            "VonMises(loc=1, concentration=1e4)",
-        ),
-        draw=draw_von_mises,
-    ),
+    draw=draw_von_mises,
+    log_prob=score_von_mises,
+    centres=lambda d: (remainder(float(d.loc), 2 * pi),),
 )
+
+FAMILIES = (BETA, CONTINUOUS_BERNOULLI, KUMARASWAMY, RELAXED_BERNOULLI, UNIFORM, VON_MISES)

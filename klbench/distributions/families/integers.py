@@ -1,10 +1,10 @@
-"""Families on the integers."""
+"""Families on the integers: coins, and counts of events."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING, Any
 
 from klbench.distributions.constraints import (
     COUNT,
@@ -14,16 +14,13 @@ from klbench.distributions.constraints import (
     PROBABILITY_ABOVE_0,
     PROBABILITY_BELOW_1,
     REAL,
-    REAL_VECTOR,
-    SIMPLEX,
 )
-from klbench.distributions.family import Arguments, Family, Parameter
+from klbench.distributions.family import Arguments, Family, Natural, Parameter
 from klbench.distributions.support import Lattice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from klbench.distributions.alias import AliasTable
     from klbench.distributions.stream import Stream
 
 LOGITS = Parameter("logits", REAL)
@@ -35,34 +32,159 @@ def _counts(_: Arguments) -> Lattice:
     return Lattice(0, inf)
 
 
-def _categories(a: Arguments) -> int:
-    return len(a["probs"] if "probs" in a else a["logits"])
+@dataclass(frozen=True)
+class Coin:
+    """A coin thrown ``total_count`` times, or until so many failures; scalar float64 tensors.
+
+    Probabilities and complements come from what was given: torch's logits stop at ±36, and its probs round to 1.
+    """
+
+    total_count: Tensor
+    probs: Tensor
+    complement: Tensor
+    log_probs: Tensor
+    log_complement: Tensor
 
 
-def draw_bernoulli(d: Any, stream: Stream, count: int) -> Tensor:
+def coin(d: Any, a: Arguments) -> Coin:
+    """The coin of a family that has ``probs | logits`` and may have ``total_count``."""
+    from torch.nn.functional import logsigmoid
+
+    total_count = d.probs.new_tensor(a.get("total_count", 1))
+    if "probs" in a:
+        probs = d.probs.new_tensor(a["probs"])
+        return Coin(total_count, probs, 1 - probs, probs.log(), (-probs).log1p())
+    t = d.logits
+    return Coin(total_count, t.sigmoid(), (-t).sigmoid(), logsigmoid(t), logsigmoid(-t))
+
+
+def draw_bernoulli(c: Coin, stream: Stream, count: int) -> Tensor:
     """Whether a uniform falls below probs."""
-    return (stream.uniform(count) < d.probs).double()
+    return (stream.uniform(count) < c.probs).double()
 
 
-def draw_binomial(d: Any, stream: Stream, count: int) -> Tensor:
+def score_bernoulli(c: Coin, x: Tensor) -> Tensor:
+    """The one or the other."""
+    return c.log_probs.where(x > 0, c.log_complement)
+
+
+def natural_binomial(c: Coin) -> Natural:
+    """On x, among binomials of the same total count."""
+    return Natural({"x": float(c.log_probs - c.log_complement)}, measure=f"binomial {float(c.total_count)}")
+
+
+BERNOULLI = Family(
+    name="Bernoulli",
+    summary="A coin: 1 with probability probs, else 0.",
+    kind="discrete",
+    parameters=(Parameter("probs", PROBABILITY), LOGITS),
+    alternatives=PROBS_OR_LOGITS,
+    support_text="0 and 1",
+    support=lambda _: Lattice(0, 1),
+    examples=("Bernoulli(probs=0.7)", "Bernoulli(logits=-3)", "Bernoulli(probs=1)", "Bernoulli(probs=1e-20)"),
+    prepare=coin,
+    draw=draw_bernoulli,
+    log_prob=score_bernoulli,
+    natural=natural_binomial,
+)
+
+
+def draw_binomial(c: Coin, stream: Stream, count: int) -> Tensor:
     """See ``Stream.binomial``."""
-    return stream.binomial(d.total_count, d.probs, count)
+    return stream.binomial(c.total_count, c.probs, count)
 
 
-def draw_categorical(table: Any, stream: Stream, count: int) -> Tensor:
-    """One uniform a draw, through an alias table."""
-    drawn: Tensor = table.draw(stream.uniform(count))
-    return drawn
+def score_binomial(c: Coin, x: Tensor) -> Tensor:
+    """Loader's form; at both ends a power of one probability alone, so that 0 log 0 = 0."""
+    from klbench.distributions.special import log_binomial
+
+    n = c.total_count
+    value = log_binomial(x, n, c.probs, c.complement)
+    value = (n * c.log_probs).where(x == n, value)
+    return (n * c.log_complement if n > 0 else n).where(x == 0, value)
 
 
-def draw_geometric(d: Any, stream: Stream, count: int) -> Tensor:
+BINOMIAL = Family(
+    name="Binomial",
+    summary="The number of heads in total_count throws of a coin.",
+    kind="discrete",
+    parameters=(Parameter("total_count", COUNT, 1), Parameter("probs", PROBABILITY), LOGITS),
+    alternatives=PROBS_OR_LOGITS,
+    support_text="the whole numbers from 0 to total_count",
+    support=lambda a: Lattice(0, int(a["total_count"])),
+    examples=(
+        "Binomial(total_count=10, probs=0.3)",
+        "Binomial(total_count=100000, probs=0.5)",
+        "Binomial(total_count=5, logits=1)",
+        "Binomial(total_count=4, probs=0)",
+    ),
+    prepare=coin,
+    draw=draw_binomial,
+    log_prob=score_binomial,
+    natural=natural_binomial,
+)
+
+
+def draw_geometric(c: Coin, stream: Stream, count: int) -> Tensor:
     """The whole part of an exponential of rate -log(1 - probs)."""
-    return stream.exponential(count).div_(-(-d.probs).log1p()).floor_()
+    return stream.exponential(count).div_(-c.log_complement).floor_()
 
 
-def draw_negative_binomial(d: Any, stream: Stream, count: int) -> Tensor:
+def score_geometric(c: Coin, x: Tensor) -> Tensor:
+    """x failures, then a success."""
+    return c.log_probs.where(x == 0, x * c.log_complement + c.log_probs)
+
+
+GEOMETRIC = Family(
+    name="Geometric",
+    summary="The number of failures before the first success.",
+    kind="discrete",
+    parameters=(Parameter("probs", PROBABILITY_ABOVE_0), LOGITS),
+    alternatives=PROBS_OR_LOGITS,
+    support_text=COUNTS,
+    support=_counts,
+    examples=("Geometric(probs=0.3)", "Geometric(probs=0.001)", "Geometric(logits=2)", "Geometric(probs=1)"),
+    prepare=coin,
+    draw=draw_geometric,
+    log_prob=score_geometric,
+    natural=lambda c: Natural({"x": float(c.log_complement)}, measure="negative binomial 1.0"),
+)
+
+
+def draw_negative_binomial(c: Coin, stream: Stream, count: int) -> Tensor:
     """A Poisson whose rate is a gamma."""
-    return stream.poisson(stream.gamma(d.total_count, count).mul_(odds(d)), count)
+    odds = (c.log_probs - c.log_complement).exp()
+    return stream.poisson(stream.gamma(c.total_count, count).mul_(odds), count)
+
+
+def score_negative_binomial(c: Coin, x: Tensor) -> Tensor:
+    """A binomial probability of r = total_count failures in x + r throws, times r/(x + r)."""
+    from klbench.distributions.special import log_binomial
+
+    r = c.total_count
+    value = log_binomial(r, x + r, c.complement, c.probs) + (r / (x + r)).log()
+    return (r * c.log_complement).where(x == 0, value)
+
+
+NEGATIVE_BINOMIAL = Family(
+    name="NegativeBinomial",
+    summary="The number of successes, of probability probs each, before total_count failures.",
+    kind="discrete",
+    parameters=(Parameter("total_count", POSITIVE), Parameter("probs", PROBABILITY_BELOW_1), LOGITS),
+    alternatives=PROBS_OR_LOGITS,
+    support_text=COUNTS,
+    support=_counts,
+    examples=(
+        "NegativeBinomial(total_count=5, probs=0.4)",
+        "NegativeBinomial(total_count=0.5, probs=0.9)",
+        "NegativeBinomial(total_count=1e5, logits=0)",
+        "NegativeBinomial(total_count=2, probs=0)",
+    ),
+    prepare=coin,
+    draw=draw_negative_binomial,
+    log_prob=score_negative_binomial,
+    natural=lambda c: Natural({"x": float(c.log_probs)}, measure=f"negative binomial {float(c.total_count)}"),
+)
 
 
 def draw_poisson(d: Any, stream: Stream, count: int) -> Tensor:
@@ -70,110 +192,24 @@ def draw_poisson(d: Any, stream: Stream, count: int) -> Tensor:
     return stream.poisson(d.rate, count)
 
 
-def odds(d: Any) -> Any:
-    """probs / (1 - probs), without rounding probs where logits were given."""
-    return d.probs / (1 - d.probs) if "probs" in vars(d) else d.logits.exp()
+def score_poisson(d: Any, x: Tensor) -> Tensor:
+    """Loader's form."""
+    from klbench.distributions.special import log_poisson
+
+    return log_poisson(x, d.rate)
 
 
-def log_probs(d: Any) -> Tensor:
-    """The log-probabilities of the categories; torch's own logits stop at -36 where a probability is smaller."""
-    categorical = getattr(d, "_categorical", d)
-    given_logits = categorical._param is categorical.logits
-    scores: Tensor = categorical.logits if given_logits else categorical.probs.log()
-    return scores
-
-
-def score_categorical(d: Any, x: Tensor) -> Tensor:
-    """The log-probability of each category, log 0 included."""
-    return log_probs(d)[x.long()]
-
-
-def alias_table(d: Any) -> AliasTable:
-    """The table of a distribution's probs [categories]."""
-    from klbench.distributions.alias import AliasTable
-
-    return AliasTable.of(d.probs)
-
-
-FAMILIES = (
-    Family(
-        name="Bernoulli",
-        summary="A coin: 1 with probability probs, else 0.",
-        kind="discrete",
-        parameters=(Parameter("probs", PROBABILITY), LOGITS),
-        alternatives=PROBS_OR_LOGITS,
-        support_text="0 and 1",
-        support=lambda _: Lattice(0, 1),
-        examples=("Bernoulli(probs=0.7)", "Bernoulli(logits=-3)", "Bernoulli(probs=1)"),
-        draw=draw_bernoulli,
-    ),
-    Family(
-        name="Binomial",
-        summary="The number of heads in total_count throws of a coin.",
-        kind="discrete",
-        parameters=(Parameter("total_count", COUNT, 1), Parameter("probs", PROBABILITY), LOGITS),
-        alternatives=PROBS_OR_LOGITS,
-        support_text="the whole numbers from 0 to total_count",
-        support=lambda a: Lattice(0, int(a["total_count"])),
-        examples=(
-            "Binomial(total_count=10, probs=0.3)",
-            "Binomial(total_count=100000, probs=0.5)",
-            "Binomial(total_count=5, logits=1)",
-        ),
-        draw=draw_binomial,
-    ),
-    Family(
-        name="Categorical",
-        summary="One of len(probs) categories, numbered from 0: a token.",
-        kind="discrete",
-        parameters=(Parameter("probs", SIMPLEX), Parameter("logits", REAL_VECTOR)),
-        alternatives=PROBS_OR_LOGITS,
-        support_text="the whole numbers from 0 to len(probs) - 1",
-        support=lambda a: Lattice(0, _categories(a) - 1),
-        categories=_categories,
-        examples=(
-            "Categorical(probs=[0.1, 0.45, 0.45])",
-            "Categorical(logits=[0, 1, -2, 3])",
-            "Categorical(probs=[0.5, 0, 0.5])",
-        ),
-        prepare=alias_table,
-        draw=draw_categorical,
-        log_prob=score_categorical,
-    ),
-    Family(
-        name="Geometric",
-        summary="The number of failures before the first success.",
-        kind="discrete",
-        parameters=(Parameter("probs", PROBABILITY_ABOVE_0), LOGITS),
-        alternatives=PROBS_OR_LOGITS,
-        support_text=COUNTS,
-        support=_counts,
-        examples=("Geometric(probs=0.3)", "Geometric(probs=0.001)", "Geometric(logits=2)"),
-        draw=draw_geometric,
-    ),
-    Family(
-        name="NegativeBinomial",
-        summary="The number of successes, of probability probs each, before total_count failures.",
-        kind="discrete",
-        parameters=(Parameter("total_count", POSITIVE), Parameter("probs", PROBABILITY_BELOW_1), LOGITS),
-        alternatives=PROBS_OR_LOGITS,
-        support_text=COUNTS,
-        support=_counts,
-        examples=(
-            "NegativeBinomial(total_count=5, probs=0.4)",
-            "NegativeBinomial(total_count=0.5, probs=0.9)",
-            "NegativeBinomial(total_count=1e5, logits=0)",
-        ),
-        draw=draw_negative_binomial,
-    ),
-    Family(
-        name="Poisson",
-        summary="Poisson with mean rate.",
-        kind="discrete",
-        parameters=(Parameter("rate", NON_NEGATIVE),),
-        support_text=COUNTS,
-        support=_counts,
-        examples=("Poisson(rate=3)", "Poisson(rate=0.01)", "Poisson(rate=1e5)"),
-        draw=draw_poisson,
-    ),
+POISSON = Family(
+    name="Poisson",
+    summary="Poisson with mean rate.",
+    kind="discrete",
+    parameters=(Parameter("rate", NON_NEGATIVE),),
+    support_text=COUNTS,
+    support=_counts,
+    examples=("Poisson(rate=3)", "Poisson(rate=0.01)", "Poisson(rate=1e5)", "Poisson(rate=0)"),
+    draw=draw_poisson,
+    log_prob=score_poisson,
+    natural=lambda d: Natural({"x": float(d.rate.log())}, measure="poisson"),
 )
+
+FAMILIES = (BERNOULLI, BINOMIAL, GEOMETRIC, NEGATIVE_BINOMIAL, POISSON)

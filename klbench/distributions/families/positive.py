@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from math import inf
+from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, REAL
-from klbench.distributions.family import Arguments, Family, Parameter
+from klbench.distributions.family import Arguments, Built, Family, Natural, Parameter
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -29,37 +28,103 @@ def _open(_: Arguments) -> Interval:
     return Interval(0.0, inf, closed=False)
 
 
-def _from_scale(a: Arguments) -> Interval:
-    return Interval(float(a["scale"]), inf)
-
-
-def _generalized_pareto_support(a: Arguments) -> Interval:
-    loc, scale, concentration = float(a["loc"]), float(a["scale"]), float(a["concentration"])
-    return Interval(loc, loc - scale / concentration if concentration < 0 else inf)
-
-
-def draw_chi2(d: Any, stream: Stream, count: int) -> Tensor:
-    """Twice a gamma."""
-    return stream.gamma(d.df / 2, count).mul_(2)
-
-
-def draw_exponential(d: Any, stream: Stream, count: int) -> Tensor:
+def draw_exponential(d: Built, stream: Stream, count: int) -> Tensor:
     """Scaled."""
     return stream.exponential(count).div_(d.rate)
 
 
-def draw_fisher_snedecor(d: Any, stream: Stream, count: int) -> Tensor:
+EXPONENTIAL = Family(
+    name="Exponential",
+    summary="Exponential with mean 1/rate.",
+    kind="continuous",
+    parameters=(RATE,),
+    support_text=CLOSED,
+    support=_closed,
+    examples=("Exponential(rate=1)", "Exponential(rate=4)"),
+    draw=draw_exponential,
+    natural=lambda d: Natural({"x": -float(d.rate)}),
+)
+
+
+def draw_gamma(d: Built, stream: Stream, count: int) -> Tensor:
+    """Scaled."""
+    return stream.gamma(d.concentration, count).div_(d.rate)
+
+
+def score_gamma(d: Built, x: Tensor) -> Tensor:
+    """A Poisson probability of concentration at rate x, times concentration/x; torch's cancels where it is large."""
+    from klbench.distributions.special import log_poisson
+
+    return log_poisson(d.concentration, x * d.rate) + (d.concentration.log() - x.log())
+
+
+def natural_gamma(d: Built) -> Natural:
+    """On log x and x."""
+    return Natural({"log x": float(d.concentration) - 1, "x": -float(d.rate)})
+
+
+GAMMA = Family(
+    name="Gamma",
+    summary="Gamma with mean concentration/rate.",
+    kind="continuous",
+    parameters=(CONCENTRATION, RATE),
+    support_text=CLOSED,
+    support=_closed,
+    examples=(
+        "Gamma(concentration=2, rate=1)",
+        "Gamma(concentration=0.3, rate=2)",
+        "Gamma(concentration=1e4, rate=10)",
+    ),
+    draw=draw_gamma,
+    log_prob=score_gamma,
+    natural=natural_gamma,
+)
+
+# torch's Chi2 is a Gamma of concentration df/2 and rate 1/2, and has its attributes.
+CHI2 = Family(
+    name="Chi2",
+    summary="χ² with df degrees of freedom.",
+    kind="continuous",
+    parameters=(Parameter("df", POSITIVE),),
+    support_text=CLOSED,
+    support=_closed,
+    examples=("Chi2(df=3)", "Chi2(df=0.5)"),
+    draw=draw_gamma,
+    log_prob=score_gamma,
+    natural=natural_gamma,
+)
+
+
+def draw_fisher_snedecor(d: Built, stream: Stream, count: int) -> Tensor:
     """The ratio of two χ² over their df, in logarithms: either may underflow."""
     above, below = stream.log_gamma(d.df1 / 2, count), stream.log_gamma(d.df2 / 2, count)
     return above.sub_(below).exp_().mul_(d.df2 / d.df1)
 
 
-def draw_gamma(d: Any, stream: Stream, count: int) -> Tensor:
-    """Scaled."""
-    return stream.gamma(d.concentration, count).div_(d.rate)
+def score_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
+    """A binomial probability of a = df1/2 in a + b, b = df2/2, at odds x df1/df2, times ab/(a + b)/x."""
+    from klbench.distributions.special import log_binomial
+
+    a, b = d.df1 / 2, d.df2 / 2
+    odds = x * (a / b)
+    core = log_binomial(a, a + b, 1 / (1 + 1 / odds), 1 / (1 + odds))
+    return core + (a.log() + b.log() - (a + b).log()) - x.log()
 
 
-def draw_generalized_pareto(d: Any, stream: Stream, count: int) -> Tensor:
+FISHER_SNEDECOR = Family(
+    name="FisherSnedecor",
+    summary="Fisher-Snedecor (F): the ratio of two scaled χ².",
+    kind="continuous",
+    parameters=(Parameter("df1", POSITIVE), Parameter("df2", POSITIVE)),
+    support_text=OPEN,
+    support=_open,
+    examples=("FisherSnedecor(df1=4, df2=6)", "FisherSnedecor(df1=1, df2=2.5)"),
+    draw=draw_fisher_snedecor,
+    log_prob=score_fisher_snedecor,
+)
+
+
+def draw_generalized_pareto(d: Built, stream: Stream, count: int) -> Tensor:
     """The quantile at 1 - exp(-E); an exponential where the concentration is 0."""
     x = stream.exponential(count)
     if d.concentration != 0:
@@ -67,37 +132,7 @@ def draw_generalized_pareto(d: Any, stream: Stream, count: int) -> Tensor:
     return x.mul_(d.scale).add_(d.loc)
 
 
-def draw_half_cauchy(d: Any, stream: Stream, count: int) -> Tensor:
-    """The absolute ratio of two normals."""
-    return stream.normal(count).div_(stream.normal(count)).abs_().mul_(d.scale)
-
-
-def draw_half_normal(d: Any, stream: Stream, count: int) -> Tensor:
-    """The absolute value of a normal."""
-    return stream.normal(count).abs_().mul_(d.scale)
-
-
-def draw_inverse_gamma(d: Any, stream: Stream, count: int) -> Tensor:
-    """One over a gamma, in logarithms: it may underflow."""
-    return stream.log_gamma(d.concentration, count).neg_().exp_().mul_(d.rate)
-
-
-def draw_log_normal(d: Any, stream: Stream, count: int) -> Tensor:
-    """The exponential of a normal."""
-    return stream.normal(count).mul_(d.scale).add_(d.loc).exp_()
-
-
-def draw_pareto(d: Any, stream: Stream, count: int) -> Tensor:
-    """The exponential of an exponential."""
-    return stream.exponential(count).div_(d.alpha).exp_().mul_(d.scale)
-
-
-def draw_weibull(d: Any, stream: Stream, count: int) -> Tensor:
-    """A power of an exponential."""
-    return stream.exponential(count).pow_(1 / d.concentration).mul_(d.scale)
-
-
-def score_generalized_pareto(d: Any, x: Tensor) -> Tensor:
+def score_generalized_pareto(d: Built, x: Tensor) -> Tensor:
     """-(1 + 1/c) log(1 + c z) - log scale; torch's refuses float64 and takes a small concentration c for 0."""
     z = (x - d.loc).div_(d.scale)
     if d.concentration == 0:
@@ -105,125 +140,160 @@ def score_generalized_pareto(d: Any, x: Tensor) -> Tensor:
     return z.mul_(d.concentration).log1p_().mul_(-1 - 1 / d.concentration).sub_(d.scale.log())
 
 
+def _generalized_pareto_support(a: Arguments) -> Interval:
+    loc, scale, concentration = float(a["loc"]), float(a["scale"]), float(a["concentration"])
+    return Interval(loc, loc - scale / concentration if concentration < 0 else inf)
+
+
+GENERALIZED_PARETO = Family(
+    name="GeneralizedPareto",
+    summary="Generalised Pareto: the law of exceedances, concentration its tail index.",
+    kind="continuous",
+    parameters=(Parameter("loc", REAL), SCALE, Parameter("concentration", REAL)),
+    support_text="from loc to infinity, or to loc - scale/concentration where concentration < 0",
+    support=_generalized_pareto_support,
+    examples=(
+        "GeneralizedPareto(loc=0, scale=1, concentration=0.3)",
+        "GeneralizedPareto(loc=1, scale=2, concentration=0)",
+        "GeneralizedPareto(loc=0, scale=1, concentration=-0.5)",
+    ),
+    draw=draw_generalized_pareto,
+    log_prob=score_generalized_pareto,
+    centres=lambda d: (float(d.loc + d.scale),),
+)
+
+
+def draw_half_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
+    """The absolute ratio of two normals."""
+    return stream.normal(count).div_(stream.normal(count)).abs_().mul_(d.scale)
+
+
+HALF_CAUCHY = Family(
+    name="HalfCauchy",
+    summary="The absolute value of a Cauchy.",
+    kind="continuous",
+    parameters=(SCALE,),
+    support_text=CLOSED,
+    support=_closed,
+    examples=("HalfCauchy(scale=1)", "HalfCauchy(scale=3)"),
+    draw=draw_half_cauchy,
+    centres=lambda d: (float(d.scale),),
+)
+
+
+def draw_half_normal(d: Built, stream: Stream, count: int) -> Tensor:
+    """The absolute value of a normal."""
+    return stream.normal(count).abs_().mul_(d.scale)
+
+
+HALF_NORMAL = Family(
+    name="HalfNormal",
+    summary="The absolute value of a normal.",
+    kind="continuous",
+    parameters=(SCALE,),
+    support_text=CLOSED,
+    support=_closed,
+    examples=("HalfNormal(scale=1)", "HalfNormal(scale=0.1)"),
+    draw=draw_half_normal,
+    natural=lambda d: Natural({"x²": -0.5 / float(d.scale) ** 2}),
+)
+
+
+def draw_inverse_gamma(d: Built, stream: Stream, count: int) -> Tensor:
+    """One over a gamma, in logarithms: it may underflow."""
+    return stream.log_gamma(d.concentration, count).neg_().exp_().mul_(d.rate)
+
+
+def score_inverse_gamma(d: Built, x: Tensor) -> Tensor:
+    """The gamma's at 1/x, times 1/x²."""
+    from klbench.distributions.special import log_poisson
+
+    return log_poisson(d.concentration, d.rate / x) + (d.concentration.log() - x.log())
+
+
+INVERSE_GAMMA = Family(
+    name="InverseGamma",
+    summary="One over a gamma.",
+    kind="continuous",
+    parameters=(CONCENTRATION, RATE),
+    support_text=OPEN,
+    support=_open,
+    examples=("InverseGamma(concentration=3, rate=2)", "InverseGamma(concentration=0.5, rate=1)"),
+    draw=draw_inverse_gamma,
+    log_prob=score_inverse_gamma,
+    natural=lambda d: Natural({"log x": -float(d.concentration) - 1, "1/x": -float(d.rate)}),
+)
+
+
+def draw_log_normal(d: Built, stream: Stream, count: int) -> Tensor:
+    """The exponential of a normal."""
+    return stream.normal(count).mul_(d.scale).add_(d.loc).exp_()
+
+
+LOG_NORMAL = Family(
+    name="LogNormal",
+    summary="The exponential of a normal(loc, scale).",
+    kind="continuous",
+    parameters=(Parameter("loc", REAL), SCALE),
+    support_text=OPEN,
+    support=_open,
+    examples=("LogNormal(loc=0, scale=1)", "LogNormal(loc=1, scale=0.2)"),
+    draw=draw_log_normal,
+)
+
+
+def draw_pareto(d: Built, stream: Stream, count: int) -> Tensor:
+    """The exponential of an exponential."""
+    return stream.exponential(count).div_(d.alpha).exp_().mul_(d.scale)
+
+
+PARETO = Family(
+    name="Pareto",
+    summary="Pareto from scale on, tail exponent alpha.",
+    kind="continuous",
+    parameters=(SCALE, Parameter("alpha", POSITIVE)),
+    support_text="the numbers >= scale",
+    support=lambda a: Interval(float(a["scale"]), inf),
+    examples=("Pareto(scale=1, alpha=3)", "Pareto(scale=2, alpha=0.8)"),
+    draw=draw_pareto,
+    natural=lambda d: Natural({"log x": -float(d.alpha) - 1}),
+)
+
+
+def draw_weibull(d: Built, stream: Stream, count: int) -> Tensor:
+    """A power of an exponential."""
+    return stream.exponential(count).pow_(1 / d.concentration).mul_(d.scale)
+
+
+def score_weibull(d: Built, x: Tensor) -> Tensor:
+    """log(k/s) + (k - 1) log(x/s) - (x/s)^k; torch's goes through (x/s)^k, which underflows near 0."""
+    z = x / d.scale
+    k = d.concentration
+    return z.log().mul_(k - 1).sub_(z.pow_(k)).add_((k / d.scale).log())
+
+
+WEIBULL = Family(
+    name="Weibull",
+    summary="Weibull: a stretched exponential.",
+    kind="continuous",
+    parameters=(SCALE, CONCENTRATION),
+    support_text=OPEN,
+    support=_open,
+    examples=("Weibull(scale=1, concentration=1.5)", "Weibull(scale=2, concentration=0.6)"),
+    draw=draw_weibull,
+    log_prob=score_weibull,
+)
+
 FAMILIES = (
-    Family(
-        name="Chi2",
-        summary="χ² with df degrees of freedom.",
-        kind="continuous",
-        parameters=(Parameter("df", POSITIVE),),
-        support_text=CLOSED,
-        support=_closed,
-        examples=("Chi2(df=3)", "Chi2(df=0.5)"),
-        draw=draw_chi2,
-    ),
-    Family(
-        name="Exponential",
-        summary="Exponential with mean 1/rate.",
-        kind="continuous",
-        parameters=(RATE,),
-        support_text=CLOSED,
-        support=_closed,
-        examples=("Exponential(rate=1)", "Exponential(rate=4)"),
-        draw=draw_exponential,
-    ),
-    Family(
-        name="FisherSnedecor",
-        summary="Fisher-Snedecor (F): the ratio of two scaled χ².",
-        kind="continuous",
-        parameters=(Parameter("df1", POSITIVE), Parameter("df2", POSITIVE)),
-        support_text=OPEN,
-        support=_open,
-        examples=("FisherSnedecor(df1=4, df2=6)", "FisherSnedecor(df1=1, df2=2.5)"),
-        draw=draw_fisher_snedecor,
-    ),
-    Family(
-        name="Gamma",
-        summary="Gamma with mean concentration/rate.",
-        kind="continuous",
-        parameters=(CONCENTRATION, RATE),
-        support_text=CLOSED,
-        support=_closed,
-        examples=(
-            "Gamma(concentration=2, rate=1)",
-            "Gamma(concentration=0.3, rate=2)",
-            "Gamma(concentration=1e4, rate=10)",
-        ),
-        draw=draw_gamma,
-    ),
-    Family(
-        name="GeneralizedPareto",
-        summary="Generalised Pareto: the law of exceedances, concentration its tail index.",
-        kind="continuous",
-        parameters=(Parameter("loc", REAL), SCALE, Parameter("concentration", REAL)),
-        support_text="from loc to infinity, or to loc - scale/concentration where concentration < 0",
-        support=_generalized_pareto_support,
-        examples=(
-            "GeneralizedPareto(loc=0, scale=1, concentration=0.3)",
-            "GeneralizedPareto(loc=1, scale=2, concentration=0)",
-            "GeneralizedPareto(loc=0, scale=1, concentration=-0.5)",
-        ),
-        draw=draw_generalized_pareto,
-        log_prob=score_generalized_pareto,
-        centres=lambda _: (),
-    ),
-    Family(
-        name="HalfCauchy",
-        summary="The absolute value of a Cauchy.",
-        kind="continuous",
-        parameters=(SCALE,),
-        support_text=CLOSED,
-        support=_closed,
-        examples=("HalfCauchy(scale=1)", "HalfCauchy(scale=3)"),
-        draw=draw_half_cauchy,
-    ),
-    Family(
-        name="HalfNormal",
-        summary="The absolute value of a normal.",
-        kind="continuous",
-        parameters=(SCALE,),
-        support_text=CLOSED,
-        support=_closed,
-        examples=("HalfNormal(scale=1)", "HalfNormal(scale=0.1)"),
-        draw=draw_half_normal,
-    ),
-    Family(
-        name="InverseGamma",
-        summary="One over a gamma.",
-        kind="continuous",
-        parameters=(CONCENTRATION, RATE),
-        support_text=OPEN,
-        support=_open,
-        examples=("InverseGamma(concentration=3, rate=2)", "InverseGamma(concentration=0.5, rate=1)"),
-        draw=draw_inverse_gamma,
-    ),
-    Family(
-        name="LogNormal",
-        summary="The exponential of a normal(loc, scale).",
-        kind="continuous",
-        parameters=(Parameter("loc", REAL), SCALE),
-        support_text=OPEN,
-        support=_open,
-        examples=("LogNormal(loc=0, scale=1)", "LogNormal(loc=1, scale=0.2)"),
-        draw=draw_log_normal,
-    ),
-    Family(
-        name="Pareto",
-        summary="Pareto from scale on, tail exponent alpha.",
-        kind="continuous",
-        parameters=(SCALE, Parameter("alpha", POSITIVE)),
-        support_text="the numbers >= scale",
-        support=_from_scale,
-        examples=("Pareto(scale=1, alpha=3)", "Pareto(scale=2, alpha=0.8)"),
-        draw=draw_pareto,
-    ),
-    Family(
-        name="Weibull",
-        summary="Weibull: a stretched exponential.",
-        kind="continuous",
-        parameters=(SCALE, CONCENTRATION),
-        support_text=OPEN,
-        support=_open,
-        examples=("Weibull(scale=1, concentration=1.5)", "Weibull(scale=2, concentration=0.6)"),
-        draw=draw_weibull,
-    ),
+    CHI2,
+    EXPONENTIAL,
+    FISHER_SNEDECOR,
+    GAMMA,
+    GENERALIZED_PARETO,
+    HALF_CAUCHY,
+    HALF_NORMAL,
+    INVERSE_GAMMA,
+    LOG_NORMAL,
+    PARETO,
+    WEIBULL,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from sys import float_info
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
-from klbench.distributions.family import Arguments, Family, Parameter
+from klbench.distributions.family import Arguments, Built, Family, Parameter
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -28,110 +29,160 @@ def _finite(x: Tensor) -> Tensor:
     return x.clamp_(-float_info.max, float_info.max)
 
 
-def draw_cauchy(d: Any, stream: Stream, count: int) -> Tensor:
+def draw_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
     """The ratio of two normals, which keeps all digits of both tails."""
     return _finite(stream.normal(count).div_(stream.normal(count)).mul_(d.scale).add_(d.loc))
 
 
-def draw_gumbel(d: Any, stream: Stream, count: int) -> Tensor:
+CAUCHY = Family(
+    name="Cauchy",
+    summary="Cauchy: no mean, tails like 1/x².",
+    kind="continuous",
+    parameters=(LOC, SCALE),
+    support_text=TEXT,
+    support=_real_line,
+    examples=("Cauchy(loc=0, scale=1)", "Cauchy(loc=-3, scale=0.2)"),
+    draw=draw_cauchy,
+)
+
+
+def draw_gumbel(d: Built, stream: Stream, count: int) -> Tensor:
     """Minus the logarithm of an exponential."""
     return stream.exponential(count).log_().mul_(-d.scale).add_(d.loc)
 
 
-def draw_laplace(d: Any, stream: Stream, count: int) -> Tensor:
+def score_gumbel(d: Built, x: Tensor) -> Tensor:
+    """-z - exp(-z) - log scale; z is kept from -inf, where the two terms would make a NaN."""
+    z = ((x - d.loc) / d.scale).clamp_(min=-float_info.max)
+    return z.add_(z.neg().exp_()).neg_().sub_(d.scale.log())
+
+
+GUMBEL = Family(
+    name="Gumbel",
+    summary="Gumbel (maximum): the law of the largest of many.",
+    kind="continuous",
+    parameters=(LOC, SCALE),
+    support_text=TEXT,
+    support=_real_line,
+    examples=("Gumbel(loc=0, scale=1)", "Gumbel(loc=1, scale=2.5)"),
+    draw=draw_gumbel,
+    log_prob=score_gumbel,
+)
+
+
+def draw_laplace(d: Built, stream: Stream, count: int) -> Tensor:
     """The difference of two exponentials."""
     return stream.exponential(count).sub_(stream.exponential(count)).mul_(d.scale).add_(d.loc)
 
 
-def draw_logit_relaxed_bernoulli(d: Any, stream: Stream, count: int) -> Tensor:
+LAPLACE = Family(
+    name="Laplace",
+    summary="Laplace: two exponentials back to back, a kink at loc.",
+    kind="continuous",
+    parameters=(LOC, SCALE),
+    support_text=TEXT,
+    support=_real_line,
+    examples=("Laplace(loc=0, scale=1)", "Laplace(loc=2, scale=0.3)"),
+    draw=draw_laplace,
+)
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A relaxed Bernoulli's temperature and logits."""
+
+    temperature: Tensor
+    logits: Tensor
+
+
+def logit(d: Built, a: Arguments) -> Tensor:
+    """The logits; torch's own stop at ±36 where probs were given."""
+    if "logits" in a:
+        return d.logits
+    probs = d.probs.new_tensor(a["probs"])
+    return probs.log() - (-probs).log1p()
+
+
+def relaxed(d: Built, a: Arguments) -> Relaxed:
+    """Both, from the arguments."""
+    return Relaxed(d.temperature, logit(d, a))
+
+
+def draw_logit_relaxed_bernoulli(d: Relaxed, stream: Stream, count: int) -> Tensor:
     """A logistic, whose quantile at U = exp(-E) is -log(exp(E) - 1), about the logits, over the temperature."""
     return _finite(stream.exponential(count).expm1_().log_().neg_().add_(d.logits).div_(d.temperature))
 
 
-def draw_normal(d: Any, stream: Stream, count: int) -> Tensor:
+def score_logit_relaxed_bernoulli(d: Relaxed, y: Tensor) -> Tensor:
+    """log t - |z| - 2 log(1 + exp(-|z|)), z = logits - t y; torch's overflows."""
+    z = (d.logits - y * d.temperature).abs_()
+    return z.neg().exp_().log1p_().mul_(-2).sub_(z).add_(d.temperature.log())
+
+
+def median_of_relaxed(d: Built) -> tuple[float, ...]:
+    """The median, on the logits' scale; torch has neither mean nor mode."""
+    return (float(d.logits / d.temperature),)
+
+
+LOGIT_RELAXED_BERNOULLI = Family(
+    name="LogitRelaxedBernoulli",
+    summary="The logit of a relaxed (concrete) Bernoulli.",
+    kind="continuous",
+    parameters=(Parameter("temperature", POSITIVE), Parameter("probs", PROBABILITY_INSIDE), Parameter("logits", REAL)),
+    alternatives=("probs", "logits"),
+    support_text=TEXT,
+    support=_real_line,
+    examples=("LogitRelaxedBernoulli(temperature=0.5, probs=0.3)", "LogitRelaxedBernoulli(temperature=2, logits=1)"),
+    prepare=relaxed,
+    draw=draw_logit_relaxed_bernoulli,
+    log_prob=score_logit_relaxed_bernoulli,
+    centres=median_of_relaxed,
+)
+
+
+def draw_normal(d: Built, stream: Stream, count: int) -> Tensor:
     """Shifted and scaled."""
     return stream.normal(count).mul_(d.scale).add_(d.loc)
 
 
-def draw_student_t(d: Any, stream: Stream, count: int) -> Tensor:
+NORMAL = Family(
+    name="Normal",
+    summary="Normal (Gaussian); scale is the standard deviation.",
+    kind="continuous",
+    parameters=(LOC, SCALE),
+    support_text=TEXT,
+    support=_real_line,
+    examples=("Normal(loc=0, scale=1)", "Normal(loc=-2, scale=0.5)", "Normal(loc=1000, scale=0.01)"),
+    draw=draw_normal,
+)
+
+
+def draw_student_t(d: Built, stream: Stream, count: int) -> Tensor:
     """A normal over the root of a χ² over its df."""
     chi2_over_df = stream.gamma(d.df / 2, count).div_(d.df / 2)
     return _finite(stream.normal(count).div_(chi2_over_df.sqrt_()).mul_(d.scale).add_(d.loc))
 
 
-def median_of_relaxed(d: Any) -> tuple[float, ...]:
-    """The median, on the logits' scale; torch has neither mean nor mode."""
-    return (float(d.logits / d.temperature),)
+def score_student_t(d: Built, x: Tensor) -> Tensor:
+    """-(df + 1)/2 log(1 + z²/df) and its constant in Loader's form; torch's loses all digits by df = 1e12."""
+    from klbench.distributions.special import HALF_LOG_TWO_PI, deviance, stirling_error
+
+    half, more = d.df / 2, (d.df + 1) / 2
+    constant = stirling_error(more) - stirling_error(half) - deviance(half, more) - d.scale.log() - HALF_LOG_TWO_PI
+    z = (x - d.loc).div_(d.scale)
+    return z.square_().div_(d.df).log1p_().mul_(-more).add_(constant)
 
 
-FAMILIES = (
-    Family(
-        name="Cauchy",
-        summary="Cauchy: no mean, tails like 1/x².",
-        kind="continuous",
-        parameters=(LOC, SCALE),
-        support_text=TEXT,
-        support=_real_line,
-        examples=("Cauchy(loc=0, scale=1)", "Cauchy(loc=-3, scale=0.2)"),
-        draw=draw_cauchy,
-    ),
-    Family(
-        name="Gumbel",
-        summary="Gumbel (maximum): the law of the largest of many.",
-        kind="continuous",
-        parameters=(LOC, SCALE),
-        support_text=TEXT,
-        support=_real_line,
-        examples=("Gumbel(loc=0, scale=1)", "Gumbel(loc=1, scale=2.5)"),
-        draw=draw_gumbel,
-    ),
-    Family(
-        name="Laplace",
-        summary="Laplace: two exponentials back to back, a kink at loc.",
-        kind="continuous",
-        parameters=(LOC, SCALE),
-        support_text=TEXT,
-        support=_real_line,
-        examples=("Laplace(loc=0, scale=1)", "Laplace(loc=2, scale=0.3)"),
-        draw=draw_laplace,
-    ),
-    Family(
-        name="LogitRelaxedBernoulli",
-        summary="The logit of a relaxed (concrete) Bernoulli.",
-        kind="continuous",
-        parameters=(
-            Parameter("temperature", POSITIVE),
-            Parameter("probs", PROBABILITY_INSIDE),
-            Parameter("logits", REAL),
-        ),
-        alternatives=("probs", "logits"),
-        support_text=TEXT,
-        support=_real_line,
-        examples=(
-            "LogitRelaxedBernoulli(temperature=0.5, probs=0.3)",
-            "LogitRelaxedBernoulli(temperature=2, logits=1)",
-        ),
-        draw=draw_logit_relaxed_bernoulli,
-        centres=median_of_relaxed,
-    ),
-    Family(
-        name="Normal",
-        summary="Normal (Gaussian); scale is the standard deviation.",
-        kind="continuous",
-        parameters=(LOC, SCALE),
-        support_text=TEXT,
-        support=_real_line,
-        examples=("Normal(loc=0, scale=1)", "Normal(loc=-2, scale=0.5)", "Normal(loc=1000, scale=0.01)"),
-        draw=draw_normal,
-    ),
-    Family(
-        name="StudentT",
-        summary="Student's t with df degrees of freedom, shifted and scaled.",
-        kind="continuous",
-        parameters=(Parameter("df", POSITIVE), Parameter("loc", REAL, 0.0), Parameter("scale", POSITIVE, 1.0)),
-        support_text=TEXT,
-        support=_real_line,
-        examples=("StudentT(df=5)", "StudentT(df=1.5, loc=1, scale=2)", "StudentT(df=1e6)"),
-        draw=draw_student_t,
-    ),
+STUDENT_T = Family(
+    name="StudentT",
+    summary="Student's t with df degrees of freedom, shifted and scaled.",
+    kind="continuous",
+    parameters=(Parameter("df", POSITIVE), Parameter("loc", REAL, 0.0), Parameter("scale", POSITIVE, 1.0)),
+    support_text=TEXT,
+    support=_real_line,
+    examples=("StudentT(df=5)", "StudentT(df=1.5, loc=1, scale=2)", "StudentT(df=1e6)"),
+    draw=draw_student_t,
+    log_prob=score_student_t,
 )
+
+FAMILIES = (CAUCHY, GUMBEL, LAPLACE, LOGIT_RELAXED_BERNOULLI, NORMAL, STUDENT_T)
