@@ -158,7 +158,7 @@ class _Builder:
         """The error for ``{q: N(0, 1)}``, which YAML cuts at the comma."""
         location = node.location()
         whole = _balanced(location.text[node.column - 1 :])
-        message = f"inside {{ }} and [ ] a comma ends the value, which leaves {shown(node.text)}"
+        message = f"inside {{ }} and [ ] a distribution needs quotes: this reads {shown(node.text)}"
         return SpecError(message, location=location, help=[f'write it with quotes: "{whole}"'])
 
     def _sequence(self, event: Any, depth: int) -> SequenceNode:

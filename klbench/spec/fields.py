@@ -42,6 +42,8 @@ def _file_name(written: object) -> str:
 def _text(written: object) -> str:
     if not isinstance(written, str) or not written.strip():
         raise Refusal(f"{shown(written)} is not a text", help=["a text", *_quoted(written)])
+    if not written.replace("\n", "").replace("\t", "").isprintable():
+        raise Refusal(f"{shown(written)} has characters that cannot be shown", help=["printable characters"])
     return written
 
 

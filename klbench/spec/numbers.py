@@ -80,7 +80,7 @@ def samples(value: object) -> int:
 
 def _exact(value: object) -> Decimal | None:
     """A written size without rounding; None where it is no number or out of the range of sample counts."""
-    match = _SIZE.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+    match = _SIZE.fullmatch(str(value)) if isinstance(value, str) or is_number(value) else None
     if match is None or match["unit"] not in _UNITS:
         return None
     digits, factor = match["number"].replace("_", ""), _UNITS[match["unit"]]

@@ -21,6 +21,8 @@ from klbench.spec.refusal import Refusal, Step, shown
 STANDARD_INPUT = "-"
 
 _MOST_ERRORS = 3
+_CONSEQUENCES = {"default_factory_not_called", "too_short"}
+"""What pydantic also says where a field before, or every entry of a list, is wrong."""
 _EXPECTED = {
     "tuple_type": "a list",
     "list_type": "a list",
@@ -99,7 +101,7 @@ def _located(error: ValidationError, tree: Node) -> SpecError:
 
 def _details(error: ValidationError) -> Iterable[Any]:
     details = error.errors(include_url=False)
-    return [one for one in details if one["type"] != "default_factory_not_called"] or details
+    return [one for one in details if one["type"] not in _CONSEQUENCES] or details
 
 
 def _order(error: SpecError) -> tuple[bool, int, int]:
