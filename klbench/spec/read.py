@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,22 +13,12 @@ from klbench.errors import SpecError
 from klbench.spec import builtin
 from klbench.spec.document import LONGEST, decode, read_document
 from klbench.spec.model import Spec
-from klbench.spec.nodes import Node, ScalarNode, Source, find, plain_value
+from klbench.spec.nodes import Source, plain_value
 from klbench.spec.overrides import overridden
-from klbench.spec.refusal import Refusal, Step, shown
+from klbench.spec.placing import located
+from klbench.spec.refusal import shown
 
 STANDARD_INPUT = "-"
-
-_MOST_ERRORS = 3
-_CONSEQUENCES = {"default_factory_not_called", "too_short"}
-"""What pydantic also says where a field before, or every entry of a list, is wrong."""
-_EXPECTED = {
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "mapping_type": "a mapping",
-    "dict_type": "a mapping",
-    "too_short": "a list with at least one entry",
-}
 
 
 def read_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
@@ -54,7 +43,7 @@ def read_text(text: str, source_name: str, overrides: Sequence[str] = ()) -> Spe
     try:
         return Spec.model_validate(plain_value(tree))
     except ValidationError as error:
-        raise _located(error, tree) from None
+        raise located(error, tree) from None
 
 
 def _find_text(source: str) -> tuple[str, str]:
@@ -89,47 +78,3 @@ def _files_like(path: Path) -> list[str]:
     except (OSError, ValueError):
         return []
     return [str(path.parent / name) for name in get_close_matches(path.name, files, n=1, cutoff=0.7)]
-
-
-def _located(error: ValidationError, tree: Node) -> SpecError:
-    """The first error in the order of the text, at its place, and the places of the next few."""
-    found = sorted((_place(_as_refusal(details), tree) for details in _details(error)), key=_order)
-    first, *others = found
-    also = [f"also {other.location}: {other.message}" for other in others[: _MOST_ERRORS - 1]]
-    return SpecError(first.message, location=first.location, help=[*first.help, *also])
-
-
-def _details(error: ValidationError) -> Iterable[Any]:
-    details = error.errors(include_url=False)
-    return [one for one in details if one["type"] not in _CONSEQUENCES] or details
-
-
-def _order(error: SpecError) -> tuple[bool, int, int]:
-    location = error.location
-    return (False, 0, 0) if location is None else (location.source != "override", location.line, location.column)
-
-
-def _as_refusal(details: Any) -> Refusal:
-    """One of pydantic's errors as a refusal seen from the whole spec."""
-    path = tuple(step for step in details["loc"] if step != "[key]")
-    raised = details.get("ctx", {}).get("error")
-    if isinstance(raised, Refusal):
-        refusal = raised.within(*path)
-        refusal.at_key |= "[key]" in details["loc"]
-        return refusal
-    return _explained(details, path)
-
-
-def _explained(details: Any, path: tuple[Step, ...]) -> Refusal:
-    name = str(path[-1]) if path else "the spec"
-    if details["type"] == "literal_error":
-        return Refusal(f"{name} cannot be {shown(details['input'])}", help=[details["ctx"]["expected"]], path=path)
-    expected = _EXPECTED.get(details["type"], details["msg"])
-    return Refusal(f"{name} cannot be {shown(details['input'])}", help=[f"{name} is {expected}"], path=path)
-
-
-def _place(refusal: Refusal, tree: Node) -> SpecError:
-    node = find(tree, refusal.path, at_key=refusal.at_key)
-    if isinstance(node, ScalarNode) and refusal.offset is not None:
-        return refusal.at(node.character(refusal.offset))
-    return refusal.at(node.location())
