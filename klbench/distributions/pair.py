@@ -1,16 +1,18 @@
-"""Two distributions together: log p - log q, the closed forms of KL(q‖p), and whether they can be compared at all."""
+"""Two distributions together: whether they can be compared, log p - log q in its fastest form, and KL by formula."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isnan, log1p
+from math import log1p
 
 from torch import Tensor
-from torch.distributions import kl_divergence
 
 from klbench.distributions import exponential, shape
+from klbench.distributions.closed_form import kl_closed_form
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Support
+
+__all__ = ["check_pair", "kl_closed_form", "log_ratio"]
 
 Score = Callable[[Tensor], Tensor]
 
@@ -67,25 +69,3 @@ def _normals(q: Single, p: Single) -> Score:
         return (y * curvature).add_(slope).mul_(y).add_(constant)
 
     return score
-
-
-UNTRUSTED: frozenset[tuple[str, str]] = frozenset()
-
-
-def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
-    """KL(q‖p) in nats by torch's registry of formulas, or None where it has none that can be trusted.
-
-    Powers of the same number of copies multiply their base's. Infinite where q has mass that p has not.
-    """
-    if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
-        each = kl_closed_form(q.base, p.base)
-        return None if each is None else q.copies * each
-    if not isinstance(q, Single) or not isinstance(p, Single):
-        return None
-    if (q.family.name, p.family.name) in UNTRUSTED:
-        return None
-    try:
-        value = float(kl_divergence(q.wrapped, p.wrapped))
-    except NotImplementedError:
-        return None
-    return None if isnan(value) else value
