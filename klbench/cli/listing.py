@@ -37,7 +37,7 @@ def _estimators() -> None:
 
     rows = [(each.name, each.formula, each.target.name, "yes" if each.unbiased else "no") for each in examples()]
     _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
-    output.data("\nEach can be importance-weighted for samples from another policy: ratio*k3.\n")
+    output.data("\nEach can be importance-weighted for samples from another policy: ratio*k3.")
 
 
 def _distributions() -> None:
@@ -45,7 +45,7 @@ def _distributions() -> None:
 
     _print(("distribution", "on"), [(family.signature, family.support_text) for family in FAMILIES.values()])
     short = ", ".join(f"{alias}(a, b) is {name}(a, b)" for alias, name in ALIASES.items())
-    output.data(f"\n{short}. Mixtures are sums, 0.5*N(-2, 1) + 0.5*N(2, 1); independent copies a power, N(0, 1)**10.\n")
+    output.data(f"\n{short}. Mixtures are sums, 0.5*N(-2, 1) + 0.5*N(2, 1); independent copies a power, N(0, 1)**10.")
 
 
 def _specs() -> None:

@@ -39,19 +39,11 @@ def _status(arguments: Sequence[str] | None) -> int:
     except USAGE_ERROR as error:
         show_usage_error(error)
         return 2
-    except BrokenPipeError:
-        return _reader_gone()
     except Exception as bug:
         if os.environ.get("KLBENCH_TRACEBACK"):
             raise
         show_bug(bug)
         return NOT_FINISHED
-
-
-def _reader_gone() -> int:
-    """Whoever read our output has seen enough (``| head``): no error, but nothing more can be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def _survive_narrow_encodings() -> None:

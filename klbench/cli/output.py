@@ -1,27 +1,38 @@
-"""Writing to the two streams in the right order: data to stdout, what is said about it to stderr."""
+"""Writing to the two streams in the right order: data to stdout, what is said about it to stderr.
+
+A reader who has seen enough (``| head``) is no error: what comes after goes nowhere, and the command does the
+rest of its work.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import suppress
+from typing import TextIO
 
 from rich.console import RenderableType
 
-from klbench.report.console import on_stderr, rendered
+from klbench.report.console import rendered
+
+
+def text(content: str) -> None:
+    """Write a text to stdout as it is."""
+    _write(sys.stdout, content)
 
 
 def data(content: RenderableType) -> None:
-    """Write data to stdout: a text as it is, anything else as Rich draws it there.
-
-    Raises:
-        BrokenPipeError: nobody reads stdout any more.
-    """
-    sys.stdout.write(content if isinstance(content, str) else rendered(content, like=sys.stdout))
-    sys.stdout.flush()
+    """Write to stdout what Rich draws there."""
+    _write(sys.stdout, rendered(content, like=sys.stdout))
 
 
 def remark(content: RenderableType) -> None:
-    """Write something about the data to stderr; if nobody reads that, it is not said."""
-    with suppress(BrokenPipeError):
-        on_stderr().file.write(rendered(content, like=sys.stderr))
-        sys.stderr.flush()
+    """Write something about the data to stderr, drawn by Rich."""
+    _write(sys.stderr, rendered(content, like=sys.stderr))
+
+
+def _write(stream: TextIO, content: str) -> None:
+    try:
+        stream.write(content)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -115,7 +115,7 @@ def _show(results: Results, format: Format, quiet: bool) -> None:
         case Format.TABLE:
             show_tables(results, notes=not quiet)
         case Format.MARKDOWN:
-            output.data(to_markdown(results))
+            output.text(to_markdown(results))
         case Format.CSV:
             show_document(to_csv(results), results, notes=not quiet)
         case Format.JSON:

@@ -18,20 +18,20 @@ def show_tables(results: Results, *, notes: bool) -> None:
     shown = ""
     for summary in summaries(results):
         if shown:
-            output.data("\n")
+            output.text("\n")
         output.data(heading(summary))
         output.data(Tables(summary))
         shown += rendered(Tables(summary), like=sys.stdout)
         if notes:
             _show_notes(summary, named=not sys.stdout.isatty())
-    output.data("\n")
+    output.text("\n")
     for sentence in legend(shown):
         output.data(Text(sentence, style="dim"))
 
 
 def show_document(text: str, results: Results, *, notes: bool) -> None:
     """A text for another program to stdout, every note to stderr."""
-    output.data(text)
+    output.text(text)
     for summary in summaries(results) if notes else ():
         _show_notes(summary, named=True)
 

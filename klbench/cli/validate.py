@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
 
 from klbench.cli import output
 from klbench.cli.options import Overrides, SpecSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
@@ -26,34 +28,41 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
     from klbench.spec.read import read_spec
 
     resolved = read_spec(spec, overrides or ())
-    cases = resolved.cases()
-    output.data("".join(f"{line}\n" for line in _overview(resolved, len(cases))))
-    pairs = {pair.name: pair for pair in resolved.pairs}
-    for name, group in groupby(cases, key=lambda case: case.pair):
-        output.data("".join(f"\n{name}\n" + "".join(f"{role} = {text}\n" for role, text in pairs[name].roles.items())))
-        for case in group:
-            output.data("".join(f"  {line}\n" for line in _true_values(case, resolved.estimators)))
+    for line in _overview(resolved):
+        output.data(Text(line))
+    for pair in resolved.pairs:
+        output.data(Text(f"\n{pair.name}", style="bold cyan"))
+        output.data(Text("\n".join(f"{role} = {expression}" for role, expression in pair.roles.items())))
+        output.data(_true_values(pair.cases(), resolved.estimators))
 
 
-def _overview(spec: Spec, cases: int) -> Iterator[str]:
+def _overview(spec: Spec) -> Iterator[str]:
     from klbench.report.numbers import count, seconds
     from klbench.run import available_cores
 
-    yield from filter(None, (spec.name, " ".join(spec.description.split())))
-    yield f"estimators: {', '.join(spec.estimators)}"
-    total, cores = cases * spec.samples, available_cores()
-    yield f"{cases} cases × {count(spec.samples)} samples = {count(total)}; seed {spec.seed}, {spec.dtype}"
-    yield f"about {seconds(total / RATE / cores)} on {cores} cores, if as fast as a Gaussian pair with three estimators"
+    cases, cores = len(spec.cases()), available_cores()
+    yield from filter(None, (spec.name, spec.description))
+    yield f"estimators: {', '.join(spec.estimators)} · seed {spec.seed} · {spec.dtype}"
+    yield f"{cases} cases × {count(spec.samples)} samples = {count(cases * spec.samples)} samples"
+    estimate = seconds(cases * spec.samples / RATE / cores)
+    yield f"about {estimate} on {cores} cores for Gaussian pairs and three estimators, a few times that for others"
 
 
-def _true_values(case: Case, estimators: Sequence[str]) -> Iterator[str]:
+def _true_values(cases: Iterable[Case], estimators: Sequence[str]) -> Table:
+    """A line per case and target, the case's parameters beside its first."""
     from klbench.estimators.catalogue import find
     from klbench.measure.case import true_values
     from klbench.measure.pair import Pair
-    from klbench.report.numbers import exact
+    from klbench.report.numbers import parameters_text
     from klbench.report.summary import true_value
 
-    parameters = ", ".join(f"{name} = {exact(value)}" for name, value in case.parameters.items())
+    grid = Table.grid(padding=(0, 2))
     targets = [find(name).target for name in estimators]
-    for target, truth in true_values(Pair.build(case), targets).items():
-        yield "   ".join(filter(None, (parameters, true_value(target.name, truth.value, truth.road))))
+    for case in cases:
+        parameters = parameters_text(case.parameters)
+        for target, truth in true_values(Pair.build(case), targets).items():
+            grid.add_row(
+                *[Text(parameters)] * bool(case.parameters), Text(true_value(target.name, truth.value, truth.road))
+            )
+            parameters = ""
+    return grid

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan, nan
 
-from klbench.report.numbers import exact, measured
-from klbench.report.summary import SURPRISE, parameters_text
+from klbench.report.numbers import exact, measured, parameters_text
+from klbench.report.summary import SURPRISE
 from klbench.results import CaseResult, Results, Row
 from klbench.spec.cases import Expectation
 
@@ -61,7 +61,7 @@ def _error_of(row: Row, column: str) -> float:
 
 
 def _place(result: CaseResult, row: Row, column: str) -> str:
-    parameters = parameters_text(result)
+    parameters = parameters_text(result.case.parameters)
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
     value = getattr(row, column)
     return f"{where}, {row.estimator}: {column} is " + (

@@ -28,5 +28,5 @@ def rendered(renderable: RenderableType, like: TextIO) -> str:
     """The text that printing ``renderable`` on ``like`` writes, without trailing spaces."""
     console = console_for(like)
     with console.capture() as capture:
-        console.print(renderable)
+        console.print(renderable, crop=False)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

@@ -15,7 +15,7 @@ from klbench.results import Results
 def to_markdown(results: Results) -> str:
     """The whole document."""
     parts = [_section(summary) for summary in summaries(results)]
-    meanings = [f"<sub>{_escaped(sentence)}</sub>  " for sentence in legend("".join(parts))]
+    meanings = [f"<sub>{_escaped(sentence)}</sub><br>" for sentence in legend("".join(parts))]
     return "\n".join([f"# {results.spec.name}", "", *parts, *meanings]) + "\n"
 
 

@@ -6,7 +6,7 @@ digits. Two digits of error are kept, so that an error of 0.95 and one of 1.04 a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf, isfinite, isnan
 
@@ -58,6 +58,11 @@ def seconds(duration: float) -> str:
         return f"{duration:.1f} s" if duration < 10 else f"{duration:.0f} s"
     minutes, rest = divmod(round(duration), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def parameters_text(parameters: Mapping[str, float]) -> str:
+    """``mu = 0.25, scale = 2``; nothing where there are none."""
+    return ", ".join(f"{name} = {exact(value)}" for name, value in parameters.items())
 
 
 def aligned(texts: Sequence[str]) -> list[str]:

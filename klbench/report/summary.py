@@ -14,7 +14,7 @@ from itertools import groupby
 from math import isfinite, isnan
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.report.numbers import MISSING, count, exact, measured, percent
+from klbench.report.numbers import MISSING, count, exact, measured, parameters_text, percent
 from klbench.results import CaseResult, Results, Row
 from klbench.stats.tail import TRUSTED
 
@@ -45,7 +45,7 @@ class Block:
     """Rows that share a case and, where there are several, a target.
 
     ``labels`` tell them from the other rows of the pair, a cell each: the grid's values, the target, its true value.
-    ``caption`` says the same in words where targets differ, which would make too wide a table at a terminal.
+    ``caption`` says the same in words.
     """
 
     labels: tuple[str, ...]
@@ -55,11 +55,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Chart:
-    """One table: what the labels of its blocks are called, the blocks, and its layouts, the fullest first."""
+    """One table: its blocks, what their labels are called, and its layouts, the fullest first.
+
+    ``captioned``: captions are for people better than labels, which would make the table wide and say little.
+    """
 
     label_headers: tuple[str, ...]
     blocks: tuple[Block, ...]
     layouts: tuple[tuple[Field, ...], ...]
+    captioned: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def summaries(results: Results) -> Iterator[Summary]:
             distributions=tuple(f"{role} = {expression}" for role, expression in pairs[name].roles.items()),
             facts=_facts(cases[0].rows[0]),
             charts=tuple(_charts(cases)),
-            notes=tuple(dict.fromkeys(note for case in cases for note in _notes(case))),
+            notes=tuple(_notes(cases)),
         )
 
 
@@ -94,11 +98,6 @@ def true_value(name: str, value: float, source: str) -> str:
     if isnan(value):
         return f"{name}: no exact value"
     return f"{name} = {exact(value)}" + (f" ({source})" if source else "")
-
-
-def parameters_text(result: CaseResult) -> str:
-    """``mu = 0.25, scale = 2``, or nothing where the pair has no grid."""
-    return ", ".join(f"{key} = {exact(value)}" for key, value in result.case.parameters.items())
 
 
 def legend(shown: str) -> Iterator[str]:
@@ -121,9 +120,11 @@ def _facts(row: Row) -> str:
     return f"{count(row.samples)} samples · seed {row.seed} · {row.dtype} · {row.device}"
 
 
-def _notes(result: CaseResult) -> Iterator[str]:
-    where = parameters_text(result)
-    yield from (f"{where}: {note}" if where else note for note in result.notes)
+def _notes(cases: tuple[CaseResult, ...]) -> Iterator[str]:
+    """Every note once, after the cases it is about unless that is all of them."""
+    for note in dict.fromkeys(note for case in cases for note in case.notes):
+        about = [parameters_text(case.case.parameters) for case in cases if note in case.notes]
+        yield note if len(about) == len(cases) else f"{'; '.join(about)}: {note}"
 
 
 def _charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
@@ -133,20 +134,20 @@ def _charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
     for layouts, wanted in ((RATIOS, _has_ratio), (ABSOLUTE, lambda row: not _has_ratio(row))):
         blocks = tuple(block for case in cases for block in _blocks(case, wanted, by_target))
         if blocks:
-            yield Chart((*parameters, *truth), blocks, _without_empty(layouts, blocks))
+            yield Chart((*parameters, *truth), blocks, _without_empty(layouts, blocks), captioned=by_target)
 
 
 def _blocks(result: CaseResult, wanted: Callable[[Row], bool], by_target: bool) -> Iterator[Block]:
     parameters = tuple(map(exact, result.case.parameters.values()))
     rows = tuple(filter(wanted, result.rows))
-    if not by_target:
-        yield from [Block((*parameters, exact(result.kl)) if parameters else (), "", rows)] if rows else []
-        return
     for target in dict.fromkeys(row.target for row in rows):
         same = tuple(row for row in rows if row.target == target)
-        truth = true_value(target, same[0].true, same[0].true_from)
-        caption = " · ".join(filter(None, (parameters_text(result), truth)))
-        yield Block((*parameters, target, exact(same[0].true)), caption, same)
+        true, name = same[0].true, target if by_target else "KL(q‖p)"
+        labels = (*parameters, *[target] * by_target, exact(true)) if by_target or parameters else ()
+        caption = " · ".join(
+            filter(None, (parameters_text(result.case.parameters), true_value(name, true, same[0].true_from)))
+        )
+        yield Block(labels, caption if labels else "", same)
 
 
 def _has_ratio(row: Row) -> bool:

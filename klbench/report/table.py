@@ -37,7 +37,8 @@ class Tables:
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for chart in self.summary.charts:
             yield Text()
-            drawings = [_Drawing(chart, layout) for layout in chart.layouts]
+            ways = (True,) if chart.captioned else (False, True)
+            drawings = [_Drawing(chart, layout, captioned=way) for way in ways for layout in chart.layouts]
             fitting = next((drawing for drawing in drawings if drawing.width <= options.max_width), drawings[-1])
             yield Text("\n", no_wrap=True, overflow="ignore").join(fitting.lines())
 
@@ -67,13 +68,12 @@ class _Column:
 
 
 class _Drawing:
-    """One chart in one layout."""
+    """One chart in one layout, its blocks told apart by captions or by labels."""
 
-    def __init__(self, chart: Chart, layout: Sequence[Field]) -> None:
+    def __init__(self, chart: Chart, layout: Sequence[Field], *, captioned: bool) -> None:
         rows = [row for block in chart.blocks for row in block.rows]
-        captioned = any(block.caption for block in chart.blocks)
         labels = () if captioned else zip(*(block.labels for block in chart.blocks), strict=True)
-        self._blocks = chart.blocks
+        self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
         self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
         self._fields = [
             _Column(f.header, [f.show(row) for row in rows], numeric=f.numeric, style="dim" if f.quiet else "")
@@ -87,12 +87,12 @@ class _Drawing:
         """The header, then block by block: its caption, its rows, a blank line where blocks have several."""
         yield Text(self._headers.rstrip(), style="bold")
         yield Text("─" * self.width, style="dim")
-        spaced = any(len(block.rows) > 1 or block.caption for block in self._blocks)
+        spaced = any(len(block.rows) > 1 or self._captioned for block in self._blocks)
         first = 0
         for number, block in enumerate(self._blocks):
             if number and spaced:
                 yield Text()
-            if block.caption:
+            if self._captioned:
                 yield Text(block.caption, style="italic")
             yield from (self._line(number, first, index) for index in range(first, first + len(block.rows)))
             first += len(block.rows)

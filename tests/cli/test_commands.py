@@ -1,0 +1,95 @@
+"""The commands that measure nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Done
+
+from klbench.distributions.catalogue import FAMILIES
+from klbench.estimators import catalogue
+from klbench.report.columns import COLUMNS
+
+Call = Callable[..., Done]
+
+ESTIMATORS = catalogue.names()
+NAMES = (*ESTIMATORS, "ratio*k3", "k1_cv", "k1_cv(0.25)", *FAMILIES, "N", *(column.name for column in COLUMNS))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_is_explained(call: Call, name: str) -> None:
+    done = call("explain", name)
+    assert (done.status, done.err) == (0, "")
+    assert len(done.out.splitlines()) >= 3
+
+
+def test_an_estimator_is_explained_whole(call: Call) -> None:
+    said = call("explain", "k3").out
+    k3 = catalogue.find("k3")
+    for part in (k3.formula, k3.target.name, k3.biased_when, k3.infinite_variance_when, k3.used_by, k3.source):
+        assert part in said
+
+
+def test_a_column_is_explained_by_its_description(call: Call) -> None:
+    assert call("explain", "bias").out == (
+        "bias, a column of results.csv\n\nmean - true, in nats: the measured bias of one sample's value.\n"
+    )
+
+
+def test_lists_hold_everything_there_is(call: Call) -> None:
+    estimators, distributions = call("list", "estimators").out, call("list", "distributions").out
+    for name in ESTIMATORS:
+        assert f"\n{name} " in estimators
+    for name in FAMILIES:
+        assert f"\n{name}(" in distributions
+    assert "schulman" in call("list", "specs").out
+
+
+def test_the_schema_is_json(call: Call) -> None:
+    assert "estimators" in json.loads(call("schema").out)["properties"]
+
+
+def test_the_starter_spec_validates_and_is_never_overwritten(call: Call, here: Path) -> None:
+    assert call("init").status == 0
+    first = (here / "klbench.yaml").read_text()
+    assert call("validate", "klbench.yaml").status == 0
+    assert call("init").status == 2
+    assert (here / "klbench.yaml").read_text() == first
+
+
+def test_validate_shows_true_values_and_cost_and_writes_nothing(call: Call, here: Path) -> None:
+    (here / "grid.yaml").write_text(
+        "name: grid\nsamples: 1M\nestimators: [k1, forward_kl]\npairs:\n"
+        '  - {name: shift, q: "N(0, 1)", p: "N({mu}, 1)", grid: {mu: [0.5, 10]}}\n'
+    )
+    done = call("validate", "grid.yaml")
+    assert (done.status, done.err) == (0, "")
+    assert "2 cases × 1,000,000 samples = 2,000,000 samples" in done.out
+    assert done.out.endswith("""
+shift
+q = Normal(loc=0, scale=1)
+p = Normal(loc={mu}, scale=1)
+mu = 0.5  reverse KL = 0.125 (closed-form)
+          forward KL = 0.125 (closed-form)
+mu = 10   reverse KL = 50 (closed-form)
+          forward KL = 50 (closed-form)
+""")
+    assert sorted(path.name for path in here.iterdir()) == ["grid.yaml", "mine.yaml"]
+
+
+def test_without_a_command_the_help_is_shown(call: Call) -> None:
+    done = call()
+    assert done.status == 2
+    assert done.out == call("--help").out
+    assert call("--version").out.startswith("klbench ")
+
+
+@pytest.mark.parametrize("command", ["run", "validate", "list", "explain", "schema", "init"])
+def test_every_command_has_a_help_and_a_whole_line_in_the_help_of_all(call: Call, command: str) -> None:
+    assert call(command, "--help").status == 0
+    line = next(line for line in call("--help").out.splitlines() if line.split()[:1] == [command])
+    assert line.endswith(".")
+    assert not line.endswith("...")

@@ -1,0 +1,97 @@
+"""How errors look, and the status each ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SPEC, Done
+
+from klbench.cli.refusals import show_error
+from klbench.errors import Location, SpecError
+
+Call = Callable[..., Done]
+
+
+def shown(capsys: pytest.CaptureFixture[str], text: str, column: int, message: str = "wrong") -> list[str]:
+    show_error(SpecError(message, location=Location("spec.yaml", 12, column, text), help=["do this"]))
+    return capsys.readouterr().err.splitlines()
+
+
+def test_an_error_in_a_spec_shows_its_line(call: Call, here: Path) -> None:
+    (here / "wrong.yaml").write_text(SPEC.replace("estimators", "estimatros"))
+    done = call("run", "wrong.yaml")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines()[1:7] == [
+        " --> wrong.yaml:5:1",
+        "  |",
+        "5 | estimatros: [k1]",
+        "  | ^",
+        "  = did you mean estimators?",
+        "  = allowed: name, description, samples, seed, dtype, estimators, pairs",
+    ]
+    assert not (here / "results").exists()
+
+
+def test_the_caret_stands_under_its_letter(capsys: pytest.CaptureFixture[str]) -> None:
+    *_, line, caret, _ = shown(capsys, "a: 漢字 x", 7)
+    assert (line, caret) == ("12 | a: 漢字 x", "   |         ^")
+
+
+def test_a_long_line_is_shown_around_the_caret(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "x" * 5000 + "!" + "y" * 5000
+    *_, line, caret, _ = shown(capsys, text, 5001)
+    assert line == f"12 | …{'x' * 50}!{'y' * 49}…"
+    assert line[caret.index("^")] == "!"
+    *_, line, caret, _ = shown(capsys, text, 10001)
+    assert line.endswith("yyy")
+    assert line[caret.index("^")] == "y"
+
+
+def test_what_a_user_wrote_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, "\tx\x1b[31m", 2, message="bad \x1b]0;title\x07 [bold]")
+    assert lines[0] == "error: bad �]0;title� [bold]"
+    assert lines[-3:-1] == ["12 |  x�[31m", "   |  ^"]
+
+
+def test_a_message_of_any_length_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(shown(capsys, "x", 1, message="y" * 100_000)[0]) < 700
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "Did you mean 'run'?"),
+        (["run"], "missing argument 'SPEC'"),
+        (["run", "mine.yaml", "--fromat", "csv"], "--format"),
+        (["run", "mine.yaml", "-f", "xml"], "'table', 'markdown', 'csv', 'json'"),
+        (["run", "mine.yaml", "-j", "0"], "'-j' / '--threads'"),
+        (["run", "mine.yaml", "--device", "gpu"], "auto, cpu, cuda, cuda:N"),
+        (["run", "mine.yaml", "--seed", "x"], "--seed"),
+        (["run", "mine.yaml", "-n", "0"], "samples"),
+        (["run", "mine.yaml", "-n", "many"], "samples"),
+        (["run", "mine.yaml", "nothing"], "nothing"),
+        (["run", "no-such.yaml"], "no-such.yaml"),
+        (["validate", "schulmn"], "did you mean schulman?"),
+        (["explain", "k33"], "did you mean k3?"),
+        (["explain", "bias_over_tru"], "did you mean bias_over_true?"),
+        (["explain", "Norml"], "did you mean Normal?"),
+        (["list", "colours"], "estimators"),
+        (["init", "mine.yaml"], "mine.yaml is there already"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_ends_with_2_and_says_what_is_allowed(call: Call, arguments: list[str], said: str) -> None:
+    done = call(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err
+
+
+def test_a_device_that_is_not_there_ends_with_3(call: Call, here: Path) -> None:
+    done = call("run", "mine.yaml", "--device", "cuda:99")
+    assert (done.status, done.out) == (3, "")
+    assert "cuda:99" in done.err
+    assert not (here / "results").exists()

@@ -1,0 +1,100 @@
+"""The one table of columns: complete, described, in the order of the contract, and followed by every data format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import fields, replace
+from math import inf, nan
+
+import pytest
+from made_up import GRID, K1, NO_RATIOS, made_up
+
+from klbench.errors import SpecError
+from klbench.report.columns import COLUMNS, columns_of, find
+from klbench.report.frame import to_csv, to_frame, to_json
+from klbench.results import Row
+
+CONTRACT = [
+    *["spec", "pair", "q", "p", "sampler", "estimator", "target", "samples", "true", "true_from"],
+    *["mean", "mean_mcse", "bias", "bias_mcse", "stdev", "stdev_mcse"],
+    *["bias_over_true", "bias_over_true_mcse", "stdev_over_true", "stdev_over_true_mcse"],
+    *["bias_over_true_cv", "bias_over_true_cv_mcse", "exact_bias_over_true", "exact_stdev_over_true", "exact_from"],
+    *["z_bias", "z_stdev", "negative_fraction", "nonfinite", "khat", "seed", "dtype", "device"],
+]
+
+
+def test_the_columns_are_the_contracts_in_its_order() -> None:
+    assert [column.name for column in COLUMNS] == CONTRACT
+
+
+def test_every_field_of_a_row_has_a_column() -> None:
+    assert {field.name for field in fields(Row)} <= {column.name for column in COLUMNS}
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
+def test_every_column_is_described_in_a_sentence(column) -> None:
+    assert column.description[0] != " "
+    assert column.description.endswith(".")
+
+
+def test_a_grid_parameter_becomes_a_column_after_pair() -> None:
+    assert [column.name for column in columns_of(made_up(GRID))][:4] == ["spec", "pair", "mu", "q"]
+
+
+def test_an_unknown_column_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(SpecError) as caught:
+        find("bias_over_tru")
+    assert caught.value.help[0] == "did you mean bias_over_true?"
+
+
+def test_the_whole_csv() -> None:
+    assert to_csv(made_up(rows=lambda _: (K1,))) == (
+        ",".join(CONTRACT) + "\n"
+        'made-up,close,"Normal(loc=0, scale=1)","Normal(loc=1, scale=1)",,k1,reverse KL,1000,0.5,closed-form,'
+        "0.4985,0.03162,-0.0015,0.03162,1.001,0.0224,-0.003,0.06324,2.002,0.0448,,,0.0,2.0,quadrature,-0.05,0.04,"
+        "0.308,0,-0.05,7,float64,cpu\n"
+    )
+
+
+def test_what_does_not_exist_is_empty_and_infinite_is_inf() -> None:
+    odd = replace(K1, stdev=inf, stdev_mcse=nan, true_from="", bias=-inf, **NO_RATIOS)
+    rows = list(csv.DictReader(io.StringIO(to_csv(made_up(GRID, rows=lambda _: (odd,))))))
+    assert [row["mu"] for row in rows] == ["0.5", "1.0", ""]
+    assert {row["stdev"] for row in rows} == {"inf"}
+    assert {row["bias"] for row in rows} == {"-inf"}
+    assert {row[name] for row in rows for name in ("stdev_mcse", "true_from", "sampler", *NO_RATIOS)} == {""}
+
+
+def test_a_grid_of_whole_numbers_stays_whole_where_a_pair_lacks_it() -> None:
+    text = GRID.replace("[0.5, 1]", "[1, 2]")
+    rows = list(csv.DictReader(io.StringIO(to_csv(made_up(text)))))
+    assert [row["mu"] for row in rows] == ["1", "1", "2", "2", "", ""]
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1e-300, 1 / 3, 123456789012345680.0, 5e-324, -0.0, 1e22])
+def test_floats_are_the_shortest_text_that_reads_back(value: float) -> None:
+    text = to_csv(made_up(rows=lambda _: (replace(K1, mean=value),)))
+    assert next(csv.DictReader(io.StringIO(text)))["mean"] == repr(value)
+
+
+def test_json_is_strict_and_has_the_columns_of_the_csv() -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    odd = replace(K1, stdev=inf, stdev_mcse=nan)
+    rows = json.loads(to_json(made_up(GRID, rows=lambda _: (odd,))), parse_constant=refuse)
+    assert list(rows[0]) == [column.name for column in columns_of(made_up(GRID))]
+    assert (rows[0]["stdev"], rows[0]["stdev_mcse"], rows[0]["sampler"], rows[2]["mu"]) == ("inf", None, None, None)
+    assert (rows[0]["samples"], rows[0]["mean"]) == (1000, 0.4985)
+
+
+def test_the_frame_has_a_dtype_for_each_kind() -> None:
+    frame = to_frame(made_up(GRID))
+    assert (str(frame["samples"].dtype), str(frame["mean"].dtype), str(frame["mu"].dtype)) == (
+        "Int64",
+        "float64",
+        "float64",
+    )
+    assert len(frame) == 6

@@ -1,0 +1,25 @@
+"""The manifest: what was run, and the hashes of what was written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from made_up import GRID, made_up
+
+from klbench.report.frame import to_csv
+from klbench.report.manifest import to_manifest
+
+
+def test_it_says_what_was_run_and_where() -> None:
+    results = made_up(GRID)
+    spec_yaml, csv = results.spec.to_yaml(), to_csv(results)
+    manifest = json.loads(to_manifest(results, spec_yaml, csv, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    assert manifest["results_sha256"] == sha256(csv.encode()).hexdigest()
+    assert manifest["spec_sha256"] == sha256(spec_yaml.encode()).hexdigest()
+    assert manifest["spec"]["pairs"][0]["grid"] == {"mu": [0.5, 1]}
+    assert (manifest["started"], manifest["finished"]) == ("2026-01-02T03:04:03+00:00", "2026-01-02T03:04:05+00:00")
+    assert (manifest["device"], manifest["threads"], manifest["seconds"]) == ("cpu", 2, 1.5)
+    assert manifest["cases"][0] == {"pair": "shift", "parameters": {"mu": 0.5}, "seconds": 0.25}
+    assert {"python", "torch", "numpy", "pandas"} <= set(manifest["versions"])

@@ -1,0 +1,57 @@
+# ruff: noqa: E501 (lines of Markdown)
+"""The Markdown document, compared whole and read back as GitHub splits its tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from made_up import GRID, K1, K2, NO_RATIOS, made_up
+
+from klbench.report.markdown import to_markdown
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_the_whole_document() -> None:
+    assert (
+        to_markdown(made_up(notes=("mind | the gap",)))
+        == r"""# made-up
+
+## close
+
+`q = Normal(loc=0, scale=1)`, `p = Normal(loc=1, scale=1)`. KL(q‖p) = 0.5 (closed-form). 1,000 samples · seed 7 · float64 · cpu.
+
+| estimator | bias/true | regressed | exact | z | stdev/true | exact | z | k \< 0 | k̂ |
+|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+| k1 | -0.003(63) | – | 0 | -0.1 | 2.002(45) | 2 | +0.0 | 30.8% | -0.05 |
+| k2 | 0.256(55) | 0.2511(74) | 0.25 | +0.1 | 1.71(10) | 1.73205 | -0.2 | 0% | 0.21 |
+
+- mind \| the gap
+
+<sub>0.002487(26) means 0.002487 ± 0.000026, one standard error.</sub><br>
+<sub>bias and stdev are of one sample's value; exact is without sampling.</sub><br>
+<sub>regressed: the bias after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error.</sub><br>
+"""
+    )
+
+
+def test_every_row_says_its_case_and_target() -> None:
+    other = replace(K2, estimator="ratio*forward_kl", target="forward KL", true=0.25)
+    document = to_markdown(made_up(GRID, rows=lambda _: (K1, other))).splitlines()
+    rows = [cells(line)[:4] for line in document if line.startswith(("| 0.5", "| mu"))]
+    assert rows == [
+        ["mu", "target", "true", "estimator"],
+        ["0.5", "reverse KL", "0.5", "k1"],
+        ["0.5", "forward KL", "0.25", r"ratio\*forward\_kl"],
+    ]
+
+
+def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
+    odd = (K1, replace(K1, true=0.0, **NO_RATIOS), replace(K2, target="chi2(p‖q)", estimator="a|b"))
+    width = 0
+    for line in to_markdown(made_up(GRID, rows=lambda _: odd)).splitlines():
+        width = (width or len(cells(line))) if line.startswith("|") else 0
+        assert len(cells(line)) == width or not width

@@ -1,0 +1,104 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from math import inf, isclose, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klbench.report.numbers import aligned, count, exact, measured, percent, seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.002487, 0.000026, "0.002487(26)"),
+        (0.0015, 0.00045, "0.00150(45)"),
+        (-0.0013, 0.0063, "-0.0013(63)"),
+        (1.4177, 0.00996, "1.418(10)"),
+        (20, 1.2, "20.0(1.2)"),
+        (20, 12.3, "20(12)"),
+        (12345, 678, "12345(678)"),
+        (2.5e-7, 3e-8, "2.50(30)e-7"),
+        (1e-30, 2e-30, "1.0(2.0)e-30"),
+        (3e8, 1.234e6, "3.000(12)e8"),
+        (999999.7, 3.0, "999999.7(3.0)"),
+        (0.0, 1e-9, "0.0(1.0)e-9"),
+        (-1e-5, 0.1, "0.00(10)"),
+        (0.1146865534, 5.5e-11, "0.114687"),
+        (5.0, 0.0, "5"),
+        (0.0, 0.0, "0"),
+        (123.456, nan, "123"),
+        (123.456, inf, "123"),
+        (inf, nan, "∞"),
+        (-inf, 1.0, "-∞"),
+        (nan, nan, "–"),
+    ],
+)
+def test_a_measured_number_shows_the_digits_its_error_supports(value: float, error: float, text: str) -> None:
+    assert measured(value, error) == text
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-12, 1e9))
+def test_the_shorthand_reads_back_to_within_its_last_digit(value: float, error: float) -> None:
+    if error <= 1e-6 * abs(value):
+        return
+    match = re.fullmatch(r"(-?\d+(?:\.(\d+))?)\(([\d.]+)\)(?:e(-?\d+))?", measured(value, error))
+    assert match is not None
+    number, decimals, uncertainty, exponent = match.groups()
+    unit = Decimal(10) ** (int(exponent or 0) - len(decimals or ""))
+    read_error = Decimal(uncertainty).scaleb(int(exponent or 0)) if "." in uncertainty else Decimal(uncertainty) * unit
+    assert abs(Decimal(number).scaleb(int(exponent or 0)) - Decimal(value)) <= unit / 2
+    assert isclose(float(read_error), error, rel_tol=0.051) or abs(float(read_error) - error) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1.4177449, "1.41774"),
+        (20.0, "20"),
+        (999999.97, "1e6"),
+        (1e-5, "1e-5"),
+        (0.000123456789, "0.000123457"),
+        (5e-324, "4.94066e-324"),
+        (inf, "∞"),
+        (nan, "–"),
+    ],
+)
+def test_an_exact_number_shows_six_digits(value: float, text: str) -> None:
+    assert exact(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_six_digits_are_right(value: float) -> None:
+    assert isclose(float(exact(value)), value, rel_tol=5.1e-6, abs_tol=5e-324) or abs(value) > 1.79769e308
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (1, "100%"), (0.4801, "48.0%"), (1e-6, "<0.1%"), (1 - 1e-6, ">99.9%"), (nan, "–")],
+)
+def test_a_share_is_never_rounded_to_none_or_all(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_decimal_points_stand_one_below_the_other() -> None:
+    assert aligned(["20.0(1.2)", "0.5", "-3", "2.5(1)e-7†", "∞", "48%"]) == [
+        "20.0(1.2)  ",
+        " 0.5       ",
+        "-3         ",
+        " 2.5(1)e-7†",
+        " ∞         ",
+        "48%        ",
+    ]
+
+
+def test_counts_and_durations() -> None:
+    assert count(10_000_000) == "10,000,000"
+    assert [seconds(s) for s in (0.04, 12.3, 59.96, 200, 7500)] == ["0.0 s", "12 s", "60 s", "3 min 20 s", "2 h 5 min"]

@@ -1,0 +1,48 @@
+"""The observer of a run: what it counts, and that it shows nothing where nobody looks."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from made_up import GRID, made_up
+from rich.console import Console
+
+from klbench.observer import Observer
+from klbench.report.progress import ProgressBar, Tally, watching
+
+
+def replay(observer: Observer, *, cases: int) -> None:
+    """Half of the last case, all of those before."""
+    results = made_up(GRID)
+    spec = results.spec
+    observer.started(spec, spec.cases())
+    for result in results.cases[: cases - 1]:
+        observer.advanced(result.case, spec.samples, spec.samples, "k1 0.5(1)")
+        observer.finished(result)
+    observer.advanced(results.cases[cases - 1].case, spec.samples // 2, spec.samples, "k2 0.25(1)")
+
+
+def test_the_tally_says_what_was_done() -> None:
+    tally = Tally()
+    replay(tally, cases=2)
+    assert tally.so_far == "after 1 of 3 cases, 1,500,000 of 3,000,000 samples"
+    assert tally.place == "2/3 shift mu=1"
+
+
+def test_a_terminal_sees_the_case_and_the_running_estimate_and_keeps_nothing() -> None:
+    console = Console(file=StringIO(), width=120, force_terminal=True, _environ={})
+    with watching(console) as tally:
+        assert isinstance(tally, ProgressBar)
+        replay(tally, cases=3)
+    shown = console.file.getvalue()
+    assert "3/3 plain" in shown
+    assert "k2 0.25(1)" in shown
+    assert shown.endswith("\x1b[2K"), "the last line is erased"
+
+
+def test_nothing_is_shown_where_it_is_no_terminal_or_not_wanted() -> None:
+    for console, quiet in ((Console(file=StringIO()), False), (Console(file=StringIO(), force_terminal=True), True)):
+        with watching(console, quiet=quiet) as tally:
+            replay(tally, cases=3)
+        assert console.file.getvalue() == ""
+        assert tally.done == 2_500_000
