@@ -18,6 +18,7 @@ LogIntegrand = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 _FLAT = 2e-3
 _STEPS = 256
+_FEWEST = 16
 
 
 def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
@@ -27,23 +28,24 @@ def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
         log_integrand: with the Jacobian of u included.
         reach: the largest u where numbers can still be represented.
     """
-    step = reach / _STEPS
-    u = torch.linspace(step, reach, _STEPS, dtype=torch.float64)
+    u = reach * (torch.arange(1, _STEPS + 1, dtype=torch.float64) / _STEPS) ** 2
     sizes, errors = log_integrand(u)
     trusted = (errors < torch.clamp_min(1e-6 * sizes.abs(), 1e-3)) & ~sizes.isnan()
-    count = trusted.to(torch.int64).cumprod(dim=1).sum(dim=1).clamp_min(8)
-    return torch.tensor([_falls_off(size, int(last), step) for size, last in zip(sizes, count, strict=True)])
+    # the last u up to which every point is trusted; at least a few, whatever the rounding
+    last = u[trusted.to(torch.int64).cumprod(dim=1).sum(dim=1).clamp_min(_FEWEST) - 1]
+    near, middle, far = (log_integrand(share * last)[0].diagonal() for share in (0.5, 0.75, 1.0))
+    rows = zip(near.tolist(), middle.tolist(), far.tolist(), last.tolist(), strict=True)
+    return torch.tensor([_falls_off(*row) for row in rows])
 
 
-def _falls_off(size: Tensor, last: int, step: float) -> bool:
-    quarter = last // 4
-    half, three_quarters, end = (float(size[index * quarter - 1]) for index in (2, 3, 4))
-    if -inf in (three_quarters, end):
+def _falls_off(near: float, middle: float, far: float, end: float) -> bool:
+    """Whether the integral converges, given the log integrand at half, three quarters and the whole of ``end``."""
+    if -inf in (middle, far):
         return True
-    if not end < inf:
+    if not far < inf:
         return False
-    # size = s·u + m·log u + c through u = 2L, 3L and 4L
-    first, second = three_quarters - half, end - three_quarters
+    # log integrand = s·u + m·log u + c through u = 2L, 3L and 4L
+    first, second = middle - near, far - middle
     power = (first - second) / log(9 / 8)
-    slope = (second - power * log(4 / 3)) / (quarter * step)
+    slope = (second - power * log(4 / 3)) / (end / 4)
     return slope < 0 if abs(slope) > _FLAT else power < -1 - _FLAT

@@ -53,9 +53,10 @@ class Integrand:
         sampler: Distribution | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Integrand:
-        """The integrand of a pair."""
-        weight = log_ratio(sampler, q) if sampler else None
-        return Integrand(q, p, sampler or q, log_ratio(q, p), weight, terms, dtype)
+        """The integrand of a pair, for x in the support of what they are drawn from."""
+        base = sampler or q
+        weight = log_ratio(sampler, q, inside=base.support) if sampler else None
+        return Integrand(q, p, base, log_ratio(q, p, inside=base.support), weight, terms, dtype)
 
     def log_probabilities(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """(log_ratio [n], log_weight [n] or None) at x."""
@@ -102,9 +103,9 @@ class Summands:
         return torch.stack([self.log_base, *rows]).masked_fill(self.log_base.isneginf(), -torch.inf)
 
     def rounding(self) -> Tensor:
-        """An estimate of the rounding error in each row [J, n]."""
+        """An estimate of the rounding error in each row [J, n]; infinite where the base itself has underflowed."""
         rows = [self._rounding(index, order) for order in ORDERS for index in range(len(self._sizes))]
-        return 4 * _EPSILON * torch.stack([self.log_base.abs(), *rows])
+        return (4 * _EPSILON * torch.stack([self.log_base.abs(), *rows])).masked_fill(self.log_base.isneginf(), torch.inf)
 
     def extension_error(self) -> Tensor:
         """The relative error of |value| from carrying it on beyond where it can be computed [K, n]."""
@@ -130,7 +131,7 @@ class Summands:
         coefficients = self._coefficients(index, order, rate)
         gathered = sum((c * log_prob).abs() for c, log_prob in zip(coefficients, self._log_probs, strict=True))
         scale = self._log_q.abs() + self._log_p.abs()
-        return gathered + order * (scale / self._ratio.abs() + rest.abs())
+        return torch.where(rest.isneginf(), 0.0, gathered + order * (scale / self._ratio.abs() + rest.abs()))
 
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of log base, log q and log p in the logarithm of base · |weight · r^rate|^order."""

@@ -175,8 +175,8 @@ def _at_an_end(segment: Segment, x: Tensor) -> Tensor:
 def _converges_towards(integrand: Integrand, segment: Segment, side: int, reach: float) -> Tensor:
     def towards(distance: Tensor) -> tuple[Tensor, Tensor]:
         u = side * distance
-        rows, _ = log_integrands(integrand, segment, u)
-        return rows, integrand.moments(segment.x(u)).rounding()
+        summands = integrand.moments(segment.x(u))
+        return summands.rows + segment.log_jacobian(u), summands.rounding()
 
     return converges(towards, reach)
 

@@ -51,6 +51,8 @@ THEORY = [
     ("Geometric(0.5)", "Geometric(0.3)", "k3", (True, True, False)),  # 0.7² < 0.5 and 0.7⁴ > 0.5³
     ("Geometric(0.5)", "Geometric(0.1)", "k3", (True, False, False)),
     ("Poisson(3)", "Poisson(30)", "k3", (True, True, True)),
+    ("Poisson(3)", "Poisson(4)", "total_variation", (True, True, True)),  # zero from some atom on
+    ("N(0, 1)", "N(1, 1)", "total_variation", (True, True, True)),
     ("Gamma(0.3, 1)", "Gamma(0.1, 1)", "k3", (True, False, False)),  # at 0: 2·0.1 < 0.3
     ("Gamma(0.3, 1)", "Gamma(0.2, 1)", "k3", (True, True, False)),
     ("Cauchy(0, 1)", "N(0, 1)", "k1", (False, False, False)),
