@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from klbench.cli import output
-from klbench.errors import unknown
+from klbench.errors import SpecError, unknown
+from klbench.estimators.estimator import OPTIMAL
 
 if TYPE_CHECKING:
     from klbench.distributions.family import Family
     from klbench.estimators.estimator import Estimator
+    from klbench.estimators.estimator import Family as EstimatorFamily
     from klbench.report.columns import Column
 
 
@@ -37,20 +40,33 @@ def explain(
     elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
-        _explain_estimator(by_family[name].make(by_family[name].example))
+        _explain_family(by_family[name])
     elif _stem(name) in {_stem(known) for known in estimators.names()}:
         _explain_estimator(estimators.find(name))
     else:
-        raise unknown("name", name, [*estimators.names(), *distributions.FAMILIES, *by_column])
+        raise _unknown(name, [*estimators.names(), *distributions.FAMILIES, *by_column])
+
+
+def _unknown(name: str, known: Iterable[str]) -> SpecError:
+    error = unknown("name", name, known)
+    hints = [line for line in error.help if not line.startswith("allowed")]
+    lists = "klbench list estimators and klbench list distributions show the names; so does the header of results.csv"
+    return SpecError(error.message, help=[*hints, lists])
 
 
 def _stem(name: str) -> str:
     return name.removeprefix("ratio*").partition("(")[0]
 
 
-def _explain_estimator(estimator: Estimator) -> None:
+def _explain_family(family: EstimatorFamily) -> None:
+    optimal = f"; {family.name}({OPTIMAL}) fits it" if family.optimal else ""
+    _explain_estimator(family.make(family.example), {"in parentheses": family.parameter.rstrip(",") + optimal})
+
+
+def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingProxyType({})) -> None:
     facts = {
-        "formula": f"{estimator.formula}    (r = p(x)/q(x), x from q)",
+        **more,
+        "formula": f"{estimator.formula}, where r = p(x)/q(x)",
         "target": estimator.target.name,
         "unbiased": "yes" if estimator.unbiased else "no",
         "biased": estimator.biased_when,
@@ -88,5 +104,5 @@ def _print(title: str, summary: str, facts: Mapping[str, str]) -> None:
 
 
 def _unwrapped(text: str) -> str:
-    """Paragraphs without the line ends inside them."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    """A docstring as paragraphs without line ends inside them, and without its markup."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.replace("``", "").split("\n\n"))

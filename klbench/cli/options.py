@@ -11,5 +11,5 @@ SpecSource = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'),
+    typer.Argument(metavar="KEY=VALUE", help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'),
 ]

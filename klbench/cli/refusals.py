@@ -10,7 +10,7 @@ error: unknown key 'estimatros' of a spec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.cells import cell_len
@@ -21,7 +21,7 @@ from klbench.report.console import on_stderr
 
 LONGEST_LINE = 100
 """Of a source line, so much is shown around the caret."""
-LONGEST_TEXT = 600
+LONGEST_TEXT = 1000
 """Of a message, in case what was given is part of it and is long."""
 
 
@@ -44,7 +44,7 @@ def show_bug(error: Exception) -> None:
     _print(f"{type(error).__name__}: {error}", None, help)
 
 
-def _print(message: str, location: Location | None, help: Iterator[str] | Any) -> None:
+def _print(message: str, location: Location | None, help: Iterable[str]) -> None:
     lines = [Text.assemble(("error", "bold red"), (f": {_clean(message)}", "bold"))]
     margin = len(str(location.line)) if location else 1
     if location:

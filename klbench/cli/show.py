@@ -8,7 +8,8 @@ from rich.text import Text
 
 from klbench.cli import output
 from klbench.report.console import rendered
-from klbench.report.summary import Summary, legend, summaries
+from klbench.report.fields import legend
+from klbench.report.summary import Summary, summaries
 from klbench.report.table import Tables, bullets, heading
 from klbench.results import Results
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan, nan
 
+from klbench.report.fields import SURPRISE
 from klbench.report.numbers import exact, measured, parameters_text
-from klbench.report.summary import SURPRISE
 from klbench.results import CaseResult, Results, Row
 from klbench.spec.cases import Expectation
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from klbench.report.summary import Chart, Summary, legend, summaries
+from klbench.report.fields import legend
+from klbench.report.summary import Chart, Summary, summaries
 from klbench.results import Results
 
 

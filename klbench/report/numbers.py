@@ -36,6 +36,11 @@ def exact(value: float) -> str:
     return _digits(value, 6) if isfinite(value) else _not_finite(value)
 
 
+def fixed(value: float, places: int, *, sign: str = "") -> str:
+    """``value`` to so many places, with its ``sign`` in front if that is "+"; never a negative zero."""
+    return f"{round(value, places) + 0.0:{sign}.{places}f}" if isfinite(value) else _not_finite(value)
+
+
 def percent(fraction: float) -> str:
     """A share as ``48.0%``; one too small to see as ``<0.1%``, never as 0."""
     if isnan(fraction):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from klbench.observer import Observer
@@ -96,8 +97,8 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Tally]:
         yield Tally()
         return
     columns = (
-        TextColumn("{task.description}", style="cyan", markup=False),
-        BarColumn(bar_width=20),
+        TextColumn("{task.description}", style="cyan", markup=False, table_column=Column(no_wrap=True, max_width=24)),
+        BarColumn(bar_width=20 if console.width >= 100 else 5),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[headline]}", markup=False),
         _Rate(),

@@ -15,8 +15,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from klbench.report.fields import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Layout
 from klbench.report.numbers import aligned
-from klbench.report.summary import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Chart, Field, Summary
+from klbench.report.summary import Chart, Summary
 
 GAP = "  "
 _MARKS = {UNTRUSTED: "yellow", NO_ERROR_BAR: "yellow", DISAGREES: "bold red", REGRESSED: "cyan"}
@@ -70,7 +71,7 @@ class _Column:
 class _Drawing:
     """One chart in one layout, its blocks told apart by captions or by labels."""
 
-    def __init__(self, chart: Chart, layout: Sequence[Field], *, captioned: bool) -> None:
+    def __init__(self, chart: Chart, layout: Layout, *, captioned: bool) -> None:
         rows = [row for block in chart.blocks for row in block.rows]
         labels = () if captioned else zip(*(block.labels for block in chart.blocks), strict=True)
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)

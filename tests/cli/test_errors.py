@@ -56,7 +56,7 @@ def test_what_a_user_wrote_cannot_speak_to_the_terminal(capsys: pytest.CaptureFi
 
 
 def test_a_message_of_any_length_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(shown(capsys, "x", 1, message="y" * 100_000)[0]) < 700
+    assert len(shown(capsys, "x", 1, message="y" * 100_000)[0]) < 1100
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,15 +49,53 @@ def test_nothing_heavy_is_imported_before_it_is_needed(start: Start, arguments: 
         assert imported == ["imported:"]
 
 
+SAYS_WHEN_IT_SAMPLES = """
+import sys
+from klbench.cli import main
+from klbench.report import progress
+
+class Tally(progress.Tally):
+    def advanced(self, *arguments):
+        super().advanced(*arguments)
+        print("sampling", flush=True)
+
+progress.Tally = Tally
+main(sys.argv[1:])
+"""
+DIES_WHEN_IT_WRITES = """
+import os, signal, sys
+from pathlib import Path
+from klbench.cli import main
+
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(sys.argv[1:])
+"""
+
+
 def test_ctrl_c_stops_a_real_run_cleanly(start: Start, here: Path) -> None:
-    process = start("run", "mine.yaml", "-n", "1e11")
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (3, "")
-    assert err.startswith("error: interrupted")
+    with start("run", "mine.yaml", "-n", "1e11", code=SAYS_WHEN_IT_SAMPLES) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "sampling\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert err.startswith("error: interrupted after 0 of 1 cases, ")
     assert "Traceback" not in err
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
+
+
+@pytest.mark.parametrize("code", [SAYS_WHEN_IT_SAMPLES, DIES_WHEN_IT_WRITES], ids=["sampling", "writing"])
+def test_a_kill_leaves_the_old_files(start: Start, here: Path, code: str) -> None:
+    start("run", "mine.yaml", "-q").communicate(timeout=60)
+    made = here / "results" / "mine"
+    old = {path.name: path.read_bytes() for path in made.iterdir()}
+    size = "1e11" if code == SAYS_WHEN_IT_SAMPLES else "2000"
+    with start("run", "mine.yaml", "-n", size, code=code) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+    assert {name: (made / name).read_bytes() for name in old} == old
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(start: Start, here: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klbench.report.numbers import aligned, count, exact, measured, percent, seconds
+from klbench.report.numbers import aligned, count, exact, fixed, measured, percent, seconds
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,8 @@ def test_decimal_points_stand_one_below_the_other() -> None:
 def test_counts_and_durations() -> None:
     assert count(10_000_000) == "10,000,000"
     assert [seconds(s) for s in (0.04, 12.3, 59.96, 200, 7500)] == ["0.0 s", "12 s", "60 s", "3 min 20 s", "2 h 5 min"]
+
+
+def test_a_fixed_number_is_never_minus_zero() -> None:
+    assert [fixed(x, 2) for x in (-0.001, 0.708, nan, inf)] == ["0.00", "0.71", "–", "∞"]
+    assert [fixed(x, 1, sign="+") for x in (-0.01, 0.0, 2.34, -7.0)] == ["+0.0", "+0.0", "+2.3", "-7.0"]

@@ -11,7 +11,8 @@ from made_up import GRID, K1, K2, NO_RATIOS, made_up
 from rich.cells import cell_len
 from rich.console import Console
 
-from klbench.report.summary import legend, summaries
+from klbench.report.fields import legend
+from klbench.report.summary import summaries
 from klbench.report.table import Tables, bullets, heading
 from klbench.results import Results
 

@@ -1,0 +1,116 @@
+"""The columns a person reads, a few chosen from the many of results.csv, and the marks on their numbers.
+
+Adding a column to the table and to Markdown is one ``Field``, named in the layouts it belongs to. Where the fullest
+layout does not fit, the next is tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite, isnan
+
+from klbench.report.numbers import MISSING, exact, fixed, measured, percent
+from klbench.results import Row
+from klbench.stats.tail import TRUSTED
+
+UNTRUSTED, NO_ERROR_BAR, DISAGREES, REGRESSED = "†", "‡", "✗", "ʳ"
+SURPRISE = 5.0
+"""|z| beyond which measured and exact disagree: chance does it once in 1.7 million times."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of the table a person reads.
+
+    Args:
+        header: above it.
+        show: what it says for a row.
+        numeric: whether decimal points are set one below the other.
+        quiet: whether it stands back, being the reference and not the measurement.
+    """
+
+    header: str
+    show: Callable[[Row], str]
+    numeric: bool = True
+    quiet: bool = False
+
+
+Layout = tuple[Field, ...]
+
+
+def shown_in(layout: Layout, rows: Sequence[Row]) -> Layout:
+    """The layout without the columns that say nothing of any row."""
+    return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))
+
+
+def legend(shown: str) -> Iterator[str]:
+    """What the shorthand and the marks that occur in the text ``shown`` mean, a sentence each."""
+    if re.search(r"\d\(\d", shown):
+        yield "0.002487(26) means 0.002487 ± 0.000026, one standard error."
+    for mark, meaning in _MEANINGS.items():
+        if mark in shown:
+            yield meaning
+
+
+def _with_error(value: float, error: float, z: float, tail: float) -> str:
+    """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
+    if not isfinite(value):
+        return exact(value)
+    mark = NO_ERROR_BAR if not isfinite(error) else UNTRUSTED if tail > TRUSTED else ""
+    return measured(value, error) + mark + (DISAGREES if abs(z) > SURPRISE else "")
+
+
+def _bias(row: Row) -> str:
+    return _with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, row.khat)
+
+
+def _regressed(row: Row) -> str:
+    return _with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, 0.0, row.khat)
+
+
+def _better_bias(row: Row) -> str:
+    return _bias(row) if isnan(row.bias_over_true_cv) else _regressed(row) + REGRESSED
+
+
+def _stdev(row: Row) -> str:
+    # a stdev averages squares, whose tail index is twice as large
+    return _with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * row.khat)
+
+
+ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False)
+BIAS = Field("bias/true", _bias)
+REGRESSED_BIAS = Field("regressed", _regressed)
+BETTER_BIAS = Field("bias/true", _better_bias)
+EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), quiet=True)
+Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), quiet=True)
+STDEV = Field("stdev/true", _stdev)
+EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
+Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), quiet=True)
+MEAN = Field("mean", lambda row: _with_error(row.mean, row.mean_mcse, 0.0, row.khat))
+ABSOLUTE_STDEV = Field("stdev", lambda row: _with_error(row.stdev, row.stdev_mcse, 0.0, 2 * row.khat))
+NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction))
+KHAT = Field("k̂", lambda row: fixed(row.khat, 2))
+
+RATIOS = (
+    (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, Z_BIAS, STDEV, EXACT_STDEV, Z_STDEV, NEGATIVE, KHAT),
+    (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE, KHAT),
+    (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE, KHAT),
+    (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE),
+    (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV),
+)
+ABSOLUTE = (
+    (ESTIMATOR, MEAN, ABSOLUTE_STDEV, NEGATIVE, KHAT),
+    (ESTIMATOR, MEAN, ABSOLUTE_STDEV),
+)
+
+_REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."
+_MEANINGS = {
+    "stdev/true": "bias and stdev are of one sample's value; exact is without sampling.",
+    REGRESSED_BIAS.header: f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}",
+    REGRESSED: f"{REGRESSED} {_REGRESSION}",
+    UNTRUSTED: f"{UNTRUSTED} heavy tail: the error bar cannot be trusted (k̂ > {TRUSTED}, half of that for a stdev).",
+    NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the variance it would need does not exist.",
+    DISAGREES: f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.",
+}
