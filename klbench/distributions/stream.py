@@ -153,7 +153,7 @@ def stream_for(seed: int, key: bytes, block: int, device: torch.device | str = "
         block: the block's number, from 0.
         device: where the draws are wanted.
     """
-    digest = blake2b(key, key=str(seed).encode()[:64], digest_size=16).digest()
+    digest = blake2b(b"%d:%b" % (seed, key), digest_size=16).digest()
     sequence = np.random.SeedSequence(int.from_bytes(digest, "little"), spawn_key=(block,))
     device = torch.device(device)
     return HostStream(sequence) if device.type == "cpu" else DeviceStream(sequence, device)

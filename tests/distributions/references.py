@@ -69,7 +69,7 @@ def relaxed_logit(a: Mapping[str, Any], y: Any) -> Any:
 
 def negative_binomial(a: Mapping[str, Any], x: Any) -> Any:
     r, p = mpf(a["total_count"]), probability(a)
-    return mp.loggamma(x + r) - mp.loggamma(r) - mp.loggamma(x + 1) + r * log(1 - p) + x * log(p)
+    return mp.loggamma(x + r) - mp.loggamma(r) - mp.loggamma(x + 1) + r * log(1 - p) + (x * log(p) if x else 0)
 
 
 def student_t(a: Mapping[str, Any], x: Any) -> Any:
@@ -123,7 +123,7 @@ LOG_DENSITIES: dict[str, Reference] = {
     "Poisson": lambda a, x: (x * log(mpf(a["rate"])) if x else 0) - mpf(a["rate"]) - mp.loggamma(x + 1),
     "RelaxedBernoulli": lambda a, x: relaxed_logit(a, log(x / (1 - x))) - log(x) - log(1 - x),
     "StudentT": student_t,
-    "Uniform": lambda a, x: -log(mpf(a["high"]) - mpf(a["low"])),
+    "Uniform": lambda a, _: -log(mpf(a["high"]) - mpf(a["low"])),
     "VonMises": lambda a, x: (
         mpf(a["concentration"]) * mp.cos(x - mpf(a["loc"])) - log(2 * mp.pi * mp.besseli(0, mpf(a["concentration"])))
     ),

@@ -67,6 +67,7 @@ CATEGORICAL = Family(
     categories=_size,
     examples=(
         "Categorical(probs=[0.1, 0.45, 0.45])",
+        "Categorical(probs=[0.2, 0.3, 0.5])",
         "Categorical(logits=[0, 1, -2, 3])",
         "Categorical(probs=[0.5, 0, 0.5])",
         "Categorical(logits=[-1000, 0, 5])",

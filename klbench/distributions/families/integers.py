@@ -114,6 +114,7 @@ BINOMIAL = Family(
     support=lambda a: Lattice(0, int(a["total_count"])),
     examples=(
         "Binomial(total_count=10, probs=0.3)",
+        "Binomial(total_count=10, probs=0.6)",
         "Binomial(total_count=100000, probs=0.5)",
         "Binomial(total_count=5, logits=1)",
         "Binomial(total_count=4, probs=0)",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOC = Parameter("loc", REAL)
 SCALE = Parameter("scale", POSITIVE)
 TEXT = "the real numbers"
+FARTHEST = 1e300
 
 
 def _real_line(_: Arguments) -> Interval:
@@ -25,8 +26,8 @@ def _real_line(_: Arguments) -> Interval:
 
 
 def _finite(x: Tensor) -> Tensor:
-    """Draws of the heaviest tails, kept from overflowing."""
-    return x.clamp_(-float_info.max, float_info.max)
+    """Draws of the heaviest tails, kept from overflowing where they are scored."""
+    return x.clamp_(-FARTHEST, FARTHEST)
 
 
 def draw_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
@@ -170,7 +171,11 @@ def score_student_t(d: Built, x: Tensor) -> Tensor:
     half, more = d.df / 2, (d.df + 1) / 2
     constant = stirling_error(more) - stirling_error(half) - deviance(half, more) - d.scale.log() - HALF_LOG_TWO_PI
     z = (x - d.loc).div_(d.scale)
-    return z.square_().div_(d.df).log1p_().mul_(-more).add_(constant)
+    if d.df < 1:  # draws so large that their squares overflow are common then
+        log_one_plus = (z / d.df.sqrt()).hypot_(d.df.new_ones(())).log_().mul_(2)
+    else:
+        log_one_plus = z.square_().div_(d.df).log1p_()
+    return log_one_plus.mul_(-more).add_(constant)
 
 
 STUDENT_T = Family(
