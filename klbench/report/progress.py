@@ -49,7 +49,7 @@ class Tally(Observer):
         """``2/5 shift mu=0.25``: the case at work."""
         number = len(self._finished)
         case = self._cases[min(number, len(self._cases) - 1)]
-        parameters = [f"{name}={value:g}" for name, value in case.parameters.items()]
+        parameters = [f"{name}={value:.4g}" for name, value in case.parameters.items()]
         return " ".join([f"{number + 1}/{len(self._cases)}", case.pair, *parameters])
 
     def started(self, spec: Spec, cases: Sequence[Case]) -> None:
@@ -98,16 +98,30 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Tally]:
         return
     columns = (
         TextColumn("{task.description}", style="cyan", markup=False, table_column=Column(no_wrap=True, max_width=24)),
-        BarColumn(bar_width=20 if console.width >= 100 else 5),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[headline]}", markup=False),
-        _Rate(),
-        TimeRemainingColumn(compact=True),
+        BarColumn(bar_width=20 if console.width >= 100 else 5, table_column=_whole()),
+        TextColumn("{task.percentage:>3.0f}%", table_column=_whole()),
+        _Headline(),
+        _Rate(table_column=_whole()),
+        TimeRemainingColumn(compact=True, table_column=_whole()),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield ProgressBar(progress)
 
 
+def _whole() -> Column:
+    """Room for a column that is never shortened."""
+    return Column(no_wrap=True)
+
+
+class _Headline(ProgressColumn):
+    """The running estimate: what is shortened where a terminal is narrow."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["headline"], no_wrap=True, overflow="ellipsis")
+
+
 class _Rate(ProgressColumn):
+    """Samples per second."""
+
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed / 1e6:.1f} M/s" if task.speed else "", style="dim")
