@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import accumulate
 from math import inf, isfinite, log, nextafter
 from typing import TYPE_CHECKING, Any
 
@@ -123,17 +124,18 @@ class Mixture(Distribution):
         self.support = hull([component.support for component in components])
         self.weights = tuple(weight / sum(weights) for weight in weights)
         self.components = tuple(components)
-        self._steps = torch.tensor(self.weights, dtype=torch.float64, device=self.device).cumsum(0)[:-1]
+        self._steps = tuple(accumulate(self.weights))[:-1]
         self._alike = all(component.support == self.support for component in components)
 
     def draw(self, stream: Stream, count: int) -> Tensor:
         """See ``Distribution.draw``."""
-        picked = torch.bucketize(stream.uniform(count), self._steps)
-        x = torch.empty((count, *self.event_shape), dtype=torch.float64, device=self.device)
-        for number, component in enumerate(self.components):
-            places = (picked == number).nonzero().squeeze(1)
-            x.index_copy_(0, places, component.draw(stream, len(places)))
-        return x
+        uniform = stream.uniform(count)
+        picked = torch.zeros(count, dtype=torch.int16, device=self.device)
+        for step in self._steps:
+            picked += uniform >= step
+        counts = picked.int().bincount(minlength=len(self.components)).tolist()
+        drawn = torch.cat([part.draw(stream, size) for part, size in zip(self.components, counts, strict=True)])
+        return torch.empty_like(drawn).index_copy_(0, picked.argsort(stable=True), drawn)
 
     def log_density(self, x: Tensor) -> Tensor:
         """See ``Distribution.log_density``."""

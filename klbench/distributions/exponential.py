@@ -60,7 +60,9 @@ def _middle(q: Single) -> Tensor:
     """A point [1] of q's support where its density is near its largest."""
     if isinstance(q.support, Lattice):
         mean = float(q.wrapped.mean)
-        return torch.tensor([float(min(max(round(mean), q.support.low), q.support.high))], dtype=torch.float64)
+        return torch.tensor(
+            [float(min(max(round(mean), q.support.low), q.support.high))], dtype=torch.float64, device=q.device
+        )
     assert isinstance(q.support, Interval)
     points = [x for x in q.landmarks() if q.support.low < x < q.support.high]
-    return torch.tensor(points[:1] or [1.0], dtype=torch.float64)
+    return torch.tensor(points[:1] or [1.0], dtype=torch.float64, device=q.device)
