@@ -14,6 +14,7 @@ from klbench.measure.case import measure
 from klbench.measure.draws import Machine
 from klbench.observer import SILENT, Observer
 from klbench.results import Results
+from klbench.roads.memory import keep_freed_memory
 from klbench.spec.model import Spec
 
 __all__ = ["SILENT", "Observer", "resolve_device", "run"]
@@ -35,6 +36,7 @@ def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observe
     cases = spec.cases()
     observer.started(spec, cases)
     start = time.perf_counter()
+    keep_freed_memory()
     results = []
     with one_torch_thread():
         for case in cases:

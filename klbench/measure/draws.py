@@ -19,6 +19,7 @@ from klbench.roads.sampling import PILOT, Sample, Sampling
 from klbench.spec.cases import Case
 
 _PILOT_SIZE = 2**16
+_MANY_SPREADS = 4.0
 
 
 @dataclass(frozen=True)
@@ -65,5 +66,6 @@ class Draws:
 
 
 def _centre(value: Tensor) -> Tensor:
-    mean = value.mean()
-    return mean if mean.isfinite() else torch.zeros_like(mean)
+    """What to take moments about: 0 where the spread is of the order of the mean, so that powers do not cancel."""
+    mean, spread = value.mean(), value.std()
+    return mean if mean.isfinite() and mean.abs() > _MANY_SPREADS * spread else torch.zeros_like(mean)

@@ -14,10 +14,11 @@ The accumulator is this loop, and nothing else::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isfinite, nan, sqrt
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -119,28 +120,46 @@ def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:
         shift: [K] float64, finite.
         controls: C.
     """
-    centred = [value.double() - centre for value, centre in zip(values, shift, strict=True)]
-    powers = torch.stack([_power_sums(value) for value in centred], dim=1)
-    cross = [torch.stack([torch.dot(control, value) for value in centred]) for control in centred[:controls]]
+    centred = [_centred(value, centre) for value, centre in zip(values, shift.tolist(), strict=True)]
+    powers = torch.stack([sums for value in centred for sums in _power_sums(value)]).view(-1, POWERS).T.cpu()
     return Moments(
         count=len(values[0]),
-        shift=shift.cpu(),
-        powers=powers.cpu(),
-        cross=(torch.stack(cross) if cross else powers.new_zeros(0, len(values))).cpu(),
-        negative=torch.stack([_count_negative(value) for value in values]).cpu(),
-        nonfinite=torch.stack([_count_nonfinite(*pair) for pair in zip(values, powers[0], strict=True)]).cpu(),
+        shift=shift,
+        powers=powers,
+        cross=_cross_sums(centred, controls),
+        negative=torch.tensor([_count(value, _negative) for value in values]),
+        nonfinite=torch.tensor([_count_nonfinite(*pair) for pair in zip(values, powers[0].tolist(), strict=True)]),
     )
 
 
-def _power_sums(value: Tensor) -> Tensor:
+def _centred(value: Tensor, centre: float) -> Tensor:
+    return value.double() - centre if centre else value.double()
+
+
+def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     square = value * value
-    return torch.stack([value.sum(), square.sum(), torch.dot(square, value), torch.dot(square, square)])
+    return value.sum(), square.sum(), torch.dot(square, value), torch.dot(square, square)
 
 
-def _count_negative(value: Tensor) -> Tensor:
-    return (value < 0).sum()
+def _cross_sums(centred: Sequence[Tensor], controls: int) -> Tensor:
+    sums = [[torch.dot(control, value) for value in centred[index:]] for index, control in enumerate(centred[:controls])]
+    cross = torch.zeros(controls, len(centred), dtype=torch.float64)
+    for index, row in enumerate(sums):
+        cross[index, index:] = torch.stack(row).cpu()
+        cross[index:, index] = cross[index, index:controls].clone()
+    return cross
 
 
-def _count_nonfinite(value: Tensor, total: Tensor) -> Tensor:
+def _negative(value: Tensor) -> Tensor:
+    return value < 0
+
+
+def _count_nonfinite(value: Tensor, total: float) -> int:
     # a finite sum has only finite terms, so nearly every block is spared the pass over its values
-    return value.isfinite().logical_not().sum() if not total.isfinite() else total.new_zeros((), dtype=torch.int64)
+    return 0 if isfinite(total) else _count(value, lambda each: ~each.isfinite())
+
+
+def _count(value: Tensor, where: Callable[[Tensor], Tensor]) -> int:
+    found = where(value)
+    # NumPy counts booleans several times as fast as torch does on the CPU
+    return int(np.count_nonzero(found.numpy())) if found.is_cpu else int(found.sum())

@@ -1,0 +1,159 @@
+"""Samples per second, klbench against what a user has: the published script's loop, in turn in one run.
+
+Every contender measures k1, k2 and k3 of the same pair on the same cores. The published loop works in float32 and keeps two
+numbers of each estimator; klbench works in float64 and keeps every moment, tail and error. The ceiling is NumPy's generator on
+every core doing nothing else: what no sampler of normals in float64 can pass.
+
+    python benchmarks/throughput.py [--samples 2e7] [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributions as dis
+from rich.console import Console
+from rich.table import Table
+
+from klbench.run import available_cores, run
+from klbench.spec.read import read_text
+
+PUBLISHED = Path(__file__).with_name("published.py")
+GENERIC = ("Gamma(2, 1)", "Gamma(2.2, 1.1)")
+GAUSSIAN = ("N(0, 1)", "N(0.1, 1)")
+
+
+def published(samples: int) -> None:
+    """The loop of Schulman's script on one pair, float32, as published."""
+    q, p = dis.Normal(0, 1), dis.Normal(0.1, 1)
+    x = q.sample(sample_shape=(samples,))
+    truekl = dis.kl_divergence(p, q)
+    logr = p.log_prob(x) - q.log_prob(x)
+    for k in (-logr, logr**2 / 2, (logr.exp() - 1) - logr):
+        _ = (k.mean() - truekl) / truekl, k.std() / truekl
+
+
+def published_in(samples: int, q: dis.Distribution, p: dis.Distribution) -> None:
+    """The same loop on another pair."""
+    x = q.sample(sample_shape=(samples,))
+    logr = p.log_prob(x) - q.log_prob(x)
+    for k in (-logr, logr**2 / 2, (logr.exp() - 1) - logr):
+        _ = k.mean(), k.std()
+
+
+def ceiling(samples: int) -> None:
+    """Float64 normals on every core and nothing else."""
+    cores, block = available_cores(), 2**16
+
+    def fill(core: int) -> None:
+        generator, out = np.random.Generator(np.random.SFC64(core)), np.empty(block)
+        for _ in range(samples // block // cores):
+            generator.standard_normal(out=out)
+
+    with ThreadPoolExecutor(cores) as pool:
+        list(pool.map(fill, range(cores)))
+
+
+def klbench(samples: int, pair: tuple[str, str]) -> None:
+    """A whole klbench run of one pair, exact answers included."""
+    q, p = pair
+    text = f"name: bench\nsamples: {samples}\nestimators: [k1, k2, k3]\npairs:\n  - q: {q}\n    p: {p}\n"
+    run(read_text(text, "bench"), device="cpu")
+
+
+def contenders() -> dict[str, Callable[[int], None]]:
+    """What is measured, in the order of the table."""
+    gamma = dis.Gamma(2.0, 1.0), dis.Gamma(2.2, 1.1)
+    return {
+        "published loop, Gaussian pair, float32": published,
+        "random numbers alone, float64": ceiling,
+        "klbench, Gaussian pair, float64": lambda samples: klbench(samples, GAUSSIAN),
+        "published loop, Gamma pair, float32": lambda samples: published_in(samples, *gamma),
+        "klbench, Gamma pair, float64": lambda samples: klbench(samples, GENERIC),
+    }
+
+
+def measure(samples: int, rounds: int) -> dict[str, list[float]]:
+    """Samples per second of each contender in each round; the contenders take turns."""
+    rates: dict[str, list[float]] = {name: [] for name in contenders()}
+    for _ in range(rounds):
+        for name, contender in contenders().items():
+            start = time.perf_counter()
+            contender(samples)
+            rates[name].append(samples / (time.perf_counter() - start))
+    return rates
+
+
+def show(rates: dict[str, list[float]]) -> None:
+    """A table: the median rate, its range, and the median over rounds of the ratio to the published loop in that round."""
+    table = Table("what", "M samples/s", "range", "× published loop", "share of ceiling", title=f"{available_cores()} cores")
+    for name, values in rates.items():
+        base = rates["published loop, Gamma pair, float32" if "Gamma" in name else "published loop, Gaussian pair, float32"]
+        table.add_row(
+            name,
+            f"{statistics.median(values) / 1e6:.1f}",
+            f"{min(values) / 1e6:.0f} to {max(values) / 1e6:.0f}",
+            f"{_median_ratio(values, base):.2f}",
+            f"{_median_ratio(values, rates['random numbers alone, float64']):.0%}",
+        )
+    Console().print(table)
+
+
+def _median_ratio(values: list[float], base: list[float]) -> float:
+    return statistics.median(value / other for value, other in zip(values, base, strict=True))
+
+
+def whole_command(repeats: int = 3) -> None:
+    """From start to end: `klbench run schulman` against the published script, and `klbench --help`."""
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {
+            "klbench run schulman": [sys.executable, "-m", "klbench", "run", "schulman", "-q", "-o", folder],
+            "the published script": [sys.executable, str(PUBLISHED)],
+            "klbench --help": [sys.executable, "-m", "klbench", "--help"],
+        }
+        table = Table("from start to end", "seconds (median)", title="whole commands")
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(repeats):
+            for name, command in commands.items():
+                start = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True)
+                times[name].append(time.perf_counter() - start)
+        for name, seconds in times.items():
+            table.add_row(name, f"{statistics.median(seconds):.2f}")
+        Console().print(table)
+
+
+def peak_memory(samples: int) -> float:
+    """MiB that a run of ``samples`` adds to the peak of this process after a run of a few."""
+    klbench(1000, GAUSSIAN)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    klbench(samples, GAUSSIAN)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def main() -> None:
+    """Memory first (the peak of a process only grows), then the rates, then whole commands."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--samples", type=float, default=2e7)
+    arguments.add_argument("--rounds", type=int, default=5)
+    given = arguments.parse_args()
+    memory = peak_memory(int(given.samples))
+    torch.manual_seed(0)
+    show(measure(int(given.samples), given.rounds))
+    whole_command()
+    print(f"peak memory of a run of {given.samples:.0e} samples beyond a run of 1,000: {memory:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
