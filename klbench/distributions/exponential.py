@@ -57,7 +57,7 @@ def _score(terms: list[tuple[Score, float, float]], constant: float, x: Tensor) 
 
 
 def _middle(q: Single) -> Tensor:
-    """A point [1] of q's support where its density is near its largest."""
+    """A point [1] inside q's support near most of its mass; one above the low end where there is neither mean nor mode."""
     if isinstance(q.support, Lattice):
         mean = float(q.wrapped.mean)
         return torch.tensor(
@@ -65,4 +65,4 @@ def _middle(q: Single) -> Tensor:
         )
     assert isinstance(q.support, Interval)
     points = [x for x in q.landmarks() if q.support.low < x < q.support.high]
-    return torch.tensor(points[:1] or [1.0], dtype=torch.float64, device=q.device)
+    return torch.tensor(points[:1] or [q.support.low + 1], dtype=torch.float64, device=q.device)

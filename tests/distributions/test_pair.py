@@ -32,6 +32,7 @@ RATIOS = [
     ("Exponential(1)", "Exponential(1)"),
     ("Pareto(1, 3)", "Pareto(1, 2)"),
     ("Pareto(1, 3)", "Pareto(0.5, 2)"),
+    ("Pareto(2, 0.8)", "Pareto(2, 0.7)"),
     ("Beta(2, 3)", "Beta(0.5, 3)"),
     ("Beta(2, 3)", "Uniform(0, 1)"),
     ("ContinuousBernoulli(0.2)", "Uniform(0, 1)"),
