@@ -57,7 +57,7 @@ def _score(terms: list[tuple[Score, float, float]], constant: float, x: Tensor) 
 
 
 def _middle(q: Single) -> Tensor:
-    """A point [1] inside q's support near most of its mass; one above the low end where there is neither mean nor mode."""
+    """A point [1] inside q's support: its mean or mode, or one above its low end where it has neither."""
     if isinstance(q.support, Lattice):
         mean = float(q.wrapped.mean)
         return torch.tensor(
