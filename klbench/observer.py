@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,14 +12,23 @@ if TYPE_CHECKING:
     from klbench.spec.model import Spec
 
 
+@dataclass(frozen=True)
+class Headline:
+    """A running estimate worth watching: ``k3 bias/true`` so far, with its error (NaN where there is none)."""
+
+    label: str
+    value: float
+    error: float
+
+
 class Observer:
     """Told of a run as it happens; does nothing by default."""
 
     def started(self, spec: Spec, cases: Sequence[Case]) -> None:
         """The run begins, with these cases in this order."""
 
-    def advanced(self, case: Case, done: int, total: int, headline: str) -> None:
-        """``done`` of ``total`` samples of a case are drawn; ``headline`` is a running estimate with its error."""
+    def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:
+        """``done`` of ``total`` samples of a case are drawn; ``headline`` is a running estimate."""
 
     def finished(self, result: CaseResult) -> None:
         """A case is complete."""

@@ -27,7 +27,7 @@ from klbench.roads.points import Exact
 from klbench.roads.sampling import Sample
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
-from klbench.stats.regression import in_span, regressed_mean
+from klbench.stats.regression import regressed_mean
 from klbench.stats.tail import khat
 
 
@@ -48,7 +48,7 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
 
     sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch)
     answers = [survey.answers(estimator, truths[estimator.target], sample) for estimator in estimators]
-    settings = {"samples": spec.samples, "seed": spec.seed, "dtype": spec.dtype, "device": str(machine.device)}
+    settings = {"samples": spec.samples, "seed": spec.seed, "dtype": spec.dtype, "device": machine.device.type}
     remarks = notes(pair, kl, answers, {estimator.name: value for estimator, value in fits if value is not None})
     rows = tuple(row(each, **settings) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, remarks, time.perf_counter() - start)
@@ -90,15 +90,6 @@ class Survey:
         )
 
     def _regressed(self, term: Term, sample: Sample) -> tuple[float, float] | None:
-        known = self.controls.terms
-        largest = dict(zip(self.terms, sample.largest, strict=True))
-        if not self.controls.usable(self.exact, largest) or _spanned(term, known):
+        if not self.controls.usable(self.exact, dict(zip(self.terms, sample.largest, strict=True))):
             return None
         return regressed_mean(sample.moments, self.terms.index(term), self.controls.means)
-
-
-def _spanned(term: Term, controls: Sequence[Term]) -> bool:
-    if term.weighted != controls[0].weighted:
-        return False
-    # a weighted constant is no constant, so on weighted controls nothing but their own combinations is spanned
-    return not term.weighted and in_span(term.function, [control.function for control in controls])

@@ -11,6 +11,7 @@ from math import isfinite, nan
 
 from klbench.estimators.estimator import Estimator
 from klbench.measure.truth import Truth
+from klbench.observer import Headline
 from klbench.results import Row
 from klbench.roads.points import Exact
 from klbench.stats.moments import Central
@@ -99,12 +100,11 @@ def row(answers: Answers, *, samples: int, seed: int, dtype: str, device: str) -
     )
 
 
-def headline(name: str, sample: Central, true: float) -> str:
-    """A running estimate worth watching: the bias in units of the true value where there is one, else the mean."""
-    scale = true if isfinite(true) and true != 0 else 1.0
-    value = (sample.mean - true) / scale if scale == true else sample.mean
-    label = "bias/true" if scale == true else "mean"
-    return f"{name} {label} {value:+.2g} ± {sample.mean_mcse / abs(scale):.1g}"
+def headline(name: str, sample: Central, true: float) -> Headline:
+    """The bias in units of the true value where there is one, else the mean."""
+    if isfinite(true) and true != 0:
+        return Headline(f"{name} bias/true", (sample.mean - true) / true, sample.mean_mcse / abs(true))
+    return Headline(f"{name} mean", sample.mean, sample.mean_mcse)
 
 
 def _over(value: float, true: float) -> float:

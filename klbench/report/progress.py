@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Column
 from rich.text import Text
 
-from klbench.observer import Observer
-from klbench.report.numbers import count
+from klbench.observer import Headline, Observer
+from klbench.report.numbers import count, measured
 from klbench.results import CaseResult
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
@@ -56,7 +56,7 @@ class Tally(Observer):
         """Remember how much there is to do."""
         self._cases, self._samples_each = cases, spec.samples
 
-    def advanced(self, case: Case, done: int, total: int, headline: str) -> None:  # noqa: ARG002
+    def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:  # noqa: ARG002
         """Count the samples of the case at work."""
         self._in_case = done
 
@@ -79,10 +79,11 @@ class ProgressBar(Tally):
         super().started(spec, cases)
         self._progress.update(self._task, total=self.total, description=self.place)
 
-    def advanced(self, case: Case, done: int, total: int, headline: str) -> None:
+    def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:
         """Show the samples and the running estimate."""
         super().advanced(case, done, total, headline)
-        self._progress.update(self._task, completed=self.done, description=self.place, headline=headline)
+        said = f"{headline.label} {measured(headline.value, headline.error)}"
+        self._progress.update(self._task, completed=self.done, description=self.place, headline=said)
 
     def finished(self, result: CaseResult) -> None:
         """Show the case as done."""

@@ -98,7 +98,7 @@ def _side(function: Function, sign: float) -> Side:
     *sizes, at_infinity = values.abs().log().tolist()
     known = [(reach, size) for reach, size in zip(_REACHES, sizes, strict=True) if isfinite(size)][:4]
     if len(known) < 4:  # identically zero (or never finite) that far out
-        return Side(_REACHES[0], sizes[0], 0.0, 0.0, sizes[0], float(values[0].sign()))
+        return Side(_REACHES[0], sizes[0], 0.0, 0.0, at_infinity, float(values[0].sign()))
     far, at_far = known[0]
     rate, power = _rate_and_power(known)
     grows = rate > 0 or (rate == 0 and power > 1e-9)

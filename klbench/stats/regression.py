@@ -14,16 +14,15 @@ from math import sqrt
 
 import torch
 
-from klbench.estimators.term import Function
 from klbench.stats.moments import Moments
 
-_ROUNDING = 1e-13
+_ROUNDING = 1e-12
 
 
 def regressed_mean(moments: Moments, index: int, known: Sequence[float]) -> tuple[float, float] | None:
     """(mean, MCSE) of value ``index`` after regression on the first values, whose true means are ``known``.
 
-    None where the controls do not vary.
+    None where the controls do not vary, and where the value is a combination of them: then nothing is left to measure.
     """
     controls = range(len(known))
     matrix, with_value = moments.covariances(index, controls)
@@ -33,14 +32,6 @@ def regressed_mean(moments: Moments, index: int, known: Sequence[float]) -> tupl
     coefficients = torch.linalg.lstsq(matrix, with_value[:, None], driver="gelsd").solution[:, 0]
     off = torch.tensor([moments.central(control).mean - mean for control, mean in zip(controls, known, strict=True)])
     residual = value.variance - float(coefficients @ with_value)
-    mean = value.mean - float(coefficients @ off.double())
-    return mean, sqrt(max(residual, _ROUNDING * value.variance) / moments.count)
-
-
-def in_span(function: Function, controls: Sequence[Function]) -> bool:
-    """Whether ``function`` is a constant plus a combination of ``controls``, as functions of log r."""
-    grid = torch.linspace(-2.0, 2.0, 33, dtype=torch.float64)
-    basis = torch.stack([torch.ones_like(grid), *(control(grid) for control in controls)], dim=1)
-    target = function(grid)[:, None]
-    solution = torch.linalg.lstsq(basis, target, driver="gelsd").solution
-    return float((basis @ solution - target).abs().max()) <= 1e-10 * float(target.abs().max())
+    if not residual > _ROUNDING * value.variance:
+        return None
+    return value.mean - float(coefficients @ off.double()), sqrt(residual / moments.count)

@@ -8,6 +8,7 @@ from io import StringIO
 from made_up import GRID, made_up
 from rich.console import Console
 
+from klbench.observer import Headline
 from klbench.observer import Observer
 from klbench.report.progress import ProgressBar, Tally, watching
 
@@ -18,9 +19,9 @@ def replay(observer: Observer, *, cases: int) -> None:
     spec = results.spec
     observer.started(spec, spec.cases())
     for result in results.cases[: cases - 1]:
-        observer.advanced(result.case, spec.samples, spec.samples, "k1 0.5(1)")
+        observer.advanced(result.case, spec.samples, spec.samples, Headline("k1 mean", 0.5, 0.1))
         observer.finished(result)
-    observer.advanced(results.cases[cases - 1].case, spec.samples // 2, spec.samples, "k2 0.25(1)")
+    observer.advanced(results.cases[cases - 1].case, spec.samples // 2, spec.samples, Headline("k2 mean", 0.25, 0.01))
 
 
 def test_the_tally_says_what_was_done() -> None:
@@ -37,7 +38,7 @@ def test_a_terminal_sees_the_case_and_the_running_estimate_and_keeps_nothing() -
         replay(tally, cases=3)
     shown = console.file.getvalue()
     assert "3/3 plain" in shown
-    assert "k2 0.25(1)" in shown
+    assert "k2 mean 0.250(10)" in shown
     assert shown.endswith("\x1b[2K"), "the last line is erased"
 
 
@@ -53,7 +54,7 @@ def test_a_narrow_terminal_shortens_the_estimate_and_stays_on_one_line() -> None
     console = Console(file=StringIO(), width=60, force_terminal=True, _environ={})
     with watching(console) as tally:
         tally.started(made_up(GRID).spec, made_up(GRID).spec.cases())
-        tally.advanced(made_up(GRID).cases[0].case, 1000, 1_000_000, "k1_cv(optimal) bias/true -0.00032 ± 0.00412")
+        tally.advanced(made_up(GRID).cases[0].case, 1000, 1_000_000, Headline("k1_cv(optimal) bias/true", -0.00032, 0.00412))
     lines = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", console.file.getvalue()) if line.strip()]
     assert any(line.startswith("1/3 shift mu=0.5") for line in lines)
     assert "k1_cv(opt" in console.file.getvalue()

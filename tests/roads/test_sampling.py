@@ -1,0 +1,140 @@
+"""The sampling road: blocks in order whatever runs them, fewer in flight when memory is short, bounded memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from klbench.errors import RunError
+from klbench.estimators.catalogue import find
+from klbench.measure.draws import Draws, Machine
+from klbench.measure.pair import Pair
+from klbench.roads.sampling import BLOCK, Sample, Sampling, in_order
+from klbench.spec.cases import Case
+from klbench.spec.expression import parse
+
+CPU = torch.device("cpu")
+
+
+def sampled(q: str, p: str, samples: int, in_flight: int) -> Sample:
+    draws = Draws(Case("pair", parse(q), parse(p)), Pair(*_built(q, p), None), Machine(CPU, in_flight), 7, torch.float64)
+    terms = tuple(find(name).term for name in ("k1", "k3", "k2"))
+    return draws.sample(terms, 2, samples, lambda _: None)
+
+
+def _built(q: str, p: str):  # type: ignore[no-untyped-def]
+    from klbench.distributions.build import build
+
+    return build(parse(q)), build(parse(p))
+
+
+@pytest.mark.parametrize("pair", [("N(0, 1)", "N(0.1, 1)"), ("Gamma(2, 1)", "Gamma(3, 1)"), ("N(0, 1)**3", "N(0.1, 1)**3")])
+def test_the_number_of_threads_changes_no_bit(pair: tuple[str, str]) -> None:
+    samples = 5 * BLOCK["cpu"] + 17
+    alone = sampled(*pair, samples, in_flight=1)
+    for in_flight in (2, 5):
+        together = sampled(*pair, samples, in_flight)
+        assert torch.equal(alone.moments.powers, together.moments.powers)
+        assert torch.equal(alone.moments.cross, together.moments.cross)
+        assert [x.limit for x in alone.largest] == [x.limit for x in together.largest]
+
+
+def test_more_samples_begin_with_the_same_ones() -> None:
+    block = BLOCK["cpu"]
+    one, two = sampled("N(0, 1)", "N(1, 1)", block, 1), sampled("N(0, 1)", "N(1, 1)", 2 * block, 1)
+    second = two.moments.powers - one.moments.powers
+    assert one.moments.count == block
+    assert not torch.equal(second, one.moments.powers)
+
+
+def test_results_come_in_order_and_no_more_run_than_allowed() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def task(number: int) -> Callable[[], int]:
+        def work() -> int:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.002 * (number % 3))
+            with lock:
+                running -= 1
+            return number
+
+        return work
+
+    assert list(in_order(task, 40, 4)) == list(range(40))
+    assert most <= 4
+
+
+@pytest.mark.parametrize("fits", [1, 2, 3])
+def test_short_memory_makes_fewer_in_flight_and_the_same_results(fits: int) -> None:
+    """A device that holds ``fits`` blocks at once: more of them raise what CUDA raises."""
+    running, lock = 0, threading.Lock()
+
+    def task(number: int) -> Callable[[], int]:
+        def work() -> int:
+            nonlocal running
+            with lock:
+                running += 1
+                full = running > fits
+            time.sleep(0.002)
+            with lock:
+                running -= 1
+            if full:
+                raise torch.cuda.OutOfMemoryError("no memory for another block")
+            return number * number
+
+        return work
+
+    assert list(in_order(task, 30, 8)) == [number * number for number in range(30)]
+
+
+def test_a_block_that_does_not_fit_at_all_is_said_to_the_user() -> None:
+    def task(number: int) -> Callable[[], int]:
+        def work() -> int:
+            raise torch.cuda.OutOfMemoryError("not even one")
+
+        return work
+
+    with pytest.raises(RunError, match="does not hold one block"):
+        list(in_order(task, 3, 4))
+
+
+def test_an_error_in_a_block_is_raised_and_nothing_runs_on() -> None:
+    started: list[int] = []
+
+    def task(number: int) -> Callable[[], int]:
+        def work() -> int:
+            started.append(number)
+            if number == 3:
+                raise ValueError("block 3")
+            return number
+
+        return work
+
+    with pytest.raises(ValueError, match="block 3"):
+        list(in_order(task, 1000, 2))
+    assert len(started) < 20
+
+
+def test_wide_draws_are_measured_in_chunks_of_bounded_size() -> None:
+    seen: list[int] = []
+    pair = Pair(*_built("N(0, 1)**1000", "N(0.01, 1)**1000"), None)
+    integrand = pair.integrand((find("k1").term,))
+    draw = integrand.base.draw
+
+    def watched(stream, count):  # type: ignore[no-untyped-def]
+        seen.append(count)
+        return draw(stream, count)
+
+    integrand.base.draw = watched  # type: ignore[method-assign]
+    draws = Draws(Case("wide", parse("N(0, 1)"), parse("N(1, 1)")), pair, Machine(CPU, 1), 0, torch.float64)
+    sampling = Sampling(integrand, draws.stream, torch.zeros(1, dtype=torch.float64), 0)
+    whole = list(sampling.run(3000, 1))[-1]
+    assert whole.moments.count == 3000
+    assert max(seen) * 1000 <= 2**19
