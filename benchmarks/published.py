@@ -1,7 +1,7 @@
 """What Schulman's 2020 note does, from start to end, for both of its pairs: the yardstick of benchmarks/throughput.py.
 
-Written anew from the note's description: 10 million float32 samples of N(0, 1) by torch, three estimators, bias and standard
-deviation over the true KL.
+Written anew from the note's description: 10 million float32 samples of N(0, 1) by torch, three estimators, bias and
+standard deviation over the true KL.
 """
 
 import torch.distributions as dis

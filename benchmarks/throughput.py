@@ -1,8 +1,8 @@
 """Samples per second, klbench against what a user has: the published script's loop, in turn in one run.
 
-Every contender measures k1, k2 and k3 of the same pair on the same cores. The published loop works in float32 and keeps two
-numbers of each estimator; klbench works in float64 and keeps every moment, tail and error. The ceiling is NumPy's generator on
-every core doing nothing else: what no sampler of normals in float64 can pass.
+Every contender measures k1, k2 and k3 of the same pair on the same cores. The published loop works in float32 and
+keeps two numbers of each estimator; klbench works in float64 and keeps every moment, tail and error. The ceiling is
+NumPy's generator on every core doing nothing else: what no sampler of normals in float64 can pass.
 
     python benchmarks/throughput.py [--samples 2e7] [--rounds 5]
 """
@@ -96,10 +96,15 @@ def measure(samples: int, rounds: int) -> dict[str, list[float]]:
 
 
 def show(rates: dict[str, list[float]]) -> None:
-    """A table: the median rate, its range, and the median over rounds of the ratio to the published loop in that round."""
-    table = Table("what", "M samples/s", "range", "× published loop", "share of ceiling", title=f"{available_cores()} cores")
+    """A table: the median rate, its range, and the median over rounds of the ratio to the published loop in that
+    round."""
+    table = Table(
+        "what", "M samples/s", "range", "× published loop", "share of ceiling", title=f"{available_cores()} cores"
+    )
     for name, values in rates.items():
-        base = rates["published loop, Gamma pair, float32" if "Gamma" in name else "published loop, Gaussian pair, float32"]
+        base = rates[
+            "published loop, Gamma pair, float32" if "Gamma" in name else "published loop, Gaussian pair, float32"
+        ]
         table.add_row(
             name,
             f"{statistics.median(values) / 1e6:.1f}",

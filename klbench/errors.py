@@ -64,7 +64,7 @@ class RunError(KlbenchError):
         self.help = tuple(help)
 
 
-class Interrupted(RunError):
+class Interrupted(RunError):  # noqa: N818
     """The user stopped the run (Ctrl-C)."""
 
 

@@ -55,7 +55,9 @@ def resolve_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = name.partition(":")
     count = torch.cuda.device_count() if kind == "cuda" else 0
-    if name != "cpu" and not (kind == "cuda" and count and (not number or (number.isdecimal() and int(number) < count))):
+    if name != "cpu" and not (
+        kind == "cuda" and count and (not number or (number.isdecimal() and int(number) < count))
+    ):
         there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
         raise RunError(f"no device {name!r} here", help=[f"there is: {there}", "--device auto takes the best there is"])
     return torch.device(name)

@@ -1,7 +1,8 @@
 """Finding an estimator by the name a spec gives it.
 
-A name is ``k3``, a family with its number, ``k1_cv(0.5)``, or either of them importance-weighted, ``ratio*k3``. Every module
-of this package that declares ``ESTIMATORS`` or ``FAMILIES`` is found by itself: a new file needs no entry here.
+A name is ``k3``, a family with its number, ``k1_cv(0.5)``, or either of them importance-weighted, ``ratio*k3``. Every
+module of this package that declares ``ESTIMATORS`` or ``FAMILIES`` is found by itself: a new file needs no entry
+here.
 """
 
 from __future__ import annotations

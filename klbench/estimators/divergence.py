@@ -1,10 +1,12 @@
 """What an estimator is meant to estimate: an f-divergence between q and p, told by its generator.
 
-A convex f with f(1) = 0 defines D_f = E_q[f(r)] + f'(∞) P_p(q = 0), r = p/q: the expectation a sample of q can see, and
-the mass of p where q has none, which no sample of q ever shows. The reverse KL is f(r) = −log r, the forward KL r log r.
+A convex f with f(1) = 0 defines D_f = E_q[f(r)] + f'(∞) P_p(q = 0), r = p/q: the expectation a sample of q can see,
+and the mass of p where q has none, which no sample of q ever shows. The reverse KL is f(r) = −log r, the forward KL r
+log r.
 
-Since E_q[r − 1] = 0, f(r) − f'(1)(r − 1) has the same expectation as f(r); it is f minus its tangent at 1, so it is never
-negative (Schulman 2020). For the reverse KL that construction is k3. Generators take log r and keep the digits of r near 1.
+Since E_q[r − 1] = 0, f(r) − f'(1)(r − 1) has the same expectation as f(r); it is f minus its tangent at 1, so it is
+never negative (Schulman 2020). For the reverse KL that construction is k3. Generators take log r and keep the digits
+of r near 1.
 """
 
 from __future__ import annotations
@@ -94,4 +96,6 @@ def alpha_divergence(alpha: float) -> Divergence:
     if alpha == 1:
         return FORWARD_KL
     scale = alpha * (alpha - 1)
-    return Divergence(f"alpha({alpha:g}) divergence", lambda log_ratio: (alpha * log_ratio).expm1() / scale, slope=1 / (alpha - 1))
+    return Divergence(
+        f"alpha({alpha:g}) divergence", lambda log_ratio: (alpha * log_ratio).expm1() / scale, slope=1 / (alpha - 1)
+    )

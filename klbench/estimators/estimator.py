@@ -1,8 +1,8 @@
 """An estimator: one pure function of log-probabilities, and what it declares about itself.
 
-Everything klbench says about an estimator (bias, noise, moments, exact and sampled) is derived from ``function``. The rest
-is declared data, which the contract tests hold it to. Functions are elementwise, use tensor methods only (so that naming
-an estimator does not import torch) and never work in place, so that autograd can differentiate them.
+Everything klbench says about an estimator (bias, noise, moments, exact and sampled) is derived from ``function``. The
+rest is declared data, which the contract tests hold it to. Functions are elementwise, use tensor methods only (so
+that naming an estimator does not import torch) and never work in place, so that autograd can differentiate them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Estimator:
         base, control = self.function, self.control
         if control is None:
             return self
-        return replace(self, control=None, function=lambda log_ratio: base(log_ratio) + coefficient * control(log_ratio))
+        return replace(
+            self, control=None, function=lambda log_ratio: base(log_ratio) + coefficient * control(log_ratio)
+        )
 
 
 @dataclass(frozen=True)
@@ -103,20 +105,24 @@ class Family:
             value = float("nan")
         if not abs(value) <= 1e6:
             allowed = "a number between -1e6 and 1e6" + (", or optimal" if self.optimal else "")
-            raise SpecError(f"{self.name}({text}): {self.parameter} is {allowed}", help=[f"for example {self.name}({self.example:g})"])
+            raise SpecError(
+                f"{self.name}({text}): {self.parameter} is {allowed}",
+                help=[f"for example {self.name}({self.example:g})"],
+            )
         return self.make(value)
 
 
 def weighted(estimator: Estimator) -> Estimator:
-    """The importance-weighted version, × q/sampler: unbiased for samples from ``sampler`` where the plain one is for q's."""
+    """The importance-weighted version, × q/sampler, for samples that do not come from q."""
+    plain = estimator.infinite_variance_when
     return replace(
         estimator,
         name=f"ratio*{estimator.name}",
         formula=f"(q/sampler) · ({estimator.formula})",
         weighted=True,
         biased_when=f"the sampler misses part of q's support, or: {estimator.biased_when}",
-        infinite_variance_when=f"q/sampler times the value has no second moment under the sampler ({estimator.infinite_variance_when})",
-        summary=f"{estimator.summary}\n\nImportance-weighted: multiplied by q(x)/sampler(x), for samples that do not come from q.",
+        infinite_variance_when=f"q/sampler times the value has no second moment under the sampler ({plain})",
+        summary=f"{estimator.summary}\n\nImportance-weighted: × q(x)/sampler(x), for samples that do not come from q.",
     )
 
 

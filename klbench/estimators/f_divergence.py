@@ -1,7 +1,7 @@
 """The f-divergences, from samples of q: each plain, f(r), and with its control variate, f(r) − f'(1)(r − 1).
 
-All of them agree with the KL to second order (up to the factor f''(1)), and differ in how much the tails of r weigh. The
-generators are in ``divergence``; an entry here names one, and both of its estimators follow. Where f'(1) = 0 (the
+All of them agree with the KL to second order (up to the factor f''(1)), and differ in how much the tails of r weigh.
+The generators are in ``divergence``; an entry here names one, and both of its estimators follow. Where f'(1) = 0 (the
 Jensen-Shannon divergence) the two are the same function.
 
 Source: Schulman (2020); Nowozin, Cseke and Tomioka (2016) for the generators.
@@ -29,7 +29,8 @@ UNSEEN_MASS = "p has mass where q has none, which samples from q never show"
 
 @dataclass(frozen=True)
 class _Entry:
-    """What the two estimators of one divergence declare. ``term`` is f(r), ``lifted`` the same with its control variate."""
+    """What the two estimators of one divergence declare. ``term`` is f(r), ``lifted`` the same with its control
+    variate."""
 
     name: str
     divergence: Divergence
@@ -122,7 +123,7 @@ _ENTRIES = (
         divergence=SQUARED_HELLINGER,
         term="1 − √r",
         lifted="½ (√r − 1)²",
-        summary="The squared Hellinger distance 1 − ∫√(qp): symmetric, at most 1; r enters by its root, so tails weigh little.",
+        summary="The squared Hellinger distance 1 − ∫√(qp): symmetric, at most 1; r enters by its root.",
         infinite_variance_when="never: E_q[r] is at most 1",
         infinite_variance_when_lifted=_RATIO,
         unseen_mass="never",

@@ -1,8 +1,9 @@
 """The estimators of the reverse KL that RL frameworks average: k1, k2, k3, their control-variate family, and |log r|.
 
-With r = p(x)/q(x) and x ~ q, E[−log r] is the KL divergence, so k1 = −log r is unbiased, but it is negative for about half
-of the samples. r − 1 has mean zero under q, so adding any multiple λ(r − 1) changes nothing but the noise; λ = 1 makes the
-value non-negative, which is k3. k2 is the second-order term alone: biased, little noise while r stays near 1.
+With r = p(x)/q(x) and x ~ q, E[−log r] is the KL divergence, so k1 = −log r is unbiased, but it is negative for about
+half of the samples. r − 1 has mean zero under q, so adding any multiple λ(r − 1) changes nothing but the noise; λ = 1
+makes the value non-negative, which is k3. k2 is the second-order term alone: biased, little noise while r stays near
+1.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ NO_ABSOLUTE_CONTINUITY = "p has mass where q has none (there E_q[r] < 1)"
 def k1(log_ratio: Tensor) -> Tensor:
     """−log r: the plain, unbiased estimator.
 
-    Its mean is the reverse KL by definition; its noise is large next to the KL when q and p are close, since its standard
-    deviation shrinks with the distance of q from p and the KL with the square of it.
+    Its mean is the reverse KL by definition; its noise is large next to the KL when q and p are close, since its
+    standard deviation shrinks with the distance of q from p and the KL with the square of it.
     """
     return -log_ratio
 
@@ -32,8 +33,8 @@ def k1(log_ratio: Tensor) -> Tensor:
 def k2(log_ratio: Tensor) -> Tensor:
     """½ log² r: half the squared log-ratio.
 
-    Agrees with the reverse KL to second order in the distance of q from p, and is biased beyond: for two Gaussians of equal
-    variance E[k2] = KL + KL²/2.
+    Agrees with the reverse KL to second order in the distance of q from p, and is biased beyond: for two Gaussians of
+    equal variance E[k2] = KL + KL²/2.
     """
     return log_ratio * log_ratio / 2
 
@@ -41,8 +42,8 @@ def k2(log_ratio: Tensor) -> Tensor:
 def k3(log_ratio: Tensor) -> Tensor:
     """r − 1 − log r: k1 with the control variate r − 1.
 
-    Unbiased and never negative: the gap between log r and its tangent at r = 1. Where p has heavier tails than q, r has no
-    variance, and neither has k3. expm1 keeps the digits that exp(log r) − 1 loses near r = 1.
+    Unbiased and never negative: the gap between log r and its tangent at r = 1. Where p has heavier tails than q, r
+    has no variance, and neither has k3. expm1 keeps the digits that exp(log r) − 1 loses near r = 1.
     """
     return log_ratio.expm1() - log_ratio
 
@@ -50,7 +51,8 @@ def k3(log_ratio: Tensor) -> Tensor:
 def absolute(log_ratio: Tensor) -> Tensor:
     """|log r|: offered as a KL penalty, and no estimate of the KL.
 
-    Its mean is of the order of the distance of q from p, not of its square, so it overstates a small KL many times over.
+    Its mean is of the order of the distance of q from p, not of its square, so it overstates a small KL many times
+    over.
     """
     return log_ratio.abs()
 
@@ -58,8 +60,8 @@ def absolute(log_ratio: Tensor) -> Tensor:
 def k1_cv(log_ratio: Tensor, coefficient: float) -> Tensor:
     """−log r + λ(r − 1): every unbiased estimator between k1 (λ = 0) and k3 (λ = 1), and beyond.
 
-    The λ of least variance is Cov(log r, r)/Var(r). ``k1_cv(optimal)`` fits it on a pilot sample of its own, so the fitted
-    number is independent of the samples it is judged on; the note under the table says what it is.
+    The λ of least variance is Cov(log r, r)/Var(r). ``k1_cv(optimal)`` fits it on a pilot sample of its own, so the
+    fitted number is independent of the samples it is judged on; the note under the table says what it is.
     """
     return -log_ratio + coefficient * log_ratio.expm1()
 

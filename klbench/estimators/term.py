@@ -1,4 +1,5 @@
-"""A term: the pure function of log-probabilities that an estimator is, without its declarations. What the roads evaluate."""
+"""A term: the pure function of log-probabilities that an estimator is, without its declarations. What the roads
+evaluate."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL, Divergence
@@ -48,9 +49,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
 
     sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch)
     answers = [survey.answers(estimator, truths[estimator.target], sample) for estimator in estimators]
-    settings = {"samples": spec.samples, "seed": spec.seed, "dtype": spec.dtype, "device": machine.device.type}
-    remarks = notes(pair, kl, answers, {estimator.name: value for estimator, value in fits if value is not None})
-    rows = tuple(row(each, **settings) for each in answers)
+    remarks = notes(kl, answers, {estimator.name: value for estimator, value in fits if value is not None})
+    rows = tuple(row(each, spec, machine.device.type) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, remarks, time.perf_counter() - start)
 
 
@@ -71,8 +71,8 @@ class Survey:
     def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator]) -> Survey:
         """Gather the terms, each once, and answer them exactly."""
         terms = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
-        exact = exact_road(pair.integrand(terms)) or [None] * len(terms)
-        return Survey(terms, controls, dict(zip(terms, exact, strict=True)))
+        exact = exact_road(pair.integrand(terms))
+        return Survey(terms, controls, dict(zip(terms, exact or repeat(None), strict=False)))
 
     def answers(self, estimator: Estimator, truth: Truth, sample: Sample) -> Answers:
         """What is known of one estimator, now that it is sampled."""

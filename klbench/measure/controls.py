@@ -1,14 +1,14 @@
 """The controls: values of known mean that come with every sample, on which the regressed bias rests.
 
-On samples of q, k1 has mean KL and so has k3 (r − 1 = k3 − k1 has mean 0); the two span what k1 − KL and r − 1 span. On samples
-of another sampler their importance-weighted forms, (q/sampler)(k1 − KL) and (q/sampler)(k3 − KL), have mean 0.
+On samples of q, k1 has mean KL and so has k3 (r − 1 = k3 − k1 has mean 0); the two span what k1 − KL and r − 1 span.
+On samples of another sampler their importance-weighted forms, (q/sampler)(k1 − KL) and (q/sampler)(k3 − KL), have
+mean 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
 from math import isfinite
 
 from klbench.estimators.schulman import k1, k3

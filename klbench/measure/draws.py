@@ -1,7 +1,7 @@
 """The draws of one case: its numbered streams, a pilot sample, and the sampling road with its progress.
 
-A case's streams are keyed by what is drawn and compared (q, p, sampler), not by its place in the spec: adding, renaming or
-reordering pairs and estimators changes no number of the others.
+A case's streams are keyed by what is drawn and compared (q, p, sampler), not by its place in the spec: adding,
+renaming or reordering pairs and estimators changes no number of the others.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Draws:
         x = integrand.base.draw(self.stream(PILOT), _PILOT_SIZE)
         return [value.double().cpu() for value in integrand.values(x)]
 
-    def sample(self, terms: tuple[Term, ...], controls: int, samples: int, on_block: Callable[[Sample], None]) -> Sample:
+    def sample(
+        self, terms: tuple[Term, ...], controls: int, samples: int, on_block: Callable[[Sample], None]
+    ) -> Sample:
         """Draw ``samples`` and measure the terms, the first ``controls`` of which are controls."""
         shift = torch.stack([_centre(value) for value in self.pilot(terms)])
         sampling = Sampling(self.pair.integrand(terms, self.dtype), self.stream, shift, controls)

@@ -1,7 +1,7 @@
 """Fitting an optimal coefficient: the λ of least variance in base + λ·control, from a pilot sample of its own.
 
-The pilot is drawn from a stream no block shares, so the fitted estimator is an ordinary one with a constant λ, independent of
-the samples it is judged on: unbiased, with exact moments and errors like any other.
+The pilot is drawn from a stream no block shares, so the fitted estimator is an ordinary one with a constant λ,
+independent of the samples it is judged on: unbiased, with exact moments and errors like any other.
 """
 
 from __future__ import annotations

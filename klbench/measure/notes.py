@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, inf
 
-from klbench.measure.pair import Pair
 from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth
 from klbench.stats.tail import TRUSTED
 
 
-def notes(pair: Pair, kl: Truth, answers: Sequence[Answers], fitted: Mapping[str, float]) -> tuple[str, ...]:
+def notes(kl: Truth, answers: Sequence[Answers], fitted: Mapping[str, float]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about the estimators."""
-    return (*_about_the_pair(pair, kl), *_about_fits(fitted), *_about_moments(answers))
+    return (*_about_the_pair(kl), *_about_fits(fitted), *_about_moments(answers))
 
 
-def _about_the_pair(pair: Pair, kl: Truth) -> Iterator[str]:
+def _about_the_pair(kl: Truth) -> Iterator[str]:
     if kl.value == 0:
         yield "KL(q‖p) is 0: q and p are the same, so nothing can be given in units of it; see mean and stdev."
     if kl.value == inf:
@@ -39,10 +38,21 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
             "samples do not help; the mean converges slowly, if at all, and usually from below."
         )
     for each in answers:
-        if each.estimator.name not in infinite and each.khat > TRUSTED:
-            yield f"{each.estimator.name}: k̂ = {each.khat:.2f}. {advice(each.khat)}"
+        if each.estimator.name not in infinite:
+            yield from _about_the_tail(each)
         if each.nonfinite:
-            yield f"{each.estimator.name}: {each.nonfinite:,} of the values are infinite or not a number; they are counted in."
+            yield f"{each.estimator.name}: {each.nonfinite:,} values are infinite or not a number; they are counted in."
+
+
+def _about_the_tail(answers: Answers) -> Iterator[str]:
+    name = answers.estimator.name
+    if answers.khat > TRUSTED:
+        yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"
+    elif answers.misses_rare_draws:
+        yield (
+            f"{name}: the measured stdev falls short of the exact one by more than its error bar. What carries it is "
+            "rarer than the samples taken: believe the exact column, or take more."
+        )
 
 
 def advice(khat: float) -> str:
@@ -59,5 +69,3 @@ def _round_up(value: float) -> str:
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(names)
-
-

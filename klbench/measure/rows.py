@@ -1,7 +1,8 @@
-"""From moments to a row: the measured numbers with their errors, the exact ones beside them, and how far apart they are.
+"""From moments to a row: the measured numbers with their errors, the exact ones beside them, and how far apart they
+are.
 
-What does not exist is NaN: a ratio to a true value that is 0 or infinite, an error bar where the variance is infinite, an exact
-number without a road.
+What does not exist is NaN: a ratio to a true value that is 0 or infinite, an error bar where the variance is
+infinite, an exact number without a road.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from klbench.measure.truth import Truth
 from klbench.observer import Headline
 from klbench.results import Row
 from klbench.roads.points import Exact
+from klbench.spec.model import Spec
 from klbench.stats.moments import Central
 
 
@@ -50,6 +52,11 @@ class Answers:
         return self.sample.stdev_mcse if self.exact is None or self.exact.fourth else nan
 
     @property
+    def misses_rare_draws(self) -> bool:
+        """Whether the measured standard deviation falls short of the exact one by far more than its error bar says."""
+        return self.exact is not None and _z(self.sample.stdev, self.exact.stdev, self.stdev_mcse) < -_TOO_FAR
+
+    @property
     def exact_bias(self) -> float:
         """The exact mean less the true value; 0 where they differ by rounding only."""
         if self.exact is None:
@@ -60,10 +67,11 @@ class Answers:
 
 
 _ROUNDING = 1e-11
+_TOO_FAR = 5.0
 _SUM_ROUNDING = 1e-13
 
 
-def row(answers: Answers, *, samples: int, seed: int, dtype: str, device: str) -> Row:
+def row(answers: Answers, spec: Spec, device: str) -> Row:
     """The row of results.csv."""
     sample, exact, true = answers.sample, answers.exact, answers.truth.value
     bias = sample.mean - true
@@ -71,7 +79,7 @@ def row(answers: Answers, *, samples: int, seed: int, dtype: str, device: str) -
     return Row(
         estimator=answers.estimator.name,
         target=answers.estimator.target.name,
-        samples=samples,
+        samples=spec.samples,
         true=true,
         true_from=answers.truth.road,
         mean=sample.mean,
@@ -94,8 +102,8 @@ def row(answers: Answers, *, samples: int, seed: int, dtype: str, device: str) -
         negative_fraction=answers.negative_fraction,
         nonfinite=answers.nonfinite,
         khat=answers.khat,
-        seed=seed,
-        dtype=dtype,
+        seed=spec.seed,
+        dtype=spec.dtype,
         device=device,
     )
 

@@ -1,8 +1,8 @@
 """The true value of a target: what an estimator is meant to estimate, by a road that does not sample.
 
-A KL divergence comes from torch's registry of closed forms where there is one. Every other divergence, and a KL without a
-closed form, is the expectation of its generator by enumeration or quadrature, plus what the mass of p outside q's support
-adds, which no sample of q shows.
+A KL divergence comes from torch's registry of closed forms where there is one. Every other divergence, and a KL
+without a closed form, is the expectation of its generator by enumeration or quadrature, plus what the mass of p
+outside q's support adds, which no sample of q shows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from klbench.roads.integrand import Integrand
 
 @dataclass(frozen=True)
 class Truth:
-    """A target's value in nats, NaN where no road leads to it, and the road: closed-form, enumeration, quadrature or ''."""
+    """A target's value in nats, NaN where no road leads to it, and the road: closed-form, enumeration, quadrature or
+    ''."""
 
     value: float = nan
     road: str = ""

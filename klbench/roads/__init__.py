@@ -1,0 +1,1 @@
+"""The roads to an expectation: enumeration, quadrature, sampling. Integrand in, moments out."""

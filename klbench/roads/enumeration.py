@@ -1,8 +1,8 @@
 """Enumeration: a discrete distribution becomes its atoms, all of them or all that matter.
 
-A finite support is summed whole. A countable one (Poisson, geometric, negative binomial) is summed from its first to its last
-atom that contributes more than exp(−42) of any moment that exists; whether a moment exists is decided as for integrals, with
-the sum of a smooth summand over powers of e in place of an integral.
+A finite support is summed whole. A countable one (Poisson, geometric, negative binomial) is summed from its first to
+its last atom that contributes more than exp(−42) of any moment that exists; whether a moment exists is decided as for
+integrals, with the sum of a smooth summand over powers of e in place of an integral.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def _finite(integrand: Integrand, atoms: Tensor) -> Points:
 
 
 def _countable(integrand: Integrand, low: float) -> Points | None:
-    survey = low + torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1).unique()
+    steps = torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1)
+    survey = low + torch.tensor(sorted(set(steps.tolist())), dtype=torch.float64)
     summands = integrand.moments(survey)
     rows, values = summands.rows, summands.values
     converging = converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)

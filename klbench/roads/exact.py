@@ -1,4 +1,5 @@
-"""Choosing the exact road: enumeration for what can be listed, quadrature for what lies on a line, none for the rest."""
+"""Choosing the exact road: enumeration for what can be listed, quadrature for what lies on a line, none for the
+rest."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How fast an estimator grows as log r goes to ±∞, found from its values.
 
 Whether a moment exists is decided far out in the tails, where r itself overflows. Every estimator here grows like
-exp(a·l) |l|^b times a constant as l = log r goes to +∞ or −∞; a and b are read off four values as far out as the function is
-still finite, and carry log |k| on from there. Nothing is declared per estimator.
+exp(a·l) |l|^b times a constant as l = log r goes to +∞ or −∞; a and b are read off four values as far out as the
+function is still finite, and carry log |k| on from there. Nothing is declared per estimator.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _REACHES = [2.0**power for power in range(50, 2, -1)]
 
 @dataclass(frozen=True)
 class Side:
-    """log |k(l)| = at_reach + rate (|l| − reach) + power log(|l|/reach) for |l| > reach, and ``at_infinity`` at |l| = ∞.
+    """log |k(l)| = at_reach + rate (|l| − reach) + power log(|l|/reach) for |l| > reach, and ``at_infinity`` at |l| =
+    ∞.
 
     ``sign`` is the sign of k from the reach on, ``error`` how far off the form is within the reach.
     """
@@ -64,8 +65,9 @@ class Growth:
     def log_size(self, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
         """(rate [n], rest [n]) with log |k| = rate·log_ratio + rest, float64.
 
-        Near 0 the rate is 0 and the rest all; far out, where exp(log_ratio) would swamp everything else, it is kept apart so
-        that it can meet the log-probability it is to be multiplied with. The rest is −∞ where k is 0, NaN where log_ratio is.
+        Near 0 the rate is 0 and the rest all; far out, where exp(log_ratio) would swamp everything else, it is kept
+        apart so that it can meet the log-probability it is to be multiplied with. The rest is −∞ where k is 0, NaN
+        where log_ratio is.
         """
         log_ratio = log_ratio.double()
         inner = log_ratio.clamp(-self.left.reach, self.right.reach)
@@ -116,7 +118,9 @@ def _error(side: Side, function: Function, sign: float) -> float:
 def _rate_and_power(known: list[tuple[float, float]]) -> tuple[float, float]:
     """rate and power of log |k| = rate·l + power·log l + constant + shift/l, through four points."""
     far = known[0][0]
-    matrix = torch.tensor([[reach / far, log(reach / far), 1.0, far / reach] for reach, _ in known], dtype=torch.float64)
+    matrix = torch.tensor(
+        [[reach / far, log(reach / far), 1.0, far / reach] for reach, _ in known], dtype=torch.float64
+    )
     fitted = torch.linalg.solve(matrix, torch.tensor([size for _, size in known], dtype=torch.float64)).tolist()
     if abs(fitted[0]) < 1e-3:  # what is left of slower terms, not an exponential
         return 0.0, fitted[1]

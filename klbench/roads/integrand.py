@@ -1,7 +1,7 @@
 """The integrand: every term of a case, evaluated on points x. The one thing all roads share.
 
-Enumeration and quadrature weigh the points they choose, sampling draws them; what is evaluated there is this, so an exact
-number and a measured one can differ only if a road is wrong.
+Enumeration and quadrature weigh the points they choose, sampling draws them; what is evaluated there is this, so an
+exact number and a measured one can differ only if a road is wrong.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class Summands:
 
     @cached_property
     def values(self) -> Tensor:
-        """Each term's value [K, n]; where a function is infinite but loses its sign to inf − inf, the sign is restored."""
+        """Each term's value [K, n]; where a function is infinite but loses its sign to inf − inf, the sign is
+        restored."""
         pairs = zip(self._integrand.terms, self._integrand.growths, strict=True)
         return torch.stack([self._value(term, growth) for term, growth in pairs])
 
@@ -105,7 +106,9 @@ class Summands:
     def rounding(self) -> Tensor:
         """An estimate of the rounding error in each row [J, n]; infinite where the base itself has underflowed."""
         rows = [self._rounding(index, order) for order in ORDERS for index in range(len(self._sizes))]
-        return (4 * _EPSILON * torch.stack([self.log_base.abs(), *rows])).masked_fill(self.log_base.isneginf(), torch.inf)
+        return (4 * _EPSILON * torch.stack([self.log_base.abs(), *rows])).masked_fill(
+            self.log_base.isneginf(), torch.inf
+        )
 
     def extension_error(self) -> Tensor:
         """The relative error of |value| from carrying it on beyond where it can be computed [K, n]."""
@@ -117,14 +120,15 @@ class Summands:
 
     def _row(self, index: int, order: int) -> Tensor:
         rate, rest = self._sizes[index]
+        weight = self._weight if self._integrand.terms[index].weighted else None
         plain = self.log_base + order * rest
-        if self._weighted(index):
-            plain = plain + order * self._weight
+        if weight is not None:
+            plain = plain + order * weight
         # |value|^order grows like r^(order·rate): gather each log-probability before they can cancel by rounding
         coefficients = self._coefficients(index, order, rate)
         far = sum(c * log_prob for c, log_prob in zip(coefficients, self._log_probs, strict=True)) + order * rest
         row = torch.where(rate == 0, plain, far)
-        return row.masked_fill(self._weight.isneginf(), -torch.inf) if self._weighted(index) else row
+        return row if weight is None else row.masked_fill(weight.isneginf(), -torch.inf)
 
     def _rounding(self, index: int, order: int) -> Tensor:
         rate, rest = self._sizes[index]

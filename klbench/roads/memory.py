@@ -1,8 +1,8 @@
 """Keeping freed memory at hand while blocks are sampled.
 
-Every block allocates and frees the same few tensors of half a MiB. glibc gives memory of that size back to the system as soon as
-it is freed, and the page faults of getting it again cost as much as the arithmetic (measured: 80 against 41 ns a sample). Other C
-libraries keep it anyway.
+Every block allocates and frees the same few tensors of half a MiB. glibc gives memory of that size back to the system
+as soon as it is freed, and the page faults of getting it again cost as much as the arithmetic (measured: 80 against
+41 ns a sample). Other C libraries keep it anyway.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class Points:
 class Exact:
     """Exact moments of one term's value; NaN where the road is not accurate enough, or there is no such number.
 
-    ``stdev`` is inf where the variance does not exist; ``fourth`` says whether the fourth moment exists, on which the error
-    of a measured standard deviation rests.
+    ``stdev`` is inf where the variance does not exist; ``fourth`` says whether the fourth moment exists, on which the
+    error of a measured standard deviation rests.
     """
 
     mean: float
@@ -62,7 +62,12 @@ def exact_moments(integrand: Integrand, points: Points) -> list[Exact]:
     """The exact moments of each of the K terms."""
     summands = integrand.moments(points.x)
     rows = summands.rows + points.log_measure
-    by_term = zip(summands.values, rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1), summands.extension_error(), strict=True)
+    by_term = zip(
+        summands.values,
+        rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1),
+        summands.extension_error(),
+        strict=True,
+    )
     return [
         _exact(value, torch.stack([rows[0], *moments[:2]]), extension, points, k)
         for k, (value, moments, extension) in enumerate(by_term)

@@ -1,10 +1,11 @@
 """Numerical integration in one dimension: a distribution on the line becomes the nodes of a mesh.
 
-The line is cut at the ends of every support and at every mode, mean and kink the distributions know of. Each segment is mapped
-to u in (−∞, ∞) so that u counts powers of e of the distance to either end: singular ends and heavy tails become exponential
-slopes, and any scale is a finite distance away. Where the integrands have fallen to nothing the mesh ends; inside it is made
-of Gauss-Legendre panels, halved until the sums over a panel and over its halves agree for every moment of every estimator.
-Kinks and jumps, wherever an estimator has them, are closed in on by the same halving.
+The line is cut at the ends of every support and at every mode, mean and kink the distributions know of. Each segment
+is mapped to u in (−∞, ∞) so that u counts powers of e of the distance to either end: singular ends and heavy tails
+become exponential slopes, and any scale is a finite distance away. Where the integrands have fallen to nothing the
+mesh ends; inside it is made of Gauss-Legendre panels, halved until the sums over a panel and over its halves agree
+for every moment of every estimator. Kinks and jumps, wherever an estimator has them, are closed in on by the same
+halving.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ class Piece:
 
 
 def log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[Tensor, Tensor]:
-    """(log |integrand| with the Jacobian [J, n], the K values [K, n]) at u [n]; −inf where x cannot be told from an end."""
+    """(log |integrand| with the Jacobian [J, n], the K values [K, n]) at u [n]; −inf where x cannot be told from an
+    end."""
     x = segment.x(u)
     summands = integrand.moments(x)
     return (summands.rows + segment.log_jacobian(u)).masked_fill(_at_an_end(segment, x), -inf), summands.values
@@ -223,7 +225,8 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
     if len(low):
         error = error + gap.sum(dim=1)
         accepted.append(torch.stack([low, high]))
-    return _mesh(piece, *torch.cat(accepted, dim=1), total, error)
+    low, high = torch.cat(accepted, dim=1)
+    return _mesh(piece, low, high, total, error)
 
 
 def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -236,7 +239,7 @@ def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, 
     lost = (height[:, 0].exp() + height[:, -1].exp()) * _SLOWEST
     steps = int(1 / _SURVEY)
     edges = piece.u[first : last + 1 : steps]
-    return torch.cat([edges, piece.u[last : last + 1]]).unique(), lost
+    return torch.cat([edges[edges < piece.u[last]], piece.u[last : last + 1]]), lost
 
 
 def _panel_sums(piece: Piece, low: Tensor, high: Tensor, exists: Tensor, scale: Tensor) -> Tensor:

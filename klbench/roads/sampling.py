@@ -1,9 +1,9 @@
 """The sampling road: blocks of draws, each from its own numbered stream, merged in block order.
 
-A block is the unit of work and part of the format: its size is fixed, its stream is derived from the seed, the case and its
-number, and its moments are merged in the order of the numbers, so that the bytes are the same whatever runs the blocks and
-however many at once. Memory does not grow with the number of samples: a window of blocks is in flight, and only their moments
-and the tail's largest values remain.
+A block is the unit of work and part of the format: its size is fixed, its stream is derived from the seed, the case
+and its number, and its moments are merged in the order of the numbers, so that the bytes are the same whatever runs
+the blocks and however many at once. Memory does not grow with the number of samples: a window of blocks is in flight,
+and only their moments and the tail's largest values remain.
 """
 
 from __future__ import annotations
@@ -100,7 +100,14 @@ class Sampling:
         count = len(self.integrand.terms)
         zeros = torch.zeros(count, dtype=torch.float64)
         whole = torch.zeros(count, dtype=torch.int64)
-        return Moments(0, self.shift.cpu(), zeros.new_zeros(moments.POWERS, count), zeros.new_zeros(self.controls, count), whole, whole)
+        return Moments(
+            0,
+            self.shift.cpu(),
+            zeros.new_zeros(moments.POWERS, count),
+            zeros.new_zeros(self.controls, count),
+            whole,
+            whole,
+        )
 
 
 def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int) -> Iterator[T]:
@@ -120,7 +127,9 @@ def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int)
                 yield result
         except torch.cuda.OutOfMemoryError as full:
             if in_flight == 1:
-                raise RunError("the device's memory does not hold one block of samples", help=["use --device cpu"]) from full
+                raise RunError(
+                    "the device's memory does not hold one block of samples", help=["use --device cpu"]
+                ) from full
             in_flight //= 2
             torch.cuda.empty_cache()
 
@@ -144,5 +153,3 @@ def _chunks(count: int, integrand: Integrand) -> Iterator[int]:
     most = max(1, _CHUNK_NUMBERS // max(1, prod(integrand.base.event_shape)))
     for start in range(0, count, most):
         yield min(most, count - start)
-
-

@@ -1,0 +1,1 @@
+"""What samples say: streaming moments, their errors, regression on controls, the tail."""

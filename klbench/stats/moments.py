@@ -1,9 +1,9 @@
 """Streaming moments: what a block of values leaves behind, and how two blocks become one.
 
-Everything klbench reports of a sample (mean, standard deviation, their errors, the regressed mean) is a function of sums:
-of the first four powers of each value about a fixed shift, and of its products with the controls. Sums merge by addition,
-so ``merge`` is a law: halves merged are the whole. The shift, the mean of a pilot sample, keeps the powers from cancelling;
-it belongs to the case and never changes during a run. Sums are float64 whatever the values' dtype.
+Everything klbench reports of a sample (mean, standard deviation, their errors, the regressed mean) is a function of
+sums: of the first four powers of each value about a fixed shift, and of its products with the controls. Sums merge by
+addition, so ``merge`` is a law: halves merged are the whole. The shift, the mean of a pilot sample, keeps the powers
+from cancelling; it belongs to the case and never changes during a run. Sums are float64 whatever the values' dtype.
 
 The accumulator is this loop, and nothing else::
 
@@ -142,7 +142,9 @@ def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _cross_sums(centred: Sequence[Tensor], controls: int) -> Tensor:
-    sums = [[torch.dot(control, value) for value in centred[index:]] for index, control in enumerate(centred[:controls])]
+    sums = [
+        [torch.dot(control, value) for value in centred[index:]] for index, control in enumerate(centred[:controls])
+    ]
     cross = torch.zeros(controls, len(centred), dtype=torch.float64)
     for index, row in enumerate(sums):
         cross[index, index:] = torch.stack(row).cpu()

@@ -1,8 +1,9 @@
 """The regressed mean: what a measured mean becomes when controls of known mean are taken into account.
 
-Since the KL divergence is known, every sample comes with two values whose means are known: k1, and r − 1 (or k3, which spans
-the same space with k1). Regressing an estimator on them removes the noise it shares with them, which is most of it where q and
-p are close. The coefficients are fitted on the same samples; that costs a bias of O(1/n), far below the error bar.
+Since the KL divergence is known, every sample comes with two values whose means are known: k1, and r − 1 (or k3,
+which spans the same space with k1). Regressing an estimator on them removes the noise it shares with them, which is
+most of it where q and p are close. The coefficients are fitted on the same samples; that costs a bias of O(1/n), far
+below the error bar.
 
 Source: Owen (2013), Monte Carlo theory, methods and examples, chapter 8 (control variates).
 """

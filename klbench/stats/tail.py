@@ -1,8 +1,9 @@
 """The tail of a sample: Pareto-k̂, which says whether a mean can be trusted.
 
-The largest values of |k| are kept (at most ``TAIL``, whatever the sample's size), and a generalized Pareto distribution is
-fitted to what exceeds them. Its shape k̂ estimates how many moments there are: moments of order above 1/k̂ do not exist. With
-k̂ > 0.7 the mean and its error bar are not to be trusted at any affordable number of samples; 10^(1/(1 − k̂)) are needed.
+The largest values of |k| are kept (at most ``TAIL``, whatever the sample's size), and a generalized Pareto
+distribution is fitted to what exceeds them. Its shape k̂ estimates how many moments there are: moments of order above
+1/k̂ do not exist. With k̂ > 0.7 the mean and its error bar are not to be trusted at any affordable number of samples;
+10^(1/(1 − k̂)) are needed.
 
 Source: Vehtari, Simpson, Gelman, Yao and Gabry (JMLR 2024), Pareto smoothed importance sampling; the fit is Zhang and
 Stephens (2009).
@@ -69,7 +70,8 @@ def top(values: Tensor, limit: int) -> Tensor:
 
 
 def khat(largest: Largest) -> float:
-    """Pareto-k̂ of the exceedances of the tail over the largest value outside it, NaN where there is no tail to speak of.
+    """Pareto-k̂ of the exceedances of the tail over the largest value outside it, NaN where there is no tail to speak
+    of.
 
     A tail whose values are infinite has k̂ = inf; a tail of fewer than 5 distinct values (a few atoms) has none.
     """
@@ -77,7 +79,7 @@ def khat(largest: Largest) -> float:
     if len(ordered) and torch.isinf(ordered[-1]):
         return float("inf")
     exceedances = ordered[1:] - ordered[0] if len(ordered) else ordered
-    if len(exceedances) < _DISTINCT or len(exceedances.unique()) < _DISTINCT:
+    if len(exceedances) < _DISTINCT or len(set(exceedances.tolist())) < _DISTINCT:
         return nan
     return _generalized_pareto_shape(exceedances[exceedances > 0])
 

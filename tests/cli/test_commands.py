@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Done
 
 from klbench.distributions.catalogue import FAMILIES
 from klbench.estimators import catalogue
 from klbench.report.columns import COLUMNS
+from tests.cli.conftest import Done
 
 Call = Callable[..., Done]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SPEC, Done
 
 from klbench.cli.refusals import show_error
 from klbench.errors import Location, SpecError
+from tests.cli.conftest import SPEC, Done
 
 Call = Callable[..., Done]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Done, measure_nothing
 
 from klbench.results import Results
 from klbench.spec.model import Spec
+from tests.cli.conftest import Done, measure_nothing
 
 Call = Callable[..., Done]
 pytestmark = pytest.mark.usefixtures("fake_run")

@@ -15,7 +15,12 @@ from klbench.measure.truth import true_by_road, true_value
 from tests.roads.support import exact, integrand
 
 PLAIN = [estimator for estimator in catalogue.examples() if estimator.control is None]
-PAIRS = [("N(0, 1)", "N(0.5, 1)"), ("N(0, 1)", "N(0.2, 0.9)"), ("Poisson(3)", "Poisson(4)"), ("Bernoulli(0.5)", "Bernoulli(0.7)")]
+PAIRS = [
+    ("N(0, 1)", "N(0.5, 1)"),
+    ("N(0, 1)", "N(0.2, 0.9)"),
+    ("Poisson(3)", "Poisson(4)"),
+    ("Bernoulli(0.5)", "Bernoulli(0.7)"),
+]
 
 by_name = pytest.mark.parametrize("estimator", PLAIN, ids=lambda estimator: estimator.name)
 
@@ -67,7 +72,8 @@ def test_values_are_finite_for_log_ratios_up_to_700_where_their_formula_is(estim
 
 @by_name
 def test_digits_survive_near_one(estimator: Estimator) -> None:
-    """Against the same function of the exact log-ratio at 50 digits, by a series: f is smooth, so f(2l)/f(l) tends to 2 or 4."""
+    """Against the same function of the exact log-ratio at 50 digits, by a series: f is smooth, so f(2l)/f(l) tends to
+    2 or 4."""
     small = torch.tensor([1e-6, 1e-7], dtype=torch.float64)
     for sign in (-1.0, 1.0):
         near, nearer = estimator.function(sign * small).abs().tolist()
@@ -122,7 +128,10 @@ def test_the_control_variate_is_the_tangent(estimator: Estimator) -> None:
 
 def test_k3_is_k1_with_its_control_variate_and_the_family_spans_them() -> None:
     ratios = torch.linspace(-3, 3, 61, dtype=torch.float64)
-    values = {name: catalogue.find(name).function(ratios) for name in ("k1", "k3", "k1_cv(0)", "k1_cv(1)", "alpha(0)", "alpha_cv(0)")}
+    values = {
+        name: catalogue.find(name).function(ratios)
+        for name in ("k1", "k3", "k1_cv(0)", "k1_cv(1)", "alpha(0)", "alpha_cv(0)")
+    }
     torch.testing.assert_close(values["k1_cv(0)"], values["k1"])
     torch.testing.assert_close(values["k1_cv(1)"], values["k3"])
     torch.testing.assert_close(values["alpha(0)"], values["k1"])
@@ -132,13 +141,22 @@ def test_k3_is_k1_with_its_control_variate_and_the_family_spans_them() -> None:
 
 def test_alpha_two_is_half_of_chi2() -> None:
     built = integrand("N(0, 1)", "N(0.5, 1)", "k1")
-    two, chi2 = (true_by_road(target, built.q, built.p).value for target in (alpha_divergence(2.0), catalogue.find("chi2_pq").target))
+    two, chi2 = (
+        true_by_road(target, built.q, built.p).value
+        for target in (alpha_divergence(2.0), catalogue.find("chi2_pq").target)
+    )
     assert two == pytest.approx(chi2 / 2, rel=1e-9)
 
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [("k33", "k3"), ("K1", "k1"), ("foward_kl", "forward_kl"), ("jensen-shannon", "jensen_shannon"), ("ratio*k4", None)],
+    [
+        ("k33", "k3"),
+        ("K1", "k1"),
+        ("foward_kl", "forward_kl"),
+        ("jensen-shannon", "jensen_shannon"),
+        ("ratio*k4", None),
+    ],
 )
 def test_an_unknown_name_is_refused_with_what_was_meant(given: str, meant: str | None) -> None:
     with pytest.raises(SpecError) as refused:

@@ -1,4 +1,5 @@
-"""A run as a whole: rows independent of one another, columns as the contract says, and honest where numbers do not exist."""
+"""A run as a whole: rows independent of one another, columns as the contract says, and honest where numbers do not
+exist."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from klbench.spec.read import read_text
 
 
 def results(estimators: str, q: str, p: str, *, samples: int = 100_000, extra: str = "", seed: int = 0) -> Results:
-    text = f"name: test\nsamples: {samples}\nseed: {seed}\nestimators: [{estimators}]\npairs:\n  - q: {q}\n    p: {p}\n{extra}"
-    return run(read_text(text, "test"), device="cpu")
+    head = f"name: test\nsamples: {samples}\nseed: {seed}\nestimators: [{estimators}]\n"
+    return run(read_text(f"{head}pairs:\n  - q: {q}\n    p: {p}\n{extra}", "test"), device="cpu")
 
 
 def rows(*arguments: str, **options: object) -> dict[str, Row]:
@@ -41,7 +42,15 @@ def test_infinite_variance_has_no_error_bar_and_says_so() -> None:
     found = rows("k1, k3", "N(0, 1)", "N(0, 2)")
     assert found["k3"].exact_stdev_over_true == math.inf
     assert math.isfinite(found["k3"].stdev)
-    for column in ("mean_mcse", "bias_mcse", "bias_over_true_mcse", "stdev_mcse", "z_bias", "z_stdev", "bias_over_true_cv"):
+    for column in (
+        "mean_mcse",
+        "bias_mcse",
+        "bias_over_true_mcse",
+        "stdev_mcse",
+        "z_bias",
+        "z_stdev",
+        "bias_over_true_cv",
+    ):
         assert math.isnan(getattr(found["k3"], column)), column
     assert math.isfinite(found["k1"].bias_over_true_mcse)
     assert math.isnan(found["k1"].bias_over_true_cv)  # r has no variance, so it is no control

@@ -6,10 +6,10 @@ from dataclasses import replace
 from math import inf, nan
 
 import pytest
-from made_up import CLOSE, GRID, K1, made_up
 
 from klbench.report.check import check
 from klbench.results import Row
+from tests.report.made_up import CLOSE, GRID, K1, made_up
 
 EXPECTING = CLOSE.replace('p: "N(1, 1)"}', 'p: "N(1, 1)", expect: {k1: {bias_over_true: {value: 0.5, within: 0.1}}}}')
 

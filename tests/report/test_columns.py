@@ -9,12 +9,12 @@ from dataclasses import fields, replace
 from math import inf, nan
 
 import pytest
-from made_up import GRID, K1, NO_RATIOS, made_up
 
 from klbench.errors import SpecError
 from klbench.report.columns import COLUMNS, columns_of, find
 from klbench.report.frame import to_csv, to_frame, to_json
 from klbench.results import Row
+from tests.report.made_up import GRID, K1, NO_RATIOS, made_up
 
 CONTRACT = [
     *["spec", "pair", "q", "p", "sampler", "estimator", "target", "samples", "true", "true_from"],

@@ -6,11 +6,11 @@ import re
 from io import StringIO
 
 import pytest
-from made_up import made_up
 
 from klbench.report.console import rendered
 from klbench.report.summary import summaries
 from klbench.report.table import Tables, heading
+from tests.report.made_up import made_up
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*3\d")
 

@@ -6,10 +6,9 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from made_up import GRID, made_up
-
 from klbench.report.frame import to_csv
 from klbench.report.manifest import to_manifest
+from tests.report.made_up import GRID, made_up
 
 
 def test_it_says_what_was_run_and_where() -> None:

@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from made_up import GRID, K1, K2, NO_RATIOS, made_up
-
 from klbench.report.markdown import to_markdown
+from tests.report.made_up import GRID, K1, K2, NO_RATIOS, made_up
 
 
 def cells(line: str) -> list[str]:

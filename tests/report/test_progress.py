@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from io import StringIO
 
-from made_up import GRID, made_up
 from rich.console import Console
 
-from klbench.observer import Headline
-from klbench.observer import Observer
+from klbench.observer import Headline, Observer
 from klbench.report.progress import ProgressBar, Tally, watching
+from tests.report.made_up import GRID, made_up
 
 
 def replay(observer: Observer, *, cases: int) -> None:
@@ -54,7 +53,9 @@ def test_a_narrow_terminal_shortens_the_estimate_and_stays_on_one_line() -> None
     console = Console(file=StringIO(), width=60, force_terminal=True, _environ={})
     with watching(console) as tally:
         tally.started(made_up(GRID).spec, made_up(GRID).spec.cases())
-        tally.advanced(made_up(GRID).cases[0].case, 1000, 1_000_000, Headline("k1_cv(optimal) bias/true", -0.00032, 0.00412))
+        tally.advanced(
+            made_up(GRID).cases[0].case, 1000, 1_000_000, Headline("k1_cv(optimal) bias/true", -0.00032, 0.00412)
+        )
     lines = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", console.file.getvalue()) if line.strip()]
     assert any(line.startswith("1/3 shift mu=0.5") for line in lines)
     assert "k1_cv(opt" in console.file.getvalue()

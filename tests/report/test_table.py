@@ -7,7 +7,6 @@ from io import StringIO
 from math import inf, nan
 
 import pytest
-from made_up import GRID, K1, K2, NO_RATIOS, made_up
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -15,6 +14,7 @@ from klbench.report.fields import legend
 from klbench.report.summary import summaries
 from klbench.report.table import Tables, bullets, heading
 from klbench.results import Results
+from tests.report.made_up import GRID, K1, K2, NO_RATIOS, made_up
 
 
 def drawn(results: Results, width: int = 200, *, headings: bool = False, colour: bool = False) -> str:

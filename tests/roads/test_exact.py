@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import mpmath
 import pytest
 from mpmath import mpf
+
 from tests.roads.support import exact
 
 RELATIVE = 1e-8
@@ -98,7 +100,7 @@ def second_road(q: Density, p: Density, points: list[float], name: str) -> tuple
 def _crossings(q: Density, p: Density, points: list[float]) -> list[mpf]:
     inner = [x for x in points if q(mpf(x)) > 0 and p(mpf(x)) > 0]
     found = []
-    for low, high in zip(inner, inner[1:], strict=False):
+    for low, high in pairwise(inner):
         f = lambda x: mpmath.log(p(x) / q(x))  # noqa: E731
         if f(mpf(low)) * f(mpf(high)) < 0:
             found.append(mpmath.findroot(f, (low, high), solver="anderson", tol=1e-18))
@@ -125,7 +127,9 @@ def test_exact_moments_agree_with_mpmath(pair: tuple[str, str]) -> None:
 def test_gaussians_of_equal_variance_have_the_moments_of_theory(shift: float) -> None:
     # FACTS: t = d², K = t/2; Var k1 = t; E k2 = K + K²/2, Var k2 = 2K² + 2K³; Var k3 = e^t − 1 − t
     t, kl = shift**2, shift**2 / 2
-    found = exact("N(0, 1)", f"N({shift}, 1)", "k1", "k2", "k3", "chi2_pq", "chi2_qp", "total_variation", "squared_hellinger")
+    found = exact(
+        "N(0, 1)", f"N({shift}, 1)", "k1", "k2", "k3", "chi2_pq", "chi2_qp", "total_variation", "squared_hellinger"
+    )
     expected = {
         "k1": (kl, math.sqrt(t)),
         "k2": (kl + kl**2 / 2, math.sqrt(2 * kl**2 + 2 * kl**3)),
@@ -151,7 +155,11 @@ def test_the_published_tables_to_the_sixth_digit() -> None:
 def test_a_coin_by_hand() -> None:
     found = exact("Bernoulli(0.5)", "Bernoulli(0.7)", "k1", "k2", "k3")
     ratios = [math.log(0.3 / 0.5), math.log(0.7 / 0.5)]
-    by_hand = {"k1": [-x for x in ratios], "k2": [x * x / 2 for x in ratios], "k3": [math.exp(x) - 1 - x for x in ratios]}
+    by_hand = {
+        "k1": [-x for x in ratios],
+        "k2": [x * x / 2 for x in ratios],
+        "k3": [math.exp(x) - 1 - x for x in ratios],
+    }
     for name, values in by_hand.items():
         mean = sum(values) / 2
         assert found[name].mean == pytest.approx(mean, rel=1e-13)
@@ -166,7 +174,11 @@ def test_a_coin_by_hand() -> None:
         ("Geometric(0.5)", "Geometric(0.3)", math.log(0.5 / 0.3) + math.log(0.5 / 0.7)),
         ("Binomial(10, 0.2)", "Binomial(10, 0.5)", 10 * (0.2 * math.log(0.4) + 0.8 * math.log(1.6))),
         ("Bernoulli(0.5)**3", "Bernoulli(0.7)**3", 1.5 * math.log(0.5 / 0.7) + 1.5 * math.log(0.5 / 0.3)),
-        ("Categorical(probs=[0.1, 0.2, 0.7])", "Categorical(probs=[0.2, 0.2, 0.6])", 0.1 * math.log(0.5) + 0.7 * math.log(7 / 6)),
+        (
+            "Categorical(probs=[0.1, 0.2, 0.7])",
+            "Categorical(probs=[0.2, 0.2, 0.6])",
+            0.1 * math.log(0.5) + 0.7 * math.log(7 / 6),
+        ),
     ],
 )
 def test_discrete_pairs_by_formula(q: str, p: str, kl: float) -> None:

@@ -1,7 +1,8 @@
 """Moments that do not exist are found: which of mean, variance and fourth moment are finite, against theory.
 
-Each line's theory: with r = p/q, an expectation E_q[r^a |log r|^b] is finite or not by the exponent of its integrand in the
-tails. Gaussians: E_q[r^a] is finite iff a/σp² + (1 − a)/σq² > 0. Student-t with ν degrees: E|x|^m is finite iff m < ν.
+Each line's theory: with r = p/q, an expectation E_q[r^a |log r|^b] is finite or not by the exponent of its integrand
+in the tails. Gaussians: E_q[r^a] is finite iff a/σp² + (1 − a)/σq² > 0. Student-t with ν degrees: E|x|^m is finite
+iff m < ν.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import math
 from math import inf
 
 import pytest
-from tests.roads.support import exact
 
 from klbench.distributions.build import build
 from klbench.estimators.term import Term
 from klbench.roads.exact import exact_road
 from klbench.roads.integrand import Integrand
 from klbench.spec.expression import parse
+from tests.roads.support import exact
 
 # q, p, estimator, whether (mean, variance, fourth moment) are finite
 THEORY = [

@@ -21,7 +21,9 @@ CPU = torch.device("cpu")
 
 
 def sampled(q: str, p: str, samples: int, in_flight: int) -> Sample:
-    draws = Draws(Case("pair", parse(q), parse(p)), Pair(*_built(q, p), None), Machine(CPU, in_flight), 7, torch.float64)
+    draws = Draws(
+        Case("pair", parse(q), parse(p)), Pair(*_built(q, p), None), Machine(CPU, in_flight), 7, torch.float64
+    )
     terms = tuple(find(name).term for name in ("k1", "k3", "k2"))
     return draws.sample(terms, 2, samples, lambda _: None)
 
@@ -32,7 +34,9 @@ def _built(q: str, p: str):  # type: ignore[no-untyped-def]
     return build(parse(q)), build(parse(p))
 
 
-@pytest.mark.parametrize("pair", [("N(0, 1)", "N(0.1, 1)"), ("Gamma(2, 1)", "Gamma(3, 1)"), ("N(0, 1)**3", "N(0.1, 1)**3")])
+@pytest.mark.parametrize(
+    "pair", [("N(0, 1)", "N(0.1, 1)"), ("Gamma(2, 1)", "Gamma(3, 1)"), ("N(0, 1)**3", "N(0.1, 1)**3")]
+)
 def test_the_number_of_threads_changes_no_bit(pair: tuple[str, str]) -> None:
     samples = 5 * BLOCK["cpu"] + 17
     alone = sampled(*pair, samples, in_flight=1)
@@ -95,7 +99,7 @@ def test_short_memory_makes_fewer_in_flight_and_the_same_results(fits: int) -> N
 
 
 def test_a_block_that_does_not_fit_at_all_is_said_to_the_user() -> None:
-    def task(number: int) -> Callable[[], int]:
+    def task(_: int) -> Callable[[], int]:
         def work() -> int:
             raise torch.cuda.OutOfMemoryError("not even one")
 
