@@ -26,7 +26,7 @@ import torch.distributions as dis
 from rich.console import Console
 from rich.table import Table
 
-from klbench.run import available_cores, run
+from klbench.runner import available_cores, run
 from klbench.spec.read import read_text
 
 PUBLISHED = Path(__file__).with_name("published.py")

@@ -87,7 +87,7 @@ def run(
 def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
     from klbench.report.console import on_stderr
     from klbench.report.progress import watching
-    from klbench.run import run
+    from klbench.runner import run
 
     with watching(on_stderr(), quiet=quiet) as tally:
         try:

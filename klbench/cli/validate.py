@@ -38,7 +38,7 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
 
 def _overview(spec: Spec) -> Iterator[str]:
     from klbench.report.numbers import count, seconds
-    from klbench.run import available_cores
+    from klbench.runner import available_cores
 
     cases, cores = len(spec.cases()), available_cores()
     yield from filter(None, (spec.name, spec.description))

@@ -101,7 +101,7 @@ def call(here: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
 @pytest.fixture
 def fake_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a run that measures nothing in place of the real one."""
-    monkeypatch.setattr("klbench.run.run", measure_nothing)
+    monkeypatch.setattr("klbench.runner.run", measure_nothing)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_options_come_after_overrides(call: Call, monkeypatch: pytest.MonkeyPatc
         seen.append((spec, device, threads))
         return measure_nothing(spec, device=device, threads=threads)
 
-    monkeypatch.setattr("klbench.run.run", watched)
+    monkeypatch.setattr("klbench.runner.run", watched)
     call("run", "mine.yaml", "samples=5", "seed=5", "pairs.0.p=N(0.2, 1)", "-n", "1e4", "--seed", "3", "-j", "2")
     spec, device, threads = seen[0]
     assert (spec.samples, spec.seed, str(spec.pairs[0].p)) == (10_000, 3, "Normal(loc=0.2, scale=1)")
@@ -98,7 +98,7 @@ def test_an_interrupt_says_what_was_done_and_writes_nothing(
         measure_nothing(spec, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("klbench.run.run", interrupted)
+    monkeypatch.setattr("klbench.runner.run", interrupted)
     done = call("run", "mine.yaml")
     assert (done.status, done.out) == (3, "")
     assert done.err == "error: interrupted after 0 of 1 cases, 0 of 1,000 samples\n  = nothing was written\n"
@@ -108,7 +108,7 @@ def test_an_interrupt_says_what_was_done_and_writes_nothing(
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
     call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("klbench.run.run")
+    monkeypatch.delattr("klbench.runner.run")
     (here / "out").write_text("mine")
     done = call("run", "mine.yaml", "--out", "out")
     assert (done.status, done.out) == (3, "")
@@ -119,7 +119,7 @@ def test_a_bug_is_called_one(call: Call, monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("klbench.run.run", broken)
+    monkeypatch.setattr("klbench.runner.run", broken)
     done = call("run", "mine.yaml")
     assert done.status == 3
     assert done.err == (

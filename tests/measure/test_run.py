@@ -8,7 +8,7 @@ import math
 import pytest
 
 from klbench.results import Results, Row
-from klbench.run import run
+from klbench.runner import run
 from klbench.spec.read import read_text
 
 
