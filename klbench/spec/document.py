@@ -158,8 +158,9 @@ class _Builder:
         """The error for ``{q: N(0, 1)}``, which YAML cuts at the comma."""
         location = node.location()
         whole = _balanced(location.text[node.column - 1 :])
-        message = f"inside {{ }} and [ ] a distribution needs quotes: this reads {shown(node.text)}"
-        return SpecError(message, location=location, help=[f'write it with quotes: "{whole}"'])
+        message = f"inside {{ }} and [ ] a text with round brackets needs quotes: this reads {shown(node.text)}"
+        advice = f'write it with quotes: "{whole}"' if whole.endswith(")") else "a round bracket is not closed"
+        return SpecError(message, location=location, help=[advice])
 
     def _sequence(self, event: Any, depth: int) -> SequenceNode:
         items: list[Node] = []
@@ -196,7 +197,7 @@ def _advice(problem: str, line: str) -> list[str]:
 
 
 def _balanced(text: str) -> str:
-    """The start of ``text`` up to where its round brackets close."""
+    """The start of ``text`` up to where its round brackets close, all of it where they do not."""
     depth = 0
     for index, character in enumerate(text):
         depth += {"(": 1, ")": -1}.get(character, 0)

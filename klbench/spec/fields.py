@@ -55,7 +55,7 @@ def _pair_name(written: object) -> str:
 
 
 def _quoted(written: object) -> list[str]:
-    return [f'with quotes it is a text: "{written}"'] if isinstance(written, bool | int | float) else []
+    return [f'with quotes it is a text: "{shown(written)}"'] if isinstance(written, bool | int | float) else []
 
 
 def estimator_name(written: object) -> str:

@@ -72,11 +72,14 @@ def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key", of: st
 
 
 def shown(value: object) -> str:
-    """A value as an error quotes it: its repr, cut where it is long."""
+    """A value as an error quotes it: as YAML writes it, cut where it is long."""
     if isinstance(value, list | tuple | dict):
-        return {list: "a list", tuple: "a list"}.get(type(value), "a mapping")
+        kind = "mapping" if isinstance(value, dict) else "list"
+        return f"a {kind}" if value else f"an empty {kind}"
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     text = repr(value[: _LONGEST_SHOWN + 1] if isinstance(value, str) else value)

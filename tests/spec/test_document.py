@@ -69,6 +69,7 @@ REFUSED = {
     "a placeholder in braces": ("a: {q: N({mu}, 1)}\n", "1:8", 'write it with quotes: "N({mu}, 1)"'),
     "a comma in braces": ("a: {q: N(0, 1), p: N(1, 2)}\n", "1:8", 'write it with quotes: "N(0, 1)"'),
     "a comma in brackets": ("a: [N(0, 1)]\n", "1:5", 'write it with quotes: "N(0, 1)"'),
+    "an open round bracket in brackets": ("a: [k1_cv(]\n", "1:5", "a round bracket is not closed"),
     "an open bracket": ("a: [1, 2\n", "1:9", "this is not YAML"),
     "an open quote": ("a: 'b\nc: 1\n", "2:5", "this is not YAML"),
     "a tab": ("a:\n\t- b\n", "2:1", "spaces, not tabs"),

@@ -163,7 +163,7 @@ def test_a_mapping_means_the_same_as_a_text(mapping: dict[str, object], text: st
         ({"Normal": 0}, "the arguments of Normal"),
         ({"Normal": {"loc": "0", "scale": 1}}, "'0' is not a finite number"),
         ({"Normal": {"loc": float("nan"), "scale": 1}}, "nan is not a finite number"),
-        ({"Normal": {"loc": True, "scale": 1}}, "True is not a finite number"),
+        ({"Normal": {"loc": True, "scale": 1}}, "true is not a finite number"),
         ({"Normal": {"loc": 0, "scale": 0}}, "scale must be"),
         ({"Nrmal": {"loc": 0, "scale": 0}}, "unknown distribution"),
     ],

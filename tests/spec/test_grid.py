@@ -40,12 +40,12 @@ def test_logspace_has_both_ends_and_constant_ratios(low: float, high: float, cou
 @pytest.mark.parametrize(
     ("written", "path", "says"),
     [
-        ([], (), "cannot be a list"),
+        ([], (), "cannot be an empty list"),
         ("0.1", (), "cannot be '0.1'"),
         (None, (), "cannot be nothing"),
         ([1, "x"], (1,), "'x' is not a finite number"),
         ([1, math.inf], (1,), "inf is not a finite number"),
-        ([True], (0,), "True is not a finite number"),
+        ([True], (0,), "true is not a finite number"),
         ([1, 2, 1.0], (2,), "twice"),
         (list(range(10_001)), (), "10001 values"),
         ({"geomspace": [1, 2, 3]}, ("geomspace",), "unknown spacing"),

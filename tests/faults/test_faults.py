@@ -1,0 +1,168 @@
+"""Faults of the machine: a full disk, a folder that cannot be written, signals, pipes, odd environments."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import FILES, Ended, left_in
+
+Call = Callable[..., Ended]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+Finish = Callable[["subprocess.Popen[bytes]"], Ended]
+
+ENDLESS = "samples=1e12"
+
+
+@pytest.mark.parametrize("blocked", ["out", "out/small", "elsewhere"])
+def test_a_folder_that_cannot_be_made(call: Call, here: Path, blocked: str) -> None:
+    if blocked == "elsewhere":
+        (here / "out").symlink_to(here / "nowhere" / "at all")
+    else:
+        (here / blocked).parent.mkdir(exist_ok=True)
+        (here / blocked).write_text("a file")
+    before = sorted(here.rglob("*"))
+    call("run", "s.yaml", ENDLESS, "--out", "out").refuses(3, "cannot write to out/small", "--out DIR")
+    assert sorted(here.rglob("*")) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system that nobody can write")
+def test_a_file_system_that_cannot_be_written(call: Call) -> None:
+    call("run", "s.yaml", ENDLESS, "--out", "/proc/klbench").refuses(3, "cannot write to /proc/klbench/small")
+
+
+def test_a_folder_in_place_of_a_file_keeps_the_others_as_they_are(call: Call, here: Path) -> None:
+    (here / "out" / "small" / "results.csv").mkdir(parents=True)
+    call("run", "s.yaml", "--out", "out").refuses(3, "cannot write to out/small")
+    assert left_in(here / "out") == set()
+
+
+@pytest.mark.parametrize("device", ["cuda:99"])
+def test_a_device_that_is_not_there(call: Call, here: Path, device: str) -> None:
+    call("run", "s.yaml", "--device", device, "--out", "out").refuses(3, f"no device '{device}' here", "there is: cpu")
+    assert not (here / "out").exists()
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["first", "again"])
+def test_a_disk_that_fills_leaves_the_old_files_or_none(call: Call, here: Path, old: bool) -> None:
+    if old:
+        assert call("run", "s.yaml", "--out", "out").status == 0
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))  # the probe fits, the results do not
+    try:
+        ended = call("run", "s.yaml", "--seed", "9", "--out", "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    ended.refuses(3, "cannot write to out/small")
+    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+    assert (here / "out").exists() == old
+
+
+def test_kill_leaves_the_old_files(call: Call, start: Start, here: Path) -> None:
+    assert call("run", "s.yaml", "--out", "out").status == 0
+    before = {name: (here / "out" / "small" / name).read_bytes() for name in FILES}
+    process = start("run", "s.yaml", ENDLESS, "--out", "out")
+    time.sleep(3)
+    process.kill()
+    process.communicate()
+    assert {name: (here / "out" / "small" / name).read_bytes() for name in FILES} == before
+    assert left_in(here / "out" / "small") == FILES
+
+
+KILLED_WHILE_WRITING = """
+import os, pathlib, signal, sys
+from klbench.cli import main
+pathlib.Path.replace = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["first", "again"])
+def test_kill_while_writing_leaves_nothing_that_passes_for_a_result(
+    call: Call, finish: Finish, start: Start, here: Path, old: bool
+) -> None:
+    made = here / "out" / "small"
+    before = {}
+    if old:
+        assert call("run", "s.yaml", "--out", "out").status == 0
+        before = {name: (made / name).read_bytes() for name in FILES}
+    ended = finish(start("run", "s.yaml", "--seed", "9", "--out", "out", code=KILLED_WHILE_WRITING))
+    assert ended.status == -signal.SIGKILL
+    remains = {path.name: path.read_bytes() for path in made.iterdir()}
+    assert {name: content for name, content in remains.items() if not name.endswith(".tmp")} == before
+    assert all(name.startswith(".") for name in remains.keys() - before.keys())
+
+
+@pytest.mark.parametrize("seconds", [0.4, 3.0])
+def test_an_interrupt_says_so_and_leaves_nothing(start: Start, finish: Finish, here: Path, seconds: float) -> None:
+    process = start("run", "s.yaml", ENDLESS, "--out", "out")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert "Traceback" not in ended.err
+    assert "interrupted" in ended.err
+    assert ended.status in (3, -signal.SIGINT)  # the interpreter may not get to its own exit
+    assert not (here / "out").exists()
+
+
+def test_a_reader_who_leaves_early_is_no_error(start: Start, here: Path) -> None:
+    process = start("run", "s.yaml", "--format", "csv", "--out", "out")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        err = process.stderr.read().decode()
+    assert process.wait(timeout=60) == 0
+    assert "Traceback" not in err
+    assert "error" not in err
+    assert left_in(here / "out") == {f"small/{name}" for name in FILES}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
+        {"TERM": "dumb", "COLUMNS": "20", "NO_COLOR": "1", "PYTHONWARNINGS": "error"},
+        {"HOME": "/nonexistent", "COLUMNS": "wide", "FORCE_COLOR": "1"},
+    ],
+    ids=["ascii", "narrow", "homeless"],
+)
+def test_odd_environments(start: Start, finish: Finish, here: Path, environment: dict[str, str]) -> None:
+    ended = finish(start("run", "s.yaml", "--format", "csv", "--out", "out", **environment))
+    assert ended.status == 0, ended.err
+    assert ended.out == (here / "out" / "small" / "results.csv").read_text()
+
+
+def test_two_runs_at_once_leave_whole_files(start: Start, finish: Finish, here: Path) -> None:
+    runs = [start("run", "s.yaml", "--seed", str(seed), "--out", "out") for seed in (1, 2)]
+    assert [finish(run).status for run in runs] == [0, 0]
+    assert left_in(here / "out" / "small") == FILES
+    json.loads((here / "out" / "small" / "manifest.json").read_text())
+    assert (here / "out" / "small" / "results.csv").read_bytes().endswith(b"\n")
+
+
+def test_the_manifest_names_the_results_beside_it(call: Call, here: Path) -> None:
+    assert call("run", "s.yaml", "--out", "out").status == 0
+    made = here / "out" / "small"
+    manifest = json.loads((made / "manifest.json").read_text())
+    assert manifest["results_sha256"] == hashlib.sha256((made / "results.csv").read_bytes()).hexdigest()
+
+
+def test_an_empty_standard_input(start: Start, finish: Finish) -> None:
+    finish(start("run", "-", "--out", "out", redirect="</dev/null")).refuses(2, "stdin is empty")
+
+
+def test_a_spec_by_a_pipe_gives_the_same_bytes(call: Call, start: Start, finish: Finish, here: Path) -> None:
+    assert call("run", "s.yaml", "--out", "out").status == 0
+    ended = finish(start("run", "-", "--format", "csv", "--out", "piped", redirect="<s.yaml"))
+    assert ended.status == 0
+    assert ended.out == (here / "out" / "small" / "results.csv").read_text()
