@@ -49,6 +49,12 @@ class Row:
     dtype: str = "float64"
     device: str = "cpu"
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether the measured stdev is within a tenth of the exact one: then the error bar is right, whatever k̂
+        says."""
+        return abs(self.stdev_over_true - self.exact_stdev_over_true) < 0.1 * self.exact_stdev_over_true
+
 
 @dataclass(frozen=True)
 class CaseResult:

@@ -66,12 +66,15 @@ def _escapes(q: Distribution, p: Distribution) -> bool:
             return False
 
 
-def _normals(q: Single, p: Single) -> float:
-    """(e - log(1 + e) + (shift/scale)²)/2, e = the ratio of variances - 1: no cancellation where q is close to p."""
+def _normals(q: Single, p: Single) -> float | None:
+    """(e - log(1 + e) + (shift/scale)²)/2, e = the ratio of variances - 1: no cancellation where q is close to p.
+
+    None where the ratio is 0 in float64.
+    """
     scale, other = float(q.wrapped.scale), float(p.wrapped.scale)
     excess = (scale - other) / other * (scale + other) / other
     shift = (float(q.wrapped.loc) - float(p.wrapped.loc)) / other
-    return (excess - log1p(excess) + shift * shift) / 2
+    return (excess - log1p(excess) + shift * shift) / 2 if excess > -1 else None
 
 
 def _by_registry(q: Single, p: Single) -> float | None:

@@ -54,14 +54,28 @@ def _special(q: Distribution, p: Distribution, inside: Support | None) -> Score 
     return None
 
 
-def _normals(q: Single, p: Single) -> Score:
-    """One polynomial in y = x - loc of q, by Horner; its coefficients are small where q and p are close."""
+def _normals(q: Single, p: Single) -> Score | None:
+    """One polynomial in y = x - loc of q, by Horner; its coefficients are small where q and p are close.
+
+    None where float64 does not hold a coefficient.
+    """
+    try:
+        return _quadratic(*_coefficients(q, p))
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return None
+
+
+def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
+    """(loc of q, constant, slope, curvature)."""
     loc, scale = float(q.wrapped.loc), float(q.wrapped.scale)
     shift, other = float(p.wrapped.loc) - loc, float(p.wrapped.scale)
     constant = log1p((scale - other) / other) - (shift / other) ** 2 / 2
     slope = shift / other**2
     curvature = (other - scale) * (other + scale) / (2 * (scale * other) ** 2)
+    return loc, constant, slope, curvature
 
+
+def _quadratic(loc: float, constant: float, slope: float, curvature: float) -> Score:
     def score(x: Tensor) -> Tensor:
         y = x - loc if loc != 0 else x
         if curvature == 0:

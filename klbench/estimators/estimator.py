@@ -16,6 +16,7 @@ from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Term
 
 OPTIMAL = "optimal"
+_LARGEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Family:
             value = float(text)
         except ValueError:
             value = float("nan")
-        if not abs(value) <= 1e6:
-            allowed = "a number between -1e6 and 1e6" + (", or optimal" if self.optimal else "")
+        if not abs(value) <= _LARGEST:
+            allowed = "a number between -1e9 and 1e9" + (", or optimal" if self.optimal else "")
             raise SpecError(
                 f"{self.name}({text}): {self.parameter} is {allowed}",
                 help=[f"for example {self.name}({self.example:g})"],

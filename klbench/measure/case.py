@@ -21,6 +21,7 @@ from klbench.measure.notes import notes
 from klbench.measure.pair import Pair
 from klbench.measure.rows import Answers, headline, row
 from klbench.measure.truth import Truth, true_value
+from klbench.measure.unseen import Unseen
 from klbench.observer import Observer
 from klbench.results import CaseResult
 from klbench.roads.exact import exact_road
@@ -40,7 +41,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
     estimators = [estimator for estimator, _ in fits]
     truths = true_values(pair, [estimator.target for estimator in estimators])
     kl = truths[REVERSE_KL]
-    survey = Survey.take(pair, controls_for(pair, kl), estimators)
+    unseen = Unseen.of(pair)
+    survey = Survey.take(pair, controls_for(pair, kl, unseen), estimators)
     watched, true = estimators[-1], truths[estimators[-1].target].value
 
     def watch(so_far: Sample) -> None:
@@ -49,7 +51,7 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
 
     sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch)
     answers = [survey.answers(estimator, truths[estimator.target], sample) for estimator in estimators]
-    remarks = notes(kl, answers, {estimator.name: value for estimator, value in fits if value is not None})
+    remarks = notes(kl, unseen, answers, {estimator.name: value for estimator, value in fits if value is not None})
     rows = tuple(row(each, spec, machine.device.type) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, remarks, time.perf_counter() - start)
 
@@ -90,6 +92,8 @@ class Survey:
         )
 
     def _regressed(self, term: Term, sample: Sample) -> tuple[float, float] | None:
-        if not self.controls.usable(self.exact, dict(zip(self.terms, sample.largest, strict=True))):
+        exact = self.exact[term]
+        largest = dict(zip(self.terms, sample.largest, strict=True))
+        if not self.controls.usable(self.exact, largest) or (exact and not exact.has_variance):
             return None
         return regressed_mean(sample.moments, self.terms.index(term), self.controls.means)

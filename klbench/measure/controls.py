@@ -14,7 +14,8 @@ from math import isfinite
 from klbench.estimators.schulman import k1, k3
 from klbench.estimators.term import Function, Term
 from klbench.measure.pair import Pair
-from klbench.measure.truth import Truth, unseen_mass
+from klbench.measure.truth import Truth
+from klbench.measure.unseen import Unseen
 from klbench.roads.points import Exact
 from klbench.stats.tail import HAS_VARIANCE, Largest, khat
 
@@ -31,9 +32,9 @@ class Controls:
         return bool(self.terms) and all(_has_variance(exact[term], largest[term]) for term in self.terms)
 
 
-def controls_for(pair: Pair, kl: Truth) -> Controls:
+def controls_for(pair: Pair, kl: Truth, unseen: Unseen) -> Controls:
     """The controls of a pair: none where the KL is unknown or infinite, or where E_q[r] is not 1."""
-    if not isfinite(kl.value) or unseen_mass(pair.q, pair.p) != 0:
+    if not isfinite(kl.value) or unseen.of_p != 0 or unseen.of_q != 0:
         return Controls((), ())
     if pair.sampler is None:
         return Controls((Term(k1), Term(k3)), (kl.value, kl.value))

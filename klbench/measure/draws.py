@@ -52,19 +52,19 @@ class Draws:
 
     def pilot(self, terms: tuple[Term, ...]) -> list[Tensor]:
         """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""
-        integrand = self.pair.integrand(terms, self.dtype)
-        x = integrand.base.draw(self.stream(PILOT), _PILOT_SIZE)
-        return [value.double().cpu() for value in integrand.values(x)]
+        return self._sampling(terms, torch.zeros(len(terms), dtype=torch.float64), 0).values(PILOT, _PILOT_SIZE)
 
     def sample(
         self, terms: tuple[Term, ...], controls: int, samples: int, on_block: Callable[[Sample], None]
     ) -> Sample:
         """Draw ``samples`` and measure the terms, the first ``controls`` of which are controls."""
         shift = torch.stack([_centre(value) for value in self.pilot(terms)])
-        sampling = Sampling(self.pair.integrand(terms, self.dtype), self.stream, shift, controls)
-        for so_far in sampling.run(samples, self.machine.threads):
+        for so_far in self._sampling(terms, shift, controls).run(samples, self.machine.threads):
             on_block(so_far)
         return so_far
+
+    def _sampling(self, terms: tuple[Term, ...], shift: Tensor, controls: int) -> Sampling:
+        return Sampling(self.pair.integrand(terms, self.dtype), self.stream, shift, controls)
 
 
 def _centre(value: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ independent of the samples it is judged on: unbiased, with exact moments and err
 
 from __future__ import annotations
 
+from math import isfinite
+
 from torch import Tensor
 
 from klbench.estimators.estimator import Estimator
@@ -23,12 +25,13 @@ def fit(estimator: Estimator, draws: Draws, pair: Pair) -> tuple[Estimator, floa
     if control is None:
         return estimator, None
     exact = exact_road(pair.integrand((control,)))
-    hopeless = exact is not None and not exact[0].has_variance
-    coefficient = 0.0 if hopeless else _least_variance(*draws.pilot((estimator.term, control)))
+    if exact is not None and not exact[0].has_variance:
+        return estimator.fitted(0.0), 0.0
+    coefficient = _least_variance(*draws.pilot((estimator.term, control)))
     return estimator.fitted(coefficient), coefficient
 
 
 def _least_variance(base: Tensor, control: Tensor) -> float:
     spread = control - control.mean()
-    variance = float(spread @ spread)
-    return -float((base - base.mean()) @ spread) / variance if 0 < variance < float("inf") else 0.0
+    coefficient = -float((base - base.mean()) @ spread) / float(spread @ spread) if spread.any() else 0.0
+    return coefficient if isfinite(coefficient) else 0.0

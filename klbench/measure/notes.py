@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil, inf
+from math import inf
 
 from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth
+from klbench.measure.unseen import Unseen
 from klbench.stats.tail import TRUSTED
 
+MOST_SAMPLES = 1e13
 
-def notes(kl: Truth, answers: Sequence[Answers], fitted: Mapping[str, float]) -> tuple[str, ...]:
+
+def notes(kl: Truth, unseen: Unseen, answers: Sequence[Answers], fitted: Mapping[str, float]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about the estimators."""
-    return (*_about_the_pair(kl), *_about_fits(fitted), *_about_moments(answers))
+    return (*_about_the_pair(kl), *_about_unseen(unseen), *_about_fits(fitted), *_about_moments(answers))
 
 
 def _about_the_pair(kl: Truth) -> Iterator[str]:
@@ -25,47 +28,57 @@ def _about_the_pair(kl: Truth) -> Iterator[str]:
         )
 
 
+def _about_unseen(unseen: Unseen) -> Iterator[str]:
+    if unseen.of_p:
+        yield (
+            f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: whatever is built on r - 1 (k3, "
+            "every _cv) is biased, and more samples do not help. k1 is not touched by it."
+        )
+    if unseen.of_q:
+        yield (
+            f"{unseen.of_q:.3g} of q's mass lies where the sampler has none: no weight repairs what is never drawn. "
+            "Give the sampler the support of q."
+        )
+
+
 def _about_fits(fitted: Mapping[str, float]) -> Iterator[str]:
     for name, value in fitted.items():
-        yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own; write k1_cv({value:.4g}) to fix it."
+        if value == 0:
+            yield f"{name}: λ = 0, since r has no finite variance or none at all; so it is k1."
+        else:
+            yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own; k1_cv({value:.6g}) keeps it."
 
 
 def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
     infinite = [each.estimator.name for each in answers if each.exact and each.exact.stdev == inf]
     if infinite:
         yield (
-            f"{_list(infinite)}: the variance does not exist (it is infinite), so no error bar is printed and more "
+            f"{', '.join(infinite)}: the variance does not exist (it is infinite), so no error bar is printed and more "
             "samples do not help; the mean converges slowly, if at all, and usually from below."
         )
     for each in answers:
         if each.estimator.name not in infinite:
             yield from _about_the_tail(each)
         if each.nonfinite:
-            yield f"{each.estimator.name}: {each.nonfinite:,} values are infinite or not a number; they are counted in."
+            name, count = each.estimator.name, each.nonfinite
+            yield f"{name}: {count:,} values are infinite or not a number; they are counted in."
 
 
 def _about_the_tail(answers: Answers) -> Iterator[str]:
     name = answers.estimator.name
-    if answers.khat > TRUSTED:
-        yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"
-    elif answers.misses_rare_draws:
+    if answers.misses_rare_draws:
         yield (
-            f"{name}: the measured stdev falls short of the exact one by more than its error bar. What carries it is "
-            "rarer than the samples taken: believe the exact column, or take more."
+            f"{name}: the measured stdev falls short of the exact one. What carries it is rarer than the samples "
+            "taken, and the error bars are too small: believe the exact columns."
         )
+    elif answers.exact is None and answers.khat > TRUSTED:
+        yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"
 
 
 def advice(khat: float) -> str:
-    """What a large k̂ means for the mean and its error bar."""
+    """What a large k̂ means for the mean and its error bar, where no exact road tells more."""
     if not khat < 1:
         return "The mean itself may not exist: do not use this number."
     needed = 10 ** (1 / (1 - khat))
-    return f"The error bar is not to be trusted below about {_round_up(needed)} samples."
-
-
-def _round_up(value: float) -> str:
-    return f"{ceil(value):,}" if value < 1e6 else f"{value:.0e}"
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names)
+    many = f"below about {needed:.0e} samples" if needed < MOST_SAMPLES else "at any number of samples one can take"
+    return f"The error bar is not to be trusted {many}."

@@ -8,7 +8,7 @@ infinite, an exact number without a road.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import inf, isfinite, isnan, nan
 
 from klbench.estimators.estimator import Estimator
 from klbench.measure.truth import Truth
@@ -16,7 +16,7 @@ from klbench.observer import Headline
 from klbench.results import Row
 from klbench.roads.points import Exact
 from klbench.spec.model import Spec
-from klbench.stats.moments import Central
+from klbench.stats.moments import Central, relative_error_of_stdev
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,20 @@ class Answers:
 
     @property
     def stdev_mcse(self) -> float:
-        """The error of the standard deviation, NaN where the fourth moment does not exist."""
-        return self.sample.stdev_mcse if self.exact is None or self.exact.fourth else nan
+        """The error of the standard deviation, at least the exact one where that is known.
+
+        NaN where the fourth moment does not exist, and where the error would be larger than what it is the error of.
+        """
+        if self.exact is None or isnan(self.exact.kurtosis):
+            return self.sample.stdev_mcse
+        relative = relative_error_of_stdev(self.exact.kurtosis, self.sample.count)
+        # what no sample of this size can measure has no error bar; else the tail may hold more than the sample has seen
+        return max(self.sample.stdev_mcse, relative * self.exact.stdev) if relative <= 1 else nan
 
     @property
     def misses_rare_draws(self) -> bool:
-        """Whether the measured standard deviation falls short of the exact one by far more than its error bar says."""
-        return self.exact is not None and _z(self.sample.stdev, self.exact.stdev, self.stdev_mcse) < -_TOO_FAR
+        """Whether the measured standard deviation falls far short of an exact one that is finite."""
+        return self.exact is not None and self.sample.stdev < 0.8 * self.exact.stdev < inf
 
     @property
     def exact_bias(self) -> float:
@@ -67,7 +74,6 @@ class Answers:
 
 
 _ROUNDING = 1e-11
-_TOO_FAR = 5.0
 _SUM_ROUNDING = 1e-13
 
 
@@ -127,7 +133,7 @@ def _z(measured: float, exact: float, mcse: float) -> float:
         return nan
     if abs(off) <= _ROUNDING * abs(exact):
         return 0.0
-    return off / mcse if mcse > 0 else float("inf")
+    return off / mcse if mcse > 0 else nan
 
 
 def _defined(value: float) -> float:

@@ -14,6 +14,7 @@ from klbench.distributions.distribution import Distribution, Power
 from klbench.distributions.pair import kl_closed_form
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Term
+from klbench.measure.unseen import mass_off
 from klbench.roads.exact import exact_road
 from klbench.roads.growth import growth
 from klbench.roads.integrand import Integrand
@@ -44,20 +45,11 @@ def true_value(target: Divergence, q: Distribution, p: Distribution) -> Truth:
 def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
     """The same without closed forms."""
     seen = exact_road(Integrand.of((Term(target.generator),), q, p))
-    unseen = unseen_mass(q, p)
+    unseen = mass_off(q, p)
     if seen is None or unseen is None:
         return Truth()
     value = seen[0].mean + _unseen_share(target, unseen)
     return Truth(value, seen[0].road) if value == value else Truth()
-
-
-def unseen_mass(q: Distribution, p: Distribution) -> float | None:
-    """P_p(q = 0): the mass of p where q has none. None where it cannot be told."""
-    off_support = Term(lambda ratio: ratio.isneginf().double())
-    moments = exact_road(Integrand.of((off_support,), p, q))
-    if moments is not None:
-        return moments[0].mean
-    return 0.0 if q.support.covers(p.support) else None
 
 
 def _unseen_share(target: Divergence, mass: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 
 from klbench.report.numbers import MISSING, exact, fixed, measured, percent
 from klbench.results import Row
@@ -54,6 +54,11 @@ def legend(shown: str) -> Iterator[str]:
             yield meaning
 
 
+def _tail(row: Row) -> float:
+    """The tail index of what is averaged, where it is cause for doubt."""
+    return -inf if row.confirmed else row.khat
+
+
 def _with_error(value: float, error: float, z: float, tail: float) -> str:
     """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
     if not isfinite(value):
@@ -63,11 +68,11 @@ def _with_error(value: float, error: float, z: float, tail: float) -> str:
 
 
 def _bias(row: Row) -> str:
-    return _with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, row.khat)
+    return _with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
 
 
 def _regressed(row: Row) -> str:
-    return _with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, 0.0, row.khat)
+    return _with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, 0.0, _tail(row))
 
 
 def _better_bias(row: Row) -> str:
@@ -76,7 +81,7 @@ def _better_bias(row: Row) -> str:
 
 def _stdev(row: Row) -> str:
     # a stdev averages squares, whose tail index is twice as large
-    return _with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * row.khat)
+    return _with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
 
 
 ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False)
@@ -88,8 +93,8 @@ Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), quiet=True)
 STDEV = Field("stdev/true", _stdev)
 EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
 Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), quiet=True)
-MEAN = Field("mean", lambda row: _with_error(row.mean, row.mean_mcse, 0.0, row.khat))
-ABSOLUTE_STDEV = Field("stdev", lambda row: _with_error(row.stdev, row.stdev_mcse, 0.0, 2 * row.khat))
+MEAN = Field("mean", lambda row: _with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
+ABSOLUTE_STDEV = Field("stdev", lambda row: _with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
 NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction))
 KHAT = Field("k̂", lambda row: fixed(row.khat, 2))
 
@@ -111,6 +116,6 @@ _MEANINGS = {
     REGRESSED_BIAS.header: f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}",
     REGRESSED: f"{REGRESSED} {_REGRESSION}",
     UNTRUSTED: f"{UNTRUSTED} heavy tail: the error bar cannot be trusted (k̂ > {TRUSTED}, half of that for a stdev).",
-    NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the variance it would need does not exist.",
+    NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
     DISAGREES: f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.",
 }

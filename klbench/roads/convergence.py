@@ -30,12 +30,17 @@ def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
     """
     u = reach * (torch.arange(1, _STEPS + 1, dtype=torch.float64) / _STEPS) ** 2
     sizes, errors = log_integrand(u)
-    trusted = (errors < torch.clamp_min(1e-6 * sizes.abs(), 1e-3)) & ~sizes.isnan()
-    # the last u up to which every point is trusted; at least a few, whatever the rounding
-    last = u[trusted.to(torch.int64).cumprod(dim=1).sum(dim=1).clamp_min(_FEWEST) - 1]
+    strictly, loosely = (_last_trusted(sizes, errors, noise) for noise in (1e-3, 5e-2))
+    last = u[torch.where(strictly < _FEWEST, loosely, strictly).clamp_min(_FEWEST)]
     near, middle, far = (log_integrand(share * last)[0].diagonal() for share in (0.5, 0.75, 1.0))
     rows = zip(near.tolist(), middle.tolist(), far.tolist(), last.tolist(), strict=True)
     return torch.tensor([_falls_off(*row) for row in rows])
+
+
+def _last_trusted(sizes: Tensor, errors: Tensor, noise: float) -> Tensor:
+    """The index of the farthest point [J] where rounding is below ``noise``, or below a millionth of the logarithm."""
+    trusted = (errors < torch.clamp_min(1e-6 * sizes.abs(), noise)) & ~sizes.isnan()
+    return (trusted * torch.arange(sizes.shape[1])).amax(dim=1)
 
 
 def _falls_off(near: float, middle: float, far: float, end: float) -> bool:

@@ -51,6 +51,8 @@ def _countable(integrand: Integrand, low: float) -> Points | None:
     exists = proper(rows) & converging
     height = torch.where(exists[:, None], rows, -inf)
     alive = (height > height.amax(dim=1, keepdim=True) - _NEGLIGIBLE).any(dim=0).nonzero().flatten()
+    if not len(alive):
+        return None
     first = float(survey[max(int(alive[0]) - 1, 0)])
     last = float(survey[min(int(alive[-1]) + 1, len(survey) - 1)])
     if not last - first < MOST_ATOMS:

@@ -135,7 +135,7 @@ class Summands:
         coefficients = self._coefficients(index, order, rate)
         gathered = sum((c * log_prob).abs() for c, log_prob in zip(coefficients, self._log_probs, strict=True))
         scale = self._log_q.abs() + self._log_p.abs()
-        return torch.where(rest.isneginf(), 0.0, gathered + order * (scale / self._ratio.abs() + rest.abs()))
+        return gathered + order * (scale / self._ratio.abs() + rest.abs().masked_fill(rest.isneginf(), 0.0))
 
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of log base, log q and log p in the logarithm of base · |weight · r^rate|^order."""

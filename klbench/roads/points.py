@@ -7,7 +7,7 @@ quadrature the nodes of a mesh; from there on mean, variance and higher moments 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import exp, inf, isfinite, nan
 
 import torch
 from torch import Tensor
@@ -43,13 +43,17 @@ class Points:
 class Exact:
     """Exact moments of one term's value; NaN where the road is not accurate enough, or there is no such number.
 
-    ``stdev`` is inf where the variance does not exist; ``fourth`` says whether the fourth moment exists, on which the
-    error of a measured standard deviation rests.
+    Args:
+        mean: E k, infinite where it diverges to one side.
+        stdev: inf where the variance does not exist.
+        kurtosis: the fourth central moment over the squared variance, on which the error of a measured standard
+            deviation rests; inf where it does not exist.
+        road: ``enumeration`` or ``quadrature``.
     """
 
     mean: float
     stdev: float
-    fourth: bool
+    kurtosis: float
     road: str
 
     @property
@@ -62,46 +66,68 @@ def exact_moments(integrand: Integrand, points: Points) -> list[Exact]:
     """The exact moments of each of the K terms."""
     summands = integrand.moments(points.x)
     rows = summands.rows + points.log_measure
-    by_term = zip(
-        summands.values,
-        rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1),
-        summands.extension_error(),
-        strict=True,
-    )
+    moments = rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1)
+    extensions = summands.extension_error()
     return [
-        _exact(value, torch.stack([rows[0], *moments[:2]]), extension, points, k)
-        for k, (value, moments, extension) in enumerate(by_term)
+        _exact(Weighted(value, rows[0], *by_term), extension, points, index)
+        for index, (value, by_term, extension) in enumerate(zip(summands.values, moments, extensions, strict=True))
     ]
 
 
-def _exact(value: Tensor, rows: Tensor, extension: Tensor, points: Points, index: int) -> Exact:
-    """``rows`` are the logarithms of the mass, of |value| and of value², each times the mass [3, n]."""
+@dataclass(frozen=True)
+class Weighted:
+    """One term's values at the points [n], with the logarithms of the mass and of |value|^order times the mass [n]."""
+
+    value: Tensor
+    mass: Tensor
+    first: Tensor
+    second: Tensor
+    fourth: Tensor
+
+    def mean(self) -> float:
+        """E k."""
+        return float((self.value.sign() * self.first.exp()).sum())
+
+    def log_central(self, order: int, mean: float) -> float:
+        """log E (k - mean)^order; far from the mean by way of |k|^order, which may be representable where k is not."""
+        far = self.value.abs() > 2 * abs(mean)
+        near_share = self.mass + order * (self.value - mean).abs().log()
+        far_share = (self.second if order == 2 else self.fourth) + order * (1 - mean / self.value).abs().log()
+        return float(torch.where(far, far_share, near_share).logsumexp(dim=0))
+
+    def extension_error(self, extension: Tensor) -> Tensor:
+        """What carrying values on beyond where they can be computed adds to the relative error of each order [3]."""
+        rows = torch.stack([self.first, self.second, self.fourth])
+        return (extension * rows.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
+
+
+def _exact(weighted: Weighted, extension: Tensor, points: Points, index: int) -> Exact:
     mean_exists, variance_exists, fourth_exists = points.converges[:, index].tolist()
-    mean_error, variance_error = (points.error[:2, index] + _from_extension(rows[1:], extension)).tolist()
-    mean = float((value.sign() * rows[1].exp()).sum()) if mean_exists else inf * float(points.diverges_to[index])
-    if not (mean_exists and variance_exists and isfinite(mean)):
-        stdev = inf
-    else:
-        stdev = _stdev(value, rows, mean) if variance_error < ACCURACY else nan
+    mean_error, variance_error, fourth_error = (points.error[:, index] + weighted.extension_error(extension)).tolist()
+    mean = weighted.mean() if mean_exists else inf * float(points.diverges_to[index])
     if mean_exists and not mean_error < ACCURACY:
-        mean = nan
-    return Exact(mean, stdev, fourth_exists and isfinite(stdev), points.road)
+        return Exact(nan, nan if variance_exists else inf, nan if fourth_exists else inf, points.road)
+    if not (variance_exists and isfinite(mean)):
+        return Exact(mean, inf, inf, points.road)
+    if not variance_error < ACCURACY:
+        return Exact(mean, nan, nan if fourth_exists else inf, points.road)
+    log_variance = weighted.log_central(2, mean)
+    stdev = _exp(log_variance / 2)
+    if stdev <= _ROUNDING * abs(mean):  # of a constant only rounding is left
+        return Exact(mean, 0.0, nan, points.road)
+    if not fourth_exists:
+        return Exact(mean, stdev, inf, points.road)
+    kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < _ROUGHLY else nan
+    return Exact(mean, stdev, kurtosis, points.road)
 
 
-def _from_extension(rows: Tensor, extension: Tensor) -> Tensor:
-    """The relative error each moment [2] takes from values carried on beyond where they can be computed."""
-    return (extension * rows.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
-
-
-def _stdev(value: Tensor, rows: Tensor, mean: float) -> float:
-    far = value.abs() > 2 * abs(mean)
-    near_share = rows[0] + 2 * (value - mean).abs().log()
-    far_share = rows[2] + 2 * (1 - mean / value).abs().log()
-    stdev = float((torch.where(far, far_share, near_share).logsumexp(dim=0) / 2).exp())
-    return stdev if stdev > _ROUNDING * abs(mean) else 0.0  # of a constant only rounding is left
+def _exp(value: float) -> float:
+    return exp(value) if value < _LARGEST else inf
 
 
 _ROUNDING = 1e-13
+_ROUGHLY = 1e-2
+_LARGEST = 709.0
 
 
 def proper(rows: Tensor) -> Tensor:

@@ -26,7 +26,8 @@ from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_
 
 _ORDER = 16
 _TOLERANCE = 1e-13
-_ROUNDING = 1e-12
+_TOLERANCE_OF_FOURTH = 1e-6
+_ROUNDING = 10.0
 _NEGLIGIBLE = 42.0
 _LEVELS = 60
 _MOST_PANELS = 2_000
@@ -86,7 +87,7 @@ def quadrature(integrand: Integrand) -> Points | None:
     exists = torch.stack([piece.exists for piece in pieces]).all(dim=0)
     scale = torch.stack([piece.largest for piece in pieces]).amax(dim=0)
     scale = torch.where(exists & scale.isfinite(), scale, 0.0)
-    meshes = [refine(piece, exists & _computed(exists), scale) for piece in pieces]
+    meshes = [refine(piece, exists, scale) for piece in pieces]
     mass = float(sum(mesh.total[0] for mesh in meshes)) * exp(float(scale[0]))
     if not abs(mass - 1) < ACCURACY:
         return None
@@ -112,11 +113,11 @@ def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
     return [Segment(low, high) for low, high in pairwise(inside)]
 
 
-def _computed(exists: Tensor) -> Tensor:
-    """Of the fourth moments only the existence is asked: they do not guide the mesh."""
-    fourth = torch.zeros_like(exists)
-    by_order(fourth)[-1] = True
-    return ~fourth
+def _tolerance(exists: Tensor) -> Tensor:
+    """What each integral's panels have to agree to [J]; the fourth moments serve error bars only."""
+    tolerance = torch.full_like(exists, _TOLERANCE, dtype=torch.float64)
+    by_order(tolerance)[-1] = _TOLERANCE_OF_FOURTH
+    return tolerance
 
 
 def _relative_error(meshes: list[Mesh]) -> Tensor:
@@ -203,6 +204,7 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
     """
     edges, cut_off = _living_range(piece, exists, scale)
     low, high = edges[:-1], edges[1:]
+    tolerance = _tolerance(exists)
     sums = _panel_sums(piece, low, high, exists, scale)
     total, error = sums.abs().sum(dim=1), cut_off
     accepted: list[Tensor] = []
@@ -214,9 +216,9 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
         halves = torch.cat([low, middle]), torch.cat([middle, high])
         finer = _panel_sums(piece, *halves, exists, scale)
         gap = (finer[:, : len(low)] + finer[:, len(low) :] - sums).abs()
-        worst = torch.where(total[:, None] > 0, gap / total[:, None], 0.0).amax(dim=0)
+        worst = torch.where(total[:, None] > 0, gap / (total * tolerance)[:, None], 0.0).amax(dim=0)
         # what halving no longer mends is rounding in the integrand itself
-        done = (worst <= _TOLERANCE) | ((worst > 0.6 * worst_before) & (worst < _ROUNDING))
+        done = (worst <= 1) | ((worst > 0.6 * worst_before) & (worst < _ROUNDING))
         error = error + gap[:, done].sum(dim=1)
         both = done.repeat(2)
         accepted.append(torch.stack([halves[0][both], halves[1][both]]))
@@ -225,7 +227,7 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
     if len(low):
         error = error + gap.sum(dim=1)
         accepted.append(torch.stack([low, high]))
-    low, high = torch.cat(accepted, dim=1)
+    low, high = torch.cat(accepted, dim=1) if accepted else (low, high)
     return _mesh(piece, low, high, total, error)
 
 

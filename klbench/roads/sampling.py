@@ -73,6 +73,12 @@ class Sampling:
             measured = measured.merge(part)
         return measured
 
+    def values(self, number: int, count: int) -> list[Tensor]:
+        """The first ``count`` values of each term in block ``number``, on the CPU: K tensors [count]."""
+        stream, base = self.stream(number), self.integrand.base
+        parts = [self.integrand.values(base.draw(stream, size)) for size in _chunks(count, self.integrand)]
+        return [torch.cat(part).double().cpu() for part in zip(*parts, strict=True)]
+
     def _chunk(self, stream: Stream, count: int, seen: tuple[Largest, ...]) -> Sample:
         values = self.integrand.values(self.integrand.base.draw(stream, count))
         tails = [above(value, largest) for value, largest in zip(values, seen, strict=True)]

@@ -84,11 +84,11 @@ class Central:
     def about(shift: float, raw: Sequence[float], count: int) -> Central:
         """From the first four moments about ``shift``."""
         m1, m2, m3, m4 = raw
-        variance = m2 - m1 * m1
+        mean, variance = shift + m1, m2 - m1 * m1
         fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
-        if variance <= _ROUNDING * m2:  # a constant: what is left is rounding
+        if variance <= max(_ROUNDING * m2, (_ROUNDING * mean) ** 2):  # a constant: what is left is rounding
             variance, fourth = 0.0, 0.0
-        return Central(shift + m1, variance, fourth, count)
+        return Central(mean, variance, fourth, count)
 
     @property
     def stdev(self) -> float:
@@ -102,14 +102,23 @@ class Central:
 
     @property
     def stdev_mcse(self) -> float:
-        """The Monte Carlo standard error of the standard deviation, by the fourth moment (the delta method)."""
+        """The Monte Carlo standard error of the standard deviation, by the fourth moment."""
         if self.variance == 0:
-            return 0.0
-        spread = self.fourth - self.variance**2
-        return sqrt(spread / self.count / self.variance / 4) if spread >= 0 and self.count > 1 else nan
+            return 0.0 if self.count > 1 else nan
+        return self.stdev * relative_error_of_stdev(self.fourth / self.variance**2, self.count)
 
 
 _ROUNDING = 1e-13
+
+
+def relative_error_of_stdev(kurtosis: float, count: int) -> float:
+    """The standard error of a sample standard deviation, in units of it.
+
+    From Var(s²) = (μ₄ − σ⁴)/n + 2σ⁴/(n(n − 1)) by the delta method. The second term matters where the kurtosis is 1,
+    as for a fair coin. NaN where there are fewer than two samples.
+    """
+    spread = (kurtosis - 1) / count + 2 / (count * (count - 1)) if count > 1 else nan
+    return sqrt(spread) / 2 if spread >= 0 else nan
 
 
 def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:

@@ -21,6 +21,7 @@ TAIL = 10_000
 TRUSTED = 0.7
 HAS_VARIANCE = 0.5
 _DISTINCT = 5
+_TIED = 1e-9
 
 
 def tail_length(count: int) -> int:
@@ -79,9 +80,10 @@ def khat(largest: Largest) -> float:
     if len(ordered) and torch.isinf(ordered[-1]):
         return float("inf")
     exceedances = ordered[1:] - ordered[0] if len(ordered) else ordered
+    exceedances = exceedances[exceedances > _TIED * ordered[:1]]
     if len(exceedances) < _DISTINCT or len(set(exceedances.tolist())) < _DISTINCT:
         return nan
-    return _generalized_pareto_shape(exceedances[exceedances > 0])
+    return _generalized_pareto_shape(exceedances)
 
 
 def _generalized_pareto_shape(ordered: Tensor) -> float:
