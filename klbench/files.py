@@ -7,8 +7,9 @@ take their places, each in one step. A disk that fills, a crash or a kill leaves
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from errno import EISDIR
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,14 +29,17 @@ def write_together(folder: Path, files: Mapping[str, str]) -> None:
             temporary.replace(folder / name)
 
 
-def ensure_writable(folder: Path) -> None:
-    """Find out before a long run whether ``write_together`` could write there, leaving nothing behind.
+def ensure_writable(folder: Path, names: Iterable[str] = ()) -> None:
+    """Find out before a long run whether ``write_together`` could write ``names`` there, leaving nothing behind.
 
     Raises:
         RunError: it could not.
     """
     with _explained(folder), _new_folder(folder, keep=False), _temporaries(folder, {"probe": ""}) as temporaries:
         _write_flushed(temporaries["probe"], "?")
+        for name in names:
+            if (folder / name).is_dir():
+                raise IsADirectoryError(EISDIR, f"{name} is a folder there")
 
 
 def write_new(path: Path, text: str) -> bool:

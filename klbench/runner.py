@@ -17,6 +17,8 @@ from klbench.results import Results
 from klbench.roads.memory import keep_freed_memory
 from klbench.spec.model import Spec
 
+_MOST_PER_CORE = 4
+
 __all__ = ["SILENT", "Observer", "resolve_device", "run"]
 
 
@@ -26,13 +28,13 @@ def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observe
     Args:
         spec: what to measure.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: blocks sampled at once; one per available core by default. Changes no number.
+        threads: blocks sampled at once; one per available core by default, a few at most. Changes no number.
         observer: told of the progress.
 
     Raises:
         RunError: no such device, or its memory does not hold one block.
     """
-    machine = Machine(resolve_device(device), threads or available_cores())
+    machine = Machine(resolve_device(device), min(threads or available_cores(), _MOST_PER_CORE * available_cores()))
     cases = spec.cases()
     observer.started(spec, cases)
     start = time.perf_counter()

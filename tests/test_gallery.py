@@ -21,7 +21,7 @@ import pytest
 from klbench.report.check import check
 from klbench.report.frame import to_csv
 from klbench.results import CaseResult, Results, Row
-from klbench.run import run
+from klbench.runner import run
 from klbench.spec.read import read_spec
 
 ROOT = Path(__file__).parents[1]

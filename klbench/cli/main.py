@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -23,6 +24,7 @@ USAGE_ERROR: type[BaseException] = typer.BadParameter.__bases__[0]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments`` (the process's own by default) and exit with its status."""
+    _survive_closed_streams()
     _survive_narrow_encodings()
     sys.exit(_status(arguments))
 
@@ -44,6 +46,13 @@ def _status(arguments: Sequence[str] | None) -> int:
             raise
         show_bug(bug)
         return NOT_FINISHED
+
+
+def _survive_closed_streams() -> None:
+    """Have somewhere to read from and write to where the shell closed a stream (``>&-``)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _survive_narrow_encodings() -> None:

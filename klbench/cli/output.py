@@ -12,6 +12,7 @@ from typing import TextIO
 
 from rich.console import RenderableType
 
+from klbench.errors import RunError
 from klbench.report.console import rendered
 
 
@@ -35,4 +36,12 @@ def _write(stream: TextIO, content: str) -> None:
         stream.write(content)
         stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _close(stream)
+    except OSError as error:
+        _close(stream)
+        raise RunError(f"cannot write to {stream.name}: {error.strerror or error}") from error
+
+
+def _close(stream: TextIO) -> None:
+    """Let whatever is still to come, or still held back, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from klbench.spec.model import Spec
 
 
+FILES = ("results.csv", "manifest.json", "spec.yaml")
+
+
 class Format(StrEnum):
     """What stdout gets."""
 
@@ -29,13 +32,21 @@ class Format(StrEnum):
 
 
 def _device(name: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", name):
         raise typer.BadParameter(f"{name!r} is not a device; allowed: auto, cpu, cuda, cuda:N")
     return name
 
 
+def _not_empty(value: str | None) -> str | None:
+    if value == "":
+        raise typer.BadParameter("is empty; give a value, or leave the option out")
+    return value
+
+
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the files go: DIR/<name>/.")]
-Samples = Annotated[str | None, typer.Option("-n", "--samples", metavar="SIZE", help="Samples per case: 1e7, 10M.")]
+Samples = Annotated[
+    str | None, typer.Option("-n", "--samples", metavar="SIZE", callback=_not_empty, help="Samples per case: 1e7, 10M.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, in place of the spec's.")]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", callback=_device, help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[
@@ -74,7 +85,7 @@ def run(
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
     folder = out / resolved.name
-    ensure_writable(folder)
+    ensure_writable(folder, FILES)
     results = _measured(resolved, device, threads, quiet)
     _save(results, folder)
     _show(results, format, quiet)
@@ -103,7 +114,7 @@ def _save(results: Results, folder: Path) -> None:
 
     csv, spec_yaml = to_csv(results), results.spec.to_yaml()
     manifest = to_manifest(results, spec_yaml, csv, finished=datetime.now().astimezone())
-    write_together(folder, {"results.csv": csv, "manifest.json": manifest, "spec.yaml": spec_yaml})
+    write_together(folder, dict(zip(FILES, (csv, manifest, spec_yaml), strict=True)))
 
 
 def _show(results: Results, format: Format, quiet: bool) -> None:

@@ -28,12 +28,15 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
     from klbench.spec.read import read_spec
 
     resolved = read_spec(spec, overrides or ())
+    from klbench.runner import one_torch_thread
+
     for line in _overview(resolved):
         output.data(Text(line))
     for pair in resolved.pairs:
         output.data(Text(f"\n{pair.name}", style="bold cyan"))
         output.data(Text("\n".join(f"{role} = {expression}" for role, expression in pair.roles.items())))
-        output.data(_true_values(pair.cases(), resolved.estimators))
+        with one_torch_thread():
+            output.data(_true_values(pair.cases(), resolved.estimators))
 
 
 def _overview(spec: Spec) -> Iterator[str]:

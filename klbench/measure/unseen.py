@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from klbench.distributions.distribution import Distribution
+from klbench.distributions.distribution import Distribution, Single
 from klbench.estimators.term import Term
 from klbench.measure.pair import Pair
 from klbench.roads.exact import exact_road
@@ -30,8 +30,15 @@ class Unseen:
 
 def mass_off(seen: Distribution, other: Distribution) -> float | None:
     """The mass of ``other`` where ``seen`` has none, None where no road tells and the supports do not settle it."""
+    if _positive_on_its_support(seen) and seen.support.covers(other.support):
+        return 0.0
     off_support = Term(lambda log_ratio: log_ratio.isneginf().double())
     moments = exact_road(Integrand.of((off_support,), other, seen))
     if moments is not None and moments[0].mean == moments[0].mean:
         return moments[0].mean
     return 0.0 if seen.support.covers(other.support) else None
+
+
+def _positive_on_its_support(distribution: Distribution) -> bool:
+    """Whether a distribution is known to have a density above 0 all over: a mixture may have gaps, a category none."""
+    return isinstance(distribution, Single) and distribution.kind == "continuous"

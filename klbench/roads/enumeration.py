@@ -1,8 +1,8 @@
 """Enumeration: a discrete distribution becomes its atoms, all of them or all that matter.
 
-A finite support is summed whole. A countable one (Poisson, geometric, negative binomial) is summed from its first to
-its last atom that contributes more than exp(−42) of any moment that exists; whether a moment exists is decided as for
-integrals, with the sum of a smooth summand over powers of e in place of an integral.
+A small support is summed whole. A long or countable one (Poisson, geometric, negative binomial) is summed from its
+first to its last atom that contributes more than exp(−42) of any moment that exists; whether a moment exists is
+decided as for integrals, with the sum of a smooth summand over powers of e in place of an integral.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand
 from klbench.roads.points import Points, by_order, common_sign, first_order, proper, sign_where_infinite
 
-MOST_ATOMS = 2**21
-"""A sum of more atoms than this is not taken."""
+MOST_ATOMS = 2**17
+"""Of more atoms than this, those that matter are looked for; a sum of more is not taken."""
 
 _NEGLIGIBLE = 42.0
 _FARTHEST = log(2.0**50)
@@ -27,13 +27,11 @@ _ROUNDING = 1e-15
 
 def enumeration(integrand: Integrand) -> Points | None:
     """The atoms of the integrand's base, or None where they cannot be listed."""
-    atoms = integrand.base.atoms()
-    if atoms is not None:
-        return _finite(integrand, atoms)
     support = integrand.base.support
-    if isinstance(support, Lattice) and support.low > -inf and support.high == inf:
-        return _countable(integrand, support.low)
-    return None
+    if isinstance(support, Lattice) and support.low > -inf and support.high - support.low >= MOST_ATOMS:
+        return _long(integrand, support.low, support.high)
+    atoms = integrand.base.atoms()
+    return None if atoms is None or len(atoms) > MOST_ATOMS else _finite(integrand, atoms)
 
 
 def _finite(integrand: Integrand, atoms: Tensor) -> Points:
@@ -42,12 +40,12 @@ def _finite(integrand: Integrand, atoms: Tensor) -> Points:
     return _points(kept, proper(summands.rows), sign_where_infinite(summands.rows, summands.values))
 
 
-def _countable(integrand: Integrand, low: float) -> Points | None:
+def _long(integrand: Integrand, low: float, high: float) -> Points | None:
     steps = torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1)
-    survey = low + torch.tensor(sorted(set(steps.tolist())), dtype=torch.float64)
+    survey = torch.tensor(sorted(set((low + steps).clamp(max=high).tolist())), dtype=torch.float64)
     summands = integrand.moments(survey)
     rows, values = summands.rows, summands.values
-    converging = converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)
+    converging = _converges(integrand, low, high, len(rows))
     exists = proper(rows) & converging
     height = torch.where(exists[:, None], rows, -inf)
     alive = (height > height.amax(dim=1, keepdim=True) - _NEGLIGIBLE).any(dim=0).nonzero().flatten()
@@ -67,6 +65,12 @@ def _points(atoms: Tensor, exists: Tensor, diverges_to: Tensor) -> Points:
     error = torch.full_like(exists, _ROUNDING, dtype=torch.float64)
     measure = torch.zeros(len(atoms), dtype=torch.float64)
     return Points(atoms, measure, by_order(exists), by_order(error), diverges_to, "enumeration")
+
+
+def _converges(integrand: Integrand, low: float, high: float, count: int) -> Tensor:
+    if high < inf:
+        return torch.ones(count, dtype=torch.bool)
+    return converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)
 
 
 def _towards_infinity(integrand: Integrand, low: float, u: Tensor) -> tuple[Tensor, Tensor]:
