@@ -4,7 +4,7 @@ Every contender measures k1, k2 and k3 of the same pair on the same cores. The p
 keeps two numbers of each estimator; klbench works in float64 and keeps every moment, tail and error. The ceiling is
 NumPy's generator on every core doing nothing else: what no sampler of normals in float64 can pass.
 
-    python benchmarks/throughput.py [--samples 2e7] [--rounds 5]
+    python benchmarks/throughput.py [--samples 4e7] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.distributions as dis
 from rich.console import Console
 from rich.table import Table
@@ -85,14 +84,23 @@ def contenders() -> dict[str, Callable[[int], None]]:
 
 
 def measure(samples: int, rounds: int) -> dict[str, list[float]]:
-    """Samples per second of each contender in each round; the contenders take turns."""
+    """Samples per second of each contender in each round; they take turns, each in a process of its own."""
     rates: dict[str, list[float]] = {name: [] for name in contenders()}
     for _ in range(rounds):
-        for name, contender in contenders().items():
-            start = time.perf_counter()
-            contender(samples)
-            rates[name].append(samples / (time.perf_counter() - start))
+        for name in contenders():
+            command = [sys.executable, __file__, "--samples", str(samples), "--only", name]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            rates[name].append(float(done.stdout))
     return rates
+
+
+def rate(name: str, samples: int) -> float:
+    """Samples per second of one contender, once it is warm."""
+    contender = contenders()[name]
+    contender(100_000)
+    start = time.perf_counter()
+    contender(samples)
+    return samples / (time.perf_counter() - start)
 
 
 def show(rates: dict[str, list[float]]) -> None:
@@ -112,7 +120,7 @@ def show(rates: dict[str, list[float]]) -> None:
             f"{_median_ratio(values, base):.2f}",
             f"{_median_ratio(values, rates['random numbers alone, float64']):.0%}",
         )
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def _median_ratio(values: list[float], base: list[float]) -> float:
@@ -136,7 +144,7 @@ def whole_command(repeats: int = 3) -> None:
                 times[name].append(time.perf_counter() - start)
         for name, seconds in times.items():
             table.add_row(name, f"{statistics.median(seconds):.2f}")
-        Console().print(table)
+        Console(width=120).print(table)
 
 
 def peak_memory(samples: int) -> float:
@@ -148,15 +156,18 @@ def peak_memory(samples: int) -> float:
 
 
 def main() -> None:
-    """Memory first (the peak of a process only grows), then the rates, then whole commands."""
+    """The rates, then whole commands, then memory."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--samples", type=float, default=2e7)
+    arguments.add_argument("--samples", type=float, default=4e7)
     arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--only", choices=contenders(), help="print the rate of one contender")
     given = arguments.parse_args()
-    memory = peak_memory(int(given.samples))
-    torch.manual_seed(0)
+    if given.only:
+        print(rate(given.only, int(given.samples)))
+        return
     show(measure(int(given.samples), given.rounds))
     whole_command()
+    memory = peak_memory(int(given.samples))
     print(f"peak memory of a run of {given.samples:.0e} samples beyond a run of 1,000: {memory:.0f} MiB")
 
 

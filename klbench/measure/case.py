@@ -43,13 +43,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
     kl = truths[REVERSE_KL]
     unseen = Unseen.of(pair)
     survey = Survey.take(pair, controls_for(pair, kl, unseen), estimators)
-    watched, true = estimators[-1], truths[estimators[-1].target].value
-
-    def watch(so_far: Sample) -> None:
-        central = so_far.moments.central(survey.terms.index(watched.term))
-        observer.advanced(case, so_far.moments.count, spec.samples, headline(watched.name, central, true))
-
-    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch)
+    watch = _Watch(observer, case, spec.samples, estimators[-1], truths[estimators[-1].target], survey)
+    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch.on_block)
     answers = [survey.answers(estimator, truths[estimator.target], sample) for estimator in estimators]
     remarks = notes(kl, unseen, answers, {estimator.name: value for estimator, value in fits if value is not None})
     rows = tuple(row(each, spec, machine.device.type) for each in answers)
@@ -97,3 +92,28 @@ class Survey:
         if not self.controls.usable(self.exact, largest) or (exact and not exact.has_variance):
             return None
         return regressed_mean(sample.moments, self.terms.index(term), self.controls.means)
+
+
+@dataclass
+class _Watch:
+    """Tells the observer of the last estimator's running estimate, a few times a second."""
+
+    observer: Observer
+    case: Case
+    total: int
+    estimator: Estimator
+    truth: Truth
+    survey: Survey
+    told: float = 0.0
+
+    def on_block(self, so_far: Sample) -> None:
+        """Another block is merged."""
+        if time.perf_counter() - self.told < _BETWEEN_HEADLINES:
+            return
+        self.told = time.perf_counter()
+        central = so_far.moments.central(self.survey.terms.index(self.estimator.term))
+        said = headline(self.estimator.name, central, self.truth.value)
+        self.observer.advanced(self.case, so_far.moments.count, self.total, said)
+
+
+_BETWEEN_HEADLINES = 0.05

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -47,8 +48,11 @@ class Draws:
 
     def stream(self, number: int) -> Stream:
         """The stream of block ``number``."""
-        key = f"{self.case.q} | {self.case.p} | {self.case.sampler or ''}"
-        return stream_for(self.seed, key.encode(), number, self.machine.device)
+        return stream_for(self.seed, self._key, number, self.machine.device)
+
+    @cached_property
+    def _key(self) -> bytes:
+        return f"{self.case.q} | {self.case.p} | {self.case.sampler or ''}".encode()
 
     def pilot(self, terms: tuple[Term, ...]) -> list[Tensor]:
         """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""

@@ -25,7 +25,7 @@ from klbench.stats import moments
 from klbench.stats.moments import Moments
 from klbench.stats.tail import Largest, above, none_yet
 
-BLOCK = {"cpu": 2**16, "cuda": 2**20}
+BLOCK = {"cpu": 2**17, "cuda": 2**20}
 """The samples of one block, by the kind of device. Part of the format: changing it changes every number."""
 
 PILOT = 2**40
@@ -44,8 +44,8 @@ class Sample:
 
     def merge(self, other: Sample) -> Sample:
         """Both samples together."""
-        largest = [mine.merge(others.values) for mine, others in zip(self.largest, other.largest, strict=True)]
-        return Sample(self.moments.merge(other.moments), tuple(largest))
+        largest = tuple(mine.merge(others) for mine, others in zip(self.largest, other.largest, strict=True))
+        return Sample(self.moments.merge(other.moments), largest)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,8 @@ class Sampling:
 
     def _chunk(self, stream: Stream, count: int, seen: tuple[Largest, ...]) -> Sample:
         values = self.integrand.values(self.integrand.base.draw(stream, count))
-        tails = [above(value, largest) for value, largest in zip(values, seen, strict=True)]
-        entering = [Largest(tail, largest.limit) for tail, largest in zip(tails, seen, strict=True)]
-        return Sample(moments.of(values, self.shift, self.controls), tuple(entering))
+        tails = tuple(above(value, largest) for value, largest in zip(values, seen, strict=True))
+        return Sample(moments.of(values, self.shift, self.controls), tails)
 
     def run(self, samples: int, in_flight: int) -> Iterator[Sample]:
         """Draw ``samples``, ``in_flight`` blocks at once, and yield the whole so far after each block.
@@ -104,16 +103,8 @@ class Sampling:
 
     def _nothing(self) -> Moments:
         count = len(self.integrand.terms)
-        zeros = torch.zeros(count, dtype=torch.float64)
-        whole = torch.zeros(count, dtype=torch.int64)
-        return Moments(
-            0,
-            self.shift.cpu(),
-            zeros.new_zeros(moments.POWERS, count),
-            zeros.new_zeros(self.controls, count),
-            whole,
-            whole,
-        )
+        sums = torch.zeros(moments.POWERS + self.controls, count, dtype=torch.float64)
+        return Moments(0, self.shift.cpu(), sums, torch.zeros(2, count, dtype=torch.int64))
 
 
 def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int) -> Iterator[T]:

@@ -14,7 +14,7 @@ The accumulator is this loop, and nothing else::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan, sqrt
 
@@ -32,29 +32,38 @@ class Moments:
     Args:
         count: the number of samples.
         shift: what was subtracted from each value [K].
-        powers: Σ (v − shift)^n for n = 1..4 [4, K].
-        cross: Σ (v − shift)(c − shift_c) for each of the C control values [C, K].
-        negative: how many values are below 0 [K].
-        nonfinite: how many values are infinite or NaN [K].
+        sums: Σ (v − shift)^n for n = 1..4, then Σ (v − shift)(c − shift_c) for each control value [4 + C, K].
+        counts: how many of the values are below 0, and how many are infinite or NaN [2, K].
     """
 
     count: int
     shift: Tensor
-    powers: Tensor
-    cross: Tensor
-    negative: Tensor
-    nonfinite: Tensor
+    sums: Tensor
+    counts: Tensor
 
     def merge(self, other: Moments) -> Moments:
         """The moments of both samples together. Both must have the same shift."""
-        return Moments(
-            self.count + other.count,
-            self.shift,
-            self.powers + other.powers,
-            self.cross + other.cross,
-            self.negative + other.negative,
-            self.nonfinite + other.nonfinite,
-        )
+        return Moments(self.count + other.count, self.shift, self.sums + other.sums, self.counts + other.counts)
+
+    @property
+    def powers(self) -> Tensor:
+        """Σ (v − shift)^n for n = 1..4 [4, K]."""
+        return self.sums[:POWERS]
+
+    @property
+    def cross(self) -> Tensor:
+        """Σ (v − shift)(c − shift_c) for each of the C control values [C, K]."""
+        return self.sums[POWERS:]
+
+    @property
+    def negative(self) -> Tensor:
+        """How many values are below 0 [K]."""
+        return self.counts[0]
+
+    @property
+    def nonfinite(self) -> Tensor:
+        """How many values are infinite or NaN [K]."""
+        return self.counts[1]
 
     def central(self, index: int) -> Central:
         """The mean and the central moments of one value, biased by O(1/count) as plug-in estimates are."""
@@ -130,19 +139,26 @@ def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:
         controls: C.
     """
     centred = [_centred(value, centre) for value, centre in zip(values, shift.tolist(), strict=True)]
-    powers = torch.stack([sums for value in centred for sums in _power_sums(value)]).view(-1, POWERS).T.cpu()
-    return Moments(
-        count=len(values[0]),
-        shift=shift,
-        powers=powers,
-        cross=_cross_sums(centred, controls),
-        negative=torch.tensor([_count(value, _negative) for value in values]),
-        nonfinite=torch.tensor([_count_nonfinite(*pair) for pair in zip(values, powers[0].tolist(), strict=True)]),
-    )
+    sums = _sums(centred, controls)
+    nonfinite = [_count_nonfinite(value, total) for value, total in zip(values, sums[0].tolist(), strict=True)]
+    negative = [_count_negative(value) for value in values]
+    return Moments(len(values[0]), shift, sums, torch.tensor([negative, nonfinite]))
 
 
 def _centred(value: Tensor, centre: float) -> Tensor:
     return value.double() - centre if centre else value.double()
+
+
+def _sums(centred: Sequence[Tensor], controls: int) -> Tensor:
+    """The power sums, then the products with each control [4 + C, K], brought to the CPU in one piece."""
+    powers = [_power_sums(value) for value in centred]
+    products = {(i, j): torch.dot(centred[i], centred[j]) for i in range(controls) for j in range(i + 1, len(centred))}
+    cross = [
+        [powers[i][1] if i == j else products[min(i, j), max(i, j)] for j in range(len(centred))]
+        for i in range(controls)
+    ]
+    rows = [*zip(*powers, strict=True), *cross]
+    return torch.stack([each for row in rows for each in row]).view(POWERS + controls, -1).cpu()
 
 
 def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -150,27 +166,11 @@ def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return value.sum(), square.sum(), torch.dot(square, value), torch.dot(square, square)
 
 
-def _cross_sums(centred: Sequence[Tensor], controls: int) -> Tensor:
-    sums = [
-        [torch.dot(control, value) for value in centred[index:]] for index, control in enumerate(centred[:controls])
-    ]
-    cross = torch.zeros(controls, len(centred), dtype=torch.float64)
-    for index, row in enumerate(sums):
-        cross[index, index:] = torch.stack(row).cpu()
-        cross[index:, index] = cross[index, index:controls].clone()
-    return cross
-
-
-def _negative(value: Tensor) -> Tensor:
-    return value < 0
+def _count_negative(value: Tensor) -> int:
+    # NumPy compares and counts several times as fast as torch does on the CPU
+    return int(np.count_nonzero(value.numpy() < 0)) if value.is_cpu else int((value < 0).sum())
 
 
 def _count_nonfinite(value: Tensor, total: float) -> int:
     # a finite sum has only finite terms, so nearly every block is spared the pass over its values
-    return 0 if isfinite(total) else _count(value, lambda each: ~each.isfinite())
-
-
-def _count(value: Tensor, where: Callable[[Tensor], Tensor]) -> int:
-    found = where(value)
-    # NumPy counts booleans several times as fast as torch does on the CPU
-    return int(np.count_nonzero(found.numpy())) if found.is_cpu else int(found.sum())
+    return 0 if isfinite(total) else int((~value.isfinite()).sum())

@@ -31,38 +31,44 @@ def tail_length(count: int) -> int:
 
 @dataclass(frozen=True)
 class Largest:
-    """At least the ``limit`` largest values seen, in no order. Merging is associative and commutative as a set.
+    """At least the ``limit`` largest values seen, in no order, as the parts they came in.
 
     ``threshold`` is a size that ``limit`` values seen so far exceed or equal: nothing below it can enter any more.
+    Merging is associative and commutative as a set.
     """
 
-    values: Tensor
+    parts: tuple[Tensor, ...]
     limit: int
     threshold: float = -1.0
 
-    def merge(self, other: Tensor) -> Largest:
+    def merge(self, other: Largest) -> Largest:
         """With more values seen, sorted out only once twice as many as needed have come together."""
-        together = torch.cat([self.values, other])
-        if len(together) < 2 * self.limit:
-            return Largest(together, self.limit, self.threshold)
-        kept = top(together, self.limit)
-        return Largest(kept, self.limit, float(kept.min()))
+        parts = (*self.parts, *other.parts)
+        if sum(map(len, parts)) < 2 * self.limit:
+            return Largest(parts, self.limit, self.threshold)
+        kept = top(torch.cat(parts), self.limit)
+        return Largest((kept,), self.limit, float(kept.min()))
+
+    @property
+    def values(self) -> Tensor:
+        """The ``limit`` largest, or all there are."""
+        return top(torch.cat(self.parts), self.limit) if self.parts else torch.empty(0, dtype=torch.float64)
 
 
 def none_yet(count: int) -> Largest:
     """The start, for a sample of ``count`` values: the tail, and the value it is measured from."""
-    return Largest(torch.empty(0, dtype=torch.float64), tail_length(count) + 1)
+    return Largest((), tail_length(count) + 1)
 
 
-def above(value: Tensor, largest: Largest) -> Tensor:
-    """The sizes |value| that may still enter ``largest`` [m]; NaN is passed over, being no size."""
+def above(value: Tensor, largest: Largest) -> Largest:
+    """The sizes |value| that may still enter ``largest``; NaN is passed over, being no size."""
     size = value.abs()
     if size.is_cpu:  # NumPy picks a few of many several times as fast as torch does
         array = size.numpy()
         entering = torch.from_numpy(array[array >= largest.threshold])
     else:
         entering = size[size >= largest.threshold]
-    return top(entering.double(), largest.limit).cpu()
+    return Largest((top(entering.double(), largest.limit).cpu(),), largest.limit)
 
 
 def top(values: Tensor, limit: int) -> Tensor:
@@ -76,7 +82,7 @@ def khat(largest: Largest) -> float:
 
     A tail whose values are infinite has k̂ = inf; a tail of fewer than 5 distinct values (a few atoms) has none.
     """
-    ordered = top(largest.values, largest.limit).sort().values
+    ordered = largest.values.sort().values
     if len(ordered) and torch.isinf(ordered[-1]):
         return float("inf")
     exceedances = ordered[1:] - ordered[0] if len(ordered) else ordered
