@@ -6,7 +6,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := run
 
 run: .venv/ready
-	$(BIN)/klbench run schulman --check
+	$(BIN)/klbench run schulman --check --out build/run
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto
@@ -28,8 +28,9 @@ schema: .venv/ready
 	$(BIN)/klbench schema > klbench.schema.json
 
 .venv/ready: pyproject.toml constraints.txt
+	@echo "setting up .venv: torch and the rest take a minute or two"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
 clean:

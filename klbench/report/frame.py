@@ -6,8 +6,10 @@ is empty in CSV (missing in the data frame, null in JSON). JSON has no infinity:
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
+from io import StringIO
 from math import isinf
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,11 @@ def to_frame(results: Results) -> pd.DataFrame:
 
 def to_csv(results: Results) -> str:
     r"""The text of results.csv: the same bytes for the same numbers, lines ending in ``\n``."""
-    return to_frame(results).to_csv(index=False, lineterminator="\n")
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(column.name for column in columns_of(results))
+    writer.writerows(record.values() for record in records(results))
+    return text.getvalue()
 
 
 def to_json(results: Results) -> str:

@@ -32,9 +32,9 @@ def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
     sizes, errors = log_integrand(u)
     strictly, loosely = (_last_trusted(sizes, errors, noise) for noise in (1e-3, 5e-2))
     last = u[torch.where(strictly < _FEWEST, loosely, strictly).clamp_min(_FEWEST)]
-    near, middle, far = (log_integrand(share * last)[0].diagonal() for share in (0.5, 0.75, 1.0))
-    rows = zip(near.tolist(), middle.tolist(), far.tolist(), last.tolist(), strict=True)
-    return torch.tensor([_falls_off(*row) for row in rows])
+    sizes, _ = log_integrand(torch.cat([0.5 * last, 0.75 * last, last]))
+    near, middle, far = (part.diagonal().tolist() for part in sizes.chunk(3, dim=1))
+    return torch.tensor([_falls_off(*row) for row in zip(near, middle, far, last.tolist(), strict=True)])
 
 
 def _last_trusted(sizes: Tensor, errors: Tensor, noise: float) -> Tensor:
