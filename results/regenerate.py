@@ -13,7 +13,7 @@ from gallery import HERE, names, page
 from klbench.files import write_together
 from klbench.report.frame import to_csv
 from klbench.report.manifest import to_manifest
-from klbench.run import run
+from klbench.runner import run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_spec
 
