@@ -34,7 +34,7 @@ def show_error(error: KlbenchError) -> None:
 def show_usage_error(error: Any) -> None:
     """Print what typer refused in the call itself: an unknown option, a missing argument."""
     context = getattr(error, "ctx", None)
-    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     _print(message[:1].lower() + message[1:], None, [f"see {context.command_path} --help"] if context else [])
 
 

@@ -52,7 +52,8 @@ def _expected(result: CaseResult, row: Row, column: str, expectation: Expectatio
     beside = f"expected {exact(expectation.value)} within {exact(expectation.within)}" + " + 5 MCSE" * (
         not isnan(error)
     )
-    return Point(abs(value - expectation.value) <= allowed, f"{_place(result, row, column)}, {beside}")
+    holds = value == expectation.value or abs(value - expectation.value) <= allowed  # equal also where infinite
+    return Point(holds, f"{_place(result, row, column)}, {beside}")
 
 
 def _error_of(row: Row, column: str) -> float:
@@ -63,7 +64,10 @@ def _error_of(row: Row, column: str) -> float:
 def _place(result: CaseResult, row: Row, column: str) -> str:
     parameters = parameters_text(result.case.parameters)
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
-    value = getattr(row, column)
-    return f"{where}, {row.estimator}: {column} is " + (
-        "empty" if isnan(value) else measured(value, _error_of(row, column))
-    )
+    return f"{where}, {row.estimator}: {column} is {_shown(getattr(row, column), _error_of(row, column))}"
+
+
+def _shown(value: float, error: float) -> str:
+    if isnan(value):
+        return "empty"
+    return exact(value) if isnan(error) else measured(value, error)

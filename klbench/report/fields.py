@@ -115,7 +115,7 @@ _MEANINGS = {
     "stdev/true": "bias and stdev are of one sample's value; exact is without sampling.",
     REGRESSED_BIAS.header: f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}",
     REGRESSED: f"{REGRESSED} {_REGRESSION}",
-    UNTRUSTED: f"{UNTRUSTED} heavy tail: the error bar cannot be trusted (k̂ > {TRUSTED}, half of that for a stdev).",
+    UNTRUSTED: f"{UNTRUSTED} heavy tail: no trust in the error bar (k̂ > {TRUSTED}, for a stdev k̂ > {TRUSTED / 2}).",
     NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
     DISAGREES: f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.",
 }

@@ -31,7 +31,7 @@ def read_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
     return read_text(text, name, overrides)
 
 
-def read_text(text: str, source_name: str, overrides: Sequence[str] = ()) -> Spec:
+def read_text(text: str, source_name: str = "spec", overrides: Sequence[str] = ()) -> Spec:
     """The spec that a text writes; ``source_name`` is what its errors begin with.
 
     Raises:
