@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL, Divergence
@@ -68,8 +67,7 @@ class Survey:
     def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator]) -> Survey:
         """Gather the terms, each once, and answer them exactly."""
         terms = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
-        exact = exact_road(pair.integrand(terms))
-        return Survey(terms, controls, dict(zip(terms, exact or repeat(None), strict=False)))
+        return Survey(terms, controls, dict(zip(terms, exact_road(pair.integrand(terms)), strict=True)))
 
     def answers(self, estimator: Estimator, truth: Truth, sample: Sample) -> Answers:
         """What is known of one estimator, now that it is sampled."""

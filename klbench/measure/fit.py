@@ -24,8 +24,8 @@ def fit(estimator: Estimator, draws: Draws, pair: Pair) -> tuple[Estimator, floa
     control = estimator.control_term
     if control is None:
         return estimator, None
-    exact = exact_road(pair.integrand((control,)))
-    if exact is not None and not exact[0].has_variance:
+    (exact,) = exact_road(pair.integrand((control,)))
+    if exact is not None and not exact.has_variance:
         return estimator.fitted(0.0), 0.0
     coefficient = _least_variance(*draws.pilot((estimator.term, control)))
     return estimator.fitted(coefficient), coefficient

@@ -8,7 +8,7 @@ outside q's support adds, which no sample of q shows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 
 from klbench.distributions.distribution import Distribution, Power
 from klbench.distributions.pair import kl_closed_form
@@ -47,13 +47,13 @@ def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
     unseen = mass_off(q, p)
     # where E_q[r] = 1 the never negative form has the same mean, and does not cancel where q and p are close
     integrand = target.with_control_variate if unseen == 0 else target.generator
-    seen = exact_road(Integrand.of((Term(integrand),), q, p))
-    if seen is not None and not isfinite(seen[0].mean):
-        seen = exact_road(Integrand.of((Term(target.generator),), q, p))
+    (seen,) = exact_road(Integrand.of((Term(integrand),), q, p))
+    if seen is None or not isfinite(seen.mean):
+        (seen,) = exact_road(Integrand.of((Term(target.generator),), q, p))
     if seen is None or unseen is None:
         return Truth()
-    value = seen[0].mean + _unseen_share(target, unseen)
-    return Truth(value, seen[0].road) if value == value else Truth()
+    value = seen.mean + _unseen_share(target, unseen)
+    return Truth() if isnan(value) else Truth(value, seen.road)
 
 
 def _unseen_share(target: Divergence, mass: float) -> float:

@@ -7,6 +7,7 @@ no number of samples tells, and whatever was built on it (k3, a weight q/sampler
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 from klbench.distributions.distribution import Distribution, Single
 from klbench.estimators.term import Term
@@ -33,9 +34,9 @@ def mass_off(seen: Distribution, other: Distribution) -> float | None:
     if _positive_on_its_support(seen) and seen.support.covers(other.support):
         return 0.0
     off_support = Term(lambda log_ratio: log_ratio.isneginf().double())
-    moments = exact_road(Integrand.of((off_support,), other, seen))
-    if moments is not None and moments[0].mean == moments[0].mean:
-        return moments[0].mean
+    (exact,) = exact_road(Integrand.of((off_support,), other, seen))
+    if exact is not None and not isnan(exact.mean):
+        return exact.mean
     return 0.0 if seen.support.covers(other.support) else None
 
 

@@ -3,7 +3,7 @@
 The line is cut at the ends of every support and at every mode, mean and kink the distributions know of. Each segment
 is mapped to u in (−∞, ∞) so that u counts powers of e of the distance to either end: singular ends and heavy tails
 become exponential slopes, and any scale is a finite distance away. Where the integrands have fallen to nothing the
-mesh ends; inside it is made of Gauss-Legendre panels, halved until the sums over a panel and over its halves agree
+mesh ends; inside it is made of Gauss-Lobatto panels, halved until the sums over a panel and over its halves agree
 for every moment of every estimator. Kinks and jumps, wherever an estimator has them, are closed in on by the same
 halving.
 """
@@ -17,6 +17,7 @@ from math import exp, inf, isfinite, log
 
 import numpy as np
 import torch
+from numpy.polynomial import legendre
 from torch import Tensor
 
 from klbench.distributions.support import Interval
@@ -255,14 +256,18 @@ def _panel_sums(piece: Piece, low: Tensor, high: Tensor, exists: Tensor, scale: 
 
 def _nodes(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """(nodes [P, n], log weights [P, n]) of each panel."""
-    points, weights = _gauss_legendre()
+    points, weights = _gauss_lobatto()
     half = ((high - low) / 2)[:, None]
     return (low + high)[:, None] / 2 + half * points, (half * weights).log()
 
 
 @cache
-def _gauss_legendre() -> tuple[Tensor, Tensor]:
-    points, weights = np.polynomial.legendre.leggauss(_ORDER)
+def _gauss_lobatto() -> tuple[Tensor, Tensor]:
+    """Nodes and weights on [-1, 1]. Both ends are nodes: a kink hiding between two panels would be seen by neither."""
+    polynomial = [0.0] * (_ORDER - 1) + [1.0]
+    inner = legendre.legroots(legendre.legder(polynomial))
+    points = np.concatenate([[-1.0], inner, [1.0]])
+    weights = 2 / (_ORDER * (_ORDER - 1) * legendre.legval(points, polynomial) ** 2)
     return torch.from_numpy(points), torch.from_numpy(weights)
 
 

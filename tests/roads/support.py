@@ -16,6 +16,8 @@ def integrand(q: str, p: str, *names: str, sampler: str | None = None) -> Integr
 
 
 def exact(q: str, p: str, *names: str, sampler: str | None = None) -> dict[str, Exact]:
-    moments = exact_road(integrand(q, p, *names, sampler=sampler))
-    assert moments is not None, f"no exact road for {q} against {p}"
-    return dict(zip(names, moments, strict=True))
+    found = {}
+    for name, moments in zip(names, exact_road(integrand(q, p, *names, sampler=sampler)), strict=True):
+        assert moments is not None, f"no exact road for {name} of {q} against {p}"
+        found[name] = moments
+    return found

@@ -200,4 +200,23 @@ def test_several_dimensions_have_no_exact_road() -> None:
     from klbench.roads.exact import exact_road
     from tests.roads.support import integrand
 
-    assert exact_road(integrand("N(0, 1)**2", "N(1, 1)**2", "k1")) is None
+    assert exact_road(integrand("N(0, 1)**2", "N(1, 1)**2", "k1")) == [None]
+
+
+def test_which_other_terms_there_are_changes_no_digit() -> None:
+    pair = ("0.3*N(-2, 0.5) + 0.7*N(2, 1)", "N(0.5, 2)")
+    alone, beside = exact(*pair, "k2")["k2"], exact(*pair, "abs", "k2", "chi2_qp", "total_variation_cv")["k2"]
+    assert repr(alone) == repr(beside)
+
+
+def test_no_kink_hides_between_panels() -> None:
+    """The total variation of two Gaussians in closed form, its kink at every place between two nodes."""
+    for shift in [0.05 + 0.0713 * step for step in range(40)]:
+        found = exact("N(0, 1)", f"N({shift}, 1)", "total_variation", "total_variation_cv")
+        for name in found:
+            assert found[name].mean == pytest.approx(math.erf(shift / 2 / math.sqrt(2)), rel=RELATIVE), (name, shift)
+    for scale in [1.1 + 0.137 * step for step in range(15)]:
+        crossing = math.sqrt(2 * math.log(scale) / (1 - scale**-2))
+        expected = math.erf(crossing / math.sqrt(2)) - math.erf(crossing / scale / math.sqrt(2))
+        found = exact("N(0, 1)", f"N(0, {scale})", "total_variation")
+        assert found["total_variation"].mean == pytest.approx(expected, rel=RELATIVE), scale

@@ -83,7 +83,7 @@ def test_an_infinite_mean_has_the_sign_it_goes_to() -> None:
 def test_a_mean_that_goes_both_ways_is_no_number() -> None:
     # to the left the normal's tail is the heavier and r² diverges, to the right the Gumbel's and 1/r² does
     both_ways = Term(lambda log_ratio: (2 * log_ratio).sinh())
-    moments = exact_road(Integrand.of((both_ways,), build(parse("Gumbel(0, 1)")), build(parse("N(0, 1)"))))
-    assert moments is not None
-    assert math.isnan(moments[0].mean)
-    assert not moments[0].has_variance
+    (found,) = exact_road(Integrand.of((both_ways,), build(parse("Gumbel(0, 1)")), build(parse("N(0, 1)"))))
+    assert found is not None
+    assert math.isnan(found.mean)
+    assert not found.has_variance
