@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Row:
     seed: int = 0
     dtype: str = "float64"
     device: str = "cpu"
+
+    @property
+    def misses_rare_draws(self) -> bool:
+        """Whether the measured stdev falls far short of a finite exact one: then the error bar is too small."""
+        return self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
 
     @property
     def confirmed(self) -> bool:

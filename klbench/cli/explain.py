@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from klbench.report.columns import Column
 
 
+HEADERS = {
+    "bias/true": "bias_over_true",
+    "stdev/true": "stdev_over_true",
+    "regressed": "bias_over_true_cv",
+    "exact": "exact_bias_over_true",
+    "z": "z_bias",
+    "k < 0": "negative_fraction",
+    "k̂": "khat",
+}
+"""What the table calls a column, and its name in results.csv."""
+
+
 def explain(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="An estimator, a distribution or a column of results.csv.")
@@ -34,6 +46,7 @@ def explain(
     from klbench.report import columns
 
     by_column = {column.name: column for column in columns.COLUMNS}
+    name = HEADERS.get(name, name)
     by_family = {family.name: family for family in estimators.families()}
     if name in by_column:
         _explain_column(by_column[name])

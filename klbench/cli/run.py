@@ -140,7 +140,7 @@ def _say_where(results: Results, folder: Path) -> None:
 
 
 def _hold(results: Results, quiet: bool) -> None:
-    from klbench.report.check import check
+    from klbench.report.check import check, not_checkable
 
     points = list(check(results))
     missed = [point for point in points if not point.holds]
@@ -150,4 +150,7 @@ def _hold(results: Results, quiet: bool) -> None:
         output.remark(f"{len(missed)} of {len(points)} checks failed")
         raise typer.Exit(1)
     if not quiet:
-        output.remark(f"all {len(points)} checks passed")
+        output.remark(f"all {len(points)} checks passed" if points else "nothing to check")
+        unchecked = sum(1 for _ in not_checkable(results))
+        if unchecked:
+            output.remark(f"{unchecked} numbers could not be checked: no exact value, or no error bar, to hold them to")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf
+from math import inf, isinf
 
 from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth
@@ -44,17 +44,21 @@ def _about_unseen(unseen: Unseen) -> Iterator[str]:
 def _about_fits(fitted: Mapping[str, float]) -> Iterator[str]:
     for name, value in fitted.items():
         if value == 0:
-            yield f"{name}: λ = 0, since r has no finite variance or none at all; so it is k1."
+            yield f"{name}: λ = 0, so it is k1: the variance of r is infinite or 0, and no multiple of r - 1 helps."
         else:
             yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own; k1_cv({value:.6g}) keeps it."
 
 
 def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
+    meanless = [each.estimator.name for each in answers if each.exact and isinf(each.exact.mean)]
+    if meanless:
+        yield f"{', '.join(meanless)}: the mean is infinite; what is measured only grows with the number of samples."
     infinite = [each.estimator.name for each in answers if each.exact and each.exact.stdev == inf]
-    if infinite:
+    spread_out = [name for name in infinite if name not in meanless]
+    if spread_out:
         yield (
-            f"{', '.join(infinite)}: the variance does not exist (it is infinite), so no error bar is printed and more "
-            "samples do not help; the mean converges slowly, if at all, and usually from below."
+            f"{', '.join(spread_out)}: the variance is infinite, so no error bar is printed and more samples hardly "
+            "help; the mean converges slowly, and usually from below."
         )
     for each in answers:
         if each.estimator.name not in infinite:

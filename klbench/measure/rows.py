@@ -43,8 +43,11 @@ class Answers:
 
     @property
     def mean_mcse(self) -> float:
-        """The error of the mean, NaN where the variance does not exist."""
-        return self.sample.mean_mcse if self.exact is None or self.exact.has_variance else nan
+        """The error of the mean; NaN where the variance does not exist, or no sample shows any of it."""
+        if self.exact is None:
+            return self.sample.mean_mcse
+        unseen = self.sample.stdev == 0 < self.exact.stdev
+        return self.sample.mean_mcse if self.exact.has_variance and not unseen else nan
 
     @property
     def stdev_mcse(self) -> float:

@@ -38,6 +38,15 @@ def check(results: Results) -> Iterator[Point]:
                 yield _expected(result, row, column, expectation)
 
 
+def not_checkable(results: Results) -> Iterator[str]:
+    """Every measured number that has nothing to be held to: no exact value beside it, or no error bar."""
+    for result in results.cases:
+        for row in result.rows:
+            for z_column, (column, _) in COMPARED.items():
+                if isnan(getattr(row, z_column)):
+                    yield _place(result, row, column)
+
+
 def _agreement(result: CaseResult, row: Row) -> Iterator[Point]:
     for z_column, (column, exact_column) in COMPARED.items():
         z = getattr(row, z_column)

@@ -47,16 +47,19 @@ def shown_in(layout: Layout, rows: Sequence[Row]) -> Layout:
 
 def legend(shown: str) -> Iterator[str]:
     """What the shorthand and the marks that occur in the text ``shown`` mean, a sentence each."""
-    if re.search(r"\d\(\d", shown):
-        yield "0.002487(26) means 0.002487 ± 0.000026, one standard error."
+    example = re.search(r"(-?\d+\.(\d+))\((\d+)\)(?!e)", shown)
+    if example:
+        value, decimals, digits = example.groups()
+        error = f"{int(digits) / 10 ** len(decimals):.{len(decimals)}f}"
+        yield f"{example[0]} means {value} ± {error}, one standard error."
     for mark, meaning in _MEANINGS.items():
         if mark in shown:
             yield meaning
 
 
 def _tail(row: Row) -> float:
-    """The tail index of what is averaged, where it is cause for doubt."""
-    return -inf if row.confirmed else row.khat
+    """The tail index of what is averaged, as far as it is cause for doubt; the exact stdev settles it where known."""
+    return inf if row.misses_rare_draws else -inf if row.confirmed else row.khat
 
 
 def _with_error(value: float, error: float, z: float, tail: float) -> str:
@@ -101,6 +104,8 @@ KHAT = Field("k̂", lambda row: fixed(row.khat, 2))
 RATIOS = (
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, Z_BIAS, STDEV, EXACT_STDEV, Z_STDEV, NEGATIVE, KHAT),
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE, KHAT),
+    (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE),
+    (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV),
     (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE, KHAT),
     (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE),
     (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV),
@@ -115,7 +120,7 @@ _MEANINGS = {
     "stdev/true": "bias and stdev are of one sample's value; exact is without sampling.",
     REGRESSED_BIAS.header: f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}",
     REGRESSED: f"{REGRESSED} {_REGRESSION}",
-    UNTRUSTED: f"{UNTRUSTED} heavy tail: no trust in the error bar (k̂ > {TRUSTED}, for a stdev k̂ > {TRUSTED / 2}).",
+    UNTRUSTED: f"{UNTRUSTED} no trust in the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare draws unseen.",
     NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
     DISAGREES: f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.",
 }

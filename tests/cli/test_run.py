@@ -25,7 +25,7 @@ estimator   bias/true  exact     z  stdev/true  exact     z  k < 0      k̂
 ─────────────────────────────────────────────────────────────────────────
 k1         -0.003(63)      0  -0.1   2.002(45)      2  +0.0  30.8%  -0.05
 
-0.002487(26) means 0.002487 ± 0.000026, one standard error.
+-0.003(63) means -0.003 ± 0.063, one standard error.
 bias and stdev are of one sample's value; exact is without sampling.
 """
 

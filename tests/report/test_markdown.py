@@ -30,7 +30,7 @@ def test_the_whole_document() -> None:
 
 - mind \| the gap
 
-<sub>0.002487(26) means 0.002487 ± 0.000026, one standard error.</sub><br>
+<sub>-0.003(63) means -0.003 ± 0.063, one standard error.</sub><br>
 <sub>bias and stdev are of one sample's value; exact is without sampling.</sub><br>
 <sub>regressed: the bias after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error.</sub><br>
 """

@@ -160,7 +160,7 @@ def test_a_disagreement_is_marked() -> None:
 
 
 def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
-    assert [line.partition(" ")[0] for line in legend(drawn(made_up()))] == ["0.002487(26)", "bias", "regressed:"]
+    assert [line.partition(" ")[0] for line in legend(drawn(made_up()))] == ["-0.003(63)", "bias", "regressed:"]
     assert list(legend("k1_cv(0.5)  0")) == []
 
 
