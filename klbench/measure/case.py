@@ -89,6 +89,8 @@ class Survey:
         largest = dict(zip(self.terms, sample.largest, strict=True))
         if not self.controls.usable(self.exact, largest) or (exact and not exact.has_variance):
             return None
+        if self.controls.span(term):
+            return None
         return regressed_mean(sample.moments, self.terms.index(term), self.controls.means)
 
 

@@ -17,6 +17,7 @@ from klbench.measure.pair import Pair
 from klbench.measure.truth import Truth
 from klbench.measure.unseen import Unseen
 from klbench.roads.points import Exact
+from klbench.stats.regression import in_span
 from klbench.stats.tail import HAS_VARIANCE, Largest, khat
 
 
@@ -30,6 +31,12 @@ class Controls:
     def usable(self, exact: Mapping[Term, Exact | None], largest: Mapping[Term, Largest]) -> bool:
         """Whether there are controls and all of them have a variance: by the exact road, else as far as k̂ can tell."""
         return bool(self.terms) and all(_has_variance(exact[term], largest[term]) for term in self.terms)
+
+    def span(self, term: Term) -> bool:
+        """Whether a term is nothing but these controls and a constant, so that regression leaves nothing to measure."""
+        # times a weight a constant is none: what weighted controls span is left to the residual of the regression
+        unweighted = not (term.weighted or any(control.weighted for control in self.terms))
+        return unweighted and in_span(term.function, [control.function for control in self.terms])
 
 
 def controls_for(pair: Pair, kl: Truth, unseen: Unseen) -> Controls:

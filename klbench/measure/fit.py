@@ -6,29 +6,48 @@ independent of the samples it is judged on: unbiased, with exact moments and err
 
 from __future__ import annotations
 
-from math import isfinite
+from dataclasses import dataclass
+from math import inf, isfinite, nan
 
 from torch import Tensor
 
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Term
 from klbench.measure.draws import Draws
 from klbench.measure.pair import Pair
 from klbench.roads.exact import exact_road
 
 
-def fit(estimator: Estimator, draws: Draws, pair: Pair) -> tuple[Estimator, float | None]:
-    """The estimator with its coefficient settled, and the coefficient; (itself, None) where nothing is to be fitted.
+@dataclass(frozen=True)
+class Fit:
+    """A fitted coefficient: what the pilot gave, and the exact optimum where a road knows it (else NaN)."""
+
+    coefficient: float
+    exact: float
+
+
+def fit(estimator: Estimator, draws: Draws, pair: Pair) -> tuple[Estimator, Fit | None]:
+    """The estimator with its coefficient settled, and how; (itself, None) where nothing is to be fitted.
 
     Where the control is known to have no variance, the best coefficient is 0: any other makes the variance infinite.
     """
     control = estimator.control_term
     if control is None:
         return estimator, None
-    (exact,) = exact_road(pair.integrand((control,)))
-    if exact is not None and not exact.has_variance:
-        return estimator.fitted(0.0), 0.0
-    coefficient = _least_variance(*draws.pilot((estimator.term, control)))
-    return estimator.fitted(coefficient), coefficient
+    exact = _exact_optimum(pair, estimator.term, control)
+    coefficient = exact if exact == 0 else _least_variance(*draws.pilot((estimator.term, control)))
+    return estimator.fitted(coefficient), Fit(coefficient, exact)
+
+
+def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
+    """-Cov(base, control)/Var(control) by the exact road, 0 where the control has no variance, NaN without a road."""
+    together = Term(lambda log_ratio: base.function(log_ratio) + control.function(log_ratio), base.weighted)
+    apart = Term(lambda log_ratio: base.function(log_ratio) - control.function(log_ratio), base.weighted)
+    found = exact_road(pair.integrand((control, together, apart)))
+    if found[0] is not None and not found[0].has_variance:
+        return 0.0
+    variance, plus, minus = (moments.stdev**2 if moments else nan for moments in found)
+    return (minus - plus) / (4 * variance) if 0 < variance < inf and isfinite(plus) and isfinite(minus) else nan
 
 
 def _least_variance(base: Tensor, control: Tensor) -> float:

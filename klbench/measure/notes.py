@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf, isinf
+from math import inf, isinf, isnan
 
+from klbench.measure.fit import Fit
 from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth
 from klbench.measure.unseen import Unseen
@@ -13,7 +14,7 @@ from klbench.stats.tail import TRUSTED
 MOST_SAMPLES = 1e13
 
 
-def notes(kl: Truth, unseen: Unseen, answers: Sequence[Answers], fitted: Mapping[str, float]) -> tuple[str, ...]:
+def notes(kl: Truth, unseen: Unseen, answers: Sequence[Answers], fitted: Mapping[str, Fit]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about the estimators."""
     return (*_about_the_pair(kl), *_about_unseen(unseen), *_about_fits(fitted), *_about_moments(answers))
 
@@ -41,12 +42,13 @@ def _about_unseen(unseen: Unseen) -> Iterator[str]:
         )
 
 
-def _about_fits(fitted: Mapping[str, float]) -> Iterator[str]:
-    for name, value in fitted.items():
+def _about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
+    for name, found in fitted.items():
+        value, best = found.coefficient, "" if isnan(found.exact) else f" (the exact optimum is {found.exact:.6g})"
         if value == 0:
             yield f"{name}: λ = 0, so it is k1: the variance of r is infinite or 0, and no multiple of r - 1 helps."
         else:
-            yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own; k1_cv({value:.6g}) keeps it."
+            yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own{best}; k1_cv({value:.6g}) keeps it."
 
 
 def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:

@@ -88,7 +88,9 @@ _AFTER_GRID = (
     _of_row("bias_mcse", "number", "The Monte Carlo standard error of `bias`."),
     _of_row("stdev", "number", "The measured standard deviation of ONE sample's value, in nats."),
     _of_row(
-        "stdev_mcse", "number", "The Monte Carlo standard error of `stdev`. Empty where the fourth moment is infinite."
+        "stdev_mcse",
+        "number",
+        "The Monte Carlo standard error of `stdev`. Empty where the fourth moment is infinite, or it exceeds `stdev`.",
     ),
     _of_row("bias_over_true", "number", "bias / true. Empty where true is 0, infinite or unknown."),
     _of_row("bias_over_true_mcse", "number", "The Monte Carlo standard error of `bias_over_true`."),

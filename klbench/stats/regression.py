@@ -15,6 +15,7 @@ from math import sqrt
 
 import torch
 
+from klbench.estimators.term import Function
 from klbench.stats.moments import Moments
 
 _ROUNDING = 1e-12
@@ -36,3 +37,12 @@ def regressed_mean(moments: Moments, index: int, known: Sequence[float]) -> tupl
     if not residual > _ROUNDING * value.variance:
         return None
     return value.mean - float(coefficients @ off.double()), sqrt(residual / moments.count)
+
+
+def in_span(function: Function, controls: Sequence[Function]) -> bool:
+    """Whether ``function`` is a constant plus a combination of ``controls``, as functions of log r."""
+    grid = torch.linspace(-2.0, 2.0, 33, dtype=torch.float64)
+    basis = torch.stack([torch.ones_like(grid), *(control(grid) for control in controls)], dim=1)
+    target = function(grid)[:, None]
+    solution = torch.linalg.lstsq(basis, target, driver="gelsd").solution
+    return float((basis @ solution - target).abs().max()) <= 1e-10 * float(target.abs().max())
