@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 Floats = npt.NDArray[np.floating]
-TAIL = 10_000
+TAIL = 4096
 TRUSTED = 0.7
 HAS_VARIANCE = 0.5
 _DISTINCT = 5
