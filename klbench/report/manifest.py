@@ -17,7 +17,7 @@ import yaml
 from klbench.results import Results
 from klbench.versions import installed
 
-PACKAGES = ("klbench", "torch", "numpy", "scipy", "pandas")
+PACKAGES = ("klbench", "torch", "numpy", "pandas")
 
 
 def to_manifest(results: Results, spec_yaml: str, csv: str, finished: datetime) -> str:
