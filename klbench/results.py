@@ -7,11 +7,13 @@ A row's fields are the columns of results.csv by the same names (the grid parame
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, nan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numpy import ndarray
+
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
@@ -48,6 +50,8 @@ class Row:
     seed: int = 0
     dtype: str = "float64"
     device: str = "cpu"
+    rounding_over_true: float = nan
+    rounding_over_true_mcse: float = nan
 
     @property
     def misses_rare_draws(self) -> bool:
@@ -62,13 +66,66 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Components:
+    """A gradient, component by component: J numbers each, float64.
+
+    Args:
+        parameter: the parameter of q each belongs to, in torch's name.
+        index: where in that parameter, row by row where it is a matrix; 0 for a number.
+        true, mean, mean_mcse, exact, stdev: as the columns of components.csv, NaN where there is none.
+    """
+
+    parameter: tuple[str, ...]
+    index: tuple[int, ...]
+    true: ndarray
+    mean: ndarray
+    mean_mcse: ndarray
+    exact: ndarray
+    stdev: ndarray
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """The measured and exact gradient of one estimator, placement and weighting on one case, next to the true one."""
+
+    estimator: str
+    target: str
+    placement: str
+    weighting: str
+    parameters: tuple[str, ...]
+    samples: int
+    true_norm: float = nan
+    bias_over_true: float = nan
+    bias_over_true_mcse: float = nan
+    stdev_over_true: float = nan
+    stdev_over_true_mcse: float = nan
+    cosine: float = nan
+    cosine_mcse: float = nan
+    exact_bias_over_true: float = nan
+    exact_stdev_over_true: float = nan
+    exact_cosine: float = nan
+    exact_from: str = ""
+    follows: str = ""
+    nonfinite: int = 0
+    seed: int = 0
+    dtype: str = "float64"
+    device: str = "cpu"
+    rounding_over_true: float = nan
+    rounding_over_true_mcse: float = nan
+    components: Components | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class CaseResult:
-    """One case measured: its rows, the KL it is about (``kl``, ``kl_from``), and what the reader should know."""
+    """One case measured: its rows, the KL it is about (``kl``, ``kl_from``), and what the reader should know.
+
+    ``rows`` are of values or of gradients, as the spec's ``measure`` says.
+    """
 
     case: Case
     kl: float
     kl_from: str
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] | tuple[GradientRow, ...]
     notes: tuple[str, ...]
     seconds: float
 
@@ -83,7 +140,7 @@ class Results:
     threads: int
     seconds: float
 
-    def rows(self) -> Iterator[tuple[Case, Row]]:
+    def rows(self) -> Iterator[tuple[Case, Row | GradientRow]]:
         """Every row with its case, in the order of the spec."""
         for result in self.cases:
             for row in result.rows:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 Function = Callable[["Tensor"], "Tensor"]
 """log_ratio [n] -> a value for each sample [n], elementwise."""
 
+Joint = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
+"""(log_q, log_p, log_sampler), each [n] -> a value for each sample [n], elementwise.
+
+Samples of q itself have log_sampler = log_q, detached: exp(log_q - log_sampler) is then 1 and its gradient the score.
+"""
+
 
 @dataclass(frozen=True)
 class Term:
