@@ -13,7 +13,7 @@ from inspect import cleandoc
 
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Function, Term
+from klbench.estimators.term import Function, Joint, Term
 
 OPTIMAL = "optimal"
 _LARGEST = 1e9
@@ -36,6 +36,10 @@ class Estimator:
         summary: what it is, from the function's docstring.
         weighted: whether the value is multiplied by q/sampler.
         control: where a coefficient is still to be fitted, the control variate it multiplies.
+        joint: the estimator as a function of (log_q, log_p, log_sampler), where log_ratio alone does not tell it;
+            ``function`` is then what it is on samples of q.
+        placement: where it is put when a spec does not say, ``loss`` or ``reward``; None for both.
+        weighting: how it is weighted when a spec does not say: ``none``, ``ratio`` or ``detached``.
     """
 
     name: str
@@ -51,11 +55,14 @@ class Estimator:
     summary: str = ""
     weighted: bool = False
     control: Function | None = None
+    joint: Joint | None = None
+    placement: str | None = None
+    weighting: str = "none"
 
     @property
     def term(self) -> Term:
         """The function of log-probabilities this estimator is."""
-        return Term(self.function, self.weighted)
+        return Term(self.function, self.weighted, self.joint)
 
     @property
     def control_term(self) -> Term | None:

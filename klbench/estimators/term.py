@@ -1,10 +1,18 @@
 """A term: the pure function of log-probabilities that an estimator is, without its declarations. What the roads
-evaluate."""
+evaluate.
+
+Most are functions of log_ratio alone, and a weight q/sampler multiplies them. Some need more: a weight inside a clamp,
+the sampler itself, a ratio that is differentiated. Those are joint: functions of log q, log p and log sampler. Only
+differences of these matter to most, so where x is evaluated exactly log q is taken as 0, log p as log_ratio and log
+sampler as −log_weight: no digit of a small log_ratio is lost to subtraction. ``absolute`` functions, which do look at
+log q itself, get the log-probabilities as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,21 +29,73 @@ Samples of q itself have log_sampler = log_q, detached: exp(log_q - log_sampler)
 
 
 @dataclass(frozen=True)
+class LogProbs:
+    """What is known of n samples.
+
+    Args:
+        log_ratio: log p(x) − log q(x) [n], nats.
+        log_weight: log q(x) − log sampler(x) [n], or None where samples come from q.
+        absolute: log q(x), log p(x) and log sampler(x), computed when asked for.
+    """
+
+    log_ratio: Tensor
+    log_weight: Tensor | None = None
+    absolute: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
+
+    @cached_property
+    def three(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(log_q, log_p, log_sampler) as they are."""
+        assert self.absolute is not None
+        return self.absolute()
+
+    @property
+    def differences(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(log_q, log_p, log_sampler) with log_q taken as 0."""
+        nothing = self.log_ratio.new_zeros(self.log_ratio.shape)
+        return nothing, self.log_ratio, nothing if self.log_weight is None else -self.log_weight
+
+
+@dataclass(frozen=True)
 class Term:
-    """A function of log_ratio = log p(x) − log q(x), multiplied by q(x)/sampler(x) where ``weighted``."""
+    """A function of log_ratio = log p(x) − log q(x), multiplied by q(x)/sampler(x) where ``weighted``.
+
+    Args:
+        function: of log_ratio.
+        weighted: whether its value is multiplied by q/sampler.
+        joint: the function of all three log-probabilities, where log_ratio is enough on samples of q only.
+        absolute: whether ``joint`` looks at more than differences of log-probabilities.
+        rounding: log_ratio -> an estimate of the rounding error of ``function``, where it cancels.
+    """
 
     function: Function
     weighted: bool = False
+    joint: Joint | None = None
+    absolute: bool = False
+    rounding: Function | None = None
 
-    def values(self, log_ratio: Tensor, log_weight: Tensor | None = None) -> Tensor:
-        """The value for each sample [n].
-
-        Args:
-            log_ratio: log p(x) − log q(x) [n].
-            log_weight: log q(x) − log sampler(x) [n], or None where samples come from q.
-        """
-        values = self.function(log_ratio)
-        if not self.weighted or log_weight is None:
+    def values(self, at: LogProbs) -> Tensor:
+        """The value for each sample [n]."""
+        values = self._unweighted(at)
+        if not self.weighted or at.log_weight is None:
             return values
         # a sample q cannot produce weighs nothing, whatever the value there (log_ratio may be NaN)
-        return (log_weight.exp() * values).masked_fill(log_weight.isneginf(), 0.0)
+        return (at.log_weight.exp() * values).masked_fill(at.log_weight.isneginf(), 0.0)
+
+    def tells_by_ratio(self, at: LogProbs) -> bool:
+        """Whether the value there is ``function`` of log_ratio, times the weight."""
+        return self.joint is None or (at.log_weight is None and not self.absolute)
+
+    def _unweighted(self, at: LogProbs) -> Tensor:
+        if self.tells_by_ratio(at):
+            return self.function(at.log_ratio)
+        assert self.joint is not None
+        return self.joint(*(at.three if self.absolute else at.differences))
+
+    @property
+    def of_three(self) -> Joint:
+        """The same, unweighted, as a function of (log_q, log_p, log_sampler)."""
+        return self.joint or _lifted(self.function)
+
+
+def _lifted(function: Function) -> Joint:
+    return lambda log_q, log_p, _: function(log_p - log_q)
