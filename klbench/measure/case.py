@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
@@ -35,16 +36,20 @@ from klbench.stats.tail import khat
 def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> CaseResult:
     """Everything klbench can say of one case."""
     start = time.perf_counter()
-    pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed, spec.dtype)
+    pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed)
     fits = [fit(find(name), draws, pair) for name in spec.estimators]
     estimators = [estimator for estimator, _ in fits]
     truths = true_values(pair, [estimator.target for estimator in estimators])
     kl = truths[REVERSE_KL]
     unseen = Unseen.of(pair)
-    survey = Survey.take(pair, controls_for(pair, kl, unseen), estimators)
-    watch = _Watch(observer, case, spec.samples, estimators[-1], truths[estimators[-1].target], survey)
+    survey = Survey.take(pair, controls_for(pair, kl, unseen), estimators, spec.dtype)
+    watch = _Watch(observer, case, spec.samples, estimators[-1], truths[estimators[-1].target], survey, spec.dtype[-1])
     sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, watch.on_block)
-    answers = [survey.answers(estimator, truths[estimator.target], sample) for estimator in estimators]
+    answers = [
+        survey.answers(estimator, dtype, truths[estimator.target], sample)
+        for estimator in estimators
+        for dtype in spec.dtype
+    ]
     remarks = notes(kl, unseen, answers, {estimator.name: value for estimator, value in fits if value is not None})
     rows = tuple(row(each, spec, machine.device.type) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, remarks, time.perf_counter() - start)
@@ -57,41 +62,46 @@ def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, T
 
 @dataclass(frozen=True)
 class Survey:
-    """The terms of a case, controls first, with their exact moments where a road exists."""
+    """What is sampled of a case, controls first, and the exact moments of its terms where a road exists."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[Evaluated, ...]
     controls: Controls
     exact: Mapping[Term, Exact | None]
 
     @staticmethod
-    def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator]) -> Survey:
+    def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> Survey:
         """Gather the terms, each once, and answer them exactly."""
-        terms = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
-        return Survey(terms, controls, dict(zip(terms, exact_road(pair.integrand(terms)), strict=True)))
+        exact = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
+        rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != EXACT]
+        sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
+        terms = dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)])
+        return Survey(tuple(terms), controls, dict(zip(exact, exact_road(pair.integrand(exact)), strict=True)))
 
-    def answers(self, estimator: Estimator, truth: Truth, sample: Sample) -> Answers:
-        """What is known of one estimator, now that it is sampled."""
+    def answers(self, estimator: Estimator, dtype: str, truth: Truth, sample: Sample) -> Answers:
+        """What is known of one estimator in one precision, now that it is sampled."""
         term, moments = estimator.term, sample.moments
-        index = self.terms.index(term)
+        index = self.terms.index(in_precision(term, dtype))
         return Answers(
             estimator=estimator,
+            dtype=dtype,
             truth=truth,
             exact=self.exact[term],
             sample=moments.central(index),
-            regressed=self._regressed(term, sample),
+            rounding=None if dtype == EXACT else moments.central(self.terms.index(Rounding(term, dtype))),
+            regressed=self._regressed(term, index, sample),
             negative_fraction=int(moments.negative[index]) / moments.count,
             nonfinite=int(moments.nonfinite[index]),
             khat=khat(sample.largest[index]),
         )
 
-    def _regressed(self, term: Term, sample: Sample) -> tuple[float, float] | None:
+    def _regressed(self, term: Term, index: int, sample: Sample) -> tuple[float, float] | None:
         exact = self.exact[term]
-        largest = dict(zip(self.terms, sample.largest, strict=True))
+        largest = dict(zip(self.controls.terms, sample.largest, strict=False))
         if not self.controls.usable(self.exact, largest) or (exact and not exact.has_variance):
             return None
         if self.controls.span(term):
             return None
-        return regressed_mean(sample.moments, self.terms.index(term), self.controls.means)
+        return regressed_mean(sample.moments, index, self.controls.means)
 
 
 @dataclass
@@ -104,6 +114,7 @@ class _Watch:
     estimator: Estimator
     truth: Truth
     survey: Survey
+    dtype: str
     told: float = 0.0
 
     def on_block(self, so_far: Sample) -> None:
@@ -111,7 +122,7 @@ class _Watch:
         if time.perf_counter() - self.told < _BETWEEN_HEADLINES:
             return
         self.told = time.perf_counter()
-        central = so_far.moments.central(self.survey.terms.index(self.estimator.term))
+        central = so_far.moments.central(self.survey.terms.index(in_precision(self.estimator.term, self.dtype)))
         said = headline(self.estimator.name, central, self.truth.value)
         self.observer.advanced(self.case, so_far.moments.count, self.total, said)
 

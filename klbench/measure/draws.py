@@ -13,8 +13,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from klbench.derived.precision import Evaluated
 from klbench.distributions.stream import Stream, stream_for
-from klbench.estimators.term import Term
 from klbench.measure.pair import Pair
 from klbench.roads.sampling import PILOT, Sample, Sampling
 from klbench.spec.cases import Case
@@ -39,12 +39,11 @@ class Draws:
     pair: Pair
     machine: Machine
     seed: int
-    dtype: torch.dtype
 
     @staticmethod
-    def of(case: Case, machine: Machine, seed: int, dtype: str) -> Draws:
-        """The draws of ``case`` on ``machine``; ``dtype`` is what the estimators compute in."""
-        return Draws(case, Pair.build(case, machine.device), machine, seed, getattr(torch, dtype))
+    def of(case: Case, machine: Machine, seed: int) -> Draws:
+        """The draws of ``case`` on ``machine``."""
+        return Draws(case, Pair.build(case, machine.device), machine, seed)
 
     def stream(self, number: int) -> Stream:
         """The stream of block ``number``."""
@@ -54,12 +53,12 @@ class Draws:
     def _key(self) -> bytes:
         return f"{self.case.q} | {self.case.p} | {self.case.sampler or ''}".encode()
 
-    def pilot(self, terms: tuple[Term, ...]) -> list[Tensor]:
+    def pilot(self, terms: tuple[Evaluated, ...]) -> list[Tensor]:
         """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""
         return self._sampling(terms, torch.zeros(len(terms), dtype=torch.float64), 0).values(PILOT, _PILOT_SIZE)
 
     def sample(
-        self, terms: tuple[Term, ...], controls: int, samples: int, on_block: Callable[[Sample], None]
+        self, terms: tuple[Evaluated, ...], controls: int, samples: int, on_block: Callable[[Sample], None]
     ) -> Sample:
         """Draw ``samples`` and measure the terms, the first ``controls`` of which are controls."""
         shift = torch.stack([_centre(value) for value in self.pilot(terms)])
@@ -67,8 +66,8 @@ class Draws:
             on_block(so_far)
         return so_far
 
-    def _sampling(self, terms: tuple[Term, ...], shift: Tensor, controls: int) -> Sampling:
-        return Sampling(self.pair.integrand(terms, self.dtype), self.stream, shift, controls)
+    def _sampling(self, terms: tuple[Evaluated, ...], shift: Tensor, controls: int) -> Sampling:
+        return Sampling(self.pair.integrand(terms), self.stream, shift, controls)
 
 
 def _centre(value: Tensor) -> Tensor:

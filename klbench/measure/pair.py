@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from klbench.derived.precision import Evaluated
 from klbench.distributions.build import build
 from klbench.distributions.distribution import Distribution
-from klbench.estimators.term import Term
 from klbench.roads.integrand import Integrand
 from klbench.spec.cases import Case
 
@@ -27,6 +27,6 @@ class Pair:
         sampler = build(case.sampler, device) if case.sampler else None
         return Pair(build(case.q, device), build(case.p, device), sampler)
 
-    def integrand(self, terms: tuple[Term, ...], dtype: torch.dtype = torch.float64) -> Integrand:
+    def integrand(self, terms: tuple[Evaluated, ...]) -> Integrand:
         """The terms on this pair."""
-        return Integrand.of(terms, self.q, self.p, self.sampler, dtype)
+        return Integrand.of(terms, self.q, self.p, self.sampler)

@@ -25,17 +25,21 @@ class Answers:
 
     Args:
         estimator: with nothing left to fit.
+        dtype: the precision it was computed in.
         truth: the target's true value.
         exact: its exact moments, or None without a road.
         sample: its measured moments.
+        rounding: those of what rounding to ``dtype`` added, None in float64.
         regressed: its mean and MCSE after regression on the controls, where that is possible.
         negative_fraction, nonfinite, khat: the share of values below 0, the number that are infinite or NaN, Pareto-k̂.
     """
 
     estimator: Estimator
+    dtype: str
     truth: Truth
     exact: Exact | None
     sample: Central
+    rounding: Central | None
     regressed: tuple[float, float] | None
     negative_fraction: float
     nonfinite: int
@@ -112,8 +116,10 @@ def row(answers: Answers, spec: Spec, device: str) -> Row:
         nonfinite=answers.nonfinite,
         khat=answers.khat,
         seed=spec.seed,
-        dtype=spec.dtype,
+        dtype=answers.dtype,
         device=device,
+        rounding_over_true=_over(answers.rounding.mean, true) if answers.rounding else nan,
+        rounding_over_true_mcse=_over(answers.rounding.mean_mcse, true) if answers.rounding else nan,
     )
 
 

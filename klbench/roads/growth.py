@@ -2,14 +2,15 @@
 
 Whether a moment exists is decided far out in the tails, where r itself overflows. Every estimator here grows like
 exp(a·l) |l|^b times a constant as l = log r goes to +∞ or −∞; a and b are read off four values as far out as the
-function is still finite, and carry log |k| on from there. Nothing is declared per estimator.
+function is still finite, and carry log |k| on from there. Nothing is declared per estimator. A function that comes with
+an estimate of its rounding error, as derivatives do that cancel, is read only as far out as it has digits left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf, isfinite, log
+from math import inf, log
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from klbench.estimators.term import Function
 
 _NEAR = 30.0
 _REACHES = [2.0**power for power in range(50, 2, -1)]
+_NEARER = [2.0 ** (quarter / 4) for quarter in range(40, 4, -1)]
 
 
 @dataclass(frozen=True)
@@ -90,23 +92,41 @@ class Growth:
         return inf * torch.where(log_ratio > 0, self.right.sign, self.left.sign)
 
 
-def growth(function: Function) -> Growth:
-    """The growth of an estimator's function on both sides."""
-    return Growth(function, _side(function, -1.0), _side(function, 1.0))
+def growth(function: Function, rounding: Function | None = None) -> Growth:
+    """The growth of an estimator's function on both sides; ``rounding`` estimates its rounding error, if it has one."""
+    return Growth(function, _side(function, rounding, -1.0), _side(function, rounding, 1.0))
 
 
-def _side(function: Function, sign: float) -> Side:
+def _side(function: Function, rounding: Function | None, sign: float) -> Side:
     values = function(sign * torch.tensor([*_REACHES, inf], dtype=torch.float64))
     *sizes, at_infinity = values.abs().log().tolist()
-    known = [(reach, size) for reach, size in zip(_REACHES, sizes, strict=True) if isfinite(size)][:4]
+    known = _known(function, rounding, sign)
     if len(known) < 4:  # identically zero (or never finite) that far out
         return Side(_REACHES[0], sizes[0], 0.0, 0.0, at_infinity, float(values[0].sign()))
     far, at_far = known[0]
     rate, power = _rate_and_power(known)
     grows = rate > 0 or (rate == 0 and power > 1e-9)
     at_infinity = inf if grows and not at_infinity < inf else at_infinity
-    side = Side(far, at_far, rate, power, at_infinity, float(values[_REACHES.index(far)].sign()))
+    sign_at_far = float(function(sign * torch.tensor([far], dtype=torch.float64)).sign())
+    side = Side(far, at_far, rate, power, at_infinity, sign_at_far)
     return replace(side, error=_error(side, function, sign))
+
+
+def _known(function: Function, rounding: Function | None, sign: float) -> list[tuple[float, float]]:
+    """The four farthest (reach, log |k|) at which the function is neither 0, infinite nor nothing but rounding."""
+    reaches = torch.tensor(_REACHES, dtype=torch.float64)
+    if rounding is not None and not _trusted(function, rounding, sign * reaches).all():
+        reaches = torch.tensor(_NEARER, dtype=torch.float64)
+        reaches = reaches[_trusted(function, rounding, sign * reaches)]
+    sizes = function(sign * reaches).abs().log()
+    finite = sizes.isfinite()
+    return list(zip(reaches[finite].tolist(), sizes[finite].tolist(), strict=True))[:4]
+
+
+def _trusted(function: Function, rounding: Function, log_ratio: Tensor) -> Tensor:
+    """Whether at least six digits are left, or the function is no number there anyway."""
+    values = function(log_ratio)
+    return ~values.isfinite() | (values == 0) | (rounding(log_ratio) < 1e-6 * values.abs())
 
 
 def _error(side: Side, function: Function, sign: float) -> float:

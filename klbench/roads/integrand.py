@@ -7,21 +7,23 @@ exact number and a measured one can differ only if a road is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from klbench.derived.precision import Evaluated
 from klbench.distributions.distribution import Distribution
 from klbench.distributions.pair import log_ratio
-from klbench.estimators.term import Term
+from klbench.estimators.term import LogProbs, Term
 from klbench.roads.growth import Growth, growth
 
 ORDERS = (1, 2, 4)
 """The moments asked of every value: its mean, its variance, and the fourth for the error of the standard deviation."""
 
 _EPSILON = torch.finfo(torch.float64).eps
+_NEVER = -745.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Integrand:
         log_ratio: x [n, ...] -> log p(x) − log q(x) [n].
         log_weight: x -> log q(x) − log base(x) [n], or None where base is q.
         terms: the functions of log-probabilities, K of them.
-        dtype: the precision they compute in; log-probabilities are float64, rounded to it.
+        factor: x -> [n, K], what each value is multiplied with, such as a component of the score; None for nothing.
     """
 
     q: Distribution
@@ -42,40 +44,46 @@ class Integrand:
     base: Distribution
     log_ratio: Callable[[Tensor], Tensor]
     log_weight: Callable[[Tensor], Tensor] | None
-    terms: tuple[Term, ...]
-    dtype: torch.dtype = torch.float64
+    terms: tuple[Evaluated, ...]
+    factor: Callable[[Tensor], Tensor] | None = None
 
     @staticmethod
     def of(
-        terms: tuple[Term, ...],
-        q: Distribution,
-        p: Distribution,
-        sampler: Distribution | None = None,
-        dtype: torch.dtype = torch.float64,
+        terms: tuple[Evaluated, ...], q: Distribution, p: Distribution, sampler: Distribution | None = None
     ) -> Integrand:
         """The integrand of a pair, for x in the support of what they are drawn from."""
         base = sampler or q
         weight = log_ratio(sampler, q, inside=base.support) if sampler else None
-        return Integrand(q, p, base, log_ratio(q, p, inside=base.support), weight, terms, dtype)
+        return Integrand(q, p, base, log_ratio(q, p, inside=base.support), weight, terms)
 
-    def log_probabilities(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(log_ratio [n], log_weight [n] or None) at x."""
-        weight = self.log_weight(x).to(self.dtype) if self.log_weight else None
-        return self.log_ratio(x).to(self.dtype), weight
+    def log_probs(self, x: Tensor) -> LogProbs:
+        """The log-probabilities of x."""
+        weight = self.log_weight(x) if self.log_weight else None
+        return LogProbs(self.log_ratio(x), weight, lambda: self._absolute(x))
+
+    def _absolute(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        log_q = self.q.log_prob(x)
+        return log_q, self.p.log_prob(x), log_q if self.log_weight is None else self.base.log_prob(x)
 
     def values(self, x: Tensor) -> list[Tensor]:
         """Each term's value at each point: K tensors [n]."""
-        ratio, weight = self.log_probabilities(x)
-        return [term.values(ratio, weight) for term in self.terms]
+        at = self.log_probs(x)
+        return [term.values(at) for term in self.terms]
 
     def moments(self, x: Tensor) -> Summands:
         """The summands of every moment at x, in logarithms."""
         return Summands(self, x)
 
     @cached_property
+    def plain(self) -> tuple[Term, ...]:
+        """The terms an exact road can take: those in float64."""
+        return tuple(term for term in self.terms if isinstance(term, Term))
+
+    @cached_property
     def growths(self) -> list[Growth]:
         """How fast each term's function grows far out."""
-        return [growth(term.function) for term in self.terms]
+        known = {term: growth(term.function, term.rounding) for term in dict.fromkeys(self.plain)}
+        return [known[term] for term in self.plain]
 
 
 class Summands:
@@ -85,23 +93,28 @@ class Summands:
     """
 
     def __init__(self, integrand: Integrand, x: Tensor) -> None:
-        self._integrand = integrand
+        self._integrand, self._terms = integrand, integrand.plain
         self.log_base, self._log_q, self._log_p = (d.log_prob(x) for d in (integrand.base, integrand.q, integrand.p))
-        self._ratio, self._weight = integrand.log_probabilities(x)
-        self._sizes = [growth.log_size(self._ratio) for growth in integrand.growths]
+        self._at = integrand.log_probs(x)
+        self._ratio, self._weight = self._at.log_ratio, self._at.log_weight
+        self._factors = None if integrand.factor is None else integrand.factor(x).T
+        self._sizes = [self._size(index) for index in range(len(self._terms))]
 
     @cached_property
     def values(self) -> Tensor:
         """Each term's value [K, n]; where a function is infinite but loses its sign to inf − inf, the sign is
         restored."""
-        pairs = zip(self._integrand.terms, self._integrand.growths, strict=True)
-        return torch.stack([self._value(term, growth) for term, growth in pairs])
+        pairs = zip(self._terms, self._integrand.growths, strict=True)
+        values = torch.stack([self._value(term, growth) for term, growth in pairs])
+        return values if self._factors is None else _times(values, self._factors)
 
     @cached_property
     def rows(self) -> Tensor:
         """log of the base's probability (density), and of its product with |value|^order [J, n]; −inf off the base."""
-        rows = [self._row(index, order) for order in ORDERS for index in range(len(self._sizes))]
-        return torch.stack([self.log_base, *rows]).masked_fill(self.log_base.isneginf(), -torch.inf)
+        rows = torch.stack([self._row(index, order) for order in ORDERS for index in range(len(self._sizes))])
+        # what has no chance of ever being drawn, to the last digit of float64, may be no number
+        rows = rows.masked_fill(rows.isnan() & (self.log_base < _NEVER), -torch.inf)
+        return torch.cat([self.log_base[None], rows]).masked_fill(self.log_base.isneginf(), -torch.inf)
 
     def rounding(self) -> Tensor:
         """An estimate of the rounding error in each row [J, n]; infinite where the base itself has underflowed."""
@@ -112,15 +125,31 @@ class Summands:
 
     def extension_error(self) -> Tensor:
         """The relative error of |value| from carrying it on beyond where it can be computed [K, n]."""
-        return torch.stack([growth.error(self._ratio) for growth in self._integrand.growths])
+        nothing = torch.zeros_like(self._ratio)
+        errors = zip(self._terms, self._integrand.growths, strict=True)
+        return torch.stack([g.error(self._ratio) if term.tells_by_ratio(self._at) else nothing for term, g in errors])
+
+    def _size(self, index: int) -> tuple[Tensor, Tensor]:
+        """(rate [n], rest [n]) of log |value| without the weight, and with the factor."""
+        term = self._terms[index]
+        if term.tells_by_ratio(self._at):
+            rate, rest = self._integrand.growths[index].log_size(self._ratio)
+        else:
+            rate, rest = torch.zeros_like(self._ratio), replace(term, weighted=False).values(self._at).abs().log()
+        if self._factors is None:
+            return rate, rest
+        size = self._factors[index].abs().log()
+        return rate, (rest + size).masked_fill(rest.isneginf() | size.isneginf(), -torch.inf)
 
     def _value(self, term: Term, growth: Growth) -> Tensor:
-        value = term.values(self._ratio, self._weight)
+        value = term.values(self._at)
+        if not term.tells_by_ratio(self._at):
+            return value
         return torch.where(value.isnan() & ~self._ratio.isnan(), growth.infinity(self._ratio), value)
 
     def _row(self, index: int, order: int) -> Tensor:
         rate, rest = self._sizes[index]
-        weight = self._weight if self._integrand.terms[index].weighted else None
+        weight = self._weight if self._terms[index].weighted else None
         plain = self.log_base + order * rest
         if weight is not None:
             plain = plain + order * weight
@@ -151,4 +180,9 @@ class Summands:
         return self.log_base, self._log_q, self._log_p
 
     def _weighted(self, index: int) -> bool:
-        return self._weight is not None and self._integrand.terms[index].weighted
+        return self._weight is not None and self._terms[index].weighted
+
+
+def _times(values: Tensor, factors: Tensor) -> Tensor:
+    """The products, 0 where either factor is 0: what is never reached may be infinite."""
+    return (values * factors).masked_fill((values == 0) | (factors == 0), 0.0)

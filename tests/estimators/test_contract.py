@@ -11,6 +11,7 @@ from klbench.errors import SpecError
 from klbench.estimators import catalogue
 from klbench.estimators.divergence import Divergence, alpha_divergence
 from klbench.estimators.estimator import Estimator, weighted
+from klbench.estimators.term import LogProbs
 from klbench.measure.truth import true_by_road, true_value
 from tests.roads.support import exact, integrand
 
@@ -111,7 +112,7 @@ def test_the_weighted_version_is_unbiased_off_policy(name: str) -> None:
 def test_a_sample_q_cannot_produce_weighs_nothing() -> None:
     estimator = weighted(catalogue.find("k3"))
     nowhere = torch.tensor([-math.inf, 0.0], dtype=torch.float64)
-    values = estimator.term.values(torch.tensor([math.nan, 0.5], dtype=torch.float64), nowhere)
+    values = estimator.term.values(LogProbs(torch.tensor([math.nan, 0.5], dtype=torch.float64), nowhere))
     assert values[0] == 0
     assert values[1] == pytest.approx(math.exp(0.5) - 1.5)
 

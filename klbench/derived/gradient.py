@@ -1,0 +1,123 @@
+"""The gradient of one sample: a coefficient, which autograd derives from the estimator, times the score ∇ log q(x).
+
+As a loss, k is differentiated: ∇k = (dk/d log q) · s, since log p is a constant. In the reward, k is detached and
+multiplies the score: k · s. With the weight q/sampler, differentiable, the loss is exp(log q − log sampler) · k, whose
+derivative has one more term, k itself; detached, the weight is a number. Everything the field argues about is in the
+coefficient: E[s] = 0 turns k1 in the loss (coefficient 1) into nothing at all.
+
+The true gradient of a divergence D_f = E_q[f(r)] is the same thing once more: f as a loss, × ratio, differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from klbench.estimators.divergence import Divergence
+from klbench.estimators.term import Function, Joint, Term
+
+Placement = Literal["loss", "reward"]
+Weighting = Literal["none", "ratio", "detached"]
+
+_EPSILON = torch.finfo(torch.float64).eps
+
+
+class NotDifferentiableError(Exception):
+    """The function gives autograd nothing to follow, so that as a loss it has no gradient."""
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """What multiplies the score in the gradient of one sample, as a joint function of log-probabilities.
+
+    Args:
+        value: the estimator.
+        placement, weighting: where and how it is put.
+
+    Raises (when called):
+        NotDifferentiableError: as a loss, ``value`` does not depend on log q in a way autograd can see.
+    """
+
+    value: Joint
+    placement: Placement
+    weighting: Weighting
+
+    def __call__(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+        """The coefficient of each sample [n]; any argument is taken as it is, only log_q is differentiated."""
+        parts = self.parts(log_q, log_p, log_sampler)
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+    def parts(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> tuple[Tensor, ...]:
+        """The one or two summands of the coefficient: of a product, one for each factor that is differentiated."""
+        if self.placement == "reward":
+            value = self.value(log_q, log_p, log_sampler).detach()
+            return (value if self.weighting == "none" else (log_q - log_sampler).exp() * value,)
+        value, slope = value_and_slope(self.value, log_q, log_p, log_sampler)
+        if self.weighting == "none":
+            return (slope,)
+        weight = (log_q - log_sampler).exp()
+        return (weight * slope,) if self.weighting == "detached" else (weight * value, weight * slope)
+
+
+def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> tuple[Tensor, Tensor]:
+    """(k [n], dk/d log q [n]), by autograd through k.
+
+    Raises:
+        NotDifferentiableError: autograd has nothing to follow.
+    """
+    with torch.enable_grad():
+        leaf = log_q.detach().requires_grad_()
+        found = value(leaf, log_p, log_sampler)
+        if not found.requires_grad:
+            raise NotDifferentiableError
+        (slope,) = torch.autograd.grad(found.sum(), leaf)
+    return found.detach(), slope
+
+
+@cache
+def coefficient(term: Term, placement: Placement, weighting: Weighting) -> Term:
+    """The coefficient of a term's gradient, as a term: all roads to expectations are open to it.
+
+    Where log_ratio tells the term, the weight stands apart, so that what remains is a function of log_ratio too.
+    """
+    kernel = Coefficient(term.of_three, placement, weighting)
+    weighs = term.weighted or weighting != "none"
+    joint = None if term.joint is None else kernel
+    return Term(_of_ratio(kernel), weighs and joint is None, joint, term.absolute, _rounding(kernel))
+
+
+@cache
+def true_coefficient(target: Divergence) -> Term:
+    """The coefficient whose expectation under q, times the score, is ∇ of the target; 0 at r = 1, where a constant is
+    free."""
+    kernel = Coefficient(Term(target.generator).of_three, "loss", "ratio")
+    function = _of_ratio(kernel)
+    constant = float(function(torch.zeros(1, dtype=torch.float64)))
+    return Term(lambda log_ratio: function(log_ratio) - constant, rounding=_rounding(kernel))
+
+
+def _of_ratio(joint: Joint) -> Function:
+    """A joint function on samples of q, as a function of log_ratio."""
+
+    def function(log_ratio: Tensor) -> Tensor:
+        nothing = torch.zeros_like(log_ratio)
+        return joint(nothing, log_ratio, nothing)
+
+    return function
+
+
+def _rounding(kernel: Coefficient) -> Function | None:
+    """The rounding error of a coefficient of two summands that may cancel, as those of k3 × ratio do."""
+    if (kernel.placement, kernel.weighting) != ("loss", "ratio"):
+        return None
+
+    def rounding(log_ratio: Tensor) -> Tensor:
+        nothing = torch.zeros_like(log_ratio)
+        value, slope = kernel.parts(nothing, log_ratio, nothing)
+        return _EPSILON * (value.abs() + slope.abs())
+
+    return rounding

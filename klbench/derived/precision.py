@@ -1,0 +1,53 @@
+"""An estimator in the arithmetic of a training run: log-probabilities rounded to bfloat16 or the like, and computed with
+there.
+
+The truth stays float64. ``Rounded`` is the value such a run gets; ``Rounding`` is that less the float64 value of the same
+draw, so that its mean is the share of the bias that rounding makes, and its error is small although both are noisy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from klbench.estimators.term import LogProbs, Term
+
+EXACT = "float64"
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A term computed in ``dtype`` on log-probabilities rounded to it; the value is handed back in float64."""
+
+    term: Term
+    dtype: str
+
+    def values(self, at: LogProbs) -> Tensor:
+        """The value for each sample [n]."""
+        log_q, log_p, log_sampler = (each.to(getattr(torch, self.dtype)) for each in at.three)
+        values = self.term.of_three(log_q, log_p, log_sampler)
+        if self.term.weighted:
+            values = ((log_q - log_sampler).exp() * values).masked_fill(log_q.isneginf(), 0.0)
+        return values.double()
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What rounding to ``dtype`` adds to a term's value."""
+
+    term: Term
+    dtype: str
+
+    def values(self, at: LogProbs) -> Tensor:
+        """The value for each sample [n]."""
+        return Rounded(self.term, self.dtype).values(at) - self.term.values(at)
+
+
+Evaluated = Term | Rounded | Rounding
+
+
+def in_precision(term: Term, dtype: str) -> Term | Rounded:
+    """The term in ``dtype``: itself in float64."""
+    return term if dtype == EXACT else Rounded(term, dtype)
