@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,8 +18,26 @@ if TYPE_CHECKING:
     from klbench.spec.model import Spec
 
 
+class _Spread:
+    """What the exact noise beside the measured one says of the error bars."""
+
+    stdev_over_true: float
+    exact_stdev_over_true: float
+
+    @property
+    def misses_rare_draws(self) -> bool:
+        """Whether the measured stdev falls far short of a finite exact one: then the error bar is too small."""
+        return self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the measured stdev is within a tenth of the exact one: then the error bar is right, whatever k̂
+        says."""
+        return abs(self.stdev_over_true - self.exact_stdev_over_true) < 0.1 * self.exact_stdev_over_true
+
+
 @dataclass(frozen=True)
-class Row:
+class Row(_Spread):
     """The measured and exact numbers of one estimator on one case. Units: nats, or ratios to ``true``."""
 
     estimator: str
@@ -54,15 +72,9 @@ class Row:
     rounding_over_true_mcse: float = nan
 
     @property
-    def misses_rare_draws(self) -> bool:
-        """Whether the measured stdev falls far short of a finite exact one: then the error bar is too small."""
-        return self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the measured stdev is within a tenth of the exact one: then the error bar is right, whatever k̂
-        says."""
-        return abs(self.stdev_over_true - self.exact_stdev_over_true) < 0.1 * self.exact_stdev_over_true
+    def unit(self) -> float:
+        """What its ratios are in units of."""
+        return self.true
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ class Components:
 
 
 @dataclass(frozen=True)
-class GradientRow:
+class GradientRow(_Spread):
     """The measured and exact gradient of one estimator, placement and weighting on one case, next to the true one."""
 
     estimator: str
@@ -113,6 +125,26 @@ class GradientRow:
     rounding_over_true: float = nan
     rounding_over_true_mcse: float = nan
     components: Components | None = field(default=None, compare=False)
+
+    @property
+    def unit(self) -> float:
+        """What its ratios are in units of."""
+        return self.true_norm
+
+    @property
+    def z_bias(self) -> float:
+        """(bias_over_true − exact_bias_over_true) / MCSE."""
+        return _z(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse)
+
+    @property
+    def z_stdev(self) -> float:
+        """(stdev_over_true − exact_stdev_over_true) / MCSE."""
+        return _z(self.stdev_over_true, self.exact_stdev_over_true, self.stdev_over_true_mcse)
+
+    @property
+    def z_cosine(self) -> float:
+        """(cosine − exact_cosine) / MCSE."""
+        return _z(self.cosine, self.exact_cosine, self.cosine_mcse)
 
 
 @dataclass(frozen=True)
@@ -145,3 +177,16 @@ class Results:
         for result in self.cases:
             for row in result.rows:
                 yield result.case, row
+
+
+_ROUNDING = 1e-9
+
+
+def _z(measured: float, exact: float, mcse: float) -> float:
+    """(measured − exact) / MCSE: NaN where one of them is missing, 0 where they differ by rounding only."""
+    off = measured - exact
+    if not (isfinite(off) and isfinite(mcse)):
+        return nan
+    if abs(off) <= _ROUNDING * max(1.0, abs(exact)):
+        return 0.0
+    return off / mcse if mcse > 0 else copysign(inf, off)
