@@ -6,7 +6,7 @@ Whatever a field refuses, it refuses with a ``Refusal``, so that every error say
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import GetPydanticSchema
@@ -15,12 +15,17 @@ from pydantic_core import core_schema
 from klbench.spec import numbers
 from klbench.spec.algebra import Expression
 from klbench.spec.expression import read
+from klbench.spec.gradient import BASELINES, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.spec.grid import MOST_CASES, grid_values, parameter_name
 from klbench.spec.naming import LONGEST_NAME
-from klbench.spec.refusal import Refusal, refusing, shown
+from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
 
 JsonSchema = dict[str, Any]
 
+LONGEST_ESTIMATOR = 200
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 _FILE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", re.ASCII)
 
 
@@ -66,8 +71,9 @@ def estimator_name(written: object) -> str:
     """
     from klbench.estimators.catalogue import find
 
-    if not isinstance(written, str) or len(written) > LONGEST_NAME:
-        raise Refusal(f"{shown(written)} is not an estimator", help=["klbench list estimators shows what there is"])
+    if not isinstance(written, str) or len(written) > LONGEST_ESTIMATOR:
+        help = [f"a name of at most {LONGEST_ESTIMATOR} characters; klbench list estimators shows what there is"]
+        raise Refusal(f"{shown(written)} is not an estimator", help=help)
     with refusing():
         return find(written).name
 
@@ -75,18 +81,67 @@ def estimator_name(written: object) -> str:
 def _estimators(written: object) -> tuple[str, ...]:
     if not isinstance(written, list | tuple) or not written:
         raise Refusal(f"estimators cannot be {shown(written)}", help=["a list of names: [k1, k2, k3]"])
+    return _each_once(written, estimator_name, "estimator")
+
+
+def _each_once(written: Sequence[object], read_one: Callable[[object], str], kind: str) -> tuple[str, ...]:
     names: list[str] = []
     for index, item in enumerate(written):
         try:
-            name = estimator_name(item)
+            name = read_one(item)
         except Refusal as refusal:
             raise refusal.within(index) from None
         if name in names:
-            raise Refusal(f"{name} is listed twice", help=["each estimator once"], path=(index,))
+            raise Refusal(f"{name} is listed twice", help=[f"each {kind} once"], path=(index,))
         names.append(name)
     return tuple(names)
 
 
+def _one_or_more(read_one: Callable[[object], str], kind: str, example: str) -> Callable[[object], tuple[str, ...]]:
+    """A reader of a list of different names; a name alone is a list of one."""
+
+    def read_names(written: object) -> tuple[str, ...]:
+        if isinstance(written, Mapping) or written in ([], ()):
+            raise Refusal(f"{shown(written)} is not a {kind}", help=[f"a name, or a list of names: {example}"])
+        return _each_once(written if isinstance(written, list | tuple) else [written], read_one, kind)
+
+    return read_names
+
+
+def _one_of(allowed: Sequence[str], kind: str) -> Callable[[object], str]:
+    def read_name(written: object) -> str:
+        if not isinstance(written, str) or written not in allowed:
+            raise unknown_name(written, allowed, kind=kind)
+        return written
+
+    return read_name
+
+
+def _parameter(written: object) -> str:
+    if not isinstance(written, str) or not _IDENTIFIER.fullmatch(written):
+        help = ["a parameter of q by torch's name, such as loc"]
+        raise Refusal(f"{shown(written)} is not a parameter", help=help)
+    return written
+
+
+def _choice(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
+    """The mark of a field that is one of the ``allowed`` names."""
+    return _read_by(_one_of(allowed, kind), {"type": "string", "enum": list(allowed)})
+
+
+def _choices(read_one: Callable[[object], str], kind: str, schema: JsonSchema, example: str) -> GetPydanticSchema:
+    """The mark of a field that is a list of names, each as ``schema``; a name alone is a list of one."""
+    several = {"type": "array", "items": schema, "minItems": 1, "uniqueItems": True}
+    return _read_by(_one_or_more(read_one, kind, example), {"anyOf": [schema, several]})
+
+
+def _some_of(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
+    """The mark of a field that is a list of some of the ``allowed`` names."""
+    schema = {"type": "string", "enum": list(allowed)}
+    return _choices(_one_of(allowed, kind), kind, schema, f"[{', '.join(allowed)}]")
+
+
+_COUNT = r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?\s*[kKMG]?$"
 _NUMBER: JsonSchema = {"type": "number"}
 _PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"^\{\s*[A-Za-z_]\w*\s*\}$"}
 _ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _PLACEHOLDER, {"type": "array"}]}
@@ -108,12 +163,33 @@ Samples = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 1, "maximum": numbers.MOST_SAMPLES},
-                {"type": "string", "pattern": r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?\s*[kKMG]?$"},
+                {"type": "string", "pattern": _COUNT},
+            ]
+        },
+    ),
+]
+Batch = Annotated[
+    int,
+    _read_by(
+        numbers.batch,
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 2, "maximum": numbers.MOST_BATCH},
+                {"type": "string", "pattern": _COUNT},
             ]
         },
     ),
 ]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
+Measure = Annotated[str, _choice(MEASURES, "measure")]
+Baseline = Annotated[str, _choice(BASELINES, "baseline")]
+Dtypes = Annotated[tuple[str, ...], _some_of(DTYPES, "dtype")]
+Placements = Annotated[tuple[str, ...], _some_of(PLACEMENTS, "placement")]
+Weightings = Annotated[tuple[str, ...], _some_of(WEIGHTINGS, "weighting")]
+Parameters = Annotated[
+    tuple[str, ...],
+    _choices(_parameter, "parameter", {"type": "string", "pattern": r"^[A-Za-z_]\w*$"}, "[loc, scale]"),
+]
 FiniteNumber = Annotated[float, _read_by(numbers.finite, _NUMBER)]
 Estimators = Annotated[
     tuple[str, ...],

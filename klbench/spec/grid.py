@@ -8,7 +8,7 @@ from dataclasses import fields
 from itertools import product
 from math import log10, prod
 
-from klbench.results import Row
+from klbench.results import Components, GradientRow, Row
 from klbench.spec.numbers import finite, is_number
 from klbench.spec.refusal import Refusal, shown, unknown_key
 
@@ -18,7 +18,8 @@ Number = int | float
 Grid = Mapping[str, tuple[Number, ...]]
 
 _NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
-_TAKEN = {"spec", "pair", "q", "p", "sampler", *(field.name for field in fields(Row))}
+_ROWS = (Row, GradientRow, Components)
+_TAKEN = {"spec", "pair", "q", "p", "sampler", *(field.name for row in _ROWS for field in fields(row))} - {"components"}
 _VALUES = "a list of numbers, {logspace: [low, high, count]} or {linspace: [low, high, count]}"
 
 

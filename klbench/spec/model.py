@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from klbench.results import Row
+from klbench.spec import gradient
 from klbench.spec.algebra import Expression, placeholders, size, substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.fields import (
+    Baseline,
+    Batch,
     Distribution,
+    Dtypes,
     EstimatorName,
     Estimators,
     FileName,
     FiniteNumber,
     GridName,
     GridValues,
+    Measure,
     PairName,
+    Parameters,
+    Placements,
     Samples,
     Seed,
     Text,
+    Weightings,
 )
 from klbench.spec.grid import MOST_CASES, combinations, count_cases
 from klbench.spec.naming import pair_name
@@ -109,14 +117,6 @@ class Pair(Form):
         return {role: expression for role, expression in given.items() if expression is not None}
 
     @model_validator(mode="after")
-    def _columns_exist(self) -> Self:
-        for estimator, columns in self.expect.items():
-            for column in columns:
-                if column not in CHECKED_COLUMNS:
-                    raise unknown_key(column, CHECKED_COLUMNS, kind="column").within("expect", estimator)
-        return self
-
-    @model_validator(mode="after")
     def _grid_is_used(self) -> Self:
         used = {name: role for role, expression in self.roles.items() for name in placeholders(expression)}
         for name, role in used.items():
@@ -173,12 +173,38 @@ class Spec(Form):
 
     name: FileName = Field(description="Names the folder of the results; letters, digits, - and _.")
     description: Text = Field("", description="What the spec is about, in a sentence.")
+    measure: Measure = Field("value", description="What to measure of each estimator: its value or its gradient.")
     samples: Samples = Field(
         DEFAULT_SAMPLES, description="Samples per case: a whole number, also written 1e7, 10_000_000 or 10M."
     )
     seed: Seed = Field(0, description="The number every random stream is derived from.")
-    dtype: Literal["float64", "float32"] = Field("float64", description="The estimators' arithmetic.")
+    dtype: Dtypes = Field(
+        ("float64",),
+        description="The precision of the estimators' arithmetic, or a list: each estimator is measured in each.",
+    )
     estimators: Estimators = Field(description="The estimators to measure; klbench list estimators shows them all.")
+    placements: Placements | None = Field(
+        None,
+        description="Gradients only. Where the estimator sits in training: in the loss, differentiated, or detached in "
+        "the reward. Default: both, or where a framework puts it.",
+    )
+    weightings: Weightings | None = Field(
+        None,
+        description="Gradients only. The importance weight q/sampler: none, ratio (differentiated) or detached (held "
+        "constant). Default: none, or as a framework weights it.",
+    )
+    parameters: Parameters | None = Field(
+        None,
+        description="Gradients only. The parameters of q to differentiate in, by torch's names. Default: all.",
+    )
+    baseline: Baseline = Field(
+        "none",
+        description="Gradients only. What is subtracted in the reward: the batch's own mean, or that of its other "
+        "samples (leave-one-out).",
+    )
+    batch: Batch | None = Field(
+        None, description="Gradients only. The number of samples that share a baseline: a whole number from 2 to 1e6."
+    )
     pairs: tuple[Pair, ...] = Field(description="The pairs of distributions to measure them on.", min_length=1)
 
     @model_validator(mode="after")
@@ -192,12 +218,21 @@ class Spec(Form):
         return self
 
     @model_validator(mode="after")
+    def _keys_belong_together(self) -> Self:
+        gradient.check(self)
+        return self
+
+    @model_validator(mode="after")
     def _expected_is_measured(self) -> Self:
         for index, pair in enumerate(self.pairs):
-            for estimator in pair.expect:
+            for estimator, columns in pair.expect.items():
                 if estimator not in self.estimators:
                     found = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
                     raise found.within("pairs", index, "expect")
+                for column in columns:
+                    if column not in CHECKED_COLUMNS:
+                        found = unknown_key(column, CHECKED_COLUMNS, kind="column")
+                        raise found.within("pairs", index, "expect", estimator)
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from math import isfinite
 from klbench.spec.refusal import Refusal, shown
 
 MOST_SAMPLES = 10**13
+MOST_BATCH = 10**6
 MOST_SEED = 2**63 - 1
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
@@ -75,6 +76,18 @@ def samples(value: object) -> int:
     count = _exact(value)
     if count is None or count != count.to_integral_value():
         raise Refusal(f"{shown(value)} is not a sample count", help=[f"samples: {_SAMPLES_HELP}"])
+    return int(count)
+
+
+def batch(value: object) -> int:
+    """The number of samples in a batch, written as a sample count.
+
+    Raises:
+        Refusal: not a whole number from 2 to ``MOST_BATCH``.
+    """
+    count = _exact(value)
+    if count is None or count != count.to_integral_value() or not 2 <= count <= MOST_BATCH:
+        raise Refusal(f"{shown(value)} is not a batch size", help=[f"batch: a whole number from 2 to {MOST_BATCH}"])
     return int(count)
 
 

@@ -62,13 +62,19 @@ def refusing(*path: Step, offset: int | None = None, at_key: bool = False) -> It
         raise Refusal(error.message, help=error.help, path=path, offset=offset, at_key=at_key) from error
 
 
-def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key", of: str = "") -> Refusal:
-    """The refusal of a key that ``of`` does not have, at that key: what is allowed and what was probably meant."""
+def unknown_name(given: object, allowed: Iterable[str], *, kind: str, of: str = "") -> Refusal:
+    """The refusal of a value that is none of the ``allowed`` names: what is allowed and what was probably meant."""
     names = list(allowed)
-    near = get_close_matches(given, names, n=1, cutoff=0.5)
+    near = get_close_matches(given.lower(), names, n=1, cutoff=0.5) if isinstance(given, str) else []
     hint = [f"did you mean {near[0]}?"] if near else []
-    message = f"unknown {kind} {shown(given)}" + (f" of {of}" if of else "")
-    return Refusal(message, help=[*hint, f"allowed: {', '.join(names)}"], path=(given,), at_key=True)
+    message = f"unknown {kind} {shown(given)}" if isinstance(given, str) else f"{shown(given)} is not a {kind}"
+    return Refusal(message + (f" of {of}" if of else ""), help=[*hint, f"allowed: {', '.join(names)}"])
+
+
+def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key", of: str = "") -> Refusal:
+    """The refusal of a key that ``of`` does not have, at that key."""
+    refusal = unknown_name(given, allowed, kind=kind, of=of)
+    return Refusal(refusal.message, help=refusal.help, path=(given,), at_key=True)
 
 
 def shown(value: object) -> str:

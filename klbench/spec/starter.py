@@ -9,6 +9,9 @@ description: The first estimators of KL(q‖p) on a shift and on a policy over f
 samples: 1e6                      # per case; also 1_000_000 or 1M
 seed: 0
 estimators: [k1, k2, k3]          # klbench list estimators shows them all
+# measure: gradient               # what training follows, instead of the value; with it, where you like:
+# placements: [loss, reward]      # in the loss, or detached in the reward
+# weightings: [none, ratio]       # times q/sampler; detached holds the weight constant
 
 pairs:
   # q is the policy the samples come from, p the reference. N(a, b) is Normal(loc=a, scale=b).

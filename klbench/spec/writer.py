@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from klbench.spec.gradient import KEYS
 from klbench.spec.numbers import plain_scalar
 
 if TYPE_CHECKING:
@@ -26,12 +27,18 @@ _Dumper.add_representer(str, _represent_text)
 
 def to_yaml(spec: Spec) -> str:
     """The spec as YAML that reads back to an equal one."""
-    data = spec.model_dump(exclude={"pairs"}) | {"estimators": list(spec.estimators)}
-    if not spec.description:
-        del data["description"]
+    data = spec.model_dump(exclude={"pairs", *_left_out(spec)}, exclude_none=True)
+    if len(spec.dtype) == 1:
+        data["dtype"] = spec.dtype[0]
     data["pairs"] = [_pair(pair) for pair in spec.pairs]
     # Without a width, long expressions stay on the one line that errors can point into.
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=2**31)
+
+
+def _left_out(spec: Spec) -> set[str]:
+    """The keys that cannot be written: an empty description, and what only gradients have."""
+    empty = () if spec.description else ("description",)
+    return {*empty, *(KEYS if spec.measure == "value" else ())}
 
 
 def _pair(pair: Pair) -> dict[str, object]:

@@ -54,7 +54,17 @@ SPECS: dict[str, tuple[str | bytes, str, str]] = {
         f"seed {value}": (SPEC + f"seed: {value}\n", "9:7", "is not a seed")
         for value in ("-1", "0.5", "true", "one", "1e30")
     },
-    "dtype": (SPEC + "dtype: float16\n", "9:8", "'float64' or 'float32'"),
+    "dtype": (SPEC + "dtype: float8\n", "9:8", "allowed: float64, float32, bfloat16, float16"),
+    # gradients
+    "measure": (SPEC + "measure: gradeint\n", "9:10", "did you mean gradient?"),
+    "gradient key of a value": (SPEC + "placements: [loss]\n", "9:1", "add measure: gradient"),
+    "placement": (SPEC + "measure: gradient\nplacements: [los]\n", "10:14", "did you mean loss?"),
+    "weighting": (SPEC + "measure: gradient\nweightings: [none, none]\n", "10:20", "listed twice"),
+    "parameter": (SPEC + "measure: gradient\nparameters: [lok]\n", "10:14", "did you mean loc?"),
+    "batch": (SPEC + "measure: gradient\nbaseline: mean\nbatch: 1\n", "11:8", "a whole number from 2"),
+    "unknown framework": (edited("k3]", "vrl:k3]"), "3:22", "did you mean verl"),
+    "unknown version": (edited("k3]", "verl@99:k3]"), "3:22", "unknown"),
+    "user function of no module": (edited("k3]", "no_such_module:k3]"), "3:22", "module"),
     **{
         f"name {value[:12]}": (edited("name: small", f"name: {value}"), "1:7", "is not a name for a spec")
         for value in ("../x", "a/b", "'a\\b'", "''", "'..'", ".hidden", "é", "a b", "x" * 300, "5", "[a]")

@@ -47,6 +47,35 @@ KEYS = [
     "estimators.0",
     "x",
 ]
+GRADIENT = """\
+name: x
+measure: gradient
+estimators: [k1, k3]
+placements: [loss, reward]
+weightings: [none, ratio]
+parameters: [loc]
+baseline: mean
+batch: 64
+dtype: [float64, float16]
+pairs: [{q: "N(0, 1)", p: "N(1, 1)"}]
+"""
+GRADIENT_KEYS = ["measure", "estimators", "placements", "weightings.0", "parameters", "baseline", "batch", "dtype"]
+GRADIENT_PIECES = [
+    "gradient",
+    "none",
+    "loss",
+    "reward",
+    "ratio",
+    "mean",
+    "loc",
+    "verl:k1",
+    "a.b:c",
+    "@",
+    "2",
+    "[",
+    "]",
+    ", ",
+]
 
 
 def _reads_or_refuses(text: str, *overrides: str) -> None:
@@ -95,6 +124,16 @@ def test_any_override(key: str, value: str) -> None:
     _reads_or_refuses(STARTER, f"{key}={value}")
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(GRADIENT_KEYS), st.lists(st.sampled_from(GRADIENT_PIECES), max_size=5).map("".join)),
+        max_size=3,
+    )
+)
+def test_any_overrides_of_a_gradient_spec(overrides: list[tuple[str, str]]) -> None:
+    _reads_or_refuses(GRADIENT, *(f"{key}={value}" for key, value in overrides))
+
+
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10), st.sampled_from(PIECES))
 TREES = st.recursive(
     SCALARS,
@@ -109,3 +148,11 @@ def test_any_value_anywhere(key: str, value: object) -> None:
 
     flow = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True).removesuffix("\n...\n")
     _reads_or_refuses(STARTER, f"{key}={flow}")
+
+
+@given(st.sampled_from(GRADIENT_KEYS), TREES)
+def test_any_value_anywhere_in_a_gradient_spec(key: str, value: object) -> None:
+    import yaml
+
+    flow = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True).removesuffix("\n...\n")
+    _reads_or_refuses(GRADIENT, f"{key}={flow}")

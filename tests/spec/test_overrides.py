@@ -57,6 +57,12 @@ def test_the_last_one_counts_and_an_empty_one_takes_away() -> None:
     assert overridden("samples=5", "samples=").samples == read_text(SPEC, "x").samples
 
 
+def test_an_override_makes_it_a_gradient_spec() -> None:
+    spec = overridden("measure=gradient", "placements=[loss]", "weightings=ratio", "dtype=[float32,bfloat16]")
+    assert (spec.measure, spec.placements, spec.weightings) == ("gradient", ("loss",), ("ratio",))
+    assert spec.dtype == ("float32", "bfloat16")
+
+
 @pytest.mark.parametrize(
     ("override", "column", "says"),
     [
@@ -79,6 +85,9 @@ def test_the_last_one_counts_and_an_empty_one_takes_away() -> None:
         ("pairs.0.p=N({nu}, 1)", 11, "the grid parameter nu has no values"),
         ("estimators=[k1", 15, "this is not YAML"),
         ("estimators=k1,k2", 12, "a list of names"),
+        ("measure=gradeint", 9, "did you mean gradient?"),
+        ("placements=[loss]", 1, "add measure: gradient"),
+        ("dtype=[float32,bf16]", 16, "did you mean bfloat16?"),
         ("seed=!!int 3", 6, "is not allowed"),
         ("seed=1\n--- 2", 1, "a second document"),
         ("description=a: b", 13, "a mapping is not a text"),

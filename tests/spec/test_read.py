@@ -35,7 +35,7 @@ MINIMAL = "name: x\nestimators: [k1]\npairs:\n- q: N(0, 1)\n  p: N(1, 1)\n"
 
 def test_a_spec_becomes_cases() -> None:
     spec = read_text(SPEC, "spec.yaml")
-    assert (spec.name, spec.samples, spec.seed, spec.dtype) == ("both", 200_000, 1, "float64")
+    assert (spec.name, spec.samples, spec.seed, spec.dtype) == ("both", 200_000, 1, ("float64",))
     assert spec.estimators == ("k1", "k2", "k3")
     assert spec.grid_parameters() == ("mu",)
     assert spec.cases() == (
@@ -47,7 +47,9 @@ def test_a_spec_becomes_cases() -> None:
 
 def test_what_is_left_out_has_a_default() -> None:
     spec = read_text(MINIMAL, "x")
-    assert (spec.samples, spec.seed, spec.dtype, spec.description) == (1_000_000, 0, "float64", "")
+    assert (spec.samples, spec.seed, spec.dtype, spec.description) == (1_000_000, 0, ("float64",), "")
+    assert (spec.measure, spec.placements, spec.weightings, spec.parameters) == ("value", None, None, None)
+    assert (spec.baseline, spec.batch) == ("none", None)
     assert spec.pairs[0].name == "Normal(0, 1) vs Normal(1, 1)"
 
 
@@ -107,7 +109,14 @@ REFUSED = {
     "a negative seed": (edited("seed: 1", "seed: -1"), "4:7", "-1 is not a seed"),
     "a truth value as a seed": (edited("seed: 1", "seed: true"), "4:7", "true is not a seed"),
     "a truth value as a name": (edited("both", "true"), "1:7", 'with quotes it is a text: "true"'),
-    "an unknown dtype": (edited("seed: 1", "dtype: float16"), "4:8", "dtype cannot be 'float16'"),
+    "an unknown dtype": (edited("seed: 1", "dtype: float8"), "4:8", "did you mean float"),
+    "an unknown dtype in a list": (edited("seed: 1", "dtype: [float32, bf16]"), "4:18", "did you mean bfloat16?"),
+    "a dtype that is a number": (edited("seed: 1", "dtype: 32"), "4:8", "32 is not a dtype"),
+    "a dtype that is a mapping": (edited("seed: 1", "dtype: {float32: 1}"), "4:8", "a mapping is not a dtype"),
+    "a dtype twice": (edited("seed: 1", "dtype: [float32, float64, float32]"), "4:27", "each dtype once"),
+    "no dtypes": (edited("seed: 1", "dtype: []"), "4:8", "an empty list is not a dtype"),
+    "an unknown measure": (edited("seed: 1", "measure: gradeint"), "4:10", "did you mean gradient?"),
+    "a list of measures": (edited("seed: 1", "measure: [value]"), "4:10", "allowed: value, gradient"),
     "no estimators": (edited("[k1, k2, k3]", "[]"), "5:13", "estimators cannot be an empty list"),
     "one estimator without brackets": (edited("[k1, k2, k3]", "k1"), "5:13", "a list of names"),
     "an unknown estimator": (edited("k3]", "k33]"), "5:22", "did you mean k3?"),

@@ -30,6 +30,18 @@ pairs:
   grid: {mu: [0.1, 1], b: {linspace: [0, 1, 3]}, c: {logspace: [1, 2, 3]}, d: 1}
   expect: {k1: {bias: {value: 0, within: 1}}}
 """
+GRADIENT = """\
+name: x
+measure: gradient
+estimators: [k1, "verl:low_var_kl+"]
+placements: reward
+weightings: [none, ratio]
+parameters: [loc]
+baseline: leave-one-out
+batch: 1k
+dtype: [float32, bfloat16]
+pairs: [{q: "N(0, 1)", p: "N(1, 1)"}]
+"""
 
 
 def test_the_file_is_in_step() -> None:
@@ -46,7 +58,7 @@ def _errors(text: str) -> list[str]:
     return [error.message for error in jsonschema.Draft202012Validator(json_schema()).iter_errors(value)]
 
 
-@pytest.mark.parametrize("text", [WRITTEN, STARTER, *map(builtin.text, builtin.names())])
+@pytest.mark.parametrize("text", [WRITTEN, GRADIENT, STARTER, *map(builtin.text, builtin.names())])
 def test_it_accepts_what_users_write(text: str) -> None:
     assert _errors(text) == []
 
@@ -73,6 +85,23 @@ def test_it_accepts_a_resolved_spec(text: str) -> None:
 )
 def test_it_refuses_what_the_reader_refuses(old: str, new: str) -> None:
     assert _errors(WRITTEN.replace(old, new)) != []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("gradient", "gradeint"),
+        ("reward", "rewrd"),
+        ("[none, ratio]", "[none, none]"),
+        ("[none, ratio]", "[]"),
+        ("[loc]", "[0]"),
+        ("leave-one-out", "median"),
+        ("1k", "1"),
+        ("bfloat16", "bf16"),
+    ],
+)
+def test_it_refuses_what_the_reader_refuses_of_gradients(old: str, new: str) -> None:
+    assert _errors(GRADIENT.replace(old, new)) != []
 
 
 def _properties(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:

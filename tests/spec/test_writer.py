@@ -24,9 +24,21 @@ pairs:
     grid: {mu: {logspace: [1e-5, 3, 7]}}
     expect: {k1: {mean: {value: 1e-7, within: 1e22}}}
 """
+GRADIENT = """\
+name: gradient
+measure: gradient
+estimators: [k1, ratio*k3]
+placements: reward
+weightings: [ratio, none]
+parameters: [scale, loc]
+baseline: mean
+batch: 1e3
+dtype: [bfloat16, float64]
+pairs: [{q: "N(0, 1)", p: "N(1, 1)"}]
+"""
 
 
-@pytest.mark.parametrize("text", [FULL, STARTER, *map(builtin.text, builtin.names())])
+@pytest.mark.parametrize("text", [FULL, GRADIENT, STARTER, *map(builtin.text, builtin.names())])
 def test_a_resolved_spec_reads_back(text: str) -> None:
     spec = read_text(text, "x")
     assert read_text(spec.to_yaml(), "resolved") == spec
@@ -34,8 +46,9 @@ def test_a_resolved_spec_reads_back(text: str) -> None:
 
 
 def test_a_resolved_spec_is_readable() -> None:
-    assert read_spec("schulman", ["description="]).to_yaml().splitlines()[:10] == [
+    assert read_spec("schulman", ["description="]).to_yaml().splitlines()[:11] == [
         "name: schulman",
+        "measure: value",
         "samples: 10000000",
         "seed: 0",
         "dtype: float64",
@@ -46,6 +59,30 @@ def test_a_resolved_spec_is_readable() -> None:
         "  p: Normal(loc=0.1, scale=1)",
         "  expect:",
     ]
+
+
+def test_a_resolved_gradient_spec_is_readable() -> None:
+    assert read_text(GRADIENT, "x").to_yaml().splitlines()[1:12] == [
+        "measure: gradient",
+        "samples: 1000000",
+        "seed: 0",
+        "dtype: [bfloat16, float64]",
+        "estimators: [k1, ratio*k3]",
+        "placements: [reward]",
+        "weightings: [ratio, none]",
+        "parameters: [scale, loc]",
+        "baseline: mean",
+        "batch: 1000",
+        "pairs:",
+    ]
+
+
+def test_what_depends_on_the_estimator_stays_unwritten() -> None:
+    minimal = "name: x\nmeasure: gradient\nestimators: [k1]\npairs:\n- {q: 'N(0, 1)', p: 'N(1, 1)'}\n"
+    assert read_text(minimal, "x").to_yaml() == (
+        "name: x\nmeasure: gradient\nsamples: 1000000\nseed: 0\ndtype: float64\nestimators: [k1]\nbaseline: none\n"
+        "pairs:\n- {name: 'Normal(0, 1) vs Normal(1, 1)', q: 'Normal(loc=0, scale=1)', p: 'Normal(loc=1, scale=1)'}\n"
+    )
 
 
 def _spec(name: str, description: str, pair: str, values: list[float], seed: int) -> Spec:

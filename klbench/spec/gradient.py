@@ -1,0 +1,89 @@
+"""What the keys of a gradient spec ask of each other and of the pairs: which belong together, which parameters q has.
+
+Each check takes the fields it is about, all of them read already, and refuses at the path of the one to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
+
+if TYPE_CHECKING:
+    from klbench.spec.model import Pair, Spec
+
+MEASURES = ("value", "gradient")
+PLACEMENTS = ("loss", "reward")
+WEIGHTINGS = ("none", "ratio", "detached")
+BASELINES = ("none", "mean", "leave-one-out")
+
+KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
+"""The keys that only a gradient spec may have."""
+
+
+def check(spec: Spec) -> None:
+    """Hold a spec to what its ``measure`` allows.
+
+    Raises:
+        Refusal: with the path in the spec.
+    """
+    if spec.measure == "value":
+        _refuse_keys(spec.model_fields_set)
+        return
+    _refuse_expect(spec.pairs)
+    _check_baseline(spec)
+    _check_parameters(spec.parameters, spec.pairs)
+
+
+def _refuse_keys(given: Iterable[str]) -> None:
+    for key in KEYS:
+        if key in given:
+            help = [f"add measure: gradient, or take {key} out: this spec measures values"]
+            raise Refusal(f"{key} is for gradients", help=help, path=(key,), at_key=True)
+
+
+def _refuse_expect(pairs: Sequence[Pair]) -> None:
+    for index, pair in enumerate(pairs):
+        if pair.expect:
+            help = ["take it out: --check holds gradients to their exact values"]
+            raise Refusal("expect is for values", help=help, path=("pairs", index, "expect"), at_key=True)
+
+
+def _check_baseline(spec: Spec) -> None:
+    if spec.baseline == "none":
+        if spec.batch is not None:
+            help = ["add baseline: mean or baseline: leave-one-out, or take batch out"]
+            raise Refusal("batch is for a baseline, and there is none", help=help, path=("batch",), at_key=True)
+        return
+    if "reward" not in _placements(spec):
+        help = ["add reward to placements, or take baseline out"]
+        raise Refusal("a baseline is for the reward, and every placement is loss", help=help, path=("baseline",))
+    if spec.batch is None:
+        help = ["add batch, the number of samples that share a baseline: batch: 64"]
+        raise Refusal(f"the baseline {spec.baseline} needs a batch", help=help, path=("baseline",))
+    if spec.batch > spec.samples:
+        message = f"a batch of {spec.batch} is more than the {spec.samples} samples"
+        raise Refusal(message, help=["at most as many as samples"], path=("batch",))
+
+
+def _placements(spec: Spec) -> set[str]:
+    """Where the estimators are put: as the spec says, else where each of them is at home."""
+    from klbench.estimators.catalogue import find
+
+    if spec.placements is not None:
+        return set(spec.placements)
+    homes = [find(name).placement for name in spec.estimators]
+    return {placement for home in homes for placement in ((home,) if home else PLACEMENTS)}
+
+
+def _check_parameters(named: Sequence[str] | None, pairs: Sequence[Pair]) -> None:
+    from klbench.distributions.parameters import differentiable
+
+    for index, pair in enumerate(pairs):
+        with refusing("pairs", index, "q"):
+            available = differentiable(pair.q)
+        for position, name in enumerate(named or ()):
+            if name not in available:
+                of = f"the q of pair {shown(pair.name)}"
+                raise unknown_name(name, available, kind="parameter", of=of).within("parameters", position)
