@@ -16,17 +16,22 @@ from uuid import uuid4
 from klbench.errors import RunError
 
 
-def write_together(folder: Path, files: Mapping[str, str]) -> None:
+def write_together(folder: Path, files: Mapping[str, str | None]) -> None:
     """Write every text of ``files`` (name to text, UTF-8) into ``folder``, making it where needed.
+
+    A file whose text is None is taken away: it is of a run before, and would be read as of this one.
 
     Raises:
         RunError: they cannot be written; nothing is left behind, and what was there before is as it was.
     """
-    with _explained(folder), _new_folder(folder), _temporaries(folder, files) as temporaries:
-        for name, text in files.items():
+    texts = {name: text for name, text in files.items() if text is not None}
+    with _explained(folder), _new_folder(folder), _temporaries(folder, texts) as temporaries:
+        for name, text in texts.items():
             _write_flushed(temporaries[name], text)
         for name, temporary in temporaries.items():
             temporary.replace(folder / name)
+        for name in files.keys() - texts.keys():
+            (folder / name).unlink(missing_ok=True)
 
 
 def ensure_writable(folder: Path, names: Iterable[str] = ()) -> None:
@@ -35,7 +40,7 @@ def ensure_writable(folder: Path, names: Iterable[str] = ()) -> None:
     Raises:
         RunError: it could not.
     """
-    with _explained(folder), _new_folder(folder, keep=False), _temporaries(folder, {"probe": ""}) as temporaries:
+    with _explained(folder), _new_folder(folder, keep=False), _temporaries(folder, ["probe"]) as temporaries:
         _write_flushed(temporaries["probe"], "?")
         for name in names:
             if (folder / name).is_dir():
@@ -84,7 +89,7 @@ def _new_folder(folder: Path, *, keep: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def _temporaries(folder: Path, names: Mapping[str, str]) -> Iterator[dict[str, Path]]:
+def _temporaries(folder: Path, names: Iterable[str]) -> Iterator[dict[str, Path]]:
     """A name of its own beside each file; whatever is still there at the end is taken away."""
     paths = {name: folder / f".{name}.{uuid4().hex}.tmp" for name in names}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +18,6 @@ from klbench.errors import Interrupted
 if TYPE_CHECKING:
     from klbench.results import Results
     from klbench.spec.model import Spec
-
-
-FILES = ("results.csv", "manifest.json", "spec.yaml")
 
 
 class Format(StrEnum):
@@ -75,10 +73,11 @@ def run(
 ) -> None:
     """Run a spec: print its table, write its files.
 
-    The files are DIR/<name>/results.csv, manifest.json and spec.yaml.
+    The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well.
     For example: klbench run schulman samples=1e6 --check
     """
     from klbench.files import ensure_writable
+    from klbench.report.folder import FILES
     from klbench.spec.read import read_spec
 
     options = {"samples": samples, "seed": seed}
@@ -87,10 +86,10 @@ def run(
     folder = out / resolved.name
     ensure_writable(folder, FILES)
     results = _measured(resolved, device, threads, quiet)
-    _save(results, folder)
+    written = _save(results, folder)
     _show(results, format, quiet)
     if not quiet:
-        _say_where(results, folder)
+        _say_where(results, folder, written)
     if check:
         _hold(results, quiet)
 
@@ -107,14 +106,14 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
             raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
 
 
-def _save(results: Results, folder: Path) -> None:
+def _save(results: Results, folder: Path) -> list[str]:
+    """Write the files; the names of those there are."""
     from klbench.files import write_together
-    from klbench.report.frame import to_csv
-    from klbench.report.manifest import to_manifest
+    from klbench.report.folder import to_files
 
-    csv, spec_yaml = to_csv(results), results.spec.to_yaml()
-    manifest = to_manifest(results, spec_yaml, csv, finished=datetime.now().astimezone())
-    write_together(folder, dict(zip(FILES, (csv, manifest, spec_yaml), strict=True)))
+    files = to_files(results, finished=datetime.now().astimezone())
+    write_together(folder, files)
+    return [name for name, text in files.items() if text is not None]
 
 
 def _show(results: Results, format: Format, quiet: bool) -> None:
@@ -133,10 +132,10 @@ def _show(results: Results, format: Format, quiet: bool) -> None:
             show_document(to_json(results), results, notes=not quiet)
 
 
-def _say_where(results: Results, folder: Path) -> None:
+def _say_where(results: Results, folder: Path, written: Sequence[str]) -> None:
     from klbench.report.numbers import seconds
 
-    output.remark(f"wrote {folder}/results.csv, manifest.json, spec.yaml · {seconds(results.seconds)}")
+    output.remark(f"wrote {folder}/{', '.join(written)} · {seconds(results.seconds)}")
 
 
 def _hold(results: Results, quiet: bool) -> None:

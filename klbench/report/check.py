@@ -1,24 +1,29 @@
 """What ``--check`` holds a run to: measured and exact agree, and every published value is met.
 
 |z| is at most 5, and |measured - expected| at most ``within`` + 5 MCSE. What was expected and could not be measured is
-missed. A result of chance fails a z once in 1.7 million.
+missed. A result of chance fails a z once in 1.7 million. The exact values are those of float64: a row in less that rounding
+is seen to bias is not held to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 
-from klbench.report.fields import SURPRISE
+from klbench.report.field import SURPRISE
+from klbench.report.gradient_fields import placement
 from klbench.report.numbers import exact, measured, parameters_text
-from klbench.results import CaseResult, Results, Row
+from klbench.results import CaseResult, GradientRow, Results, Row
 from klbench.spec.cases import Expectation
 
 COMPARED = {
     "z_bias": ("bias_over_true", "exact_bias_over_true"),
     "z_stdev": ("stdev_over_true", "exact_stdev_over_true"),
 }
+"""Of every row: the z, the measured column, the exact one."""
+COMPARED_GRADIENTS = {**COMPARED, "z_cosine": ("cosine", "exact_cosine")}
+AnyRow = Row | GradientRow
 
 
 @dataclass(frozen=True)
@@ -42,20 +47,31 @@ def not_checkable(results: Results) -> Iterator[str]:
     """Every measured number that has nothing to be held to: no exact value beside it, or no error bar."""
     for result in results.cases:
         for row in result.rows:
-            for z_column, (column, _) in COMPARED.items():
-                if isnan(getattr(row, z_column)):
+            for z_column, (column, _) in _compared(row).items():
+                if isnan(_z(row, z_column)):
                     yield _place(result, row, column)
 
 
-def _agreement(result: CaseResult, row: Row) -> Iterator[Point]:
-    for z_column, (column, exact_column) in COMPARED.items():
-        z = getattr(row, z_column)
+def _agreement(result: CaseResult, row: AnyRow) -> Iterator[Point]:
+    for z_column, (column, exact_column) in _compared(row).items():
+        z = _z(row, z_column)
         if not isnan(z):
             beside = f"exactly {exact(getattr(row, exact_column))}: z = {z:.1f}, beyond ±{SURPRISE:g}"
             yield Point(abs(z) <= SURPRISE, f"{_place(result, row, column)}, {beside}")
 
 
-def _expected(result: CaseResult, row: Row, column: str, expectation: Expectation) -> Point:
+def _compared(row: AnyRow) -> Mapping[str, tuple[str, str]]:
+    return COMPARED_GRADIENTS if isinstance(row, GradientRow) else COMPARED
+
+
+def _z(row: AnyRow, z_column: str) -> float:
+    """How far measured is from exact; NaN where they are not comparable."""
+    z: float = getattr(row, z_column)
+    rounded = abs(row.rounding_over_true) > SURPRISE * row.rounding_over_true_mcse
+    return nan if rounded and row.dtype != "float64" else z
+
+
+def _expected(result: CaseResult, row: AnyRow, column: str, expectation: Expectation) -> Point:
     value, error = getattr(row, column), _error_of(row, column)
     allowed = expectation.within + SURPRISE * (0.0 if isnan(error) else error)
     beside = f"expected {exact(expectation.value)} within {exact(expectation.within)}" + " + 5 MCSE" * (
@@ -65,15 +81,18 @@ def _expected(result: CaseResult, row: Row, column: str, expectation: Expectatio
     return Point(holds, f"{_place(result, row, column)}, {beside}")
 
 
-def _error_of(row: Row, column: str) -> float:
+def _error_of(row: AnyRow, column: str) -> float:
     error: float = getattr(row, f"{column}_mcse", nan)
     return error
 
 
-def _place(result: CaseResult, row: Row, column: str) -> str:
+def _place(result: CaseResult, row: AnyRow, column: str) -> str:
     parameters = parameters_text(result.case.parameters)
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
-    return f"{where}, {row.estimator}: {column} is {_shown(getattr(row, column), _error_of(row, column))}"
+    which = [placement(row)] if isinstance(row, GradientRow) else []
+    dtype = [row.dtype] if any(each.dtype != row.dtype for each in result.rows) else []
+    what = ", ".join([where, row.estimator, *which, *dtype])
+    return f"{what}: {column} is {_shown(getattr(row, column), _error_of(row, column))}"
 
 
 def _shown(value: float, error: float) -> str:

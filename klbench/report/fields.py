@@ -1,48 +1,30 @@
-"""The columns a person reads, a few chosen from the many of results.csv, and the marks on their numbers.
+"""The columns a person reads of values, a few chosen from the many of results.csv, and what their marks mean.
 
 Adding a column to the table and to Markdown is one ``Field``, named in the layouts it belongs to. Where the fullest
-layout does not fit, the next is tried.
+layout does not fit, the next is tried. The columns of gradients are in ``gradient_fields``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from math import inf, isfinite, isnan
+from collections.abc import Iterator
+from math import inf, isnan
 
-from klbench.report.numbers import MISSING, exact, fixed, measured, percent
+from klbench.report import gradient_fields
+from klbench.report.field import (
+    DISAGREES,
+    ESTIMATOR,
+    NO_ERROR_BAR,
+    REGRESSED,
+    ROUNDING,
+    SURPRISE,
+    UNTRUSTED,
+    Field,
+    with_error,
+)
+from klbench.report.numbers import exact, fixed, percent
 from klbench.results import Row
 from klbench.stats.tail import TRUSTED
-
-UNTRUSTED, NO_ERROR_BAR, DISAGREES, REGRESSED = "†", "‡", "✗", "ʳ"
-SURPRISE = 5.0
-"""|z| beyond which measured and exact disagree: chance does it once in 1.7 million times."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A column of the table a person reads.
-
-    Args:
-        header: above it.
-        show: what it says for a row.
-        numeric: whether decimal points are set one below the other.
-        quiet: whether it stands back, being the reference and not the measurement.
-    """
-
-    header: str
-    show: Callable[[Row], str]
-    numeric: bool = True
-    quiet: bool = False
-
-
-Layout = tuple[Field, ...]
-
-
-def shown_in(layout: Layout, rows: Sequence[Row]) -> Layout:
-    """The layout without the columns that say nothing of any row."""
-    return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))
 
 
 def legend(shown: str) -> Iterator[str]:
@@ -52,9 +34,8 @@ def legend(shown: str) -> Iterator[str]:
         value, decimals, digits = example.groups()
         error = f"{int(digits) / 10 ** len(decimals):.{len(decimals)}f}"
         yield f"{example[0]} means {value} ± {error}, one standard error."
-    for mark, meaning in _MEANINGS.items():
-        if mark in shown:
-            yield meaning
+    of_one = gradient_fields.MEANINGS if re.search(gradient_fields.HEADERS, shown) else _OF_VALUES
+    yield from (meaning for mark, meaning in {**of_one, **_OF_BOTH}.items() if mark in shown)
 
 
 def _tail(row: Row) -> float:
@@ -62,20 +43,12 @@ def _tail(row: Row) -> float:
     return inf if row.misses_rare_draws else -inf if row.confirmed else row.khat
 
 
-def _with_error(value: float, error: float, z: float, tail: float) -> str:
-    """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
-    if not isfinite(value):
-        return exact(value)
-    mark = NO_ERROR_BAR if not isfinite(error) else UNTRUSTED if tail > TRUSTED else ""
-    return measured(value, error) + mark + (DISAGREES if abs(z) > SURPRISE else "")
-
-
 def _bias(row: Row) -> str:
-    return _with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
+    return with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
 
 
 def _regressed(row: Row) -> str:
-    return _with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, 0.0, _tail(row))
+    return with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, 0.0, _tail(row))
 
 
 def _better_bias(row: Row) -> str:
@@ -84,10 +57,9 @@ def _better_bias(row: Row) -> str:
 
 def _stdev(row: Row) -> str:
     # a stdev averages squares, whose tail index is twice as large
-    return _with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
+    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
 
 
-ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False)
 BIAS = Field("bias/true", _bias)
 REGRESSED_BIAS = Field("regressed", _regressed)
 BETTER_BIAS = Field("bias/true", _better_bias)
@@ -96,8 +68,8 @@ Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), quiet=True)
 STDEV = Field("stdev/true", _stdev)
 EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
 Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), quiet=True)
-MEAN = Field("mean", lambda row: _with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
-ABSOLUTE_STDEV = Field("stdev", lambda row: _with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
+MEAN = Field("mean", lambda row: with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
+ABSOLUTE_STDEV = Field("stdev", lambda row: with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
 NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction))
 KHAT = Field("k̂", lambda row: fixed(row.khat, 2))
 
@@ -116,10 +88,13 @@ ABSOLUTE = (
 )
 
 _REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."
-_MEANINGS = {
+_OF_VALUES = {
     "stdev/true": "bias and stdev are of one sample's value; exact is without sampling.",
     REGRESSED_BIAS.header: f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}",
     REGRESSED: f"{REGRESSED} {_REGRESSION}",
+}
+_OF_BOTH = {
+    ROUNDING.header: "rounding: how much of the bias it is, the same draws in float64 being the truth.",
     UNTRUSTED: f"{UNTRUSTED} no trust in the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare draws unseen.",
     NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
     DISAGREES: f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.",

@@ -19,21 +19,22 @@ from klbench.results import Results
 if TYPE_CHECKING:
     import pandas as pd
 
-_DTYPES: dict[Kind, str] = {"text": "object", "count": "Int64", "number": "float64"}
+DTYPES: dict[Kind, str] = {"text": "object", "count": "Int64", "number": "float64"}
+"""The dtype in a data frame for each kind of column."""
 
 
 def records(results: Results) -> Iterator[dict[str, Value]]:
-    """One mapping of column name to value per case and estimator, in the order of results.csv; missing is None."""
+    """One mapping of column name to value per row of results.csv, in its order; missing is None."""
     columns = columns_of(results)
     for case, row in results.rows():
         yield {column.name: column.value(results.spec.name, case, row) for column in columns}
 
 
 def to_frame(results: Results) -> pd.DataFrame:
-    """One row per case and estimator, with the columns of results.csv and a dtype for each kind of column."""
+    """The rows of results.csv with its columns, and a dtype for each kind of column."""
     import pandas as pd
 
-    dtypes = {column.name: _DTYPES[column.kind] for column in columns_of(results)}
+    dtypes = {column.name: DTYPES[column.kind] for column in columns_of(results)}
     return pd.DataFrame(list(records(results)), columns=list(dtypes)).astype(dtypes)
 
 

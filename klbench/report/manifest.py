@@ -1,6 +1,6 @@
 """manifest.json: what was run, where and how long it took; everything that depends on the machine and the hour.
 
-results.csv holds nothing of that, so it can be compared byte for byte; the manifest holds the hash of its bytes.
+The CSV files hold nothing of that, so they can be compared byte for byte; the manifest holds the hashes of their bytes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,25 @@ from klbench.versions import installed
 PACKAGES = ("klbench", "torch", "numpy", "pandas")
 
 
-def to_manifest(results: Results, spec_yaml: str, csv: str, finished: datetime) -> str:
-    """The text of manifest.json, for these texts of spec.yaml and results.csv. ``finished`` knows its time zone."""
-    return json.dumps(_manifest(results, spec_yaml, csv, finished), indent=2, ensure_ascii=False) + "\n"
+def to_manifest(
+    results: Results, spec_yaml: str, csv: str, finished: datetime, components_csv: str | None = None
+) -> str:
+    """The text of manifest.json, for these texts of spec.yaml, results.csv and, of gradients, components.csv.
+
+    ``finished`` knows its time zone.
+    """
+    hashes = {"spec_sha256": _digest(spec_yaml), "results_sha256": _digest(csv)}
+    if components_csv is not None:
+        hashes["components_sha256"] = _digest(components_csv)
+    return json.dumps(_manifest(results, spec_yaml, hashes, finished), indent=2, ensure_ascii=False) + "\n"
 
 
-def _manifest(results: Results, spec_yaml: str, csv: str, finished: datetime) -> Mapping[str, Any]:
+def _manifest(results: Results, spec_yaml: str, hashes: Mapping[str, str], finished: datetime) -> Mapping[str, Any]:
     started = finished - timedelta(seconds=results.seconds)
     return {
         "name": results.spec.name,
         "spec": yaml.safe_load(spec_yaml),
-        "spec_sha256": _digest(spec_yaml),
-        "results_sha256": _digest(csv),
+        **hashes,
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
         "platform": platform.platform(),
         "processor": platform.machine(),

@@ -22,7 +22,8 @@ def to_markdown(results: Results) -> str:
 
 def _section(summary: Summary) -> str:
     distributions = ", ".join(f"`{text}`" for text in summary.distributions)
-    lines = [f"## {_escaped(summary.name)}", "", f"{distributions}. {summary.divergence}. {summary.facts}.", ""]
+    said = ". ".join(filter(None, [distributions, summary.divergence, _escaped(summary.gradient), summary.facts]))
+    lines = [f"## {_escaped(summary.name)}", "", f"{said}.", ""]
     for chart in summary.charts:
         lines += [*_table(chart), ""]
     notes = [f"- {_escaped(note)}" for note in summary.notes]

@@ -6,15 +6,20 @@ whose true value is 0, infinite or unknown have no ratios to it: they make a tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import isfinite, isnan
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.report.fields import ABSOLUTE, RATIOS, Layout, shown_in
+from klbench.report import fields, gradient_fields
+from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rounding
+from klbench.report.gradient_fields import FEW, component_layouts, component_names, symbol
 from klbench.report.numbers import count, exact, parameters_text
-from klbench.results import CaseResult, Results, Row
+from klbench.results import CaseResult, GradientRow, Results, Row
+from klbench.spec.model import Spec
+
+AnyRow = Row | GradientRow
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Block:
 
     labels: tuple[str, ...]
     caption: str
-    rows: tuple[Row, ...]
+    rows: tuple[AnyRow, ...]
 
 
 @dataclass(frozen=True)
@@ -35,21 +40,27 @@ class Chart:
     """One table: its blocks, what their labels are called, and its layouts, the fullest first.
 
     ``captioned``: a person does better with captions than with labels, because targets have long names.
+    ``spare``: it is left out where no layout fits, being in a file as well.
     """
 
     label_headers: tuple[str, ...]
     blocks: tuple[Block, ...]
     layouts: tuple[Layout, ...]
-    captioned: bool
+    captioned: bool = False
+    spare: bool = False
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One pair: its heading, its tables (seldom more than one) and what the reader should know."""
+    """One pair: its heading, its tables and what the reader should know.
+
+    ``gradient`` says what the gradient is taken in and what it truly is; empty where values were measured.
+    """
 
     name: str
     divergence: str
     distributions: tuple[str, ...]
+    gradient: str
     facts: str
     charts: tuple[Chart, ...]
     notes: tuple[str, ...]
@@ -64,8 +75,9 @@ def summaries(results: Results) -> Iterator[Summary]:
             name=name,
             divergence=_divergence(cases),
             distributions=tuple(f"{role} = {expression}" for role, expression in pairs[name].roles.items()),
-            facts=_facts(cases[0].rows[0]),
-            charts=tuple(_charts(cases)),
+            gradient=_gradient(cases),
+            facts=_facts(cases[0], results.spec),
+            charts=(*_charts(cases), *_component_charts(cases)),
             notes=tuple(_notes(cases)),
         )
 
@@ -84,8 +96,29 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
     return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
 
 
-def _facts(row: Row) -> str:
-    return f"{count(row.samples)} samples · seed {row.seed} · {row.dtype} · {row.device}"
+def _gradient(cases: tuple[CaseResult, ...]) -> str:
+    rows = [row for row in cases[0].rows if isinstance(row, GradientRow)]
+    if not rows:
+        return ""
+    truths = {row.target: row for row in rows} if len(cases) == 1 and not cases[0].case.parameters else {}
+    return "; ".join([f"gradient in {', '.join(rows[0].parameters)}", *map(_true_gradient, truths.values())])
+
+
+def _true_gradient(row: GradientRow) -> str:
+    """``∇KL(q‖p) = (-1, 0), of length 1``."""
+    name, components = f"∇{symbol(row.target)}", row.components
+    if components is None or len(components.index) > FEW:
+        return true_value(f"‖{name}‖", row.true_norm, "")
+    if isnan(row.true_norm):
+        return true_value(name, row.true_norm, "")
+    return f"{name} = ({', '.join(map(exact, components.true.tolist()))}), of length {exact(row.true_norm)}"
+
+
+def _facts(result: CaseResult, spec: Spec) -> str:
+    first = result.rows[0]
+    dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows))
+    drawn = f"{count(first.samples)} samples · seed {first.seed} · {dtypes} · {first.device}"
+    return drawn if spec.baseline == "none" else f"{drawn} · baseline {spec.baseline} of {spec.batch}"
 
 
 def _notes(cases: tuple[CaseResult, ...]) -> Iterator[str]:
@@ -96,30 +129,56 @@ def _notes(cases: tuple[CaseResult, ...]) -> Iterator[str]:
 
 
 def _charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
-    by_target = any(row.target != REVERSE_KL.name for case in cases for row in case.rows)
+    rows = [row for case in cases for row in case.rows]
+    of = gradient_fields if isinstance(rows[0], GradientRow) else fields
+    by_target = any(row.target != REVERSE_KL.name for row in rows)
     parameters = tuple(cases[0].case.parameters)
-    truth = ("target", "true") if by_target else ("KL(q‖p)",) if parameters else ()
-    for layouts, wanted in ((RATIOS, _has_ratio), (ABSOLUTE, lambda row: not _has_ratio(row))):
+    truth = _truth(rows[0], by_target) if by_target or parameters else ()
+    for layouts, wanted in ((of.RATIOS, _has_ratio), (of.ABSOLUTE, lambda row: not _has_ratio(row))):
         blocks = tuple(block for case in cases for block in _blocks(case, wanted, by_target))
         if blocks:
-            yield Chart((*parameters, *truth), blocks, _with_content(layouts, blocks), captioned=by_target)
+            content = _with_content([*map(with_rounding, layouts)], [row for block in blocks for row in block.rows])
+            yield Chart((*parameters, *truth), blocks, content, captioned=by_target)
 
 
-def _blocks(result: CaseResult, wanted: Callable[[Row], bool], by_target: bool) -> Iterator[Block]:
+def _truth(row: AnyRow, by_target: bool) -> tuple[str, ...]:
+    """The headers of the labels that say what is true."""
+    if by_target:
+        return "target", "‖∇‖" if isinstance(row, GradientRow) else "true"
+    return ("‖∇KL(q‖p)‖" if isinstance(row, GradientRow) else "KL(q‖p)",)
+
+
+def _blocks(result: CaseResult, wanted: Callable[[AnyRow], bool], by_target: bool) -> Iterator[Block]:
     parameters = tuple(map(exact, result.case.parameters.values()))
-    rows = tuple(filter(wanted, result.rows))
+    rows: list[AnyRow] = [*result.rows]
+    rows = [row for row in rows if wanted(row)]
     for target in dict.fromkeys(row.target for row in rows):
         same = tuple(row for row in rows if row.target == target)
-        true, name = same[0].true, target if by_target else "KL(q‖p)"
-        labels = (*parameters, *[target] * by_target, exact(true)) if by_target or parameters else ()
-        sayings = (parameters_text(result.case.parameters), true_value(name, true, same[0].true_from))
+        labels = (*parameters, *[target] * by_target, exact(same[0].unit)) if by_target or parameters else ()
+        sayings = (parameters_text(result.case.parameters), _true(same[0], by_target))
         yield Block(labels, " · ".join(filter(None, sayings)) if labels else "", same)
 
 
-def _has_ratio(row: Row) -> bool:
-    return isfinite(row.true) and row.true != 0
+def _true(row: AnyRow, by_target: bool) -> str:
+    """What is true of a block's target, in words."""
+    if isinstance(row, GradientRow):
+        return true_value(f"‖∇{symbol(row.target)}‖", row.true_norm, "")
+    return true_value(row.target if by_target else "KL(q‖p)", row.true, row.true_from)
 
 
-def _with_content(layouts: tuple[Layout, ...], blocks: tuple[Block, ...]) -> tuple[Layout, ...]:
-    rows = [row for block in blocks for row in block.rows]
-    return tuple(shown_in(layout, rows) for layout in layouts)
+def _component_charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
+    """The components one by one, where they are few; over a grid they would be a page, and are in components.csv."""
+    rows = tuple(row for row in cases[0].rows if isinstance(row, GradientRow))
+    components = next((row.components for row in rows if row.components is not None), None)
+    if components is None or cases[0].case.parameters or len(components.index) > FEW:
+        return
+    layouts = component_layouts(component_names(components))
+    yield Chart((), (Block((), "", rows),), _with_content(layouts, rows), spare=True)
+
+
+def _has_ratio(row: AnyRow) -> bool:
+    return isfinite(row.unit) and row.unit != 0
+
+
+def _with_content(layouts: Sequence[Layout], rows: Sequence[AnyRow]) -> tuple[Layout, ...]:
+    return tuple(shown_in(told_apart_by_dtype(layout, rows), rows) for layout in layouts)

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from klbench.report.fields import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Layout
+from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Layout
 from klbench.report.numbers import aligned
 from klbench.report.summary import Chart, Summary
 
@@ -26,21 +26,24 @@ _MARKS = {UNTRUSTED: "yellow", NO_ERROR_BAR: "yellow", DISAGREES: "bold red", RE
 def heading(summary: Summary) -> RenderableType:
     """Which pair, its true KL, and what was drawn."""
     title = Text.assemble((summary.name, "bold cyan"), GAP, (summary.divergence, "bold"))
-    return Group(title, *map(Text, summary.distributions), Text(summary.facts, style="dim"))
+    lines = filter(None, [*summary.distributions, summary.gradient])
+    return Group(title, *map(Text, lines), Text(summary.facts, style="dim"))
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The pair's table (two, where only some rows have ratios)."""
+    """The pair's tables: one; two where only some rows have ratios; one more for the components of gradients."""
 
     summary: Summary
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for chart in self.summary.charts:
-            yield Text()
             ways = (True,) if chart.captioned else (False, True)
             drawings = [_Drawing(chart, layout, captioned=way) for way in ways for layout in chart.layouts]
             fitting = next((drawing for drawing in drawings if drawing.width <= options.max_width), drawings[-1])
+            if chart.spare and fitting.width > options.max_width:
+                continue
+            yield Text()
             yield Text("\n", no_wrap=True, overflow="ignore").join(fitting.lines())
 
 
@@ -53,16 +56,16 @@ def bullets(lines: Iterable[str]) -> RenderableType:
 
 
 class _Column:
-    """One column of one drawing: its texts, all of one width."""
+    """One column of one drawing: its texts, all of one width, and how each is drawn."""
 
-    def __init__(self, header: str, texts: Sequence[str], *, numeric: bool = True, style: str = "") -> None:
+    def __init__(self, header: str, texts: Sequence[str], *, numeric: bool = True, styles: Sequence[str] = ()) -> None:
         texts = aligned(texts) if numeric else texts
         self.width = max(map(cell_len, (header, *texts)))
         self.header, *self.texts = (_padded(text, self.width, left=numeric) for text in (header, *texts))
-        self._style, self._marks = style, _MARKS if numeric else {}
+        self._styles, self._marks = styles or [""] * len(texts), _MARKS if numeric else {}
 
     def cell(self, index: int) -> Text:
-        text = Text(self.texts[index], style=self._style)
+        text = Text(self.texts[index], style=self._styles[index])
         for mark, style in self._marks.items():
             text.highlight_words([mark], style)
         return text
@@ -77,8 +80,7 @@ class _Drawing:
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
         self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
         self._fields = [
-            _Column(f.header, [f.show(row) for row in rows], numeric=f.numeric, style="dim" if f.quiet else "")
-            for f in layout
+            _Column(f.header, [*map(f.show, rows)], numeric=f.numeric, styles=[*map(f.style, rows)]) for f in layout
         ]
         columns = [*self._labels, *self._fields]
         self._headers = GAP.join(column.header for column in columns)

@@ -1,0 +1,74 @@
+"""Gradients component by component: the text of components.csv, and the same as a data frame.
+
+A softmax over a vocabulary has a component per token, so both are made a row's columns at a time and not cell by cell.
+A row whose gradient does not exist has no components, and no lines.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from io import StringIO
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+from klbench.report.columns import Column, Value, component_columns_of
+from klbench.report.frame import DTYPES
+from klbench.results import Components, GradientRow, Results
+from klbench.spec.cases import Case
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PER_COMPONENT = {field.name for field in fields(Components)}
+
+
+def to_components_csv(results: Results) -> str:
+    r"""The text of components.csv: floats as in results.csv, lines ending in ``\n``."""
+    columns, text = component_columns_of(results), StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(column.name for column in columns)
+    for case, row, components in _with_components(results):
+        cells = (_cells(column, components, _shared(results, column, case, row)) for column in columns)
+        writer.writerows(zip(*cells, strict=False))  # what all lines share repeats without end
+    return text.getvalue()
+
+
+def to_components_frame(results: Results) -> pd.DataFrame:
+    """One row per component of each gradient, with the columns of components.csv; none where values were measured."""
+    import pandas as pd
+
+    columns = component_columns_of(results)
+    dtypes = {column.name: DTYPES[column.kind] for column in columns}
+    parts = [
+        pd.DataFrame(
+            {column.name: _held(column, components, _shared(results, column, case, row)) for column in columns},
+            index=range(len(components.index)),
+        ).astype(dtypes)
+        for case, row, components in _with_components(results)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(dtypes)).astype(dtypes)
+
+
+def _with_components(results: Results) -> Iterator[tuple[Case, GradientRow, Components]]:
+    for case, row in results.rows():
+        if isinstance(row, GradientRow) and row.components is not None:
+            yield case, row, row.components
+
+
+def _shared(results: Results, column: Column, case: Case, row: GradientRow) -> Value:
+    """What every line of a row has in this column, unless it is the component's own."""
+    return None if column.name in _PER_COMPONENT else column.value(results.spec.name, case, row)
+
+
+def _cells(column: Column, components: Components, shared: Value) -> Iterable[Value]:
+    """The cells of a row in one column, missing as None."""
+    if column.name not in _PER_COMPONENT:
+        return repeat(shared)
+    held = getattr(components, column.name)
+    return held if column.kind != "number" else [None if x != x else x for x in held.tolist()]
+
+
+def _held(column: Column, components: Components, shared: Value) -> Any:
+    return getattr(components, column.name) if column.name in _PER_COMPONENT else shared

@@ -1,0 +1,74 @@
+"""A column a person reads: what stands above it, what it says of a row, and the marks on its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+from klbench.report.numbers import MISSING, exact, measured
+from klbench.stats.tail import TRUSTED
+
+UNTRUSTED, NO_ERROR_BAR, DISAGREES, REGRESSED = "†", "‡", "✗", "ʳ"
+SURPRISE = 5.0
+"""|z| beyond which measured and exact disagree: chance does it once in 1.7 million times."""
+
+
+def _plain(_row: Any) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of the table a person reads.
+
+    Args:
+        header: above it.
+        show: what it says for a row, of values or of gradients as its layout is.
+        numeric: whether decimal points are set one below the other.
+        quiet: whether it stands back, being the reference and not the measurement.
+        colour: how a row's cell is set off at a terminal, in Rich's words.
+    """
+
+    header: str
+    show: Callable[[Any], str]
+    numeric: bool = True
+    quiet: bool = False
+    colour: Callable[[Any], str] = _plain
+
+    def style(self, row: Any) -> str:
+        """How a row's cell is drawn at a terminal."""
+        return "dim" if self.quiet else self.colour(row)
+
+
+Layout = tuple[Field, ...]
+
+
+def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:
+    """The layout without the columns that say nothing of any row."""
+    return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))
+
+
+def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
+    """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
+    if not isfinite(value):
+        return exact(value)
+    mark = NO_ERROR_BAR if not isfinite(error) else UNTRUSTED if tail > TRUSTED else ""
+    return measured(value, error) + mark + (DISAGREES if abs(z) > SURPRISE else "")
+
+
+ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False)
+DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
+ROUNDING = Field("rounding", lambda row: measured(row.rounding_over_true, row.rounding_over_true_mcse))
+
+
+def told_apart_by_dtype(layout: Layout, rows: Sequence[Any]) -> Layout:
+    """The layout for these rows: with their precision after the other texts, where they have several."""
+    texts = sum(not field.numeric for field in layout)
+    return (*layout[:texts], DTYPE, *layout[texts:]) if len({row.dtype for row in rows}) > 1 else layout
+
+
+def with_rounding(layout: Layout) -> Layout:
+    """The layout with what a precision below float64 does to the bias, at its end."""
+    return (*layout, ROUNDING)

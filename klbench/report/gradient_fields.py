@@ -1,0 +1,141 @@
+"""The columns a person reads of gradients: what each one follows first, then how far off and how noisy it is.
+
+Where there are few components, each has a column in a table of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import inf, nan, sqrt
+from typing import TYPE_CHECKING
+
+from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
+from klbench.report.field import ESTIMATOR, Field, Layout, with_error
+from klbench.report.numbers import MISSING, count, exact, measured
+from klbench.results import Components, GradientRow
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+FEW = 8
+"""So many components are shown one by one."""
+
+_SYMBOLS = {REVERSE_KL.name: "KL(q‖p)", FORWARD_KL.name: "KL(p‖q)"}
+
+
+def symbol(target: str) -> str:
+    """The target as ``follows`` writes it, where it has a symbol: ``KL(q‖p)`` for the reverse KL."""
+    return _SYMBOLS.get(target, target)
+
+
+def placement(row: GradientRow) -> str:
+    """``loss``, ``loss × ratio``, ``reward × detached``."""
+    return row.placement if row.weighting == "none" else f"{row.placement} × {row.weighting}"
+
+
+def component_names(components: Components) -> tuple[str, ...]:
+    """``loc``, or ``logits[2]`` where a parameter has several."""
+    size = Counter(components.parameter)
+    named = zip(components.parameter, components.index, strict=True)
+    return tuple(name if size[name] == 1 else f"{name}[{index}]" for name, index in named)
+
+
+def component_layouts(names: tuple[str, ...]) -> tuple[Layout, ...]:
+    """The layouts of a table with a column for each component, the fullest first."""
+    columns = [(_component(name, index), _exact_component(index)) for index, name in enumerate(names)]
+    exact_beside = (field for pair in columns for field in pair)
+    return (ESTIMATOR, PLACEMENT, *exact_beside), (ESTIMATOR, PLACEMENT, *(field for field, _ in columns))
+
+
+def _component(name: str, index: int) -> Field:
+    def show(row: GradientRow) -> str:
+        if row.components is None:
+            return MISSING
+        mean, error, exactly = (float(each[index]) for each in (row.components.mean, *_beside(row.components)))
+        return with_error(mean, error, (mean - exactly) / error if error > 0 else nan, _tail(row))
+
+    return Field(f"∇{name}", show)
+
+
+def _beside(components: Components) -> tuple[ndarray, ndarray]:
+    return components.mean_mcse, components.exact
+
+
+def _exact_component(index: int) -> Field:
+    return Field(
+        "exact", lambda row: exact(float(row.components.exact[index])) if row.components else MISSING, quiet=True
+    )
+
+
+def _tail(row: GradientRow) -> float:
+    """Infinite where what carries the noise was not seen: then the error bar is too small."""
+    return inf if row.misses_rare_draws else -inf
+
+
+def _bias(row: GradientRow) -> str:
+    return with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
+
+
+def _stdev(row: GradientRow) -> str:
+    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, _tail(row))
+
+
+def _cosine(row: GradientRow) -> str:
+    return with_error(row.cosine, row.cosine_mcse, row.z_cosine, _tail(row))
+
+
+def _colour(row: GradientRow) -> str:
+    """Green where it follows what the estimator is meant to estimate, red where nothing that has a name."""
+    if row.follows == symbol(row.target):
+        return "bold green"
+    return "bold red" if row.follows in ("0", "none") else "bold yellow"
+
+
+def _length(row: GradientRow, name: str) -> float:
+    """The Euclidean norm of one of its vectors."""
+    if row.components is None:
+        return nan
+    vector = getattr(row.components, name)
+    return sqrt(float((vector * vector).sum()))
+
+
+PLACEMENT = Field("placement", placement, numeric=False)
+FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
+BIAS = Field("bias/true", _bias)
+EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), quiet=True)
+STDEV = Field("stdev/true", _stdev)
+EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
+COSINE = Field("cosine", _cosine)
+EXACT_COSINE = Field("exact", lambda row: exact(row.exact_cosine), quiet=True)
+NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING)
+LENGTH = Field("‖mean‖", lambda row: measured(_length(row, "mean"), nan))
+EXACT_LENGTH = Field("exact", lambda row: exact(_length(row, "exact")), quiet=True)
+NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan))
+
+RATIOS: tuple[Layout, ...] = (
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, COSINE, EXACT_COSINE, NONFINITE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, COSINE, EXACT_COSINE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, COSINE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, STDEV),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS),
+)
+ABSOLUTE: tuple[Layout, ...] = (
+    (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE, NONFINITE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
+)
+
+HEADERS = rf"{ESTIMATOR.header}[ |]+{PLACEMENT.header}\b"
+"""How a table of gradients begins."""
+MEANINGS = {
+    FOLLOWS.header: "follows: what the mean gradient is the gradient of, by exact comparison.",
+    " E_q[k] ": "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
+    " none ": "none: the mean gradient is of none of the divergences it was compared with.",
+    STDEV.header: "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the "
+    "target's; exact is without sampling.",
+    COSINE.header: "cosine: of the angle between E g and ∇.",
+    LENGTH.header: "‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).",
+    "× ratio": "× ratio: times q/sampler, differentiated through.",
+    "× detached": "× detached: times q/sampler, held constant.",
+}
