@@ -2,7 +2,7 @@
 
 A name is ``k3``, a family with its number, ``k1_cv(0.5)``, or either of them importance-weighted, ``ratio*k3``. Every
 module of this package that declares ``ESTIMATORS`` or ``FAMILIES`` is found by itself: a new file needs no entry
-here.
+here. A name with a colon is what a framework ships, ``verl:low_var_kl``, or a user's own, ``my_module:my_kl``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 import klbench.estimators
-from klbench.errors import unknown
+from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import OPTIMAL, Estimator, Family, weighted
+from klbench.estimators.user import HOW, is_user_name, user_estimator
 
 _NAME = re.compile(r"(?P<ratio>ratio\s*\*\s*)?(?P<base>\w+)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
 
@@ -47,11 +48,26 @@ def find(name: str) -> Estimator:
     Raises:
         SpecError: nobody is called that; says what there is and what was probably meant.
     """
+    if ":" in name:
+        return _find_named(name.strip())
     match = _NAME.fullmatch(name.strip())
     if match is None:
         raise unknown("estimator", name, _allowed())
     estimator = _find_base(name, match["base"], match["value"])
     return weighted(estimator) if match["ratio"] else estimator
+
+
+def _find_named(name: str) -> Estimator:
+    """A framework's entry, ``framework:name`` or ``framework@version:name``, or a user's ``module:function``."""
+    from klbench.frameworks import catalogue as shipped
+
+    framework = name.partition(":")[0].partition("@")[0]
+    if framework in shipped.frameworks():
+        return shipped.find(name).estimator
+    if is_user_name(name):
+        return user_estimator(name)
+    found = unknown("framework or module", framework, shipped.frameworks())
+    raise SpecError(found.message, help=[*found.help, HOW])
 
 
 def examples() -> tuple[Estimator, ...]:

@@ -38,6 +38,7 @@ class Estimator:
         control: where a coefficient is still to be fitted, the control variate it multiplies.
         joint: the estimator as a function of (log_q, log_p, log_sampler), where log_ratio alone does not tell it;
             ``function`` is then what it is on samples of q.
+        absolute: whether ``joint`` looks at more than differences of log-probabilities.
         placement: where it is put when a spec does not say, ``loss`` or ``reward``; None for both.
         weighting: how it is weighted when a spec does not say: ``none``, ``ratio`` or ``detached``.
     """
@@ -56,13 +57,14 @@ class Estimator:
     weighted: bool = False
     control: Function | None = None
     joint: Joint | None = None
+    absolute: bool = False
     placement: str | None = None
     weighting: str = "none"
 
     @property
     def term(self) -> Term:
         """The function of log-probabilities this estimator is."""
-        return Term(self.function, self.weighted, self.joint)
+        return Term(self.function, self.weighted, self.joint, self.absolute)
 
     @property
     def control_term(self) -> Term | None:

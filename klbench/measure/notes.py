@@ -16,10 +16,11 @@ MOST_SAMPLES = 1e13
 
 def notes(kl: Truth, unseen: Unseen, answers: Sequence[Answers], fitted: Mapping[str, Fit]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about the estimators."""
-    return (*_about_the_pair(kl), *_about_unseen(unseen), *_about_fits(fitted), *_about_moments(answers))
+    return (*about_the_pair(kl), *about_unseen(unseen), *about_fits(fitted), *_about_moments(answers))
 
 
-def _about_the_pair(kl: Truth) -> Iterator[str]:
+def about_the_pair(kl: Truth) -> Iterator[str]:
+    """A KL that is 0 or infinite."""
     if kl.value == 0:
         yield "KL(q‖p) is 0: q and p are the same, so nothing can be given in units of it; see mean and stdev."
     if kl.value == inf:
@@ -29,7 +30,8 @@ def _about_the_pair(kl: Truth) -> Iterator[str]:
         )
 
 
-def _about_unseen(unseen: Unseen) -> Iterator[str]:
+def about_unseen(unseen: Unseen) -> Iterator[str]:
+    """Mass that is never drawn."""
     if unseen.of_p:
         yield (
             f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: whatever is built on r - 1 (k3, "
@@ -42,7 +44,8 @@ def _about_unseen(unseen: Unseen) -> Iterator[str]:
         )
 
 
-def _about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
+def about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
+    """Coefficients that were fitted."""
     for name, found in fitted.items():
         value, best = found.coefficient, "" if isnan(found.exact) else f" (the exact optimum is {found.exact:.6g})"
         if value == 0:

@@ -98,14 +98,16 @@ class Summands:
         self._at = integrand.log_probs(x)
         self._ratio, self._weight = self._at.log_ratio, self._at.log_weight
         self._factors = None if integrand.factor is None else integrand.factor(x).T
+        distinct = dict(zip(self._terms, integrand.growths, strict=True))
+        self._plain_sizes = {term: self._plain_size(term, growth) for term, growth in distinct.items()}
+        self._plain_values = {term: self._plain_value(term, growth) for term, growth in distinct.items()}
         self._sizes = [self._size(index) for index in range(len(self._terms))]
 
     @cached_property
     def values(self) -> Tensor:
         """Each term's value [K, n]; where a function is infinite but loses its sign to inf − inf, the sign is
         restored."""
-        pairs = zip(self._terms, self._integrand.growths, strict=True)
-        values = torch.stack([self._value(term, growth) for term, growth in pairs])
+        values = torch.stack([self._plain_values[term] for term in self._terms])
         return values if self._factors is None else _times(values, self._factors)
 
     @cached_property
@@ -131,17 +133,18 @@ class Summands:
 
     def _size(self, index: int) -> tuple[Tensor, Tensor]:
         """(rate [n], rest [n]) of log |value| without the weight, and with the factor."""
-        term = self._terms[index]
-        if term.tells_by_ratio(self._at):
-            rate, rest = self._integrand.growths[index].log_size(self._ratio)
-        else:
-            rate, rest = torch.zeros_like(self._ratio), replace(term, weighted=False).values(self._at).abs().log()
+        rate, rest = self._plain_sizes[self._terms[index]]
         if self._factors is None:
             return rate, rest
         size = self._factors[index].abs().log()
         return rate, (rest + size).masked_fill(rest.isneginf() | size.isneginf(), -torch.inf)
 
-    def _value(self, term: Term, growth: Growth) -> Tensor:
+    def _plain_size(self, term: Term, growth: Growth) -> tuple[Tensor, Tensor]:
+        if term.tells_by_ratio(self._at):
+            return growth.log_size(self._ratio)
+        return torch.zeros_like(self._ratio), replace(term, weighted=False).values(self._at).abs().log()
+
+    def _plain_value(self, term: Term, growth: Growth) -> Tensor:
         value = term.values(self._at)
         if not term.tells_by_ratio(self._at):
             return value

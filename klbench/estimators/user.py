@@ -1,0 +1,145 @@
+"""A user's own estimator: a Python function named ``module:function`` on the command line or in a spec.
+
+Naming it imports nothing. The module is imported when a run first calls it, from the folder the command was given in or
+from wherever Python finds modules. What it raises is shown as the user's, with the place in their file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
+from importlib.machinery import PathFinder
+from inspect import Parameter, cleandoc, signature
+from pathlib import Path
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any
+
+from klbench.errors import KlbenchError, Location, SpecError
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.estimators.estimator import Estimator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+HOW = "a function of your own is module:function, of (log_q, log_p) or (log_q, log_p, log_sampler), tensors to tensor"
+
+
+class UserFunction:
+    """The joint function that a user's function is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+        """The user's value for each sample [n].
+
+        Raises:
+            SpecError: their function raises, or what it returns is no tensor of one number a sample.
+        """
+        try:
+            value = self.function(*(log_q, log_p, log_sampler)[: self.arity])
+        except KlbenchError:
+            raise
+        except Exception as error:
+            raise self._theirs(error) from error
+        return self._checked(value, log_q)
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The function itself; the first use imports its module.
+
+        Raises:
+            SpecError: the module cannot be imported, or has no such function.
+        """
+        module_name, _, attribute = self.name.partition(":")
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            module = import_module(module_name)
+        except Exception as error:
+            raise self._theirs(error, "importing it") from error
+        finally:
+            sys.path.pop(0)
+        found = getattr(module, attribute, None)
+        if not callable(found):
+            names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+            raise SpecError(f"{module_name} has no function {attribute!r}", help=[f"it has: {', '.join(names)}"])
+        return found  # type: ignore[no-any-return]
+
+    @cached_property
+    def arity(self) -> int:
+        """How many log-probabilities it takes: 2, or 3 with the sampler's.
+
+        Raises:
+            SpecError: neither.
+        """
+        try:
+            given = signature(self.function).parameters.values()
+        except (TypeError, ValueError):
+            return 2
+        places = [p for p in given if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+        needed = [p for p in places if p.default is Parameter.empty]
+        taken = 3 if any(p.kind is Parameter.VAR_POSITIONAL for p in given) else min(len(places), 3)
+        if not len(needed) <= taken or taken < 2:
+            raise SpecError(f"{self.name} takes {len(needed)} arguments", help=[HOW])
+        return max(2, min(taken, len(needed))) if len(needed) >= 2 else taken
+
+    def _checked(self, value: Any, log_q: Tensor) -> Tensor:
+        given = f"{type(value).__name__}" + (f" of shape {list(value.shape)}" if hasattr(value, "shape") else "")
+        if not hasattr(value, "requires_grad"):
+            raise SpecError(f"{self.name} returns a {given}", help=["return a torch tensor, one value for each sample"])
+        if value.shape != log_q.shape:
+            want = f"one value for each sample, shape {list(log_q.shape)} here"
+            raise SpecError(f"{self.name} returns a {given}", help=[f"return {want}; leave averaging to klbench"])
+        if not value.is_floating_point():
+            raise SpecError(f"{self.name} returns numbers of {value.dtype}", help=["return floating-point numbers"])
+        return value  # type: ignore[no-any-return]
+
+    def _theirs(self, error: Exception, doing: str = "it") -> SpecError:
+        frames = [
+            f for f in extract_tb(error.__traceback__) if f.filename != __file__ and "importlib" not in f.filename
+        ]
+        place = frames[-1] if frames else None
+        location = (
+            Location(place.filename, place.lineno or 1, (place.colno or 0) + 1, place.line or "") if place else None
+        )
+        message = f"{self.name}: {doing} raised {type(error).__name__}: {error}"
+        return SpecError(message, location=location, help=["the error is in that module, not in klbench"])
+
+    @property
+    def summary(self) -> str:
+        """The function's docstring, where it has one."""
+        return cleandoc(self.function.__doc__ or "")
+
+
+def is_user_name(name: str) -> bool:
+    """Whether this names a function of a module that can be found; nothing is imported."""
+    if not _FORM.fullmatch(name):
+        return False
+    top = name.partition(":")[0].partition(".")[0]
+    return top in sys.modules or PathFinder.find_spec(top, [str(Path.cwd()), *sys.path]) is not None
+
+
+def user_estimator(name: str) -> Estimator:
+    """The estimator that a user's function is; it is taken for one of the reverse KL until it is identified."""
+    function = UserFunction(name)
+
+    def of_ratio(log_ratio: Tensor) -> Tensor:
+        nothing = log_ratio.new_zeros(log_ratio.shape)
+        return function(nothing, log_ratio, nothing)
+
+    return Estimator(
+        name=name,
+        formula="a function of your own",
+        target=REVERSE_KL,
+        function=of_ratio,
+        unbiased=False,
+        nonnegative=False,
+        biased_when="klbench identify tells",
+        infinite_variance_when="klbench identify tells",
+        source=name.partition(":")[0],
+        joint=function,
+    )

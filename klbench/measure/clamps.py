@@ -1,0 +1,48 @@
+"""The share of samples a clamp holds: exactly where a road exists, else on the pilot sample with its error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite, sqrt
+
+from klbench.derived.clamps import clamped, has_clamp
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Term
+from klbench.measure.draws import Draws
+from klbench.roads.exact import exact_road
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of the samples a clamp holds, 0 to 1; ``error`` is 0 where that is exact."""
+
+    value: float
+    error: float
+
+
+def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
+    """The share for an estimator of a framework or of a user; None where it has no clamp."""
+    joint = estimator.joint
+    if joint is None or not has_clamp(joint):
+        return None
+    held = clamped(joint)
+    term = Term(lambda ratio: held(ratio.new_zeros(ratio.shape), ratio, ratio.new_zeros(ratio.shape)), joint=held)
+    (exact,) = exact_road(draws.pair.integrand((term,)))
+    if exact is not None and isfinite(exact.mean):
+        return Share(exact.mean, 0.0)
+    (drawn,) = draws.pilot((term,))
+    share = float(drawn.mean())
+    return Share(share, sqrt(share * (1 - share) / len(drawn)))
+
+
+def clamp_notes(estimators: Mapping[str, Estimator], draws: Draws) -> Iterator[str]:
+    """A sentence for each estimator whose clamp holds more than nothing."""
+    for name, estimator in estimators.items():
+        share = clamp_share(estimator, draws)
+        if share is not None and share.value > _NOTHING:
+            error = f" ± {share.error:.1g}" if share.error else ""
+            yield f"The clamp of {name} holds {share.value:.3g}{error} of the samples: no gradient pulls those back."
+
+
+_NOTHING = 1e-12

@@ -1,0 +1,87 @@
+"""What the reader should know about the gradients of a case, a sentence each, saying what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from klbench.measure.clamps import clamp_notes
+from klbench.measure.draws import Draws
+from klbench.measure.fit import Fit
+from klbench.measure.follows import LABELS
+from klbench.measure.gradient_rows import GradientAnswers
+from klbench.measure.notes import about_fits, about_the_pair, about_unseen
+from klbench.measure.truth import Truth
+from klbench.measure.unseen import Unseen
+
+
+def gradient_notes(
+    kl: Truth, unseen: Unseen, answers: Sequence[GradientAnswers], fitted: Mapping[str, Fit], draws: Draws
+) -> tuple[str, ...]:
+    """The notes of a case: about the pair first, then about what the gradients do."""
+    return (
+        *about_the_pair(kl),
+        *about_unseen(unseen),
+        *about_fits(fitted),
+        *_about_truth(answers),
+        *_about_no_gradient(answers),
+        *_about_ambiguity(answers),
+        *_about_noise(answers),
+        *_about_nonfinite(answers),
+        *clamp_notes({each.cell.estimator.name: each.cell.estimator for each in answers}, draws),
+    )
+
+
+def _about_truth(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    for target in dict.fromkeys(each.cell.estimator.target.name for each in answers if each.true_norm == 0):
+        yield f"The true gradient of the {target} is 0 here: nothing can be given in units of it; see components.csv."
+    for target in dict.fromkeys(
+        each.cell.estimator.target.name for each in answers if each.true_norm != each.true_norm
+    ):
+        yield f"The true gradient of the {target} is not known here: no exact road leads to it, or it is infinite."
+
+
+def _about_no_gradient(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    for name in dict.fromkeys(each.cell.estimator.name for each in answers if not each.cell.has_gradient):
+        yield (
+            f"{name} has no gradient as a loss: its value does not depend on log q in a way autograd can see. "
+            "Compute it from log_q with torch operations, without detach or NumPy."
+        )
+
+
+def _about_ambiguity(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    groups = dict.fromkeys(each.follows for each in answers if len(_others(each.follows)) > 1)
+    for group in groups:
+        names = [name for name in LABELS if name in _others(group)]
+        yield (
+            f"{', '.join(names[:-1])} and {names[-1]} have the same gradient on this pair; `follows` names the first. "
+            "Other parameters, or a pair of unequal shape, tell them apart."
+        )
+
+
+def _others(follows: tuple[str, ...]) -> tuple[str, ...]:
+    """The divergences named; the estimator's own expectation is no second answer."""
+    return tuple(name for name in follows if name != "E_q[k]")
+
+
+def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    endless = [each for each in answers if not each.has_variance]
+    if endless:
+        cells = ", ".join(dict.fromkeys(_place(each) for each in endless))
+        yield (
+            f"The gradient of {cells} has infinite variance here: no number of samples gives its mean an error bar. "
+            "Use one that has a variance, or clamp and accept the bias."
+        )
+
+
+def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    for each in answers:
+        if each.sampled is not None and each.sampled.nonfinite:
+            yield (
+                f"{each.sampled.nonfinite} of {each.sampled.count} gradients of {_place(each)}, {each.cell.dtype}, are "
+                "infinite or NaN: one such sample spoils a training step. Clamp log_ratio before exp."
+            )
+
+
+def _place(answers: GradientAnswers) -> str:
+    cell = answers.cell
+    return f"{cell.estimator.name} ({cell.placement}{'' if cell.weighting == 'none' else f', {cell.weighting}'})"

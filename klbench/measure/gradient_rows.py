@@ -1,0 +1,171 @@
+"""From the moments of a gradient to a row: bias, noise and cosine, measured with their errors and exact beside them.
+
+What does not exist is NaN: everything in units of a true gradient that is 0 or unknown, an error bar where the noise is
+infinite, the cosine of a gradient that is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite, nan, sqrt
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.score import Score
+from klbench.measure.cells import Cell
+from klbench.measure.gradient_draws import Sampled
+from klbench.observer import Headline
+from klbench.results import Components, GradientRow
+from klbench.roads.gradient import ExactVector
+from klbench.stats.gradient import Measured, cosine, length, noise
+
+_ROUNDING, _SUM_ROUNDING = 1e-10, 1e-12
+
+
+@dataclass(frozen=True)
+class GradientAnswers:
+    """All that is known of one cell on one case.
+
+    Args:
+        cell: the estimator with its placement, weighting and precision.
+        score: whose components the gradient has.
+        true: ∇ of the target [J], NaN where it is not known.
+        exact: the expected gradient and its noise, None without a road.
+        sampled: the measured one, None where there is no gradient to sample.
+        rounding: what the precision adds to it, None in float64.
+        batch: how many samples one unit of ``sampled`` has.
+        follows: what the expected gradient is the gradient of.
+    """
+
+    cell: Cell
+    score: Score
+    true: Tensor
+    exact: ExactVector | None
+    sampled: Sampled | None
+    rounding: Sampled | None
+    batch: int
+    follows: tuple[str, ...]
+
+    @property
+    def true_norm(self) -> float:
+        """‖∇‖ of the target."""
+        return float(self.true.norm())
+
+    @property
+    def exact_bias(self) -> float:
+        """‖E g − ∇‖; 0 where they differ by rounding only."""
+        if self.exact is None:
+            return nan
+        off = float((self.exact.mean - self.true).norm())
+        floor = _ROUNDING * self.true_norm + _SUM_ROUNDING * _finite(self.exact_noise)
+        return 0.0 if off <= floor else off
+
+    @property
+    def exact_noise(self) -> float:
+        """√(trace of the covariance) of one sample's gradient."""
+        return nan if self.exact is None else float(self.exact.stdev.norm())
+
+    @property
+    def exact_cosine(self) -> float:
+        """Between E g and ∇; NaN where either is 0."""
+        if self.exact is None:
+            return nan
+        size = float(self.exact.mean.norm())
+        if not (self.true_norm > 0 and size > _SUM_ROUNDING * 10 * _finite(self.exact_noise)):
+            return nan
+        found = float(self.exact.mean @ self.true) / (size * self.true_norm)
+        return 1.0 if 1 - found < _SUM_ROUNDING else -1.0 if 1 + found < _SUM_ROUNDING else found
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether an error bar means anything, as far as an exact road tells."""
+        return self.exact is None or self.exact.has_variance
+
+
+def gradient_row(answers: GradientAnswers, seed: int, device: str) -> GradientRow:
+    """The row of results.csv."""
+    cell, true, exact = answers.cell, answers.true_norm, answers.exact
+    bias, spread, angle = _measured(answers)
+    rounding = _rounding(answers)
+    return GradientRow(
+        estimator=cell.estimator.name,
+        target=cell.estimator.target.name,
+        placement=cell.placement,
+        weighting=cell.weighting,
+        parameters=answers.score.parameters,
+        samples=answers.sampled.count * answers.batch if answers.sampled else 0,
+        true_norm=true,
+        bias_over_true=_over(bias.value, true),
+        bias_over_true_mcse=_over(bias.mcse, true),
+        stdev_over_true=_over(spread.value, true),
+        stdev_over_true_mcse=_over(spread.mcse, true),
+        cosine=angle.value,
+        cosine_mcse=angle.mcse,
+        exact_bias_over_true=_over(answers.exact_bias, true),
+        exact_stdev_over_true=_over(answers.exact_noise, true),
+        exact_cosine=answers.exact_cosine,
+        exact_from=exact.road if exact and bool(exact.mean.isfinite().all()) else "",
+        follows=answers.follows[0] if answers.follows else "",
+        nonfinite=answers.sampled.nonfinite if answers.sampled else 0,
+        seed=seed,
+        dtype=cell.dtype,
+        device=device,
+        rounding_over_true=_over(rounding.value, true),
+        rounding_over_true_mcse=_over(rounding.mcse, true),
+        components=_components(answers),
+    )
+
+
+def gradient_headline(cell: Cell, sampled: Sampled | None, true: Tensor) -> Headline:
+    """The bias of the gradient so far, in units of the true one."""
+    label, size = f"{cell.estimator.name} as {cell.placement}, bias/true", float(true.norm())
+    if sampled is None or not size > 0:
+        return Headline(label, nan, nan)
+    found = length(sampled.moments, sampled.count, true)
+    return Headline(label, found.value / size, found.mcse / size)
+
+
+def _measured(answers: GradientAnswers) -> tuple[Measured, Measured, Measured]:
+    """(bias, noise per sample, cosine)."""
+    if answers.sampled is None:
+        return Measured(), Measured(), Measured()
+    moments, count = answers.sampled.moments, answers.sampled.count
+    bias, angle = length(moments, count, answers.true), cosine(moments, count, answers.true)
+    spread = noise(moments, count).times(sqrt(answers.batch))
+    if not answers.has_variance:
+        return bias.without_error, spread.without_error, angle.without_error
+    return bias, spread if answers.exact is None or answers.exact.has_fourth else spread.without_error, angle
+
+
+def _rounding(answers: GradientAnswers) -> Measured:
+    if answers.rounding is None:
+        return Measured()
+    moments, count = answers.rounding.moments, answers.rounding.count
+    return length(moments, count, torch.zeros_like(moments.mean))
+
+
+def _components(answers: GradientAnswers) -> Components:
+    parameter, index = answers.score.components
+    unknown = torch.full((len(parameter),), nan, dtype=torch.float64)
+    moments = answers.sampled.moments if answers.sampled else None
+    count = answers.sampled.count if answers.sampled else 1
+    bessel = count / (count - 1) if count > 1 else nan
+    stdev = unknown if moments is None else (moments.variances * bessel).sqrt()
+    return Components(
+        parameter=parameter,
+        index=index,
+        true=answers.true.numpy(),
+        mean=(unknown if moments is None else moments.mean).numpy(),
+        mean_mcse=(stdev / sqrt(count) if answers.has_variance else unknown).numpy(),
+        exact=(unknown if answers.exact is None else answers.exact.mean).numpy(),
+        stdev=(stdev * sqrt(answers.batch)).numpy(),
+    )
+
+
+def _over(value: float, true: float) -> float:
+    return value / true if isfinite(true) and true > 0 else nan
+
+
+def _finite(value: float) -> float:
+    return value if value < inf else 0.0

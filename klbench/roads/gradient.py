@@ -1,0 +1,112 @@
+"""The exact road of a gradient: the mean and the noise of coefficient × score, component by component.
+
+Of a finite support every point is taken with its probability, as the score's own structure allows. On a line, and of a
+countable support, each component is a value like any other, all of them on one mesh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import nan
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.distribution import Distribution
+from klbench.distributions.score import OneHotScore, Score
+from klbench.distributions.support import Lattice
+from klbench.estimators.term import Term
+from klbench.roads.enumeration import enumeration
+from klbench.roads.integrand import Integrand
+from klbench.roads.points import exact_moments
+from klbench.roads.quadrature import quadrature
+from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
+from klbench.stats.vectors import OnPoints
+
+
+@dataclass(frozen=True)
+class ExactVector:
+    """The exact mean and standard deviation of each component [J], NaN where they are not known.
+
+    Args:
+        mean, stdev: as ``roads.points.Exact`` has them, infinite where they are.
+        has_fourth: whether every component has a fourth moment.
+        road: ``enumeration`` or ``quadrature``.
+    """
+
+    mean: Tensor
+    stdev: Tensor
+    has_fourth: bool
+    road: str
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether every component has a second moment."""
+        return not bool(self.stdev.isposinf().any())
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Every point of a finite support: the numbers a draw is counted under, and their scores.
+
+    Args:
+        x: the points [V, ...].
+        probabilities: under what is drawn from [V].
+        table: the scores of q there.
+    """
+
+    x: Tensor
+    probabilities: Tensor
+    table: ScoreTable
+
+    @staticmethod
+    def of(base: Distribution, score: Score) -> Atoms | None:
+        """The atoms of ``base``, None where draws cannot be counted."""
+        if isinstance(score, OneHotScore):
+            x = base.atoms()
+            return None if x is None else Atoms(x, base.log_prob(x).exp(), OneHotTable(score.probabilities))
+        x = base.atoms() if isinstance(base.support, Lattice) else None
+        if x is None or len(x) > _MOST_ROWS:
+            return None
+        return Atoms(x, base.log_prob(x).exp(), DenseTable(score.values(x)))
+
+    def moments(self, integrand: Integrand, term: Term, frequencies: Tensor | None = None) -> OnPoints:
+        """The moments of coefficient × score, exactly, or as sampled where ``frequencies`` [V] are given."""
+        probabilities = self.probabilities if frequencies is None else frequencies
+        values = term.values(integrand.log_probs(self.x))
+        return OnPoints(probabilities, values.masked_fill(probabilities == 0, 0.0), self.table)
+
+
+_MOST_ROWS = 2**17
+
+
+def exact_gradient(integrand: Integrand, term: Term, score: Score, atoms: Atoms | None) -> ExactVector | None:
+    """The exact moments of ``term`` times the score of q; None without a road."""
+    if atoms is not None:
+        moments = atoms.moments(integrand, term)
+        stdev = _without_rounding(moments.variances, moments.mean).sqrt()
+        return ExactVector(moments.mean, stdev, has_fourth=True, road="enumeration")
+    components = len(score.components[0])
+    if components > _MOST_COMPONENTS:
+        return None
+    return _by_component(replace(integrand, terms=(term,) * components, factor=score.values))
+
+
+_MOST_COMPONENTS = 64
+
+
+def _by_component(integrand: Integrand) -> ExactVector | None:
+    points = enumeration(integrand) if integrand.base.kind == "discrete" else quadrature(integrand)
+    if points is None:
+        return None
+    found = exact_moments(integrand, points)
+    mean, stdev = (
+        torch.tensor([getattr(each, name) for each in found], dtype=torch.float64) for name in ("mean", "stdev")
+    )
+    mean = torch.where(mean.isfinite(), mean, nan)
+    return ExactVector(mean, stdev, all(each.kurtosis != torch.inf for each in found), points.road)
+
+
+def _without_rounding(variances: Tensor, mean: Tensor) -> Tensor:
+    """0 where a variance is only what rounding has left of its square."""
+    return variances.masked_fill(variances <= 1e-15 * mean.square(), 0.0)

@@ -1,0 +1,191 @@
+"""The sampling road of gradients: blocks of draws, from the same numbered streams as values, merged in block order.
+
+All gradients of a case are R coefficients times one score. Where the support is finite the draws are only counted: how
+often each point came up tells every moment of every gradient, and memory grows with the number of points and not with
+the number of samples times parameters. Elsewhere each block leaves sums of products behind. With a baseline the unit
+is a whole batch, whose gradient is one vector.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from klbench.distributions.distribution import Distribution
+from klbench.distributions.score import OneHotScore, Score
+from klbench.distributions.stream import Stream
+from klbench.roads.gradient import Atoms
+from klbench.roads.integrand import Integrand
+from klbench.roads.sampling import BLOCK, in_order
+from klbench.stats.vectors import OnPoints, Sums, VectorMoments
+
+_CHUNK_NUMBERS = 2**19
+Streams = Callable[[int], Stream]
+
+
+class Gradients(ABC):
+    """What ``count`` units have shown of R gradients."""
+
+    count: int
+
+    @abstractmethod
+    def moments(self, row: int) -> VectorMoments:
+        """The moments of one of the R gradients."""
+
+    @abstractmethod
+    def nonfinite(self, row: int) -> int:
+        """How many of its vectors had an entry that is infinite or NaN."""
+
+
+@dataclass(frozen=True)
+class Counted(Gradients):
+    """How often each atom came up [V], int64; R coefficients at the atoms [V] each."""
+
+    count: int
+    counts: Tensor
+    atoms: Atoms
+    coefficients: tuple[Tensor, ...]
+
+    def moments(self, row: int) -> VectorMoments:
+        """See ``Gradients.moments``."""
+        frequencies = self.counts.double() / self.count
+        return OnPoints(frequencies, self.coefficients[row].masked_fill(self.counts == 0, 0.0), self.atoms.table)
+
+    def nonfinite(self, row: int) -> int:
+        """See ``Gradients.nonfinite``."""
+        return int(self.counts[~self.coefficients[row].isfinite()].sum())
+
+
+@dataclass(frozen=True)
+class Summed(Gradients):
+    """Sums over the draws."""
+
+    sums: Sums
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        """The number of units."""
+        return self.sums.count
+
+    def moments(self, row: int) -> VectorMoments:
+        """See ``Gradients.moments``."""
+        return self.sums.moments(row)
+
+    def nonfinite(self, row: int) -> int:
+        """See ``Gradients.nonfinite``."""
+        return int(self.sums.nonfinite[row])
+
+
+def count_draws(
+    integrand: Integrand, score: Score, atoms: Atoms, streams: Streams, samples: int, in_flight: int
+) -> Iterator[Counted]:
+    """Draw, and count how often each atom comes up; yields the whole so far after each block."""
+    at = integrand.log_probs(atoms.x)
+    coefficients = tuple(term.values(at) for term in integrand.terms)
+    number_of = _numbering(score, atoms)
+
+    def task(number: int) -> Callable[[], Tensor]:
+        return lambda: _count(
+            integrand.base, streams(number), _block(integrand, samples, number), number_of, len(at.log_ratio)
+        )
+
+    counts, done = torch.zeros(len(at.log_ratio), dtype=torch.int64), 0
+    for number, found in enumerate(in_order(task, _blocks(integrand, samples), in_flight)):
+        counts, done = counts + found, done + _block(integrand, samples, number)
+        yield Counted(done, counts, atoms, coefficients)
+
+
+def sum_draws(integrand: Integrand, score: Score, streams: Streams, samples: int, in_flight: int) -> Iterator[Summed]:
+    """Draw, and sum what the moments of every gradient need; yields the whole so far after each block."""
+
+    def measured(x: Tensor) -> Sums:
+        at = integrand.log_probs(x)
+        return Sums.of_products(torch.stack([term.values(at) for term in integrand.terms]), score.values(x))
+
+    each = len(score.components[0]) ** 2 + prod(integrand.base.event_shape)
+    return _summed(integrand, measured, streams, samples, in_flight, unit=1, numbers=each)
+
+
+def sum_batches(
+    integrand: Integrand, score: Score, baseline: str, batch: int, streams: Streams, samples: int, in_flight: int
+) -> Iterator[Summed]:
+    """The same for gradients of whole batches of ``batch`` samples, centred by a baseline.
+
+    The integrand's terms come in twos: the value that is centred, and the weight that multiplies its score.
+    """
+
+    def measured(x: Tensor) -> Sums:
+        at, scores = integrand.log_probs(x), score.values(x).view(-1, batch, len(score.components[0]))
+        found = [term.values(at).view(-1, batch) for term in integrand.terms]
+        centred = [weight * _centred(value, baseline) for value, weight in zip(found[::2], found[1::2], strict=True)]
+        return Sums.of_vectors(torch.stack([(each[:, :, None] * scores).mean(1) for each in centred]))
+
+    each = len(score.components[0]) + prod(integrand.base.event_shape)
+    return _summed(integrand, measured, streams, samples, in_flight, unit=batch, numbers=each)
+
+
+def _centred(values: Tensor, baseline: str) -> Tensor:
+    """Values [batches, batch] less their batch's mean, of all of them or of the others."""
+    own = values - values.mean(1, keepdim=True)
+    size = values.shape[1]
+    return own * (size / (size - 1)) if baseline == "leave-one-out" else own
+
+
+def _summed(
+    integrand: Integrand,
+    measured: Callable[[Tensor], Sums],
+    streams: Streams,
+    samples: int,
+    in_flight: int,
+    unit: int,
+    numbers: int,
+) -> Iterator[Summed]:
+    chunk = max(1, _CHUNK_NUMBERS // (numbers * unit)) * unit
+
+    def block(number: int) -> Sums:
+        stream, left = streams(number), _block(integrand, samples, number, unit)
+        parts = [measured(integrand.base.draw(stream, min(chunk, left - start))) for start in range(0, left, chunk)]
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = whole.merge(part)
+        return whole.cpu()
+
+    whole: Sums | None = None
+    for found in in_order(lambda number: lambda: block(number), _blocks(integrand, samples, unit), in_flight):
+        whole = found if whole is None else whole.merge(found)
+        yield Summed(whole)
+
+
+def _block_size(integrand: Integrand, unit: int) -> int:
+    """How many samples a block has, in whole units."""
+    return max(BLOCK[integrand.base.device.type] // unit, 1) * unit
+
+
+def _blocks(integrand: Integrand, samples: int, unit: int = 1) -> int:
+    return -(-(samples // unit * unit) // _block_size(integrand, unit))
+
+
+def _block(integrand: Integrand, samples: int, number: int, unit: int = 1) -> int:
+    """How many samples block ``number`` has."""
+    size = _block_size(integrand, unit)
+    return min(size, samples // unit * unit - number * size)
+
+
+def _numbering(score: Score, atoms: Atoms) -> Callable[[Tensor], Tensor]:
+    """Draws -> the numbers of the atoms they are."""
+    if isinstance(score, OneHotScore):
+        return score.category
+    first = float(atoms.x[0])
+    return lambda x: (x - first).long()
+
+
+def _count(base: Distribution, stream: Stream, count: int, number_of: Callable[[Tensor], Tensor], atoms: int) -> Tensor:
+    most = max(1, _CHUNK_NUMBERS // max(1, prod(base.event_shape)))
+    drawn = (base.draw(stream, min(most, count - start)) for start in range(0, count, most))
+    counts = sum((number_of(x).bincount(minlength=atoms) for x in drawn), torch.zeros((), dtype=torch.int64))
+    return counts.cpu() if isinstance(counts, Tensor) else torch.zeros(atoms, dtype=torch.int64)

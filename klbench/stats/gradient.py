@@ -1,0 +1,75 @@
+"""From the moments of a sampled gradient to its three numbers, each with its error: bias, noise, and cosine.
+
+With m the mean of n gradients and t the true one, ‖m − t‖² overstates the squared bias by the noise of m, trace Σ / n,
+which is taken off; its variance is 4 vᵀΣv/n + 2‖Σ‖²/n², v = m − t. The errors are by the delta method on these, with
+the second term kept (and tripled, for where v is itself nothing but noise), so that they hold for an unbiased
+gradient too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan, sqrt
+
+from torch import Tensor
+
+from klbench.stats.moments import relative_error_of_stdev
+from klbench.stats.vectors import VectorMoments
+
+_CERTAIN = 5.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured number with its Monte Carlo standard error; NaN for what does not exist."""
+
+    value: float = nan
+    mcse: float = nan
+
+    @property
+    def without_error(self) -> Measured:
+        """The same number where no error bar means anything."""
+        return Measured(self.value)
+
+    def times(self, factor: float) -> Measured:
+        """The same in other units."""
+        return Measured(self.value * factor, self.mcse * factor)
+
+
+def length(moments: VectorMoments, count: int, origin: Tensor) -> Measured:
+    """‖E g − origin‖."""
+    squared, error = _squared_length(moments, count, moments.mean - origin)
+    found = max(squared, 0.0)
+    return Measured(sqrt(found), error / sqrt(4 * found + error) if error > 0 else 0.0)
+
+
+def noise(moments: VectorMoments, count: int) -> Measured:
+    """√(trace of the covariance of one gradient)."""
+    trace = moments.trace
+    if count < 2 or not trace >= 0:
+        return Measured()
+    if trace == 0:
+        return Measured(0.0, 0.0)
+    stdev = sqrt(trace * count / (count - 1))
+    return Measured(stdev, stdev * relative_error_of_stdev(moments.fourth / trace**2, count))
+
+
+def cosine(moments: VectorMoments, count: int, true: Tensor) -> Measured:
+    """The cosine between E g and the true gradient; empty where E g cannot be told from 0."""
+    squared, error = _squared_length(moments, count, moments.mean)
+    size = float(true.norm())
+    if not (size > 0 and squared > _CERTAIN * error):
+        return Measured()
+    norm = sqrt(squared)
+    found = float(moments.mean @ true) / (norm * size)
+    across = (true / size - found * moments.mean / norm) / norm
+    first = moments.variance_along(across) / count
+    second = 6 * moments.squared_covariance / (count * 2 * squared) ** 2
+    return Measured(min(max(found, -1.0), 1.0), sqrt(first + second))
+
+
+def _squared_length(moments: VectorMoments, count: int, vector: Tensor) -> tuple[float, float]:
+    """(‖E vector‖², free of the noise of the mean, its standard error)."""
+    squared = float(vector @ vector) - moments.trace / count
+    first = 4 * moments.variance_along(vector) / count
+    return squared, sqrt(first + 6 * moments.squared_covariance / count**2)

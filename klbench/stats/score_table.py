@@ -1,0 +1,99 @@
+"""The scores of finitely many points, as far as moments of gradients need them.
+
+A gradient is a coefficient times a score, so its moments over points are sums over the points of a few products. For
+softmax logits the score is one-hot(x) − π, and every one of these sums takes as many steps as there are categories: no
+matrix of points × parameters is ever made.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+
+class ScoreTable(ABC):
+    """The scores s_i [J] of V points."""
+
+    @abstractmethod
+    def combine(self, weights: Tensor) -> Tensor:
+        """Σ w_i s_i [J]."""
+
+    @abstractmethod
+    def combine_squares(self, weights: Tensor) -> Tensor:
+        """Σ w_i s_ij² for each component j [J]."""
+
+    @abstractmethod
+    def along(self, direction: Tensor) -> Tensor:
+        """s_i · direction [V]."""
+
+    @property
+    @abstractmethod
+    def squared_norms(self) -> Tensor:
+        """‖s_i‖² [V]."""
+
+    @abstractmethod
+    def squared_gram(self, weights: Tensor) -> float:
+        """Σ w_i w_k (s_i · s_k)² = ‖Σ w_i s_i s_iᵀ‖² (Frobenius)."""
+
+
+@dataclass(frozen=True)
+class DenseTable(ScoreTable):
+    """Scores written out [V, J]."""
+
+    scores: Tensor
+
+    def combine(self, weights: Tensor) -> Tensor:
+        """See ``ScoreTable.combine``."""
+        return weights @ self.scores
+
+    def combine_squares(self, weights: Tensor) -> Tensor:
+        """See ``ScoreTable.combine_squares``."""
+        return weights @ self.scores.square()
+
+    def along(self, direction: Tensor) -> Tensor:
+        """See ``ScoreTable.along``."""
+        return self.scores @ direction
+
+    @cached_property
+    def squared_norms(self) -> Tensor:
+        """See ``ScoreTable.squared_norms``."""
+        return self.scores.square().sum(1)
+
+    def squared_gram(self, weights: Tensor) -> float:
+        """See ``ScoreTable.squared_gram``."""
+        return float((self.scores.T @ (weights[:, None] * self.scores)).square().sum())
+
+
+@dataclass(frozen=True)
+class OneHotTable(ScoreTable):
+    """Scores one-hot(i) − π of every category i, in order; π [V]."""
+
+    probabilities: Tensor
+
+    def combine(self, weights: Tensor) -> Tensor:
+        """See ``ScoreTable.combine``."""
+        return weights - weights.sum() * self.probabilities
+
+    def combine_squares(self, weights: Tensor) -> Tensor:
+        """See ``ScoreTable.combine_squares``."""
+        return weights * (1 - 2 * self.probabilities) + weights.sum() * self.probabilities.square()
+
+    def along(self, direction: Tensor) -> Tensor:
+        """See ``ScoreTable.along``."""
+        return direction - self.probabilities @ direction
+
+    @cached_property
+    def squared_norms(self) -> Tensor:
+        """See ``ScoreTable.squared_norms``."""
+        return 1 - 2 * self.probabilities + self.probabilities.square().sum()
+
+    def squared_gram(self, weights: Tensor) -> float:
+        """See ``ScoreTable.squared_gram``."""
+        # s_i · s_k is u_i + u_k, and 1 more where i = k
+        u = self.probabilities.square().sum() / 2 - self.probabilities
+        total, first, second = weights.sum(), weights @ u, weights @ u.square()
+        apart = 2 * (total * second + first.square())
+        return float(apart + (weights.square() * (1 + 4 * u)).sum())
