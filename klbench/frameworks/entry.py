@@ -1,0 +1,204 @@
+"""An entry: one estimator as one framework ships it, declared as data, and the function that the data is.
+
+All of them are the same steps in the same order, and an entry says which it has: log-probabilities cast, log_ratio
+formed and clamped, the arithmetic, a weight, the value clamped, another gradient put in its place. What an estimator
+declares of itself follows from the steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from klbench.estimators.divergence import REVERSE_KL, Divergence
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.schulman import k2
+from klbench.frameworks.arithmetic import Arithmetic, Weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the code is: a public repository, a file in it, and the function or option."""
+
+    repository: str
+    file: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (self.repository, self.file, self.where) if part)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One estimator as a framework ships it.
+
+    Args:
+        framework: its key, as a spec writes it before the colon.
+        name: the framework's own name for it, or the trainer's.
+        arithmetic: what is computed of log_ratio between the clamps.
+        source: where it is from.
+        summary: what to know of it, in a sentence or two.
+        since, until: the first and the last release that shipped it, both included; empty where there is no limit.
+        aliases: other names the framework has for it.
+        placement: where it goes by default, ``loss`` or ``reward``; None where it is only logged.
+        weighting: what multiplies it last by default, ``none``, ``ratio`` or ``detached``.
+        weight: what multiplies it before its value is clamped.
+        clamp_log_ratio, clamp_value: the bounds ±b of the clamps, nats.
+        cast: the dtype log-probabilities of less precision are cast to before they are subtracted.
+        straight_through: whether the gradient is that of ½ log² r, unclamped, whatever the value.
+        against_sampler: whether the sampler stands where the reference p should.
+        target: what it is meant to estimate.
+    """
+
+    framework: str
+    name: str
+    arithmetic: Arithmetic
+    source: Source
+    summary: str
+    since: str = ""
+    until: str = ""
+    aliases: tuple[str, ...] = ()
+    placement: str | None = "loss"
+    weighting: str = "none"
+    weight: Weight | None = None
+    clamp_log_ratio: float | None = None
+    clamp_value: float | None = None
+    cast: str = ""
+    straight_through: bool = False
+    against_sampler: bool = False
+    target: Divergence = REVERSE_KL
+
+    @property
+    def qualified(self) -> str:
+        """Its name in a spec: ``framework:name``, with the last release where a later one differs."""
+        return f"{self.framework}@{self.until}:{self.name}" if self.until else f"{self.framework}:{self.name}"
+
+    @property
+    def versions(self) -> str:
+        """The releases that ship it, in words; empty where no limit is known."""
+        if self.since and self.until:
+            return f"{self.since} to {self.until}"
+        return f"from {self.since}" if self.since else f"up to {self.until}" if self.until else ""
+
+    def value(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+        """The value for each sample [n], differentiable in log_q as the framework's is.
+
+        Args:
+            log_q, log_p, log_sampler: log-probabilities [n], nats; samples of q have log_sampler = log_q, detached.
+        """
+        reference = log_sampler if self.against_sampler else log_p
+        log_ratio = self._cast(reference) - self._cast(log_q)
+        values = self.arithmetic.function(_clamped(log_ratio, self.clamp_log_ratio))
+        if self.weight:
+            values = self.weight.function(log_q, log_sampler) * values
+        values = _clamped(values, self.clamp_value)
+        return _straight_through(values, k2(log_ratio)) if self.straight_through else values
+
+    def of_log_ratio(self, log_ratio: Tensor) -> Tensor:
+        """The value on samples of q, for which log_ratio is enough [n]."""
+        nothing = log_ratio.new_zeros(log_ratio.shape)
+        return self.value(nothing, log_ratio, nothing)
+
+    def _cast(self, log_probs: Tensor) -> Tensor:
+        # an upcast in every framework that has one: what is measured in float64 stays there
+        return log_probs.float() if self.cast and log_probs.element_size() < 4 else log_probs
+
+    @property
+    def saturation(self) -> tuple[float, float] | None:
+        """The log_ratios (low, high) beyond which a clamp holds on samples of q; None where nothing is clamped."""
+        zones = [(-self.clamp_log_ratio, self.clamp_log_ratio)] if self.clamp_log_ratio is not None else []
+        if self.clamp_value is not None:
+            zones.append(self.arithmetic.within(self.clamp_value))
+        return (max(low for low, _ in zones), min(high for _, high in zones)) if zones else None
+
+    @property
+    def clamps(self) -> str:
+        """What it clamps, in the order it does; ``none`` where nothing is."""
+        first = f"log r to ±{self.clamp_log_ratio:g}" if self.clamp_log_ratio is not None else ""
+        last = f"the value to ±{self.clamp_value:g}" if self.clamp_value is not None else ""
+        weight = self.weight.clamp if self.weight else ""
+        return ", then ".join(step for step in (first, weight, last) if step) or "none"
+
+    @property
+    def formula(self) -> str:
+        """The value in r = p/q and log r, all its steps written out."""
+        text = self.arithmetic.formula
+        if self.weight:
+            text = f"{self.weight.formula} · ({text})"
+        if self.clamp_value is not None:
+            text = f"clamp({text}, ±{self.clamp_value:g})"
+        if self.clamp_log_ratio is not None:
+            text += f", log r clamped to ±{self.clamp_log_ratio:g} first"
+        if self.against_sampler:
+            text += ", r = sampler/q"
+        if self.weighting != "none":
+            text += ", times q/sampler"
+        return text + (", with the gradient of ½ log² r" if self.straight_through else "")
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether E_q of the value is the target wherever p has no mass outside q's support."""
+        return self.arithmetic.unbiased and self.saturation is None and not self.against_sampler
+
+    @property
+    def biased_when(self) -> str:
+        """When its mean is not the target, in a sentence."""
+        if self.against_sampler:
+            return "always: it looks at q and the sampler, never at p"
+        plain = self.arithmetic.biased_when
+        reasons = [self.weight.biased_when] if self.weight and self.weight.biased_when else []
+        if self.saturation:
+            reasons.append("a clamp holds, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
+        joined = "; or where " if self.arithmetic.unbiased else "; more so where "
+        return joined.join(reasons if plain == "never" and reasons else [plain, *reasons])
+
+    @property
+    def infinite_variance_when(self) -> str:
+        """When the value has no variance, in a sentence."""
+        if self.clamp_value is not None:
+            return f"never: the value is clamped to ±{self.clamp_value:g}"
+        if self.clamp_log_ratio is not None:
+            return f"never: log r is clamped to ±{self.clamp_log_ratio:g}"
+        return self.arithmetic.infinite_variance_when
+
+    def estimator(self, name: str = "") -> Estimator:
+        """This entry as an estimator, called ``name`` (by default its qualified name)."""
+        needs_three = self.weight is not None or self.against_sampler
+        return Estimator(
+            name=name or self.qualified,
+            formula=self.formula,
+            target=self.target,
+            function=self.of_log_ratio,
+            unbiased=self.unbiased,
+            nonnegative=self.arithmetic.nonnegative,
+            biased_when=self.biased_when,
+            infinite_variance_when=self.infinite_variance_when,
+            source=f"{self.source} ({self.versions})" if self.versions else str(self.source),
+            used_by=self.framework,
+            summary=self.summary,
+            joint=self.value if needs_three else None,
+            placement=self.placement,
+            weighting=self.weighting,
+        )
+
+    def computes_as(self, other: Entry) -> bool:
+        """Whether both compute the same numbers and gradients, rounding aside, wherever they are put."""
+        return self._steps == other._steps
+
+    @property
+    def _steps(self) -> tuple[object, ...]:
+        value = (self.arithmetic.name, self.clamp_log_ratio, self.clamp_value)
+        other_gradient = self.straight_through and value != ("k2", None, None)
+        return (*value, self.weight, self.weighting, other_gradient, self.against_sampler)
+
+
+def _clamped(values: Tensor, bound: float | None) -> Tensor:
+    return values if bound is None else values.clamp(-bound, bound)
+
+
+def _straight_through(values: Tensor, gradient_of: Tensor) -> Tensor:
+    """The first's value with the second's gradient."""
+    return gradient_of - gradient_of.detach() + values.detach()
