@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from klbench.spec.cases import Case
-    from klbench.spec.model import Spec
+    from klbench.spec.model import Pair, Spec
 
 RATE = 1e7
 """Samples a second on one core, as measured for a Gaussian pair with three estimators."""
@@ -34,7 +34,8 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
         output.data(Text(line))
     for pair in resolved.pairs:
         output.data(Text(f"\n{pair.name}", style="bold cyan"))
-        output.data(Text("\n".join(f"{role} = {expression}" for role, expression in pair.roles.items())))
+        for line in _pair(pair, resolved):
+            output.data(Text(line))
         with one_torch_thread():
             output.data(_true_values(pair.cases(), resolved.estimators))
 
@@ -43,12 +44,34 @@ def _overview(spec: Spec) -> Iterator[str]:
     from klbench.report.numbers import count, seconds
     from klbench.runner import available_cores
 
-    cases, cores = len(spec.cases()), available_cores()
+    cases, cores, precisions = len(spec.cases()), available_cores(), len(spec.dtype)
     yield from filter(None, (spec.name, spec.description))
-    yield f"estimators: {', '.join(spec.estimators)} · seed {spec.seed} · {spec.dtype}"
+    yield f"estimators: {', '.join(spec.estimators)} · seed {spec.seed} · {', '.join(spec.dtype)}"
+    if spec.measure == "gradient":
+        yield _gradient(spec)
     yield f"{cases} cases × {count(spec.samples)} samples = {count(cases * spec.samples)} samples"
-    estimate = seconds(cases * spec.samples / RATE / cores)
-    yield f"about {estimate} on {cores} cores for Gaussian pairs and three estimators, a few times that for others"
+    estimate = seconds(precisions * cases * spec.samples / RATE / cores)
+    if spec.measure == "gradient":
+        yield f"at least {estimate} on {cores} cores: so long values would take; gradients take several times that"
+    else:
+        yield f"about {estimate} on {cores} cores for Gaussian pairs and three estimators, a few times that for others"
+
+
+def _gradient(spec: Spec) -> str:
+    """``gradients · placements: loss, reward · weightings: none``."""
+    own = "as each estimator has by default"
+    baseline = [] if spec.baseline == "none" else [f"baseline: {spec.baseline} of {spec.batch}"]
+    placements, weightings = (", ".join(names) if names else own for names in (spec.placements, spec.weightings))
+    return " · ".join(["gradients", f"placements: {placements}", f"weightings: {weightings}", *baseline])
+
+
+def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
+    for role, expression in pair.roles.items():
+        yield f"{role} = {expression}"
+    if spec.measure == "gradient":
+        from klbench.distributions.parameters import differentiable
+
+        yield f"∇ in {', '.join(spec.parameters or differentiable(pair.q))}"
 
 
 def _true_values(cases: Iterable[Case], estimators: Sequence[str]) -> Table:
@@ -56,8 +79,7 @@ def _true_values(cases: Iterable[Case], estimators: Sequence[str]) -> Table:
     from klbench.estimators.catalogue import find
     from klbench.measure.case import true_values
     from klbench.measure.pair import Pair
-    from klbench.report.numbers import parameters_text
-    from klbench.report.summary import true_value
+    from klbench.report.numbers import parameters_text, true_value
 
     grid = Table.grid(padding=(0, 2))
     targets = [find(name).target for name in estimators]

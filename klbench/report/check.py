@@ -1,8 +1,8 @@
 """What ``--check`` holds a run to: measured and exact agree, and every published value is met.
 
 |z| is at most 5, and |measured - expected| at most ``within`` + 5 MCSE. What was expected and could not be measured is
-missed. A result of chance fails a z once in 1.7 million. The exact values are those of float64: a row in less that rounding
-is seen to bias is not held to them.
+missed. A result of chance fails a z once in 1.7 million. The exact values are of float64: a row in less, where rounding
+is seen to bias it, is not held to them.
 """
 
 from __future__ import annotations

@@ -70,6 +70,13 @@ def parameters_text(parameters: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {exact(value)}" for name, value in parameters.items())
 
 
+def true_value(name: str, value: float, source: str) -> str:
+    """``KL(q‖p) = 0.005 (closed-form)``."""
+    if isnan(value):
+        return f"{name}: no exact value"
+    return f"{name} = {exact(value)}" + (f" ({source})" if source else "")
+
+
 def aligned(texts: Sequence[str]) -> list[str]:
     """The same texts padded to one width, their decimal points one below the other."""
     split = [_at_point(text) for text in texts]

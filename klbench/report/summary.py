@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import isfinite, isnan
+from math import isfinite
 
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.report import fields, gradient_fields
 from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rounding
 from klbench.report.gradient_fields import FEW, component_layouts, component_names, symbol
-from klbench.report.numbers import count, exact, parameters_text
+from klbench.report.numbers import count, exact, parameters_text, true_value
+from klbench.report.true_gradient import true_gradient
 from klbench.results import CaseResult, GradientRow, Results, Row
 from klbench.spec.model import Spec
 
@@ -39,7 +40,8 @@ class Block:
 class Chart:
     """One table: its blocks, what their labels are called, and its layouts, the fullest first.
 
-    ``captioned``: a person does better with captions than with labels, because targets have long names.
+    ``captioned``: a person does better with captions than with labels, because targets have long names, or a row of
+    gradients is long without them.
     ``spare``: it is left out where no layout fits, being in a file as well.
     """
 
@@ -75,18 +77,11 @@ def summaries(results: Results) -> Iterator[Summary]:
             name=name,
             divergence=_divergence(cases),
             distributions=tuple(f"{role} = {expression}" for role, expression in pairs[name].roles.items()),
-            gradient=_gradient(cases),
+            gradient=true_gradient(cases),
             facts=_facts(cases[0], results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
             notes=tuple(_notes(cases)),
         )
-
-
-def true_value(name: str, value: float, source: str) -> str:
-    """``KL(q‖p) = 0.005 (closed-form)``."""
-    if isnan(value):
-        return f"{name}: no exact value"
-    return f"{name} = {exact(value)}" + (f" ({source})" if source else "")
 
 
 def _divergence(cases: tuple[CaseResult, ...]) -> str:
@@ -94,24 +89,6 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
     if names:
         return f"KL(q‖p) over {len(cases)} value{'s'[: len(cases) > 1]} of {names}"
     return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
-
-
-def _gradient(cases: tuple[CaseResult, ...]) -> str:
-    rows = [row for row in cases[0].rows if isinstance(row, GradientRow)]
-    if not rows:
-        return ""
-    truths = {row.target: row for row in rows} if len(cases) == 1 and not cases[0].case.parameters else {}
-    return "; ".join([f"gradient in {', '.join(rows[0].parameters)}", *map(_true_gradient, truths.values())])
-
-
-def _true_gradient(row: GradientRow) -> str:
-    """``∇KL(q‖p) = (-1, 0), of length 1``."""
-    name, components = f"∇{symbol(row.target)}", row.components
-    if components is None or len(components.index) > FEW:
-        return true_value(f"‖{name}‖", row.true_norm, "")
-    if isnan(row.true_norm):
-        return true_value(name, row.true_norm, "")
-    return f"{name} = ({', '.join(map(exact, components.true.tolist()))}), of length {exact(row.true_norm)}"
 
 
 def _facts(result: CaseResult, spec: Spec) -> str:
@@ -138,7 +115,8 @@ def _charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
         blocks = tuple(block for case in cases for block in _blocks(case, wanted, by_target))
         if blocks:
             content = _with_content([*map(with_rounding, layouts)], [row for block in blocks for row in block.rows])
-            yield Chart((*parameters, *truth), blocks, content, captioned=by_target)
+            long = isinstance(rows[0], GradientRow) and any(len(block.rows) > 1 for block in blocks)
+            yield Chart((*parameters, *truth), blocks, content, captioned=by_target or long)
 
 
 def _truth(row: AnyRow, by_target: bool) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ import pytest
 
 import klbench.cli
 from klbench.observer import SILENT, Observer
-from klbench.results import CaseResult, Results, Row
+from klbench.results import CaseResult, GradientRow, Results, Row
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
+from tests.report import made_up_gradients
 
 SPEC = """\
 name: mine
@@ -25,6 +26,15 @@ seed: 7
 estimators: [k1]
 pairs:
   - {name: close, q: "N(0, 1)", p: "N(1, 1)", expect: {k1: {bias_over_true: {value: 0, within: 0.1}}}}
+"""
+GRADIENTS = """\
+name: mine
+measure: gradient
+samples: 1000
+seed: 7
+estimators: [k1, k3]
+pairs:
+  - {name: close, q: "N(0, 1)", p: "N(1, 1)"}
 """
 
 
@@ -69,7 +79,9 @@ def measure_nothing(
     """The same numbers for every case, with the settings of the call."""
 
     def result(case: Case) -> CaseResult:
-        rows = tuple(row(name, spec) for name in spec.estimators)
+        rows: tuple[Row, ...] | tuple[GradientRow, ...] = tuple(row(name, spec) for name in spec.estimators)
+        if spec.measure == "gradient":
+            rows = made_up_gradients.ROWS
         return CaseResult(case, 0.5, "closed-form", rows, (f"a note on {case.pair}",), 0.25)
 
     observer.started(spec, spec.cases())

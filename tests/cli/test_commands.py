@@ -11,7 +11,7 @@ import pytest
 from klbench.distributions.catalogue import FAMILIES
 from klbench.estimators import catalogue
 from klbench.report.columns import COLUMNS
-from tests.cli.conftest import Done
+from tests.cli.conftest import GRADIENTS, Done
 
 Call = Callable[..., Done]
 
@@ -78,6 +78,33 @@ mu = 10   reverse KL = 50 (closed-form)
           forward KL = 50 (closed-form)
 """)
     assert sorted(path.name for path in here.iterdir()) == ["grid.yaml", "mine.yaml"]
+
+
+def test_validate_shows_what_gradients_are_of(call: Call, here: Path) -> None:
+    (here / "mine.yaml").write_text(GRADIENTS)
+    done = call("validate", "mine.yaml")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("""\
+mine
+estimators: k1, k3 · seed 7 · float64
+gradients · placements: as each estimator has by default · weightings: as each estimator has by default
+1 cases × 1,000 samples = 1,000 samples
+at least 0.0 s on """)
+    assert done.out.endswith("""
+close
+q = Normal(loc=0, scale=1)
+p = Normal(loc=1, scale=1)
+∇ in loc, scale
+reverse KL = 0.5 (closed-form)
+""")
+
+
+def test_validate_shows_the_settings_of_gradients(call: Call, here: Path) -> None:
+    (here / "mine.yaml").write_text(GRADIENTS)
+    given = ["placements=[reward]", "weightings=[none, ratio]", "parameters=[loc]", "baseline=mean", "batch=64"]
+    said = call("validate", "mine.yaml", *given).out
+    assert "\ngradients · placements: reward · weightings: none, ratio · baseline: mean of 64\n" in said
+    assert "\n∇ in loc\n" in said
 
 
 def test_without_a_command_the_help_is_shown(call: Call) -> None:

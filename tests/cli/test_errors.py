@@ -9,6 +9,7 @@ import pytest
 
 from klbench.cli.refusals import show_error
 from klbench.errors import Location, SpecError
+from klbench.spec.model import Spec
 from tests.cli.conftest import SPEC, Done
 
 Call = Callable[..., Done]
@@ -29,7 +30,7 @@ def test_an_error_in_a_spec_shows_its_line(call: Call, here: Path) -> None:
         "5 | estimatros: [k1]",
         "  | ^",
         "  = did you mean estimators?",
-        "  = allowed: name, description, samples, seed, dtype, estimators, pairs",
+        f"  = allowed: {', '.join(Spec.model_fields)}",
     ]
     assert not (here / "results").exists()
 

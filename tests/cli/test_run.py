@@ -10,7 +10,7 @@ import pytest
 
 from klbench.results import Results
 from klbench.spec.model import Spec
-from tests.cli.conftest import Done, measure_nothing
+from tests.cli.conftest import GRADIENTS, Done, measure_nothing
 
 Call = Callable[..., Done]
 pytestmark = pytest.mark.usefixtures("fake_run")
@@ -130,3 +130,46 @@ def test_a_bug_is_called_one(call: Call, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("KLBENCH_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         call("run", "mine.yaml")
+
+
+def test_gradients_have_a_file_of_components(call: Call, here: Path) -> None:
+    (here / "mine.yaml").write_text(GRADIENTS)
+    done = call("run", "mine.yaml", "-f", "csv")
+    made = here / "results" / "mine"
+    assert done.out == (made / "results.csv").read_text()
+    assert (made / "components.csv").read_text().startswith("spec,pair,estimator,placement,weighting,parameter,index,")
+    assert sorted(path.name for path in made.iterdir()) == [
+        *["components.csv", "manifest.json", "results.csv", "spec.yaml"]
+    ]
+    assert done.err.endswith("wrote results/mine/results.csv, components.csv, manifest.json, spec.yaml · 1.5 s\n")
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [("table", "∇ in loc, scale: "), ("json", '"follows": "KL(p‖q)"'), ("markdown", "| ∇loc |"), ("csv", ",follows,")],
+)
+def test_every_format_shows_gradients(call: Call, here: Path, format: str, said: str) -> None:
+    (here / "mine.yaml").write_text(GRADIENTS)
+    done = call("run", "mine.yaml", "--format", format, "--check")
+    assert done.status == 0
+    assert said in done.out
+    assert "all 8 checks passed\n1 numbers could not be checked" in done.err
+
+
+def test_components_of_a_run_before_are_not_left_to_be_taken_for_this_ones(
+    call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "gradients.yaml").write_text(GRADIENTS)
+    call("run", "gradients.yaml")
+    made = here / "results" / "mine"
+    old = {path.name: path.read_bytes() for path in made.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        assert call("run", "mine.yaml", "-q").status == 3
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == old
+    assert call("run", "mine.yaml", "-q").status == 0
+    assert sorted(path.name for path in made.iterdir()) == ["manifest.json", "results.csv", "spec.yaml"]

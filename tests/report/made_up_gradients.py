@@ -1,4 +1,4 @@
-"""Gradients nobody measured, for the tests of what is shown; the exact numbers are those of q = N(0, 1), p = N(1, 1)."""
+"""Gradients nobody measured, for the tests of what is shown: every number is chosen, as in ``made_up``."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from math import inf, nan
 
 import pytest
 
-from klbench.report.check import check
-from klbench.results import Row
+from klbench.report.check import check, not_checkable
+from klbench.results import GradientRow, Row
+from tests.report import made_up_gradients as gradients
 from tests.report.made_up import CLOSE, GRID, K1, made_up
 
 EXPECTING = CLOSE.replace('p: "N(1, 1)"}', 'p: "N(1, 1)", expect: {k1: {bias_over_true: {value: 0.5, within: 0.1}}}}')
@@ -58,3 +59,49 @@ def test_a_missed_expectation_says_what_was_expected() -> None:
 
 def test_every_point_is_counted() -> None:
     assert len(list(check(made_up(EXPECTING)))) == 5
+
+
+def missed_gradients(row: GradientRow) -> list[str]:
+    return [point.text for point in check(gradients.made_up(rows=lambda _: (row,))) if not point.holds]
+
+
+@pytest.mark.parametrize("column", ["bias_over_true", "stdev_over_true", "cosine"])
+def test_gradients_agree_to_5_mcse(column: str) -> None:
+    exact = getattr(gradients.K3, f"exact_{column}")
+    for distance, fails in ((0.49, False), (-0.49, False), (0.51, True), (-0.51, True), (nan, False), (inf, False)):
+        row = replace(gradients.K3, **{column: exact + distance, f"{column}_mcse": 0.1})
+        assert bool(missed_gradients(row)) == fails
+    assert not missed_gradients(replace(gradients.K3, **{column: exact + 9, f"{column}_mcse": nan}))
+
+
+def test_without_noise_only_rounding_is_allowed() -> None:
+    for distance, fails in ((1e-13, False), (1e-6, True), (-1e-6, True)):
+        row = replace(gradients.K3, bias_over_true=0.5 + distance, bias_over_true_mcse=0.0)
+        assert bool(missed_gradients(row)) == fails
+
+
+def test_what_failed_of_a_gradient_says_which_placement() -> None:
+    row = replace(gradients.K3, weighting="ratio", cosine=0.1)
+    assert missed_gradients(row) == ["close, k3, loss × ratio: cosine is 0.100(31), exactly 0.9: z = -25.8, beyond ±5"]
+
+
+def test_what_cannot_be_checked_is_counted() -> None:
+    results = gradients.made_up(rows=lambda _: (gradients.K1, gradients.K3))
+    assert list(not_checkable(results)) == ["close, k1, loss: cosine is 0.31"]
+    assert len(list(check(results))) == 5
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounding", "held"),
+    [("float64", 0.6, True), ("float16", 0.6, False), ("float16", 0.4, True), ("float16", nan, True)],
+)
+def test_what_rounding_biases_is_not_held_to_float64(dtype: str, rounding: float, held: bool) -> None:
+    off = {"dtype": dtype, "rounding_over_true": rounding, "rounding_over_true_mcse": 0.1}
+    assert bool(missed(replace(K1, z_bias=9.0, **off))) == held
+    assert bool(missed_gradients(replace(gradients.K3, bias_over_true=9.0, **off))) == held
+
+
+def test_rows_of_several_dtypes_are_told_apart() -> None:
+    rows = (replace(K1, z_bias=9.0), replace(K1, dtype="float16"))
+    points = check(made_up(CLOSE, rows=lambda _: rows))
+    assert [point.text.partition(":")[0] for point in points if not point.holds] == ["close, k1, float64"]

@@ -13,8 +13,9 @@ import pytest
 from klbench.errors import SpecError
 from klbench.report.columns import COLUMNS, columns_of, find
 from klbench.report.frame import to_csv, to_frame, to_json
-from klbench.results import Row
-from tests.report.made_up import GRID, K1, NO_RATIOS, made_up
+from klbench.results import Components, GradientRow, Results, Row
+from tests.report import made_up_gradients as gradients
+from tests.report.made_up import CLOSE, GRID, K1, NO_RATIOS, made_up
 
 CONTRACT = [
     *["spec", "pair", "q", "p", "sampler", "estimator", "target", "samples", "true", "true_from"],
@@ -23,14 +24,37 @@ CONTRACT = [
     *["bias_over_true_cv", "bias_over_true_cv_mcse", "exact_bias_over_true", "exact_stdev_over_true", "exact_from"],
     *["z_bias", "z_stdev", "negative_fraction", "nonfinite", "khat", "seed", "dtype", "device"],
 ]
+OF_GRADIENTS = [
+    *["spec", "pair", "q", "p", "sampler", "parameters", "estimator", "target", "placement", "weighting", "samples"],
+    *["true_norm", "bias_over_true", "bias_over_true_mcse", "stdev_over_true", "stdev_over_true_mcse"],
+    *["cosine", "cosine_mcse", "exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact_from"],
+    *["follows", "nonfinite", "seed", "dtype", "device"],
+]
+ROUNDING = ["rounding_over_true", "rounding_over_true_mcse"]
+
+
+def names(results: Results) -> list[str]:
+    return [column.name for column in columns_of(results)]
 
 
 def test_the_columns_are_the_contracts_in_its_order() -> None:
-    assert [column.name for column in COLUMNS] == CONTRACT
+    assert names(made_up()) == CONTRACT
+    assert names(gradients.made_up()) == OF_GRADIENTS
+
+
+@pytest.mark.parametrize("dtype", ["float32", "[float64, float16]"])
+def test_below_float64_two_columns_come_last(dtype: str) -> None:
+    assert names(made_up(f"{CLOSE}dtype: {dtype}\n")) == CONTRACT + ROUNDING
+    assert names(gradients.made_up(f"{gradients.PLAIN}dtype: {dtype}\n")) == OF_GRADIENTS + ROUNDING
 
 
 def test_every_field_of_a_row_has_a_column() -> None:
-    assert {field.name for field in fields(Row)} <= {column.name for column in COLUMNS}
+    held = {field.name for kind in (Row, GradientRow, Components) for field in fields(kind)} - {"components"}
+    assert held <= {column.name for column in COLUMNS}
+
+
+def test_every_column_has_one_description() -> None:
+    assert len({column.name for column in COLUMNS}) == len(COLUMNS)
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
@@ -40,7 +64,8 @@ def test_every_column_is_described_in_a_sentence(column) -> None:
 
 
 def test_a_grid_parameter_becomes_a_column_after_pair() -> None:
-    assert [column.name for column in columns_of(made_up(GRID))][:4] == ["spec", "pair", "mu", "q"]
+    assert names(made_up(GRID))[:4] == ["spec", "pair", "mu", "q"]
+    assert names(gradients.made_up(gradients.GRID))[:4] == ["spec", "pair", "mu", "q"]
 
 
 def test_an_unknown_column_is_refused_with_what_was_meant() -> None:
@@ -58,13 +83,30 @@ def test_the_whole_csv() -> None:
     )
 
 
+def test_the_whole_csv_of_gradients() -> None:
+    assert to_csv(gradients.made_up(rows=lambda _: (gradients.K1,))) == (
+        ",".join(OF_GRADIENTS) + "\n"
+        'made-up,close,"Normal(loc=0, scale=1)","Normal(loc=1, scale=1)",,"loc, scale",k1,reverse KL,loss,none,1000,'
+        "1.0,0.9913,0.0316,1.741,0.0352,0.31,,1.0,1.7320508075688772,,quadrature,0,0,7,float64,cpu\n"
+    )
+
+
+def test_a_gradient_that_does_not_exist_is_empty() -> None:
+    text = to_csv(gradients.made_up(rows=lambda _: (replace(gradients.K1, follows="", **gradients.NO_RATIOS),)))
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert {row[name] for name in ("follows", "sampler", *gradients.NO_RATIOS) if name in row} == {""}
+    assert row["true_norm"] == "1.0"
+
+
 def test_what_does_not_exist_is_empty_and_infinite_is_inf() -> None:
     odd = replace(K1, stdev=inf, stdev_mcse=nan, true_from="", bias=-inf, **NO_RATIOS)
     rows = list(csv.DictReader(io.StringIO(to_csv(made_up(GRID, rows=lambda _: (odd,))))))
     assert [row["mu"] for row in rows] == ["0.5", "1.0", ""]
     assert {row["stdev"] for row in rows} == {"inf"}
     assert {row["bias"] for row in rows} == {"-inf"}
-    assert {row[name] for row in rows for name in ("stdev_mcse", "true_from", "sampler", *NO_RATIOS)} == {""}
+    assert {
+        row[name] for row in rows for name in ("stdev_mcse", "true_from", "sampler", *NO_RATIOS) if name in row
+    } == {""}
 
 
 def test_a_grid_of_whole_numbers_stays_whole_where_a_pair_lacks_it() -> None:
@@ -85,7 +127,7 @@ def test_json_is_strict_and_has_the_columns_of_the_csv() -> None:
 
     odd = replace(K1, stdev=inf, stdev_mcse=nan)
     rows = json.loads(to_json(made_up(GRID, rows=lambda _: (odd,))), parse_constant=refuse)
-    assert list(rows[0]) == [column.name for column in columns_of(made_up(GRID))]
+    assert list(rows[0]) == names(made_up(GRID))
     assert (rows[0]["stdev"], rows[0]["stdev_mcse"], rows[0]["sampler"], rows[2]["mu"]) == ("inf", None, None, None)
     assert (rows[0]["samples"], rows[0]["mean"]) == (1000, 0.4985)
 
@@ -98,3 +140,10 @@ def test_the_frame_has_a_dtype_for_each_kind() -> None:
         "float64",
     )
     assert len(frame) == 6
+
+
+def test_the_json_of_gradients_has_the_columns_of_the_csv() -> None:
+    rows = json.loads(to_json(gradients.made_up(rows=lambda _: (replace(gradients.K1, exact_stdev_over_true=inf),))))
+    assert list(rows[0]) == OF_GRADIENTS
+    assert (rows[0]["follows"], rows[0]["cosine_mcse"], rows[0]["exact_stdev_over_true"]) == ("0", None, "inf")
+    assert rows[0]["parameters"] == "loc, scale"

@@ -22,3 +22,8 @@ def test_it_says_what_was_run_and_where() -> None:
     assert (manifest["device"], manifest["threads"], manifest["seconds"]) == ("cpu", 2, 1.5)
     assert manifest["cases"][0] == {"pair": "shift", "parameters": {"mu": 0.5}, "seconds": 0.25}
     assert {"python", "torch", "numpy", "pandas"} <= set(manifest["versions"])
+
+
+def test_the_hash_of_the_components_is_there_where_they_are() -> None:
+    manifest = json.loads(to_manifest(made_up(), "a: 1", "csv", datetime(2026, 1, 2, tzinfo=UTC), "components"))
+    assert manifest["components_sha256"] == sha256(b"components").hexdigest()

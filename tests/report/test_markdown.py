@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 from klbench.report.markdown import to_markdown
+from tests.report import made_up_gradients as gradients
 from tests.report.made_up import GRID, K1, K2, NO_RATIOS, made_up
 
 
@@ -54,3 +55,46 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
     for line in to_markdown(made_up(GRID, rows=lambda _: odd)).splitlines():
         width = (width or len(cells(line))) if line.startswith("|") else 0
         assert len(cells(line)) == width or not width
+
+
+def test_the_whole_document_of_gradients() -> None:
+    assert (
+        to_markdown(gradients.made_up(notes=("mind the gap",)))
+        == r"""# made-up
+
+## close
+
+`q = Normal(loc=0, scale=1)`, `p = Normal(loc=1, scale=1)`. KL(q‖p) = 0.5 (closed-form). ∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1. 1,000 samples · seed 7 · float64 · cpu.
+
+| estimator | placement | follows | bias/true | exact | stdev/true | exact | cosine | exact |
+|:--|:--|:--|--:|--:|--:|--:|--:|--:|
+| k1 | loss | 0 | 0.991(32) | 1 | 1.741(35) | 1.73205 | 0.31‡ | – |
+| k3 | loss | KL(p‖q) | 0.520(40) | 0.5 | 2.100(90) | 2 | 0.910(31) | 0.9 |
+| k3 | reward × detached | KL(q‖p) − KL(p‖q) | 0.520(40) | 0.5 | 2.100(90) | 2 | 0.910(31) | 0.9 |
+
+| estimator | placement | ∇loc | exact | ∇scale | exact |
+|:--|:--|--:|--:|--:|--:|
+| k1 | loss | 0.009(40) | 0 | -0.020(40) | 0 |
+| k3 | loss | -1.020(40) | -1 | -0.480(40) | -0.5 |
+| k3 | reward × detached | 0.010(40) | 0 | 0.520(40) | 0.5 |
+
+- mind the gap
+
+<sub>0.991(32) means 0.991 ± 0.032, one standard error.</sub><br>
+<sub>follows: what the mean gradient is the gradient of, by exact comparison.</sub><br>
+<sub>bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the target's; exact is without sampling.</sub><br>
+<sub>cosine: of the angle between E g and ∇.</sub><br>
+<sub>× detached: times q/sampler, held constant.</sub><br>
+<sub>‡ no error bar: the moment behind it does not exist, or is beyond these samples.</sub><br>
+"""
+    )
+
+
+def test_every_row_of_gradients_says_its_case_and_what_is_true_there() -> None:
+    document = to_markdown(gradients.made_up(gradients.GRID)).splitlines()
+    assert [cells(line)[:5] for line in document if line.startswith(("| mu", "| 0.5"))] == [
+        ["mu", "‖∇KL(q‖p)‖", "estimator", "placement", "follows"],
+        ["0.5", "1", "k1", "loss", "0"],
+        ["0.5", "1", "k3", "loss", "KL(p‖q)"],
+        ["0.5", "1", "k3", "reward × detached", "KL(q‖p) − KL(p‖q)"],
+    ]

@@ -14,7 +14,7 @@ from klbench.report.fields import legend
 from klbench.report.summary import summaries
 from klbench.report.table import Tables, bullets, heading
 from klbench.results import Results
-from tests.report.made_up import GRID, K1, K2, NO_RATIOS, made_up
+from tests.report.made_up import CLOSE, GRID, K1, K2, NO_RATIOS, made_up
 
 
 def drawn(results: Results, width: int = 200, *, headings: bool = False, colour: bool = False) -> str:
@@ -185,3 +185,22 @@ def test_colour_changes_no_letter() -> None:
     from rich.text import Text
 
     assert Text.from_ansi(drawn(made_up(), colour=True)).plain == drawn(made_up())
+
+
+def test_several_precisions_have_a_column_and_what_rounding_does() -> None:
+    half = replace(K1, dtype="float16", rounding_over_true=0.25, rounding_over_true_mcse=0.01)
+    results = made_up(CLOSE + "dtype: [float64, float16]\n", rows=lambda _: (K1, half))
+    assert (
+        drawn(results, 80)
+        == """\
+estimator  dtype     bias/true  exact  stdev/true  exact  k < 0   rounding
+──────────────────────────────────────────────────────────────────────────
+k1         float64  -0.003(63)      0   2.002(45)      2  30.8%  –
+k1         float16  -0.003(63)      0   2.002(45)      2  30.8%  0.250(10)"""
+    )
+    assert any(line.startswith("rounding: ") for line in legend(drawn(results)))
+
+
+def test_one_precision_below_float64_shows_what_rounding_does() -> None:
+    half = replace(K1, dtype="float16", rounding_over_true=0.25, rounding_over_true_mcse=0.01)
+    assert drawn(made_up(CLOSE + "dtype: float16\n", rows=lambda _: (half,)), 60).splitlines()[-1].endswith("0.250(10)")

@@ -1,0 +1,33 @@
+"""What a heading says of gradients: what they are taken in, and what the gradient of each target truly is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+
+from klbench.report.gradient_fields import FEW, symbol
+from klbench.report.numbers import count, exact, true_value
+from klbench.results import CaseResult, GradientRow
+
+
+def true_gradient(cases: Sequence[CaseResult]) -> str:
+    """``∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1``; over a grid what it is taken in, of values nothing."""
+    rows = [row for row in cases[0].rows if isinstance(row, GradientRow)]
+    if not rows:
+        return ""
+    taken_in = f"∇ in {', '.join(rows[0].parameters)}"
+    if cases[0].case.parameters:
+        return taken_in
+    known_first = sorted(rows, key=lambda row: row.components is None)  # a gradient that does not exist has none
+    targets = dict.fromkeys(row.target for row in rows)
+    told = (_of_target(next(row for row in known_first if row.target == target)) for target in targets)
+    return f"{taken_in}: {'; '.join(told)}"
+
+
+def _of_target(row: GradientRow) -> str:
+    name, components = f"∇{symbol(row.target)}", row.components
+    if components is None or isnan(row.true_norm):
+        return true_value(f"‖{name}‖", row.true_norm, "")
+    if len(components.index) > FEW:
+        return f"‖{name}‖ = {exact(row.true_norm)}, of {count(len(components.index))} numbers"
+    return f"{name} = ({', '.join(map(exact, components.true.tolist()))}), of length {exact(row.true_norm)}"
