@@ -7,7 +7,7 @@ from klbench.frameworks.entry import Entry, Source
 
 _GRPO = Source("huggingface/trl", "trl/trainer/grpo_trainer.py", "per_token_kl")
 _PPO = Source("huggingface/trl", "trl/trainer/ppo_trainer.py", "kl_estimator")
-_RLOO = Source("huggingface/trl", "trl/trainer/rloo_trainer.py")
+_RLOO = Source("huggingface/trl", "trl/trainer/rloo_trainer.py", "per_token_kl")
 
 ENTRIES = (
     Entry("trl", "grpo", K3_LOG_FIRST, _GRPO, "k3 as a loss, multiplied by beta: it descends the forward KL."),
