@@ -85,9 +85,10 @@ def coefficient(term: Term, placement: Placement, weighting: Weighting) -> Term:
     Where log_ratio tells the term, the weight stands apart, so that what remains is a function of log_ratio too.
     """
     kernel = Coefficient(term.of_three, placement, weighting)
-    weighs = term.weighted or weighting != "none"
-    joint = None if term.joint is None else kernel
-    return Term(_of_ratio(kernel), weighs and joint is None, joint, term.absolute, _rounding(kernel))
+    if term.looks_at != "ratio":
+        return Term(_of_ratio(kernel), False, kernel, term.looks_at, _rounding(kernel))
+    weighted = term.weighted or weighting != "none"
+    return Term(_of_ratio(kernel), weighted, _on_q(kernel), rounding=_rounding(kernel))
 
 
 @cache
@@ -98,6 +99,11 @@ def true_coefficient(target: Divergence) -> Term:
     function = _of_ratio(kernel)
     constant = float(function(torch.zeros(1, dtype=torch.float64)))
     return Term(lambda log_ratio: function(log_ratio) - constant, rounding=_rounding(kernel))
+
+
+def _on_q(joint: Joint) -> Joint:
+    """A joint function as it is on samples of q: every weight in it is 1."""
+    return lambda log_q, log_p, _: joint(log_q, log_p, log_q)
 
 
 def _of_ratio(joint: Joint) -> Function:

@@ -63,7 +63,7 @@ def _find_named(name: str) -> Estimator:
 
     framework = name.partition(":")[0].partition("@")[0]
     if framework in shipped.frameworks():
-        return shipped.find(name).estimator
+        return shipped.estimator(name)
     if is_user_name(name):
         return user_estimator(name)
     found = unknown("framework or module", framework, shipped.frameworks())

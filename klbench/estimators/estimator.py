@@ -13,7 +13,7 @@ from inspect import cleandoc
 
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Function, Joint, Term
+from klbench.estimators.term import Function, Joint, LooksAt, Term
 
 OPTIMAL = "optimal"
 _LARGEST = 1e9
@@ -36,9 +36,9 @@ class Estimator:
         summary: what it is, from the function's docstring.
         weighted: whether the value is multiplied by q/sampler.
         control: where a coefficient is still to be fitted, the control variate it multiplies.
-        joint: the estimator as a function of (log_q, log_p, log_sampler), where log_ratio alone does not tell it;
-            ``function`` is then what it is on samples of q.
-        absolute: whether ``joint`` looks at more than differences of log-probabilities.
+        joint: the estimator as a function of (log_q, log_p, log_sampler), casts and all, where there is more to it than
+            log_ratio; ``function`` is then what it is on samples of q.
+        looks_at: what it depends on, as a ``Term`` has it.
         placement: where it is put when a spec does not say, ``loss`` or ``reward``; None for both.
         weighting: how it is weighted when a spec does not say: ``none``, ``ratio`` or ``detached``.
     """
@@ -57,14 +57,14 @@ class Estimator:
     weighted: bool = False
     control: Function | None = None
     joint: Joint | None = None
-    absolute: bool = False
+    looks_at: LooksAt = "ratio"
     placement: str | None = None
     weighting: str = "none"
 
     @property
     def term(self) -> Term:
         """The function of log-probabilities this estimator is."""
-        return Term(self.function, self.weighted, self.joint, self.absolute)
+        return Term(self.function, self.weighted, self.joint, self.looks_at)
 
     @property
     def control_term(self) -> Term | None:

@@ -4,8 +4,8 @@ evaluate.
 Most are functions of log_ratio alone, and a weight q/sampler multiplies them. Some need more: a weight inside a clamp,
 the sampler itself, a ratio that is differentiated. Those are joint: functions of log q, log p and log sampler. Only
 differences of these matter to most, so where x is evaluated exactly log q is taken as 0, log p as log_ratio and log
-sampler as −log_weight: no digit of a small log_ratio is lost to subtraction. ``absolute`` functions, which do look at
-log q itself, get the log-probabilities as they are.
+sampler as −log_weight: no digit of a small log_ratio is lost to subtraction. Functions that look at log q itself get
+the log-probabilities as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,8 @@ Joint = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 
 Samples of q itself have log_sampler = log_q, detached: exp(log_q - log_sampler) is then 1 and its gradient the score.
 """
+
+LooksAt = Literal["ratio", "sampler", "absolute"]
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,16 @@ class Term:
     Args:
         function: of log_ratio.
         weighted: whether its value is multiplied by q/sampler.
-        joint: the function of all three log-probabilities, where log_ratio is enough on samples of q only.
-        absolute: whether ``joint`` looks at more than differences of log-probabilities.
+        joint: the same as a function of all three log-probabilities, where there is more to it than log_ratio.
+        looks_at: what the value depends on: ``ratio`` (log_ratio tells it), ``sampler`` (on samples of q it does), or
+            ``absolute`` (log q and log p themselves).
         rounding: log_ratio -> an estimate of the rounding error of ``function``, where it cancels.
     """
 
     function: Function
     weighted: bool = False
     joint: Joint | None = None
-    absolute: bool = False
+    looks_at: LooksAt = "ratio"
     rounding: Function | None = None
 
     def values(self, at: LogProbs) -> Tensor:
@@ -83,13 +86,13 @@ class Term:
 
     def tells_by_ratio(self, at: LogProbs) -> bool:
         """Whether the value there is ``function`` of log_ratio, times the weight."""
-        return self.joint is None or (at.log_weight is None and not self.absolute)
+        return self.looks_at == "ratio" or (self.looks_at == "sampler" and at.log_weight is None)
 
     def _unweighted(self, at: LogProbs) -> Tensor:
         if self.tells_by_ratio(at):
             return self.function(at.log_ratio)
         assert self.joint is not None
-        return self.joint(*(at.three if self.absolute else at.differences))
+        return self.joint(*(at.three if self.looks_at == "absolute" else at.differences))
 
     @property
     def of_three(self) -> Joint:

@@ -142,4 +142,5 @@ def user_estimator(name: str) -> Estimator:
         infinite_variance_when="klbench identify tells",
         source=name.partition(":")[0],
         joint=function,
+        looks_at="sampler",
     )

@@ -80,7 +80,7 @@ def _centred(term: Term, mean: float, power: int, weighted: bool) -> Term:
     function = _shifted(term.function, mean, power)
     if term.joint is None:
         return Term(function, weighted)
-    return Term(function, weighted, _shifted_joint(term.joint, mean, power), term.absolute)
+    return Term(function, weighted, _shifted_joint(term.joint, mean, power), term.looks_at)
 
 
 def _shifted(function: Function, mean: float, power: int) -> Function:

@@ -27,7 +27,11 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
     if joint is None or not has_clamp(joint):
         return None
     held = clamped(joint)
-    term = Term(lambda ratio: held(ratio.new_zeros(ratio.shape), ratio, ratio.new_zeros(ratio.shape)), joint=held)
+    term = Term(
+        lambda ratio: held(ratio.new_zeros(ratio.shape), ratio, ratio.new_zeros(ratio.shape)),
+        joint=held,
+        looks_at="sampler",
+    )
     (exact,) = exact_road(draws.pair.integrand((term,)))
     if exact is not None and isfinite(exact.mean):
         return Share(exact.mean, 0.0)
