@@ -63,7 +63,7 @@ SPECS: dict[str, tuple[str | bytes, str, str]] = {
     "parameter": (SPEC + "measure: gradient\nparameters: [lok]\n", "10:14", "did you mean loc?"),
     "batch": (SPEC + "measure: gradient\nbaseline: mean\nbatch: 1\n", "11:8", "a whole number from 2"),
     "unknown framework": (edited("k3]", "vrl:k3]"), "3:22", "did you mean verl"),
-    "unknown version": (edited("k3]", "verl@99:k3]"), "3:22", "unknown"),
+    "unknown version": (edited("k3]", "verl@new:k3]"), "3:22", "'new'"),
     "user function of no module": (edited("k3]", "no_such_module:k3]"), "3:22", "module"),
     **{
         f"name {value[:12]}": (edited("name: small", f"name: {value}"), "1:7", "is not a name for a spec")
