@@ -26,13 +26,12 @@ _PER_COMPONENT = {field.name for field in fields(Components)}
 
 def to_components_csv(results: Results) -> str:
     r"""The text of components.csv: floats as in results.csv, lines ending in ``\n``."""
-    columns, text = component_columns_of(results), StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(column.name for column in columns)
+    columns = component_columns_of(results)
+    lines = [",".join(column.name for column in columns)]
     for case, row, components in _with_components(results):
-        cells = (_cells(column, components, _shared(results, column, case, row)) for column in columns)
-        writer.writerows(zip(*cells, strict=False))  # what all lines share repeats without end
-    return text.getvalue()
+        cells = (_texts(column, components, _shared(results, column, case, row)) for column in columns)
+        lines += map(",".join, zip(*cells, strict=False))  # what all lines share repeats without end
+    return "\n".join([*lines, ""])
 
 
 def to_components_frame(results: Results) -> pd.DataFrame:
@@ -62,12 +61,18 @@ def _shared(results: Results, column: Column, case: Case, row: GradientRow) -> V
     return None if column.name in _PER_COMPONENT else column.value(results.spec.name, case, row)
 
 
-def _cells(column: Column, components: Components, shared: Value) -> Iterable[Value]:
-    """The cells of a row in one column, missing as None."""
+def _texts(column: Column, components: Components, shared: Value) -> Iterable[str]:
+    """A row's cells in one column as the file has them: joined by hand, for csv takes as long as all the rest."""
     if column.name not in _PER_COMPONENT:
-        return repeat(shared)
+        return repeat(_quoted(shared))
     held = getattr(components, column.name)
-    return held if column.kind != "number" else [None if x != x else x for x in held.tolist()]
+    return ["" if x != x else repr(x) for x in held.tolist()] if column.kind == "number" else map(str, held)
+
+
+def _quoted(value: Value) -> str:
+    text = StringIO()
+    csv.writer(text, lineterminator="").writerow([value])
+    return text.getvalue() if value is not None else ""
 
 
 def _held(column: Column, components: Components, shared: Value) -> Any:

@@ -34,6 +34,13 @@ made-up,close,k3,loss,ratio,scale,0,0.0,-0.48,0.04,-0.5,2.5
     )
 
 
+def test_a_name_that_csv_would_split_is_quoted() -> None:
+    text = PLAIN.replace("name: close", """name: 'far, "near"'""")
+    lines = list(csv.DictReader(io.StringIO(to_components_csv(made_up(text)))))
+    assert {line["pair"] for line in lines} == {'far, "near"'}
+    assert {line["stdev"] for line in lines} == {"1.5", "2.5"}
+
+
 def test_a_grid_parameter_stands_after_the_pair_and_is_empty_where_a_pair_has_none() -> None:
     lines = list(csv.DictReader(io.StringIO(to_components_csv(made_up(GRID, rows=lambda _: (K1,))))))
     assert list(lines[0]) == ["spec", "pair", "mu", *CONTRACT[2:]]
