@@ -152,7 +152,7 @@ class Entry:
         reasons = [self.weight.biased_when] if self.weight and self.weight.biased_when else []
         if self.saturation:
             reasons.append("a clamp holds, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
-        joined = "; or where " if self.arithmetic.unbiased else "; more so where "
+        joined = "; or where " if self.arithmetic.unbiased else "; in another way where "
         return joined.join(reasons if plain == "never" and reasons else [plain, *reasons])
 
     @property
