@@ -28,6 +28,7 @@ class Field:
         show: what it says for a row, of values or of gradients as its layout is.
         numeric: whether decimal points are set one below the other.
         quiet: whether it stands back, being the reference and not the measurement.
+        once: whether, of rows that say the same one below the other, only the first does, as in a printed table.
         colour: how a row's cell is set off at a terminal, in Rich's words.
     """
 
@@ -35,6 +36,7 @@ class Field:
     show: Callable[[Any], str]
     numeric: bool = True
     quiet: bool = False
+    once: bool = False
     colour: Callable[[Any], str] = _plain
 
     def style(self, row: Any) -> str:
@@ -58,7 +60,7 @@ def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
     return measured(value, error) + mark + (DISAGREES if abs(z) > SURPRISE else "")
 
 
-ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False)
+ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False, once=True)
 DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
 ROUNDING = Field("rounding", lambda row: measured(row.rounding_over_true, row.rounding_over_true_mcse))
 

@@ -16,7 +16,8 @@ from klbench.results import Results
 def to_markdown(results: Results) -> str:
     """The whole document."""
     parts = [_section(summary) for summary in summaries(results)]
-    meanings = [f"<sub>{_escaped(sentence)}</sub><br>" for sentence in legend("".join(parts))]
+    tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
+    meanings = [f"<sub>{_escaped(sentence)}</sub><br>" for sentence in legend(tables)]
     return "\n".join([f"# {results.spec.name}", "", *parts, *meanings]) + "\n"
 
 

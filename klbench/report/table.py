@@ -15,9 +15,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Layout
+from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field, Layout
 from klbench.report.numbers import aligned
-from klbench.report.summary import Chart, Summary
+from klbench.report.summary import Block, Chart, Summary
 
 GAP = "  "
 _MARKS = {UNTRUSTED: "yellow", NO_ERROR_BAR: "yellow", DISAGREES: "bold red", REGRESSED: "cyan"}
@@ -80,7 +80,8 @@ class _Drawing:
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
         self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
         self._fields = [
-            _Column(f.header, [*map(f.show, rows)], numeric=f.numeric, styles=[*map(f.style, rows)]) for f in layout
+            _Column(f.header, [*_said(f, chart.blocks)], numeric=f.numeric, styles=[*map(f.style, rows)])
+            for f in layout
         ]
         columns = [*self._labels, *self._fields]
         self._headers = GAP.join(column.header for column in columns)
@@ -105,6 +106,15 @@ class _Drawing:
         line = Text(GAP).join([*labels, *(column.cell(index) for column in self._fields)])
         line.rstrip()
         return line
+
+
+def _said(field: Field, blocks: Sequence[Block]) -> Iterator[str]:
+    """What a field says, row by row."""
+    for block in blocks:
+        before = None
+        for text in map(field.show, block.rows):
+            yield "" if field.once and text == before else text
+            before = text
 
 
 def _padded(text: str, width: int, *, left: bool) -> str:

@@ -43,13 +43,13 @@ estimator  placement          follows            bias/true  exact  stdev/true   
 ────────────────────────────────────────────────────────────────────────────────────────────────────────
 k1         loss               0                  0.991(32)    1     1.741(35)  1.73205  0.31‡        –
 k3         loss               KL(p‖q)            0.520(40)    0.5   2.100(90)  2        0.910(31)    0.9
-k3         reward × detached  KL(q‖p) − KL(p‖q)  0.520(40)    0.5   2.100(90)  2        0.910(31)    0.9
+           reward × detached  KL(q‖p) − KL(p‖q)  0.520(40)    0.5   2.100(90)  2        0.910(31)    0.9
 
 estimator  placement                ∇loc  exact      ∇scale  exact
 ──────────────────────────────────────────────────────────────────
 k1         loss                0.009(40)      0  -0.020(40)    0
 k3         loss               -1.020(40)     -1  -0.480(40)   -0.5
-k3         reward × detached   0.010(40)      0   0.520(40)    0.5"""
+           reward × detached   0.010(40)      0   0.520(40)    0.5"""
     )
 
 
@@ -166,12 +166,12 @@ def test_several_precisions_have_a_column_and_what_rounding_does() -> None:
 estimator  placement  follows  dtype     bias/true  exact  stdev/true  exact   rounding
 ───────────────────────────────────────────────────────────────────────────────────────
 k3         loss       KL(p‖q)  float64   0.520(40)    0.5   2.100(90)      2  –
-k3         loss       KL(p‖q)  bfloat16  0.520(40)    0.5   2.100(90)      2  0.300(20)
+           loss       KL(p‖q)  bfloat16  0.520(40)    0.5   2.100(90)      2  0.300(20)
 
 estimator  placement  dtype           ∇loc  exact      ∇scale  exact
 ────────────────────────────────────────────────────────────────────
 k3         loss       float64   -1.020(40)     -1  -0.480(40)   -0.5
-k3         loss       bfloat16  -1.020(40)     -1  -0.480(40)   -0.5"""
+           loss       bfloat16  -1.020(40)     -1  -0.480(40)   -0.5"""
     )
     facts = next(summaries(made_up(text, rows=lambda _: (K3, half)))).facts
     assert facts == "1,000 samples · seed 7 · float64, bfloat16 · cpu"

@@ -98,3 +98,11 @@ def test_every_row_of_gradients_says_its_case_and_what_is_true_there() -> None:
         ["0.5", "1", "k3", "loss", "KL(p‖q)"],
         ["0.5", "1", "k3", "reward × detached", "KL(q‖p) − KL(p‖q)"],
     ]
+
+
+def test_the_legend_is_of_the_tables_and_not_of_the_notes() -> None:
+    said = to_markdown(
+        gradients.made_up(rows=lambda _: (replace(gradients.K3, follows="E_q[k]"),), notes=("a none b",))
+    )
+    assert r"<sub>E\_q[k]: " in said
+    assert "<sub>none: " not in said

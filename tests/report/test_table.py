@@ -196,7 +196,7 @@ def test_several_precisions_have_a_column_and_what_rounding_does() -> None:
 estimator  dtype     bias/true  exact  stdev/true  exact  k < 0   rounding
 ──────────────────────────────────────────────────────────────────────────
 k1         float64  -0.003(63)      0   2.002(45)      2  30.8%  –
-k1         float16  -0.003(63)      0   2.002(45)      2  30.8%  0.250(10)"""
+           float16  -0.003(63)      0   2.002(45)      2  30.8%  0.250(10)"""
     )
     assert any(line.startswith("rounding: ") for line in legend(drawn(results)))
 
