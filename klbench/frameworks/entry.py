@@ -179,7 +179,8 @@ class Entry:
             source=f"{self.source} ({self.versions})" if self.versions else str(self.source),
             used_by=self.framework,
             summary=self.summary,
-            joint=self.value if needs_three else None,
+            joint=self.value,
+            looks_at="sampler" if needs_three else "ratio",
             placement=self.placement,
             weighting=self.weighting,
         )
