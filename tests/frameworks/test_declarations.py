@@ -93,7 +93,7 @@ def test_an_entry_is_the_estimator_it_becomes(entry: Entry) -> None:
     assert torch.equal(estimator.function(log_ratio), entry.value(nothing, log_ratio, nothing))
     values = entry.value(nothing, log_ratio, nothing + 0.7)
     depends_on_the_sampler = not torch.equal(values, estimator.function(log_ratio))
-    assert (estimator.joint is not None) == (depends_on_the_sampler or entry.weight is SCORE)
+    assert (estimator.looks_at == "sampler") == (depends_on_the_sampler or entry.weight is SCORE)
 
 
 @every
