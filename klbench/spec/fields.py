@@ -25,7 +25,7 @@ JsonSchema = dict[str, Any]
 LONGEST_ESTIMATOR = 200
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+_PARAMETER = r"(\d{1,9}\.)*[A-Za-z_]\w*"
 _FILE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", re.ASCII)
 
 
@@ -118,8 +118,8 @@ def _one_of(allowed: Sequence[str], kind: str) -> Callable[[object], str]:
 
 
 def _parameter(written: object) -> str:
-    if not isinstance(written, str) or not _IDENTIFIER.fullmatch(written):
-        help = ["a parameter of q by torch's name, such as loc"]
+    if not isinstance(written, str) or len(written) > LONGEST_NAME or not re.fullmatch(_PARAMETER, written, re.ASCII):
+        help = ["a parameter of q by torch's name, such as loc; of a mixture's first component 0.loc"]
         raise Refusal(f"{shown(written)} is not a parameter", help=help)
     return written
 
@@ -188,7 +188,7 @@ Placements = Annotated[tuple[str, ...], _some_of(PLACEMENTS, "placement")]
 Weightings = Annotated[tuple[str, ...], _some_of(WEIGHTINGS, "weighting")]
 Parameters = Annotated[
     tuple[str, ...],
-    _choices(_parameter, "parameter", {"type": "string", "pattern": r"^[A-Za-z_]\w*$"}, "[loc, scale]"),
+    _choices(_parameter, "parameter", {"type": "string", "pattern": f"^{_PARAMETER}$"}, "[loc, scale]"),
 ]
 FiniteNumber = Annotated[float, _read_by(numbers.finite, _NUMBER)]
 Estimators = Annotated[

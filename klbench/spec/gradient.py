@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
+from klbench.spec.refusal import Refusal, refusing
 
 if TYPE_CHECKING:
     from klbench.spec.model import Pair, Spec
@@ -78,12 +78,13 @@ def _placements(spec: Spec) -> set[str]:
 
 
 def _check_parameters(named: Sequence[str] | None, pairs: Sequence[Pair]) -> None:
-    from klbench.distributions.parameters import differentiable
+    """Every case is looked at: a grid may lead to the end of a parameter's range, where there is no derivative."""
+    from klbench.distributions.parameters import chosen, differentiable
 
     for index, pair in enumerate(pairs):
-        with refusing("pairs", index, "q"):
-            available = differentiable(pair.q)
-        for position, name in enumerate(named or ()):
-            if name not in available:
-                of = f"the q of pair {shown(pair.name)}"
-                raise unknown_name(name, available, kind="parameter", of=of).within("parameters", position)
+        for case in pair.cases():
+            with refusing("pairs", index, "q"):
+                differentiable(case.q)
+            for position, name in enumerate(named or ()):
+                with refusing("parameters", position):
+                    chosen(case.q, (name,))

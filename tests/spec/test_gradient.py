@@ -65,6 +65,13 @@ def test_a_gradient_is_taken_in_every_kind_of_distribution() -> None:
     assert len(read_text(SPEC, "x", [f"pairs={pairs}", "parameters="]).pairs) == 2
 
 
+def test_the_parameters_of_a_mixture_are_numbered() -> None:
+    overrides = ["pairs=[{q: '0.5*N(0, 1) + 0.5*N(1, 1)', p: 'N(0, 1)'}]", "parameters=[1.loc, logits]"]
+    spec = read_text(SPEC, "x", overrides)
+    assert spec.parameters == ("1.loc", "logits")
+    assert read_text(spec.to_yaml(), "resolved") == spec
+
+
 def edited(*replacements: tuple[str, str]) -> str:
     text = SPEC
     for old, new in replacements:
@@ -73,6 +80,7 @@ def edited(*replacements: tuple[str, str]) -> str:
     return text
 
 
+COUNTS = [("N(0, {sigma})", "Binomial(3, {sigma})"), ("N(1, 1)", "Binomial(3, 0.5)"), ("[1, 2]", "[0.5, 0.6]")]
 NO_BASELINE = [("baseline: leave-one-out\n", "")]
 NO_BATCH = [("batch: 64\n", "")]
 VALUE = ("measure: gradient\n", "")
@@ -101,9 +109,10 @@ REFUSED = {
     "a weighting twice": (edited(("detached]", "none]")), "6:27", "none is listed twice"),
     "no weightings": (edited(("[none, ratio, detached]", "[]")), "6:13", "an empty list is not a weighting"),
     "a misspelt parameter": (edited(("[loc]", "[lok]")), "7:14", "did you mean loc?"),
-    "a parameter that no q has": (edited(("[loc]", "[loc, logits]")), "7:19", "of the q of pair 'shift'"),
-    "a parameter that the first q has not": (edited(("[loc]", "[loc, df]")), "7:19", "unknown parameter 'df'"),
-    "a parameter that the last q has not": (edited(("StudentT(df=3)", "Exponential(1)")), "7:14", "q of pair 'heavy'"),
+    "a parameter that no q has": (edited(("[loc]", "[loc, logits]")), "7:19", "unknown parameter of Normal"),
+    "a parameter that the first q has not": (edited(("[loc]", "[loc, df]")), "7:19", "of Normal(loc=0, scale=1)"),
+    "a parameter that the last q has not": (edited(("StudentT(df=3)", "Exponential(1)")), "7:14", "allowed: rate"),
+    "a parameter that is a count": (edited(*COUNTS, ("[loc]", "[total_count]")), "7:14", "it is a count"),
     "a parameter twice": (edited(("[loc]", "[loc, loc]")), "7:19", "loc is listed twice"),
     "a parameter that is a number": (edited(("[loc]", "[0]")), "7:14", "0 is not a parameter"),
     "a parameter that is a text": (edited(("[loc]", "['my loc']")), "7:14", "'my loc' is not a parameter"),
@@ -114,6 +123,11 @@ REFUSED = {
         edited(("StudentT(df=3)", "Uniform(-1, 1)"), ("parameters: [loc]\n", "")),
         "15:8",
         "Uniform",
+    ),
+    "a q that the grid brings to the end of its range": (
+        edited(*COUNTS, ("0.6]", "1]"), ("parameters: [loc]\n", "")),
+        "11:8",
+        "1 is the end of its range",
     ),
     "an unknown baseline": (edited(("leave-one-out", "leave-one")), "8:11", "did you mean leave-one-out?"),
     "a list of baselines": (edited(("leave-one-out", "[mean]")), "8:11", "allowed: none, mean, leave-one-out"),
