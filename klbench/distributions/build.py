@@ -10,7 +10,7 @@ from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from klbench.distributions import catalogue, distribution, shape
 from klbench.distributions.constraints import COUNT, COUNT_ABOVE_1
 from klbench.distributions.distribution import Distribution
-from klbench.distributions.family import Parameter
+from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.errors import SpecError
 from klbench.spec.expression import Expression, Mixture, Named
 
@@ -41,16 +41,20 @@ def _build(expression: Expression, device: torch.device) -> Distribution:
 def _single(expression: Named, device: torch.device) -> Distribution:
     family = catalogue.find(expression.family)
     arguments = catalogue.with_defaults(family, catalogue.bind(family.name, (), dict(expression.arguments)))
+    return distribution.Single(expression, family, arguments, wrap(family, arguments, device))
+
+
+def wrap(family: Family, arguments: Arguments, device: torch.device) -> Any:
+    """The torch distribution of bound arguments; those that are tensors already are taken as they are."""
     given = [parameter for parameter in family.parameters if parameter.name in arguments]
     tensors = {parameter.name: _argument(parameter, arguments[parameter.name], device) for parameter in given}
-    wrapped = _torch_class(family.name)(**tensors, validate_args=False)
-    return distribution.Single(expression, family, arguments, wrapped)
+    return _torch_class(family.name)(**tensors, validate_args=False)
 
 
 def _argument(parameter: Parameter, value: Any, device: torch.device) -> Any:
     if parameter.constraint in (COUNT, COUNT_ABOVE_1):
         return int(value)
-    return torch.tensor(value, dtype=torch.float64, device=device)
+    return torch.as_tensor(value, dtype=torch.float64, device=device)
 
 
 def _torch_class(name: str) -> Any:

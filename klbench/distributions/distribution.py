@@ -62,18 +62,22 @@ class Distribution(ABC):
 
 
 class Single(Distribution):
-    """One named family; ``wrapped`` is the torch distribution, ``state`` what the family's own functions work on."""
+    """One named family with its bound arguments.
+
+    ``wrapped`` is the torch distribution, ``state`` what the family's own functions work on.
+    """
 
     def __init__(self, expression: Named, family: Family, arguments: Arguments, wrapped: Any) -> None:
         self.expression = expression
         self.family = family
+        self.arguments = arguments
         self.kind = family.kind
         self.support = family.support(arguments)
         self.wrapped = wrapped
         self.event_shape = tuple(wrapped.event_shape)
         self.device = _device(wrapped)
         self.state = family.prepare(wrapped, arguments)
-        self._inside = _membership(family, self.support, self.state)
+        self.inside = _membership(family, self.support, self.state)
 
     def draw(self, stream: Stream, count: int) -> Tensor:
         """See ``Distribution.draw``."""
@@ -87,9 +91,9 @@ class Single(Distribution):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """See ``Distribution.log_prob``."""
-        if self._inside is None:
+        if self.inside is None:
             return self.log_density(x)
-        inside = self._inside(x)
+        inside = self.inside(x)
         if isinstance(self.support, Lattice):
             x = x.where(inside, self.support.low)
         return self.log_density(x).masked_fill_(~inside, -inf)

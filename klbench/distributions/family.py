@@ -7,7 +7,7 @@ they are called on built distributions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -31,7 +31,11 @@ Space = Literal[
 Arguments = Mapping[str, Any]
 Shape = tuple[int | None, ...]
 
+Score = Callable[[Any, "Tensor"], "Tensor"]
+
 MAX_ATOMS = 2**20
+MOVES_SUPPORT = "the support moves with it"
+IS_COUNT = "it is a count"
 
 
 class Built(Protocol):
@@ -111,6 +115,9 @@ class Family:
         centres: ``torch distribution -> points`` where the mass of a univariate family is.
         atoms: ``state -> [n, *event_shape]``, every point of a finite support of vectors, or None above MAX_ATOMS.
         natural: ``state -> Natural``, for exponential families.
+        scores: ``(state, x) -> ∂ log density/∂ parameter`` [count, *shape of the parameter] by parameter's name, where
+            autograd of the log-density loses digits, makes NaN, or is slow; autograd for those not named.
+        unscored: ``bound arguments -> {parameter: why it has no score}``; what the support depends on has none.
     """
 
     name: str
@@ -132,6 +139,8 @@ class Family:
     centres: Callable[[Any], tuple[float, ...]] = mean_and_mode
     atoms: Callable[[Any], Tensor | None] | None = None
     natural: Callable[[Any], Natural] | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    unscored: Callable[[Arguments], Mapping[str, str]] = lambda _: {}
 
     @property
     def univariate(self) -> bool:

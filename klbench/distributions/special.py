@@ -11,12 +11,14 @@ All functions are elementwise on float64 tensors that broadcast.
 from __future__ import annotations
 
 from math import log, pi
+from typing import Any
 
 import torch
 from torch import Tensor
 
 HALF_LOG_TWO_PI = log(2 * pi) / 2
 _SERIES_FROM = 16.0
+_ARTANH_TERMS = 13
 _SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 
 
@@ -34,9 +36,36 @@ def stirling_error(n: Tensor) -> Tensor:
 
 def deviance(x: Tensor, mean: Tensor) -> Tensor:
     """x log(x / mean) + mean - x, for x > 0: precise also where x is near its mean."""
-    excess = (mean - x) / x
-    logarithm = torch.where(excess.abs() < 0.5, excess.log1p(), (mean / x).log())
-    return x * (excess - logarithm)
+    value: Tensor = _Deviance.apply(x, mean)  # type: ignore[no-untyped-call]
+    return value
+
+
+def digamma_rest(n: Tensor) -> Tensor:
+    """ψ(n) - log n + 1/(2n), for n > 0: the derivative of Stirling's error at n, less that of log n."""
+    small = n.clamp(max=_SERIES_FROM)
+    direct = small.digamma() - small.log() + 0.5 / small
+    square = n.clamp(min=_SERIES_FROM).square().reciprocal()
+    series = torch.zeros_like(square)
+    for power in range(len(_SERIES), 0, -1):
+        series = (series - (2 * power - 1) * _SERIES[power - 1]) * square
+    return torch.where(n < _SERIES_FROM, direct, series)
+
+
+def second_order_log1p(w: Tensor) -> Tensor:
+    """(log(1 + w) - w)/w² for w >= 0; -1/2 at 0. By the series of artanh in w/(2 + w) where w < 1/2."""
+    r = w / (2 + w)
+    tail = torch.zeros_like(r)
+    for power in range(_ARTANH_TERMS, 0, -1):
+        tail = tail * r.square() + 1 / (2 * power + 1)
+    near = (2 * r * tail / (2 + w) - 1) / (2 + w)
+    return near.where(w < 0.5, (w.log1p() - w) / w.square())
+
+
+def langevin(y: Tensor) -> Tensor:
+    """coth y - 1/y, by its series near 0."""
+    square = y.square()
+    near = y / 3 * (1 - square / 15 * (1 - 2 * square / 21 * (1 - square / 10)))
+    return near.where(y.abs() < 0.02, 1 / y.tanh() - 1 / y)
 
 
 def log_poisson(x: Tensor, mean: Tensor) -> Tensor:
@@ -52,6 +81,30 @@ def log_binomial(x: Tensor, n: Tensor, p: Tensor, q: Tensor) -> Tensor:
     corrections = stirling_error(n) - stirling_error(x) - stirling_error(y)
     spread = (n.log() - x.log() - y.log()) / 2 - HALF_LOG_TWO_PI
     return corrections + spread - deviance(x, n * p) - deviance(y, n * q)
+
+
+class _Deviance(torch.autograd.Function):
+    """The deviance with its derivatives, log(x / mean) and 1 - x / mean, which autograd would make by cancellation."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor) -> Tensor:
+        """See ``deviance``."""
+        ctx.save_for_backward(x, mean)
+        excess = (mean - x) / x
+        return x * (excess - _log_one_plus(excess, mean / x))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Both derivatives times the gradient of what came of the deviance."""
+        (gradient,), (x, mean) = gradients, ctx.saved_tensors
+        excess = (mean - x) / x
+        by_x, by_mean = -_log_one_plus(excess, mean / x), (mean - x) / mean
+        return (gradient * by_x).sum_to_size(x.shape), (gradient * by_mean).sum_to_size(mean.shape)
+
+
+def _log_one_plus(excess: Tensor, ratio: Tensor) -> Tensor:
+    """The logarithm of ratio = 1 + excess."""
+    return torch.where(excess.abs() < 0.5, excess.log1p(), ratio.log())
 
 
 def _tiny(x: Tensor) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
 from klbench.distributions.families import real_line
-from klbench.distributions.family import Arguments, Built, Family, Natural, Parameter, Rule
+from klbench.distributions.family import MOVES_SUPPORT, Arguments, Built, Family, Natural, Parameter, Rule, Score
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ def score_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
     return (x - 1).mul_(t).sub_(norm) if logit > 0 else x.mul(-t).sub_(norm)
 
 
+def logits_score_of_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
+    """x less its mean, (1 + coth(t/2) - 2/t)/2, whose two large terms cancel near t = 0."""
+    from klbench.distributions.special import langevin
+
+    return x - (1 + langevin(logit / 2)) / 2
+
+
+def probs_score_of_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
+    """The same over probs (1 - probs)."""
+    return logits_score_of_continuous_bernoulli(logit, x) / (logit.sigmoid() * (-logit).sigmoid())
+
+
 CONTINUOUS_BERNOULLI = Family(
     name="ContinuousBernoulli",
     summary="Continuous Bernoulli: an exponential cut to [0, 1].",
@@ -93,6 +105,7 @@ CONTINUOUS_BERNOULLI = Family(
     draw=draw_continuous_bernoulli,
     log_prob=score_continuous_bernoulli,
     natural=lambda logit: Natural({"x": float(logit)}),
+    scores={"probs": probs_score_of_continuous_bernoulli, "logits": logits_score_of_continuous_bernoulli},
 )
 
 
@@ -105,7 +118,7 @@ def score_kumaraswamy(d: Built, x: Tensor) -> Tensor:
     """log(a b) + (a - 1) log x + (b - 1) log(1 - x^a); torch's loses both ends."""
     a, b = d.concentration1, d.concentration0
     log_x = x.log()
-    return (-(log_x * a).expm1()).log_().mul_(b - 1).add_(log_x.mul_(a - 1)).add_((a * b).log())
+    return (-(log_x * a).expm1()).log_().mul_(b - 1).add_(log_x * (a - 1)).add_((a * b).log())
 
 
 KUMARASWAMY = Family(
@@ -132,6 +145,10 @@ def score_relaxed_bernoulli(d: real_line.Relaxed, x: Tensor) -> Tensor:
     return real_line.score_logit_relaxed_bernoulli(d, log_x - log_rest).sub_(log_x).sub_(log_rest)
 
 
+def _of_logit(score: Score) -> Score:
+    return lambda d, x: score(d, x.log() - (-x).log1p())
+
+
 RELAXED_BERNOULLI = Family(
     name="RelaxedBernoulli",
     summary="Relaxed (concrete) Bernoulli: nearer 0 and 1 the lower the temperature.",
@@ -144,6 +161,7 @@ RELAXED_BERNOULLI = Family(
     prepare=real_line.relaxed,
     draw=draw_relaxed_bernoulli,
     log_prob=score_relaxed_bernoulli,
+    scores={name: _of_logit(score) for name, score in real_line.LOGIT_RELAXED_SCORES.items()},
     centres=lambda d: tuple(1 / (1 + exp(-y)) for y in real_line.median_of_relaxed(d)),
 )
 
@@ -170,6 +188,7 @@ UNIFORM = Family(
     draw=draw_uniform,
     log_prob=score_uniform,
     natural=lambda _: Natural({}),
+    unscored=lambda _: {"low": MOVES_SUPPORT, "high": MOVES_SUPPORT},
 )
 
 

@@ -56,6 +56,13 @@ def score_categorical(c: Categories, x: Tensor) -> Tensor:
     return c.log_probs[x.long()]
 
 
+def logits_score_of_categorical(c: Categories, x: Tensor) -> Tensor:
+    """One-hot of x, less the probabilities."""
+    from torch.nn.functional import one_hot
+
+    return one_hot(x.long(), len(c.log_probs)) - c.log_probs.exp()
+
+
 CATEGORICAL = Family(
     name="Categorical",
     summary="One of len(probs) categories, numbered from 0: a token.",
@@ -75,6 +82,7 @@ CATEGORICAL = Family(
     prepare=categories,
     draw=draw_categorical,
     log_prob=score_categorical,
+    scores={"logits": logits_score_of_categorical},
 )
 
 
@@ -115,6 +123,7 @@ def _one_hot(name: str, summary: str, *examples: str) -> Family:
         prepare=categories,
         draw=draw_one_hot,
         log_prob=score_one_hot,
+        scores={"logits": lambda c, x: x - c.log_probs.exp()},
         inside=is_one_hot,
         atoms=one_hot_atoms,
     )
@@ -194,6 +203,7 @@ MULTINOMIAL = Family(
     prepare=counts,
     draw=draw_multinomial,
     log_prob=score_multinomial,
+    scores={"logits": lambda c, x: x - c.log_probs.exp() * c.total_count},
     inside=is_multinomial,
     atoms=multinomial_atoms,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from klbench.distributions.constraints import (
     PROBABILITY_BELOW_1,
     REAL,
 )
-from klbench.distributions.family import Arguments, Family, Natural, Parameter
+from klbench.distributions.family import IS_COUNT, Arguments, Family, Natural, Parameter, Score
 from klbench.distributions.support import Lattice
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ def coin(d: Any, a: Arguments) -> Coin:
     return Coin(total_count, t.sigmoid(), (-t).sigmoid(), logsigmoid(t), logsigmoid(-t))
 
 
+def coin_scores(throws: Callable[[Coin, Tensor], tuple[Tensor, Tensor]]) -> Mapping[str, Score]:
+    """The scores of a density ∝ probs^heads (1 - probs)^tails; ``throws`` tells heads and tails of x."""
+
+    def probs(c: Coin, x: Tensor) -> Tensor:
+        heads, tails = throws(c, x)
+        return heads / c.probs - tails / c.complement
+
+    def logits(c: Coin, x: Tensor) -> Tensor:
+        heads, tails = throws(c, x)
+        return heads * c.complement - tails * c.probs
+
+    return {"probs": probs, "logits": logits}
+
+
 def draw_bernoulli(c: Coin, stream: Stream, count: int) -> Tensor:
     """Whether a uniform falls below probs."""
     return (stream.uniform(count) < c.probs).double()
@@ -85,6 +100,7 @@ BERNOULLI = Family(
     prepare=coin,
     draw=draw_bernoulli,
     log_prob=score_bernoulli,
+    scores=coin_scores(lambda _, x: (x, 1 - x)),
     natural=natural_binomial,
 )
 
@@ -122,6 +138,7 @@ BINOMIAL = Family(
     prepare=coin,
     draw=draw_binomial,
     log_prob=score_binomial,
+    scores=coin_scores(lambda c, x: (x, c.total_count - x)),
     natural=natural_binomial,
 )
 
@@ -148,6 +165,7 @@ GEOMETRIC = Family(
     prepare=coin,
     draw=draw_geometric,
     log_prob=score_geometric,
+    scores=coin_scores(lambda c, x: (c.total_count, x)),
     natural=lambda c: Natural({"x": float(c.log_complement)}, measure="negative binomial 1.0"),
 )
 
@@ -184,6 +202,8 @@ NEGATIVE_BINOMIAL = Family(
     prepare=coin,
     draw=draw_negative_binomial,
     log_prob=score_negative_binomial,
+    scores=coin_scores(lambda c, x: (x, c.total_count)),
+    unscored=lambda _: {"total_count": IS_COUNT},
     natural=lambda c: Natural({"x": float(c.log_probs)}, measure=f"negative binomial {float(c.total_count)}"),
 )
 
@@ -210,6 +230,7 @@ POISSON = Family(
     examples=("Poisson(rate=3)", "Poisson(rate=0.01)", "Poisson(rate=1e5)", "Poisson(rate=0)"),
     draw=draw_poisson,
     log_prob=score_poisson,
+    scores={"rate": lambda d, x: (x - d.rate) / d.rate},
     natural=lambda d: Natural({"x": float(d.rate.log())}, measure="poisson"),
 )
 

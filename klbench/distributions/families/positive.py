@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from klbench.distributions.constraints import POSITIVE, REAL
-from klbench.distributions.family import Arguments, Built, Family, Natural, Parameter
+from klbench.distributions.constraints import POSITIVE, REAL, known
+from klbench.distributions.family import MOVES_SUPPORT, Arguments, Built, Family, Natural, Parameter
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -111,6 +111,22 @@ def score_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
     return core + (a.log() + b.log() - (a + b).log()) - x.log()
 
 
+def df1_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
+    """Half of ψ(a + b) - ψ(a) + 1 - log(1 + 1/odds) - (1 + b/a)/(1 + 1/odds), as in ``score_fisher_snedecor``."""
+    a, b = d.df1 / 2, d.df2 / 2
+    inverse = b / a / x
+    terms = 1 - inverse.log1p() - (1 + b / a) / (1 + inverse)
+    return ((a + b).digamma() - a.digamma() + terms) / 2
+
+
+def df2_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
+    """Half of ψ(a + b) - ψ(b) - a/b - log(1 + odds) + (1 + a/b)/(1 + 1/odds)."""
+    a, b = d.df1 / 2, d.df2 / 2
+    odds = x * (a / b)
+    terms = (1 + a / b) / (1 + 1 / odds) - a / b - odds.log1p()
+    return ((a + b).digamma() - b.digamma() + terms) / 2
+
+
 FISHER_SNEDECOR = Family(
     name="FisherSnedecor",
     summary="Fisher-Snedecor (F): the ratio of two scaled χ².",
@@ -121,6 +137,7 @@ FISHER_SNEDECOR = Family(
     examples=("FisherSnedecor(df1=4, df2=6)", "FisherSnedecor(df1=1, df2=2.5)"),
     draw=draw_fisher_snedecor,
     log_prob=score_fisher_snedecor,
+    scores={"df1": df1_score_of_fisher_snedecor, "df2": df2_score_of_fisher_snedecor},
 )
 
 
@@ -145,6 +162,28 @@ def _generalized_pareto_support(a: Arguments) -> Interval:
     return Interval(loc, loc - scale / concentration if concentration < 0 else inf)
 
 
+def scale_score_of_generalized_pareto(d: Built, x: Tensor) -> Tensor:
+    """((1 + c) z/(1 + c z) - 1)/scale."""
+    z = (x - d.loc).div_(d.scale)
+    return ((1 + d.concentration) / (1 / z + d.concentration) - 1) / d.scale
+
+
+def concentration_score_of_generalized_pareto(d: Built, x: Tensor) -> Tensor:
+    """log(1 + c z)/c² - (1 + 1/c) z/(1 + c z): near c z = 0 differences of large terms, z²/2 - z at c = 0."""
+    from klbench.distributions.special import second_order_log1p
+
+    c, z = d.concentration, (x - d.loc).div_(d.scale)
+    w = c * z
+    near = z * (z * second_order_log1p(w) + (z - 1) / (1 + w))
+    far = w.log1p() / c.square() - (1 + 1 / c) / (1 / z + c)
+    return near.where(w < 0.5, far)
+
+
+def _moving_with_generalized_pareto(a: Arguments) -> dict[str, str]:
+    bounded = known(a["concentration"]) and a["concentration"] < 0
+    return dict.fromkeys(("loc", "scale", "concentration") if bounded else ("loc",), MOVES_SUPPORT)
+
+
 GENERALIZED_PARETO = Family(
     name="GeneralizedPareto",
     summary="Generalised Pareto: the law of exceedances, concentration its tail index.",
@@ -159,6 +198,11 @@ GENERALIZED_PARETO = Family(
     ),
     draw=draw_generalized_pareto,
     log_prob=score_generalized_pareto,
+    scores={
+        "scale": scale_score_of_generalized_pareto,
+        "concentration": concentration_score_of_generalized_pareto,
+    },
+    unscored=_moving_with_generalized_pareto,
     centres=lambda d: (float(d.loc + d.scale),),
 )
 
@@ -166,6 +210,11 @@ GENERALIZED_PARETO = Family(
 def draw_half_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
     """The absolute ratio of two normals."""
     return stream.normal(count).div_(stream.normal(count)).abs_().mul_(d.scale)
+
+
+def scale_score_of_half_cauchy(d: Built, x: Tensor) -> Tensor:
+    """(z² - 1)/(z² + 1)/scale, z = x/scale, with z² = inf let in."""
+    return (1 - 2 / (1 + (x / d.scale).square_())) / d.scale
 
 
 HALF_CAUCHY = Family(
@@ -177,6 +226,7 @@ HALF_CAUCHY = Family(
     support=_closed,
     examples=("HalfCauchy(scale=1)", "HalfCauchy(scale=3)"),
     draw=draw_half_cauchy,
+    scores={"scale": scale_score_of_half_cauchy},
     centres=lambda d: (float(d.scale),),
 )
 
@@ -257,6 +307,7 @@ PARETO = Family(
     examples=("Pareto(scale=1, alpha=3)", "Pareto(scale=2, alpha=0.8)"),
     draw=draw_pareto,
     natural=lambda d: Natural({"log x": -float(d.alpha) - 1}),
+    unscored=lambda _: {"scale": MOVES_SUPPORT},
 )
 
 
@@ -269,7 +320,7 @@ def score_weibull(d: Built, x: Tensor) -> Tensor:
     """log(k/s) + (k - 1) log(x/s) - (x/s)^k; torch's goes through (x/s)^k, which underflows near 0."""
     z = x / d.scale
     k = d.concentration
-    return z.log().mul_(k - 1).sub_(z.pow_(k)).add_((k / d.scale).log())
+    return z.log().mul_(k - 1).sub_(z.pow(k)).add_((k / d.scale).log())
 
 
 WEIBULL = Family(

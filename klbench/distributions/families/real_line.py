@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import pi
 from sys import float_info
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
-from klbench.distributions.family import Arguments, Built, Family, Parameter
+from klbench.distributions.family import Arguments, Built, Family, Parameter, Score
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -36,6 +38,22 @@ def draw_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
     return _finite(stream.normal(count).div_(stream.normal(count)).mul_(d.scale).add_(d.loc))
 
 
+def standardised(d: Built, x: Tensor) -> Tensor:
+    """z = (x - loc)/scale."""
+    return (x - d.loc).div_(d.scale)
+
+
+def loc_score_of_cauchy(d: Built, x: Tensor) -> Tensor:
+    """2z/(1 + z²)/scale, written so that no square overflows."""
+    z = standardised(d, x)
+    return 2 / (z + 1 / z) / d.scale
+
+
+def scale_score_of_cauchy(d: Built, x: Tensor) -> Tensor:
+    """(z² - 1)/(z² + 1)/scale, with z² = inf let in."""
+    return (1 - 2 / (1 + standardised(d, x).square_())) / d.scale
+
+
 CAUCHY = Family(
     name="Cauchy",
     summary="Cauchy: no mean, tails like 1/x².",
@@ -45,6 +63,7 @@ CAUCHY = Family(
     support=_real_line,
     examples=("Cauchy(loc=0, scale=1)", "Cauchy(loc=-3, scale=0.2)"),
     draw=draw_cauchy,
+    scores={"loc": loc_score_of_cauchy, "scale": scale_score_of_cauchy},
 )
 
 
@@ -121,6 +140,30 @@ def score_logit_relaxed_bernoulli(d: Relaxed, y: Tensor) -> Tensor:
     return z.neg().exp_().log1p_().mul_(-2).sub_(z).add_(d.temperature.log())
 
 
+def logits_score_of_logit_relaxed(d: Relaxed, y: Tensor) -> Tensor:
+    """-tanh(z/2), z = logits - t y."""
+    return (d.logits - y * d.temperature).div_(2).tanh_().neg_()
+
+
+def probs_score_of_logit_relaxed(d: Relaxed, y: Tensor) -> Tensor:
+    """The same over probs (1 - probs)."""
+    return logits_score_of_logit_relaxed(d, y) / (d.logits.sigmoid() * (-d.logits).sigmoid())
+
+
+def temperature_score_of_logit_relaxed(d: Relaxed, y: Tensor) -> Tensor:
+    """1/t + y tanh(z/2)."""
+    return 1 / d.temperature - y * logits_score_of_logit_relaxed(d, y)
+
+
+LOGIT_RELAXED_SCORES: Mapping[str, Score] = MappingProxyType(
+    {
+        "temperature": temperature_score_of_logit_relaxed,
+        "probs": probs_score_of_logit_relaxed,
+        "logits": logits_score_of_logit_relaxed,
+    }
+)
+
+
 def median_of_relaxed(d: Built) -> tuple[float, ...]:
     """The median, on the logits' scale; torch has neither mean nor mode."""
     return (float(d.logits / d.temperature),)
@@ -138,6 +181,7 @@ LOGIT_RELAXED_BERNOULLI = Family(
     prepare=relaxed,
     draw=draw_logit_relaxed_bernoulli,
     log_prob=score_logit_relaxed_bernoulli,
+    scores=LOGIT_RELAXED_SCORES,
     centres=median_of_relaxed,
 )
 
@@ -145,6 +189,16 @@ LOGIT_RELAXED_BERNOULLI = Family(
 def draw_normal(d: Built, stream: Stream, count: int) -> Tensor:
     """Shifted and scaled."""
     return stream.normal(count).mul_(d.scale).add_(d.loc)
+
+
+def loc_score_of_normal(d: Built, x: Tensor) -> Tensor:
+    """z/scale."""
+    return standardised(d, x).div_(d.scale)
+
+
+def scale_score_of_normal(d: Built, x: Tensor) -> Tensor:
+    """(z² - 1)/scale."""
+    return standardised(d, x).square_().sub_(1).div_(d.scale)
 
 
 NORMAL = Family(
@@ -156,6 +210,7 @@ NORMAL = Family(
     support=_real_line,
     examples=("Normal(loc=0, scale=1)", "Normal(loc=-2, scale=0.5)", "Normal(loc=1000, scale=0.01)"),
     draw=draw_normal,
+    scores={"loc": loc_score_of_normal, "scale": scale_score_of_normal},
 )
 
 
@@ -180,6 +235,40 @@ def score_student_t(d: Built, x: Tensor) -> Tensor:
     return log_one_plus.mul_(-more).add_(constant)
 
 
+def df_score_of_student_t(d: Built, x: Tensor) -> Tensor:
+    """A constant - log(1 + w)/2 + (1 + 1/df)/2 w/(1 + w), w = z²/df: small differences of terms that grow as df does.
+
+    Near w = 0 log(1 + w) - w is taken in one, and far from it no square is.
+    """
+    from klbench.distributions.special import second_order_log1p
+
+    z, v = standardised(d, x), d.df
+    w = z.square().div_(v)
+    far = (1 + 1 / v) / 2 * (1 - 1 / (1 + w)) - (z / v.sqrt()).hypot(v.new_ones(())).log()
+    near = w / 2 * ((1 / v - w) / (1 + w) - w * second_order_log1p(w))
+    return near.where(w < 0.5, far) + _df_score_constant(v)
+
+
+def _df_score_constant(v: Tensor) -> Tensor:
+    """ψ((v + 1)/2)/2 - ψ(v/2)/2 - 1/(2v), which is near 1/(4v²)."""
+    from klbench.distributions.special import digamma_rest, second_order_log1p
+
+    rest = digamma_rest((v + 1) / 2) - digamma_rest(v / 2)
+    return (second_order_log1p(1 / v) / v.square() + 1 / (v * (v + 1)) + rest) / 2
+
+
+def loc_score_of_student_t(d: Built, x: Tensor) -> Tensor:
+    """(df + 1) z/(df + z²)/scale."""
+    z = standardised(d, x)
+    return z / (d.df + z.square()) * ((d.df + 1) / d.scale)
+
+
+def scale_score_of_student_t(d: Built, x: Tensor) -> Tensor:
+    """((df + 1) w/(1 + w) - 1)/scale, w = z²/df."""
+    w = standardised(d, x).square_().div_(d.df)
+    return ((d.df + 1) / (1 + 1 / w) - 1) / d.scale
+
+
 STUDENT_T = Family(
     name="StudentT",
     summary="Student's t with df degrees of freedom, shifted and scaled.",
@@ -190,6 +279,7 @@ STUDENT_T = Family(
     examples=("StudentT(df=5)", "StudentT(df=1.5, loc=1, scale=2)", "StudentT(df=1e6)"),
     draw=draw_student_t,
     log_prob=score_student_t,
+    scores={"df": df_score_of_student_t, "loc": loc_score_of_student_t, "scale": scale_score_of_student_t},
 )
 
 FAMILIES = (CAUCHY, GUMBEL, LAPLACE, LOGIT_RELAXED_BERNOULLI, NORMAL, STUDENT_T)

@@ -62,6 +62,36 @@ def draw_multivariate_normal(d: Any, stream: Stream, count: int) -> Tensor:
     return x.add_(d.loc)
 
 
+def loc_score_of_multivariate_normal(d: Any, x: Tensor) -> Tensor:
+    """y = covariance⁻¹ (x - loc)."""
+    y: Tensor = (x - d.loc).matmul(d.precision_matrix)
+    return y
+
+
+def covariance_score_of_multivariate_normal(d: Any, x: Tensor) -> Tensor:
+    """(y yᵀ - covariance⁻¹)/2: with respect to a matrix whose entries are all free, as autograd has it."""
+    score: Tensor = (_outer(loc_score_of_multivariate_normal(d, x)) - d.precision_matrix) / 2
+    return score
+
+
+def precision_score_of_multivariate_normal(d: Any, x: Tensor) -> Tensor:
+    """(covariance - (x - loc) (x - loc)ᵀ)/2, all entries free."""
+    score: Tensor = (d.covariance_matrix - _outer(x - d.loc)) / 2
+    return score
+
+
+def scale_tril_score_of_multivariate_normal(d: Any, x: Tensor) -> Tensor:
+    """The lower triangle of y wᵀ, w = scale_tril⁻¹ (x - loc), less one over the diagonal."""
+    y = loc_score_of_multivariate_normal(d, x)
+    w = y.matmul(d.scale_tril)
+    score: Tensor = (y.unsqueeze(-1) * w.unsqueeze(-2)).tril() - (1 / d.scale_tril.diagonal()).diag()
+    return score
+
+
+def _outer(y: Tensor) -> Tensor:
+    return y.unsqueeze(-1) * y.unsqueeze(-2)
+
+
 MULTIVARIATE_NORMAL = Family(
     name="MultivariateNormal",
     summary="A normal vector; its covariance, precision or Cholesky factor is given.",
@@ -78,6 +108,12 @@ MULTIVARIATE_NORMAL = Family(
         "MultivariateNormal(loc=[1, 2], scale_tril=[[1, 0], [0.5, 2]])",
     ),
     draw=draw_multivariate_normal,
+    scores={
+        "loc": loc_score_of_multivariate_normal,
+        "covariance_matrix": covariance_score_of_multivariate_normal,
+        "precision_matrix": precision_score_of_multivariate_normal,
+        "scale_tril": scale_tril_score_of_multivariate_normal,
+    },
 )
 
 
@@ -85,6 +121,19 @@ def draw_low_rank_multivariate_normal(d: Any, stream: Stream, count: int) -> Ten
     """Few common factors and noise of its own for each coordinate."""
     common = stream.normal(count, d.cov_factor.shape[-1]) @ d.cov_factor.mT
     return stream.normal(count, *d.event_shape).mul_(d.cov_diag.sqrt()).add_(d.loc).add_(common)
+
+
+def factor_score_of_low_rank(d: Any, x: Tensor) -> Tensor:
+    """(y yᵀ - covariance⁻¹) cov_factor, y = covariance⁻¹ (x - loc)."""
+    y = loc_score_of_multivariate_normal(d, x)
+    score: Tensor = y.unsqueeze(-1) * y.matmul(d.cov_factor).unsqueeze(-2) - d.precision_matrix @ d.cov_factor
+    return score
+
+
+def diagonal_score_of_low_rank(d: Any, x: Tensor) -> Tensor:
+    """The diagonal of (y yᵀ - covariance⁻¹)/2."""
+    score: Tensor = (loc_score_of_multivariate_normal(d, x).square_() - d.precision_matrix.diagonal()) / 2
+    return score
 
 
 LOW_RANK_MULTIVARIATE_NORMAL = Family(
@@ -102,6 +151,11 @@ LOW_RANK_MULTIVARIATE_NORMAL = Family(
     event_shape=_like_loc,
     examples=("LowRankMultivariateNormal(loc=[0, 1], cov_factor=[[1], [0.5]], cov_diag=[1, 2])",),
     draw=draw_low_rank_multivariate_normal,
+    scores={
+        "loc": loc_score_of_multivariate_normal,
+        "cov_factor": factor_score_of_low_rank,
+        "cov_diag": diagonal_score_of_low_rank,
+    },
 )
 
 
@@ -156,6 +210,18 @@ def draw_relaxed_one_hot(d: Any, stream: Stream, count: int) -> Tensor:
     return _into_simplex(gumbels.add_(d.logits).div_(d.temperature))
 
 
+def logits_score_of_relaxed_one_hot(d: Any, x: Tensor) -> Tensor:
+    """1 - K softmax(logits - temperature log x), K the number of categories."""
+    score: Tensor = 1 - (d.logits - d.temperature * x.log()).softmax(-1) * x.shape[-1]
+    return score
+
+
+def temperature_score_of_relaxed_one_hot(d: Any, x: Tensor) -> Tensor:
+    """(K - 1)/temperature less the sum of score of logits times log x."""
+    score: Tensor = (x.shape[-1] - 1) / d.temperature - (logits_score_of_relaxed_one_hot(d, x) * x.log()).sum(-1)
+    return score
+
+
 RELAXED_ONE_HOT_CATEGORICAL = Family(
     name="RelaxedOneHotCategorical",
     summary="Relaxed (concrete) categorical: a softmax of Gumbels at a temperature.",
@@ -168,6 +234,7 @@ RELAXED_ONE_HOT_CATEGORICAL = Family(
     space="simplex",
     examples=("RelaxedOneHotCategorical(temperature=0.7, probs=[0.2, 0.3, 0.5])",),
     draw=draw_relaxed_one_hot,
+    scores={"temperature": temperature_score_of_relaxed_one_hot, "logits": logits_score_of_relaxed_one_hot},
     inside=in_torch_support,
 )
 
