@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.report.field import ESTIMATOR, Field, Layout, with_error
-from klbench.report.numbers import MISSING, count, exact, measured
+from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
 from klbench.results import Components, GradientRow
 
 if TYPE_CHECKING:
@@ -62,9 +62,12 @@ def _beside(components: Components) -> tuple[ndarray, ndarray]:
 
 
 def _exact_component(index: int) -> Field:
-    return Field(
-        "exact", lambda row: exact(float(row.components.exact[index])) if row.components else MISSING, quiet=True
-    )
+    def show(row: GradientRow) -> str:
+        if row.components is None:
+            return MISSING
+        return exact_beside(float(row.components.exact[index]), float(row.components.stdev[index]))
+
+    return Field("exact", show, quiet=True)
 
 
 def _tail(row: GradientRow) -> float:
@@ -102,14 +105,14 @@ def _length(row: GradientRow, name: str) -> float:
 PLACEMENT = Field("placement", placement, numeric=False)
 FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
 BIAS = Field("bias/true", _bias)
-EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), quiet=True)
+EXACT_BIAS = Field("exact", lambda row: exact_beside(row.exact_bias_over_true, 1.0), quiet=True)
 STDEV = Field("stdev/true", _stdev)
 EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
 COSINE = Field("cosine", _cosine)
-EXACT_COSINE = Field("exact", lambda row: exact(row.exact_cosine), quiet=True)
+EXACT_COSINE = Field("exact", lambda row: exact_beside(row.exact_cosine, 1.0), quiet=True)
 NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING)
 LENGTH = Field("‖mean‖", lambda row: measured(_length(row, "mean"), nan))
-EXACT_LENGTH = Field("exact", lambda row: exact(_length(row, "exact")), quiet=True)
+EXACT_LENGTH = Field("exact", lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")), quiet=True)
 NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan))
 
 RATIOS: tuple[Layout, ...] = (

@@ -15,6 +15,7 @@ SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
 """Powers of ten written out; beyond them the number is written with an exponent."""
 ROUNDING = 1e-6
 """An error this small next to its value does not touch the six digits shown."""
+_SUM_ROUNDING = 1e-12
 
 
 def measured(value: float, error: float) -> str:
@@ -34,6 +35,11 @@ def measured(value: float, error: float) -> str:
 def exact(value: float) -> str:
     """``value`` to six significant digits."""
     return _digits(value, 6) if isfinite(value) else _not_finite(value)
+
+
+def exact_beside(value: float, scale: float) -> str:
+    """``exact``, and 0 where the value is rounding next to ``scale``, the size of what was summed to get it."""
+    return exact(0.0 if abs(value) <= _SUM_ROUNDING * scale else value)
 
 
 def fixed(value: float, places: int, *, sign: str = "") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from klbench.report.gradient_fields import FEW, symbol
-from klbench.report.numbers import count, exact, true_value
+from klbench.report.numbers import count, exact, exact_beside, true_value
 from klbench.results import CaseResult, GradientRow
 
 
@@ -30,4 +30,5 @@ def _of_target(row: GradientRow) -> str:
         return true_value(f"‖{name}‖", row.true_norm, "")
     if len(components.index) > FEW:
         return f"‖{name}‖ = {exact(row.true_norm)}, of {count(len(components.index))} numbers"
-    return f"{name} = ({', '.join(map(exact, components.true.tolist()))}), of length {exact(row.true_norm)}"
+    numbers = ", ".join(exact_beside(value, row.true_norm) for value in components.true.tolist())
+    return f"{name} = ({numbers}), of length {exact(row.true_norm)}"

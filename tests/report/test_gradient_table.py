@@ -193,3 +193,12 @@ def test_what_is_followed_is_green_where_it_is_the_target_and_red_where_it_is_no
         text = drawn(made_up(rows=lambda _, label=label: (replace(K1, follows=label),)), colour=True)
         assert f"\x1b[1;{colour}m{label}" in text
         assert Text.from_ansi(text).plain == shown(replace(K1, follows=label))
+
+
+def test_what_is_only_rounding_is_shown_as_0() -> None:
+    assert K1.components is not None
+    tiny = replace(K1.components, true=np.array([-1.0, 1e-16]), exact=np.array([-7e-16, 1e-9]))
+    assert heading_of(replace(K1, components=tiny)) == "∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1"
+    assert [shown(replace(K1, components=tiny)).splitlines()[-1].split()[i] for i in (3, 5)] == ["0", "1e-9"]
+    nearly = replace(K3, exact_cosine=-2e-14, exact_bias_over_true=3e-16)
+    assert shown(nearly).splitlines()[2].split()[4::2] == ["0", "2", "0"]
