@@ -20,6 +20,7 @@ types: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/gradients.py
 
 results: .venv/ready
 	$(BIN)/python results/regenerate.py

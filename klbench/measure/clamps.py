@@ -46,7 +46,7 @@ def clamp_notes(estimators: Mapping[str, Estimator], draws: Draws) -> Iterator[s
         share = clamp_share(estimator, draws)
         if share is not None and share.value > _NOTHING:
             error = f" ± {share.error:.1g}" if share.error else ""
-            yield f"The clamp of {name} holds {share.value:.3g}{error} of the samples: no gradient pulls those back."
+            yield f"The clamp of {name} holds {share.value:.3g}{error} of the samples."
 
 
 _NOTHING = 1e-12

@@ -85,7 +85,7 @@ def exact_gradient(integrand: Integrand, term: Term, score: Score, atoms: Atoms 
     if atoms is not None:
         moments = atoms.moments(integrand, term)
         stdev = _without_rounding(moments.variances, moments.mean).sqrt()
-        return ExactVector(moments.mean, stdev, has_fourth=True, road="enumeration")
+        return ExactVector(_or_zero(moments.mean, stdev), stdev, has_fourth=True, road="enumeration")
     components = len(score.components[0])
     if components > _MOST_COMPONENTS:
         return None
@@ -103,8 +103,17 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
     mean, stdev = (
         torch.tensor([getattr(each, name) for each in found], dtype=torch.float64) for name in ("mean", "stdev")
     )
-    mean = torch.where(mean.isfinite(), mean, nan)
-    return ExactVector(mean, stdev, all(each.kurtosis != torch.inf for each in found), points.road)
+    return ExactVector(
+        _or_zero(torch.where(mean.isfinite(), mean, nan), stdev),
+        stdev,
+        all(each.kurtosis != torch.inf for each in found),
+        points.road,
+    )
+
+
+def _or_zero(mean: Tensor, stdev: Tensor) -> Tensor:
+    """0 where a mean is only what rounding has left of terms that cancel."""
+    return mean.masked_fill(mean.abs() <= 1e-13 * stdev.nan_to_num(0.0, 0.0), 0.0)
 
 
 def _without_rounding(variances: Tensor, mean: Tensor) -> Tensor:
