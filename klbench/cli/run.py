@@ -152,4 +152,6 @@ def _hold(results: Results, quiet: bool) -> None:
         output.remark(f"all {len(points)} checks passed" if points else "nothing to check")
         unchecked = sum(1 for _ in not_checkable(results))
         if unchecked:
-            output.remark(f"{unchecked} numbers could not be checked: no exact value, or no error bar, to hold them to")
+            output.remark(
+                f"{unchecked} numbers could not be checked: no exact value or error bar, or less than float64"
+            )
