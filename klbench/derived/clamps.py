@@ -43,7 +43,7 @@ class Watch(TorchFunctionMode):
 
     def _note(self, given: Tensor, result: Tensor) -> None:
         self.seen += 1
-        held = (result != given) & ~(result.isnan() & given.isnan())
+        held: Tensor = (result != given) & ~(result.isnan() & given.isnan())
         self.held = held if self.held is None else self.held | held
 
 
@@ -51,7 +51,8 @@ def clamped(value: Joint) -> Joint:
     """The function that is 1 where a clamp of ``value`` holds and 0 where none does."""
 
     def held(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
-        with Watch() as watch, torch.no_grad():
+        watch = Watch()
+        with watch, torch.no_grad():
             value(log_q, log_p, log_sampler)
         return torch.zeros_like(log_q) if watch.held is None else watch.held.to(log_q.dtype).expand_as(log_q)
 
@@ -60,6 +61,7 @@ def clamped(value: Joint) -> Joint:
 
 def has_clamp(value: Joint) -> bool:
     """Whether ``value`` clamps anything at all, wherever it holds."""
-    with Watch() as watch, torch.no_grad():
+    watch = Watch()
+    with watch, torch.no_grad():
         value(*(torch.zeros(1, dtype=torch.float64) for _ in range(3)))
     return watch.seen > 0

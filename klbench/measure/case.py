@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
-from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
+from klbench.measure.asked import Asked
+from klbench.measure.clamps import clamp_notes
 from klbench.measure.controls import Controls, controls_for
 from klbench.measure.draws import Draws, Machine
-from klbench.measure.fit import fit
 from klbench.measure.notes import notes
 from klbench.measure.pair import Pair
 from klbench.measure.rows import Answers, headline, row
@@ -37,8 +37,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
     """Everything klbench can say of one case."""
     start = time.perf_counter()
     pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed)
-    fits = [fit(find(name), draws, pair) for name in spec.estimators]
-    estimators = [estimator for estimator, _ in fits]
+    asked = Asked.of(spec, pair, draws)
+    estimators = asked.estimators
     truths = true_values(pair, [estimator.target for estimator in estimators])
     kl = truths[REVERSE_KL]
     unseen = Unseen.of(pair)
@@ -50,7 +50,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
         for estimator in estimators
         for dtype in spec.dtype
     ]
-    remarks = notes(kl, unseen, answers, {estimator.name: value for estimator, value in fits if value is not None})
+    clamps = clamp_notes({estimator.name: estimator for estimator in estimators}, draws)
+    remarks = (*notes(kl, unseen, answers, asked.fits), *clamps)
     rows = tuple(row(each, spec, machine.device.type) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, remarks, time.perf_counter() - start)
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from klbench.derived.precision import EXACT, Rounding
 from klbench.distributions.score import score_of
-from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import Estimator
+from klbench.measure.asked import Asked
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell, cells
 from klbench.measure.draws import Draws, Machine
-from klbench.measure.fit import fit
 from klbench.measure.follows import follows
 from klbench.measure.gradient_draws import GradientDraws, GradientSample
 from klbench.measure.gradient_notes import gradient_notes
@@ -34,13 +33,12 @@ def measure_gradient(spec: Spec, case: Case, machine: Machine, observer: Observe
     """Everything klbench can say of the gradients of one case."""
     start = time.perf_counter()
     pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed)
-    fits = [fit(find(name), draws, pair) for name in spec.estimators]
-    survey = Survey.take(spec, pair, [estimator for estimator, _ in fits])
+    asked = Asked.of(spec, pair, draws)
+    survey = Survey.take(spec, pair, asked.estimators)
     sample = survey.draws(draws).sample(spec.samples, _watch(survey, case, spec.samples, observer))
     answers = [survey.answers(cell, sample) for cell in survey.cells]
     kl = true_value(REVERSE_KL, pair.q, pair.p)
-    fitted = {estimator.name: value for estimator, value in fits if value is not None}
-    notes = gradient_notes(kl, Unseen.of(pair), answers, fitted, draws)
+    notes = gradient_notes(kl, Unseen.of(pair), answers, asked.fits, draws)
     rows = tuple(gradient_row(each, spec.seed, machine.device.type) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, notes, time.perf_counter() - start)
 
