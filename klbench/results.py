@@ -134,17 +134,17 @@ class GradientRow(_Spread):
     @property
     def z_bias(self) -> float:
         """(bias_over_true − exact_bias_over_true) / MCSE."""
-        return _z(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse)
+        return z_score(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse)
 
     @property
     def z_stdev(self) -> float:
         """(stdev_over_true − exact_stdev_over_true) / MCSE."""
-        return _z(self.stdev_over_true, self.exact_stdev_over_true, self.stdev_over_true_mcse)
+        return z_score(self.stdev_over_true, self.exact_stdev_over_true, self.stdev_over_true_mcse)
 
     @property
     def z_cosine(self) -> float:
         """(cosine − exact_cosine) / MCSE."""
-        return _z(self.cosine, self.exact_cosine, self.cosine_mcse)
+        return z_score(self.cosine, self.exact_cosine, self.cosine_mcse)
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Results:
 _ROUNDING = 1e-9
 
 
-def _z(measured: float, exact: float, mcse: float) -> float:
+def z_score(measured: float, exact: float, mcse: float) -> float:
     """(measured − exact) / MCSE: NaN where one of them is missing, 0 where they differ by rounding only."""
     off = measured - exact
     if not (isfinite(off) and isfinite(mcse)):

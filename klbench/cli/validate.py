@@ -66,8 +66,9 @@ def _gradient(spec: Spec) -> str:
 
 
 def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
-    for role, expression in pair.roles.items():
-        yield f"{role} = {expression}"
+    from klbench.report.summary import distributions
+
+    yield from distributions(pair)
     if spec.measure == "gradient":
         from klbench.distributions.parameters import differentiable
 

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from math import inf, nan, sqrt
-from typing import TYPE_CHECKING
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.report.field import ESTIMATOR, Field, Layout, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
-from klbench.results import Components, GradientRow
-
-if TYPE_CHECKING:
-    from numpy import ndarray
+from klbench.results import Components, GradientRow, z_score
 
 FEW = 8
 """So many components are shown one by one."""
@@ -43,29 +39,25 @@ def component_names(components: Components) -> tuple[str, ...]:
 def component_layouts(names: tuple[str, ...]) -> tuple[Layout, ...]:
     """The layouts of a table with a column for each component, the fullest first."""
     columns = [(_component(name, index), _exact_component(index)) for index, name in enumerate(names)]
-    exact_beside = (field for pair in columns for field in pair)
-    return (ESTIMATOR, PLACEMENT, *exact_beside), (ESTIMATOR, PLACEMENT, *(field for field, _ in columns))
+    both = (field for pair in columns for field in pair)
+    return (ESTIMATOR, PLACEMENT, *both), (ESTIMATOR, PLACEMENT, *(field for field, _ in columns))
 
 
 def _component(name: str, index: int) -> Field:
     def show(row: GradientRow) -> str:
-        if row.components is None:
+        held = row.components
+        if held is None:
             return MISSING
-        mean, error, exactly = (float(each[index]) for each in (row.components.mean, *_beside(row.components)))
-        return with_error(mean, error, (mean - exactly) / error if error > 0 else nan, _tail(row))
+        mean, error = float(held.mean[index]), float(held.mean_mcse[index])
+        return with_error(mean, error, z_score(mean, float(held.exact[index]), error), _tail(row))
 
     return Field(f"∇{name}", show)
 
 
-def _beside(components: Components) -> tuple[ndarray, ndarray]:
-    return components.mean_mcse, components.exact
-
-
 def _exact_component(index: int) -> Field:
     def show(row: GradientRow) -> str:
-        if row.components is None:
-            return MISSING
-        return exact_beside(float(row.components.exact[index]), float(row.components.stdev[index]))
+        held = row.components
+        return MISSING if held is None else exact_beside(float(held.exact[index]), float(held.stdev[index]))
 
     return Field("exact", show, quiet=True)
 

@@ -18,9 +18,12 @@ from klbench.report.gradient_fields import FEW, component_layouts, component_nam
 from klbench.report.numbers import count, exact, parameters_text, true_value
 from klbench.report.true_gradient import true_gradient
 from klbench.results import CaseResult, GradientRow, Results, Row
-from klbench.spec.model import Spec
+from klbench.spec.model import Pair, Spec
 
 AnyRow = Row | GradientRow
+
+LONGEST = 200
+"""A distribution with a longer text is shortened; results.csv and spec.yaml hold all of it."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,22 @@ def summaries(results: Results) -> Iterator[Summary]:
         yield Summary(
             name=name,
             divergence=_divergence(cases),
-            distributions=tuple(f"{role} = {expression}" for role, expression in pairs[name].roles.items()),
+            distributions=distributions(pairs[name]),
             gradient=true_gradient(cases),
             facts=_facts(cases[0], results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
             notes=tuple(_notes(cases)),
         )
+
+
+def distributions(pair: Pair) -> tuple[str, ...]:
+    """``q = Normal(loc=0, scale=1)`` for each role; of a long one, such as a vocabulary, the beginning and the end."""
+    texts = {role: str(expression) for role, expression in pair.roles.items()}
+    return tuple(f"{role} = {text if len(text) <= LONGEST else _shortened(text)}" for role, text in texts.items())
+
+
+def _shortened(text: str) -> str:
+    return f"{text[: LONGEST // 2].rpartition(' ')[0]} … {text[-LONGEST // 2 :].partition(' ')[2]}"
 
 
 def _divergence(cases: tuple[CaseResult, ...]) -> str:

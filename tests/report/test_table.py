@@ -204,3 +204,14 @@ k1         float64  -0.003(63)      0   2.002(45)      2  30.8%  –
 def test_one_precision_below_float64_shows_what_rounding_does() -> None:
     half = replace(K1, dtype="float16", rounding_over_true=0.25, rounding_over_true_mcse=0.01)
     assert drawn(made_up(CLOSE + "dtype: float16\n", rows=lambda _: (half,)), 60).splitlines()[-1].endswith("0.250(10)")
+
+
+def test_a_vocabulary_is_shortened_in_the_heading() -> None:
+    probs = ", ".join(["0.001"] * 1000)
+    text = CLOSE.replace("N(0, 1)", f"Categorical([{probs}])").replace("N(1, 1)", f"Categorical([{probs}])")
+    lines = next(summaries(made_up(text))).distributions
+    for line in lines:
+        assert "0.001, 0.001, … 0.001, 0.001," in line
+        assert line.endswith(" 0.001])")
+        assert len(line) < 210
+    assert "…" not in made_up(text).spec.to_yaml()
