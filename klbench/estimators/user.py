@@ -13,8 +13,9 @@ from functools import cached_property
 from importlib import import_module
 from importlib.machinery import PathFinder
 from inspect import Parameter, cleandoc, signature
+from linecache import getline
 from pathlib import Path
-from traceback import extract_tb
+from traceback import FrameSummary, extract_tb
 from typing import TYPE_CHECKING, Any
 
 from klbench.errors import KlbenchError, Location, SpecError
@@ -103,9 +104,7 @@ class UserFunction:
             f for f in extract_tb(error.__traceback__) if f.filename != __file__ and "importlib" not in f.filename
         ]
         place = frames[-1] if frames else None
-        location = (
-            Location(place.filename, place.lineno or 1, (place.colno or 0) + 1, place.line or "") if place else None
-        )
+        location = _location(place) if place else None
         message = f"{self.name}: {doing} raised {type(error).__name__}: {error}"
         return SpecError(message, location=location, help=["the error is in that module, not in klbench"])
 
@@ -113,6 +112,11 @@ class UserFunction:
     def summary(self) -> str:
         """The function's docstring, where it has one."""
         return cleandoc(self.function.__doc__ or "")
+
+
+def _location(frame: FrameSummary) -> Location:
+    line = frame.lineno or 1
+    return Location(frame.filename, line, (frame.colno or 0) + 1, getline(frame.filename, line).rstrip("\n"))
 
 
 def is_user_name(name: str) -> bool:

@@ -39,7 +39,7 @@ def measure_gradient(spec: Spec, case: Case, machine: Machine, observer: Observe
     answers = [survey.answers(cell, sample) for cell in survey.cells]
     kl = true_value(REVERSE_KL, pair.q, pair.p)
     notes = gradient_notes(kl, Unseen.of(pair), answers, asked.fits, draws)
-    rows = tuple(gradient_row(each, spec.seed, machine.device.type) for each in answers)
+    rows = tuple(gradient_row(each, spec, machine.device.type) for each in answers)
     return CaseResult(case, kl.value, kl.road, rows, notes, time.perf_counter() - start)
 
 

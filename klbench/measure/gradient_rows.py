@@ -18,6 +18,7 @@ from klbench.measure.gradient_draws import Sampled
 from klbench.observer import Headline
 from klbench.results import Components, GradientRow
 from klbench.roads.gradient import ExactVector
+from klbench.spec.model import Spec
 from klbench.stats.gradient import Measured, cosine, length, noise
 
 _ROUNDING, _SUM_ROUNDING = 1e-10, 1e-12
@@ -64,7 +65,9 @@ class GradientAnswers:
     @property
     def exact_noise(self) -> float:
         """√(trace of the covariance) of one sample's gradient."""
-        return nan if self.exact is None else float(self.exact.stdev.norm())
+        if self.exact is None:
+            return nan
+        return float(self.exact.stdev.norm()) if self.exact.has_variance else inf
 
     @property
     def exact_cosine(self) -> float:
@@ -83,7 +86,7 @@ class GradientAnswers:
         return self.exact is None or self.exact.has_variance
 
 
-def gradient_row(answers: GradientAnswers, seed: int, device: str) -> GradientRow:
+def gradient_row(answers: GradientAnswers, spec: Spec, device: str) -> GradientRow:
     """The row of results.csv."""
     cell, true, exact = answers.cell, answers.true_norm, answers.exact
     bias, spread, angle = _measured(answers)
@@ -94,7 +97,7 @@ def gradient_row(answers: GradientAnswers, seed: int, device: str) -> GradientRo
         placement=cell.placement,
         weighting=cell.weighting,
         parameters=answers.score.parameters,
-        samples=answers.sampled.count * answers.batch if answers.sampled else 0,
+        samples=spec.samples // answers.batch * answers.batch,
         true_norm=true,
         bias_over_true=_over(bias.value, true),
         bias_over_true_mcse=_over(bias.mcse, true),
@@ -108,7 +111,7 @@ def gradient_row(answers: GradientAnswers, seed: int, device: str) -> GradientRo
         exact_from=exact.road if exact and bool(exact.mean.isfinite().all()) else "",
         follows=answers.follows[0] if answers.follows else "",
         nonfinite=answers.sampled.nonfinite if answers.sampled else 0,
-        seed=seed,
+        seed=spec.seed,
         dtype=cell.dtype,
         device=device,
         rounding_over_true=_over(rounding.value, true),

@@ -71,6 +71,8 @@ class ExactGradients:
         if found is None:
             return self._closed_form(target)
         mean = found.mean
+        if not bool(mean.isfinite().all()):
+            return torch.full_like(mean, torch.nan)
         nothing = float(mean.norm()) <= _ROUNDING * float(found.stdev.norm())
         return torch.zeros_like(mean) if nothing else mean
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from klbench.distributions.support import Lattice
 from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import Points, by_order, common_sign, first_order, proper, sign_where_infinite
+from klbench.roads.points import Points, by_order, common_sign, first_order, sign_where_infinite
 
 MOST_ATOMS = 2**17
 """Of more atoms than this, those that matter are looked for; a sum of more is not taken."""
@@ -37,7 +37,7 @@ def enumeration(integrand: Integrand) -> Points | None:
 def _finite(integrand: Integrand, atoms: Tensor) -> Points:
     kept = atoms[integrand.base.log_prob(atoms) > -inf]
     summands = integrand.moments(kept)
-    return _points(kept, proper(summands.rows), sign_where_infinite(summands.rows, summands.values))
+    return _points(kept, summands.proper(), sign_where_infinite(summands.rows, summands.values))
 
 
 def _long(integrand: Integrand, low: float, high: float) -> Points | None:
@@ -46,7 +46,7 @@ def _long(integrand: Integrand, low: float, high: float) -> Points | None:
     summands = integrand.moments(survey)
     rows, values = summands.rows, summands.values
     converging = _converges(integrand, low, high, len(rows))
-    exists = proper(rows) & converging
+    exists = summands.proper() & converging
     height = torch.where(exists[:, None], rows, -inf)
     alive = (height > height.amax(dim=1, keepdim=True) - _NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):

@@ -24,6 +24,8 @@ ORDERS = (1, 2, 4)
 
 _EPSILON = torch.finfo(torch.float64).eps
 _NEVER = -745.0
+_LARGEST = 709.0
+_NEGLIGIBLE = 42.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,23 @@ class Summands:
         rows = rows.masked_fill(rows.isnan() & (self.log_base < _NEVER), -torch.inf)
         return torch.cat([self.log_base[None], rows]).masked_fill(self.log_base.isneginf(), -torch.inf)
 
+    def proper(self, leaving_out: Tensor | None = None) -> Tensor:
+        """Whether each row is free of infinite and undefined entries, and of overflow that matters [J]."""
+        bad = self.rows.isnan() | self.rows.isposinf() | self._overflows
+        return ~(bad if leaving_out is None else bad & ~leaving_out).any(dim=1)
+
+    @property
+    def _overflows(self) -> Tensor:
+        """Where a value overflows and its share of a moment is not negligible for that [J, n]."""
+        sizes = [self._plain_sizes[term][1] for term in self._terms]
+        beyond = [
+            (size >= _LARGEST) & (not term.tells_by_ratio(self._at))
+            for size, term in zip(sizes, self._terms, strict=True)
+        ]
+        matters = self.rows > self.rows.amax(dim=1, keepdim=True) - _NEGLIGIBLE
+        mass = torch.zeros_like(self.log_base, dtype=torch.bool)
+        return matters & torch.stack([mass, *beyond * len(ORDERS)])
+
     def rounding(self) -> Tensor:
         """An estimate of the rounding error in each row [J, n]; infinite where the base itself has underflowed."""
         rows = [self._rounding(index, order) for order in ORDERS for index in range(len(self._sizes))]
@@ -142,7 +161,9 @@ class Summands:
     def _plain_size(self, term: Term, growth: Growth) -> tuple[Tensor, Tensor]:
         if term.tells_by_ratio(self._at):
             return growth.log_size(self._ratio)
-        return torch.zeros_like(self._ratio), replace(term, weighted=False).values(self._at).abs().log()
+        # a value may overflow where nothing is ever drawn; ``overflows`` tells where it matters
+        size = replace(term, weighted=False).values(self._at).abs().log()
+        return torch.zeros_like(self._ratio), size.clamp_max(_LARGEST)
 
     def _plain_value(self, term: Term, growth: Growth) -> Tensor:
         value = term.values(self._at)
@@ -167,7 +188,9 @@ class Summands:
         coefficients = self._coefficients(index, order, rate)
         gathered = sum((c * log_prob).abs() for c, log_prob in zip(coefficients, self._log_probs, strict=True))
         scale = self._log_q.abs() + self._log_p.abs()
-        return gathered + order * (scale / self._ratio.abs() + rest.abs().masked_fill(rest.isneginf(), 0.0))
+        # a log_ratio that is exactly 0 has lost nothing to subtraction
+        lost = (scale / self._ratio.abs()).masked_fill(self._ratio == 0, 0.0)
+        return gathered + order * (lost + rest.abs().masked_fill(rest.isneginf(), 0.0))
 
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of log base, log q and log p in the logarithm of base · |weight · r^rate|^order."""

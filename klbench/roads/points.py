@@ -130,11 +130,6 @@ _ROUGHLY = 1e-2
 _LARGEST = 709.0
 
 
-def proper(rows: Tensor) -> Tensor:
-    """Whether each row is free of infinite and undefined terms [J]."""
-    return ~(rows.isnan() | rows.isposinf()).any(dim=1)
-
-
 def by_order(rows: Tensor) -> Tensor:
     """What is known of the J rows, without the mass, by order [3, K]."""
     return rows[1:].reshape(len(ORDERS), -1)

@@ -23,7 +23,7 @@ from torch import Tensor
 from klbench.distributions.support import Interval
 from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, proper, sign_where_infinite
+from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, sign_where_infinite
 
 _ORDER = 16
 _TOLERANCE = 1e-13
@@ -150,13 +150,13 @@ class Piece:
         """Look over the whole segment: where the integrands live, and whether they fall off at its ends."""
         left, right = segment.reach
         u = torch.arange(-left, right + _SURVEY, _SURVEY, dtype=torch.float64)
-        rows, values = log_integrands(integrand, segment, u)
+        rows, values, exists = log_integrands(integrand, segment, u)
         ends = [_converges_towards(integrand, segment, side, reach) for side, reach in ((-1, left), (1, right))]
         signs = [
             torch.where(first_order(end), 0.0, values[:, at].sign()) for end, at in zip(ends, (0, -1), strict=True)
         ]
         diverges_to = common_sign(torch.stack([*signs, sign_where_infinite(rows, values)]))
-        return Piece(integrand, segment, u, rows, proper(rows) & ends[0] & ends[1], diverges_to)
+        return Piece(integrand, segment, u, rows, exists & ends[0] & ends[1], diverges_to)
 
     @property
     def largest(self) -> Tensor:
@@ -164,12 +164,13 @@ class Piece:
         return self.rows.amax(dim=1)
 
 
-def log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[Tensor, Tensor]:
-    """(log |integrand| with the Jacobian [J, n], the K values [K, n]) at u [n]; −inf where x cannot be told from an
-    end."""
+def log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(log |integrand| with the Jacobian [J, n], the K values [K, n], whether each is proper [J]) at u [n]; −inf where
+    x cannot be told from an end."""
     x = segment.x(u)
-    summands = integrand.moments(x)
-    return (summands.rows + segment.log_jacobian(u)).masked_fill(_at_an_end(segment, x), -inf), summands.values
+    summands, at_end = integrand.moments(x), _at_an_end(segment, x)
+    rows = (summands.rows + segment.log_jacobian(u)).masked_fill(at_end, -inf)
+    return rows, summands.values, summands.proper(leaving_out=at_end)
 
 
 def _at_an_end(segment: Segment, x: Tensor) -> Tensor:
@@ -248,7 +249,7 @@ def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, 
 def _panel_sums(piece: Piece, low: Tensor, high: Tensor, exists: Tensor, scale: Tensor) -> Tensor:
     """The integrands summed over each panel [J, P], in units of exp(scale); zero where the integral does not exist."""
     u, log_weights = _nodes(low, high)
-    rows, values = log_integrands(piece.integrand, piece.segment, u.flatten())
+    rows, values, _ = log_integrands(piece.integrand, piece.segment, u.flatten())
     shares = (rows - scale[:, None] + log_weights.flatten()).exp()
     shares[1 : 1 + len(values)] *= values.sign()
     return torch.where(exists[:, None], shares.reshape(len(rows), *u.shape).sum(dim=2), 0.0)
