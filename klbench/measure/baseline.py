@@ -9,6 +9,7 @@ k is. So its mean is Cov(k, S), shrunk or not, and its noise that of a sample co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, nan
 
 import torch
 from torch import Tensor
@@ -60,7 +61,9 @@ class Baseline:
         both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
         noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
         stdev = self.shrinks * noise.clamp_min(0.0).sqrt()
-        return ExactVector(self.shrinks * covariance, stdev, first.has_fourth and alone.has_fourth, first.road)
+        return ExactVector(
+            self.shrinks * covariance, stdev, inf if inf in (first.kurtosis, alone.kurtosis) else nan, first.road
+        )
 
 
 def value_and_weight(cell: Cell) -> tuple[Term, Term]:

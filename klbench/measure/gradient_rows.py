@@ -7,7 +7,7 @@ infinite, the cosine of a gradient that is 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, nan, sqrt
+from math import inf, isfinite, isnan, nan, sqrt
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from klbench.results import Components, GradientRow
 from klbench.roads.gradient import ExactVector
 from klbench.spec.model import Spec
 from klbench.stats.gradient import Measured, cosine, length, noise
+from klbench.stats.moments import relative_error_of_stdev
 
 _ROUNDING, _SUM_ROUNDING = 1e-10, 1e-12
 
@@ -78,7 +79,12 @@ class GradientAnswers:
         if not (self.true_norm > 0 and size > _SUM_ROUNDING * 10 * _finite(self.exact_noise)):
             return nan
         found = float(self.exact.mean @ self.true) / (size * self.true_norm)
-        return 1.0 if 1 - found < _SUM_ROUNDING else -1.0 if 1 + found < _SUM_ROUNDING else found
+        return float(round(found)) if abs(found - round(found)) < _SUM_ROUNDING else found
+
+    @property
+    def count(self) -> int:
+        """How many units were sampled."""
+        return self.sampled.count if self.sampled else 0
 
     @property
     def has_variance(self) -> bool:
@@ -138,7 +144,17 @@ def _measured(answers: GradientAnswers) -> tuple[Measured, Measured, Measured]:
     spread = noise(moments, count).times(sqrt(answers.batch))
     if not answers.has_variance:
         return bias.without_error, spread.without_error, angle.without_error
-    return bias, spread if answers.exact is None or answers.exact.has_fourth else spread.without_error, angle
+    return bias, _with_tail(spread, answers), angle
+
+
+def _with_tail(spread: Measured, answers: GradientAnswers) -> Measured:
+    """The noise with an error at least the exact one, and none where that is larger than what it is the error of."""
+    exact = answers.exact
+    if exact is None or isnan(exact.kurtosis):
+        return spread
+    relative = relative_error_of_stdev(exact.kurtosis, answers.count)
+    most = max(spread.mcse, relative * answers.exact_noise) if relative <= 1 else nan
+    return Measured(spread.value, most)
 
 
 def _rounding(answers: GradientAnswers) -> Measured:

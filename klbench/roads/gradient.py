@@ -7,7 +7,7 @@ countable support, each component is a value like any other, all of them on one 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import nan
+from math import inf, nan
 
 import torch
 from torch import Tensor
@@ -30,13 +30,14 @@ class ExactVector:
 
     Args:
         mean, stdev: as ``roads.points.Exact`` has them, infinite where they are.
-        has_fourth: whether every component has a fourth moment.
+        kurtosis: E‖g − E g‖⁴ over the squared trace of the covariance, or a bound it does not exceed; inf where the
+            fourth moment does not exist, NaN where nothing is known of it.
         road: ``enumeration`` or ``quadrature``.
     """
 
     mean: Tensor
     stdev: Tensor
-    has_fourth: bool
+    kurtosis: float
     road: str
 
     @property
@@ -85,7 +86,8 @@ def exact_gradient(integrand: Integrand, term: Term, score: Score, atoms: Atoms 
     if atoms is not None:
         moments = atoms.moments(integrand, term)
         stdev = _without_rounding(moments.variances, moments.mean).sqrt()
-        return ExactVector(_or_zero(moments.mean, stdev), stdev, has_fourth=True, road="enumeration")
+        kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
+        return ExactVector(_or_zero(moments.mean, stdev), stdev, kurtosis, road="enumeration")
     components = len(score.components[0])
     if components > _MOST_COMPONENTS:
         return None
@@ -100,15 +102,19 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
     if points is None:
         return None
     found = exact_moments(integrand, points)
-    mean, stdev = (
-        torch.tensor([getattr(each, name) for each in found], dtype=torch.float64) for name in ("mean", "stdev")
+    mean, stdev, kurtoses = (
+        torch.tensor([getattr(each, name) for each in found], dtype=torch.float64)
+        for name in ("mean", "stdev", "kurtosis")
     )
-    return ExactVector(
-        _or_zero(torch.where(mean.isfinite(), mean, nan), stdev),
-        stdev,
-        all(each.kurtosis != torch.inf for each in found),
-        points.road,
-    )
+    mean = _or_zero(torch.where(mean.isfinite(), mean, nan), stdev)
+    return ExactVector(mean, stdev, _most(stdev.square(), kurtoses), points.road)
+
+
+def _most(variances: Tensor, kurtoses: Tensor) -> float:
+    """The kurtosis of a vector is no more than this, by Minkowski on the squares of its components."""
+    trace = float(variances.sum())
+    shares = (variances * kurtoses.sqrt()).masked_fill(variances == 0, 0.0)
+    return float((shares.sum() / trace).square()) if 0 < trace < inf else nan
 
 
 def _or_zero(mean: Tensor, stdev: Tensor) -> Tensor:
