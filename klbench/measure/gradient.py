@@ -76,7 +76,7 @@ class Survey:
             exact=exact,
             sampled=sample.of(cell),
             rounding=None if cell.dtype == EXACT else sample.of(Rounding(cell.term, cell.dtype)),
-            batch=self.baseline.batch if self.baseline and self._centred(cell) else 1,
+            baseline=self.baseline if self._centred(cell) else None,
             follows=follows(exact, cell.estimator.term, self.exact.under_q),
         )
 

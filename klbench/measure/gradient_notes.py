@@ -25,6 +25,7 @@ def gradient_notes(
         *_about_truth(answers),
         *_about_no_gradient(answers),
         *_about_ambiguity(answers),
+        *_about_shrinking(answers),
         *_about_noise(answers),
         *_about_nonfinite(answers),
         *clamp_notes({each.cell.estimator.name: each.cell.estimator for each in answers}, draws),
@@ -61,6 +62,16 @@ def _about_ambiguity(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 def _others(follows: tuple[str, ...]) -> tuple[str, ...]:
     """The divergences named; the estimator's own expectation is no second answer."""
     return tuple(name for name in follows if name != "E_q[k]")
+
+
+def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    shrunk = {each.baseline for each in answers if each.baseline is not None and each.baseline.shrinks < 1}
+    for baseline in shrunk:
+        n = baseline.batch
+        yield (
+            f"Centred by its own batch's mean, every reward gradient is shrunk by exactly 1 - 1/{n} = {1 - 1 / n:.6g} and "
+            "follows no divergence for that; leave-one-out does not shrink it."
+        )
 
 
 def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:

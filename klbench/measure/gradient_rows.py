@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from klbench.distributions.score import Score
+from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell
 from klbench.measure.gradient_draws import Sampled
 from klbench.observer import Headline
@@ -36,7 +37,7 @@ class GradientAnswers:
         exact: the expected gradient and its noise, None without a road.
         sampled: the measured one, None where there is no gradient to sample.
         rounding: what the precision adds to it, None in float64.
-        batch: how many samples one unit of ``sampled`` has.
+        baseline: how the rewards of a batch are centred, None where they are not.
         follows: what the expected gradient is the gradient of.
     """
 
@@ -46,7 +47,7 @@ class GradientAnswers:
     exact: ExactVector | None
     sampled: Sampled | None
     rounding: Sampled | None
-    batch: int
+    baseline: Baseline | None
     follows: tuple[str, ...]
 
     @property
@@ -80,6 +81,11 @@ class GradientAnswers:
             return nan
         found = float(self.exact.mean @ self.true) / (size * self.true_norm)
         return float(round(found)) if abs(found - round(found)) < _SUM_ROUNDING else found
+
+    @property
+    def batch(self) -> int:
+        """How many samples one unit of ``sampled`` has."""
+        return self.baseline.batch if self.baseline else 1
 
     @property
     def count(self) -> int:
