@@ -61,9 +61,8 @@ class Baseline:
         both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
         noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
         stdev = self.shrinks * noise.clamp_min(0.0).sqrt()
-        return ExactVector(
-            self.shrinks * covariance, stdev, inf if inf in (first.kurtosis, alone.kurtosis) else nan, first.road
-        )
+        kurtosis = inf if inf in (first.kurtosis, alone.kurtosis) else nan
+        return ExactVector(self.shrinks * covariance, stdev, kurtosis, first.road)
 
 
 def value_and_weight(cell: Cell) -> tuple[Term, Term]:

@@ -69,8 +69,8 @@ def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for baseline in shrunk:
         n = baseline.batch
         yield (
-            f"Centred by its own batch's mean, every reward gradient is shrunk by exactly 1 - 1/{n} = {1 - 1 / n:.6g} and "
-            "follows no divergence for that; leave-one-out does not shrink it."
+            f"Centred by its own batch's mean, every reward gradient is shrunk by exactly 1 - 1/{n} = {1 - 1 / n:.6g}, "
+            "and so follows no divergence; leave-one-out does not shrink it."
         )
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from klbench.distributions.support import Interval
 from klbench.roads.convergence import converges
-from klbench.roads.integrand import Integrand
+from klbench.roads.integrand import Integrand, Summands
 from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, sign_where_infinite
 
 _ORDER = 16
@@ -35,6 +35,8 @@ _MOST_PANELS = 2_000
 _LONGEST = 340.0
 _SHORTEST = 690.0
 _SURVEY = 0.25
+_LOOK_BACK = 32
+_CLEARLY = 0.5
 _SLOWEST = 100.0
 
 
@@ -150,8 +152,14 @@ class Piece:
         """Look over the whole segment: where the integrands live, and whether they fall off at its ends."""
         left, right = segment.reach
         u = torch.arange(-left, right + _SURVEY, _SURVEY, dtype=torch.float64)
-        rows, values, exists = log_integrands(integrand, segment, u)
-        ends = [_converges_towards(integrand, segment, side, reach) for side, reach in ((-1, left), (1, right))]
+        x = segment.x(u)
+        summands, at_end = integrand.moments(x), _at_an_end(segment, x)
+        rows, values = _with_jacobian(summands, segment, u, at_end), summands.values
+        exists, errors = summands.proper(leaving_out=at_end), summands.rounding()
+        ends = []
+        for side, reach in ((-1, left), (1, right)):
+            falls = _clearly_falls(rows, errors, side)
+            ends.append(falls if falls.all() else _converges_towards(integrand, segment, side, reach))
         signs = [
             torch.where(first_order(end), 0.0, values[:, at].sign()) for end, at in zip(ends, (0, -1), strict=True)
         ]
@@ -164,13 +172,31 @@ class Piece:
         return self.rows.amax(dim=1)
 
 
-def log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(log |integrand| with the Jacobian [J, n], the K values [K, n], whether each is proper [J]) at u [n]; −inf where
-    x cannot be told from an end."""
+def _log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[Tensor, Tensor]:
+    """(log |integrand| with the Jacobian [J, n], the K values [K, n]) at u [n]."""
     x = segment.x(u)
-    summands, at_end = integrand.moments(x), _at_an_end(segment, x)
-    rows = (summands.rows + segment.log_jacobian(u)).masked_fill(at_end, -inf)
-    return rows, summands.values, summands.proper(leaving_out=at_end)
+    summands = integrand.moments(x)
+    return _with_jacobian(summands, segment, u, _at_an_end(segment, x)), summands.values
+
+
+def _with_jacobian(summands: Summands, segment: Segment, u: Tensor, at_end: Tensor) -> Tensor:
+    """The rows as integrands over u [J, n]; −inf where x cannot be told from an end."""
+    return (summands.rows + segment.log_jacobian(u)).masked_fill(at_end, -inf)
+
+
+def _clearly_falls(rows: Tensor, errors: Tensor, side: int) -> Tensor:
+    """Whether each integrand falls off like a power of e over the last of the survey on one side [J].
+
+    A bounded integrand does near a finite end, and a Gaussian one far out; what does not is looked at more closely.
+    """
+    if side > 0:
+        rows, errors = rows.flip(1), errors.flip(1)
+    known = rows > -inf
+    outermost = known.double().argmax(dim=1, keepdim=True)
+    within = (outermost + _LOOK_BACK).clamp_max(rows.shape[1] - 1)
+    fall = rows.gather(1, within) - rows.gather(1, outermost)
+    certain = fall > torch.clamp_min(10 * errors.gather(1, outermost), _CLEARLY * _LOOK_BACK * _SURVEY)
+    return ~known.any(dim=1) | certain.squeeze(1)
 
 
 def _at_an_end(segment: Segment, x: Tensor) -> Tensor:
@@ -249,7 +275,7 @@ def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, 
 def _panel_sums(piece: Piece, low: Tensor, high: Tensor, exists: Tensor, scale: Tensor) -> Tensor:
     """The integrands summed over each panel [J, P], in units of exp(scale); zero where the integral does not exist."""
     u, log_weights = _nodes(low, high)
-    rows, values, _ = log_integrands(piece.integrand, piece.segment, u.flatten())
+    rows, values = _log_integrands(piece.integrand, piece.segment, u.flatten())
     shares = (rows - scale[:, None] + log_weights.flatten()).exp()
     shares[1 : 1 + len(values)] *= values.sign()
     return torch.where(exists[:, None], shares.reshape(len(rows), *u.shape).sum(dim=2), 0.0)
