@@ -49,4 +49,6 @@ def _differentiated(q: Single, p: Single, names: tuple[str, ...], backward: bool
         moved = torch_distribution(q, leaves)
         divergence = kl_divergence(p.wrapped, moved) if backward else kl_divergence(moved, p.wrapped)
         gradients = torch.autograd.grad(divergence, list(leaves.values()))
-    return torch.cat([gradient.flatten() for gradient in gradients])
+    named = zip(names, gradients, strict=True)
+    # torch's formulas read the upper triangle too, which a Cholesky factor does not have
+    return torch.cat([(each.tril() if name == "scale_tril" else each).flatten() for name, each in named])

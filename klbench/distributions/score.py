@@ -115,9 +115,13 @@ def _parts_of(q: Single, names: tuple[str, ...]) -> Callable[[Tensor], Parts]:
         found = {name: score(q.state, x) for name, score in declared.items()}
         found.update(_by_autograd(q, others, x) if others else {})
         outside = None if q.inside is None else ~q.inside(x)
-        return {name: _masked(part.reshape(len(x), -1), outside) for name, part in found.items()}
+        return {name: _masked(_flat(part), outside) for name, part in found.items()}
 
     return parts
+
+
+def _flat(part: Tensor) -> Tensor:
+    return part.flatten(1) if part.dim() > 1 else part.unsqueeze(1)
 
 
 def _masked(part: Tensor, outside: Tensor | None) -> Tensor:
@@ -145,7 +149,7 @@ def _of_mixture(q: Mixture, names: tuple[str, ...]) -> Score:
     def parts(x: Tensor) -> Parts:
         shares = _shares(q, weights, x)
         found = {
-            f"{index}.{name}": part * shares[:, index, None]
+            f"{index}.{name}": _share(part, shares[:, index, None])
             for index, score in scores.items()
             for name, part in score.parts(x).items()
         }
@@ -165,11 +169,16 @@ def _shares(q: Mixture, weights: Tensor, x: Tensor) -> Tensor:
     return (each + weights.log()).softmax(1).nan_to_num(0.0)
 
 
+def _share(part: Tensor, share: Tensor) -> Tensor:
+    """Far out, where a component has nothing left, its score may be infinite."""
+    return torch.where(share > 0, part * share, 0.0)
+
+
 def _of_power(q: Power, names: tuple[str, ...]) -> Score:
     base = _score_of(q.base, names)
 
     def parts(x: Tensor) -> Parts:
         each = base.parts(x.reshape(-1, *q.base.event_shape))
-        return {name: part.view(-1, q.copies, part.shape[1]).sum(1) for name, part in each.items()}
+        return {name: part.view(len(x), q.copies, part.shape[1]).sum(1) for name, part in each.items()}
 
     return Score(base.parameters, base.sizes, q.device, parts)

@@ -11,7 +11,6 @@ All functions are elementwise on float64 tensors that broadcast.
 from __future__ import annotations
 
 from math import log, pi
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,8 +35,9 @@ def stirling_error(n: Tensor) -> Tensor:
 
 def deviance(x: Tensor, mean: Tensor) -> Tensor:
     """x log(x / mean) + mean - x, for x > 0: precise also where x is near its mean."""
-    value: Tensor = _Deviance.apply(x, mean)  # type: ignore[no-untyped-call]
-    return value
+    excess = (mean - x) / x
+    logarithm = torch.where(excess.abs() < 0.5, excess.log1p(), (mean / x).log())
+    return x * (excess - logarithm)
 
 
 def digamma_rest(n: Tensor) -> Tensor:
@@ -49,6 +49,11 @@ def digamma_rest(n: Tensor) -> Tensor:
     for power in range(len(_SERIES), 0, -1):
         series = (series - (2 * power - 1) * _SERIES[power - 1]) * square
     return torch.where(n < _SERIES_FROM, direct, series)
+
+
+def digamma_step(n: Tensor, step: Tensor) -> Tensor:
+    """ψ(n + step) - ψ(n) for n, step > 0, precise also where the step is a small part of n."""
+    return (step / n).log1p() + step / n / (n + step) / 2 + digamma_rest(n + step) - digamma_rest(n)
 
 
 def second_order_log1p(w: Tensor) -> Tensor:
@@ -81,30 +86,6 @@ def log_binomial(x: Tensor, n: Tensor, p: Tensor, q: Tensor) -> Tensor:
     corrections = stirling_error(n) - stirling_error(x) - stirling_error(y)
     spread = (n.log() - x.log() - y.log()) / 2 - HALF_LOG_TWO_PI
     return corrections + spread - deviance(x, n * p) - deviance(y, n * q)
-
-
-class _Deviance(torch.autograd.Function):
-    """The deviance with its derivatives, log(x / mean) and 1 - x / mean, which autograd would make by cancellation."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor) -> Tensor:
-        """See ``deviance``."""
-        ctx.save_for_backward(x, mean)
-        excess = (mean - x) / x
-        return x * (excess - _log_one_plus(excess, mean / x))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """Both derivatives times the gradient of what came of the deviance."""
-        (gradient,), (x, mean) = gradients, ctx.saved_tensors
-        excess = (mean - x) / x
-        by_x, by_mean = -_log_one_plus(excess, mean / x), (mean - x) / mean
-        return (gradient * by_x).sum_to_size(x.shape), (gradient * by_mean).sum_to_size(mean.shape)
-
-
-def _log_one_plus(excess: Tensor, ratio: Tensor) -> Tensor:
-    """The logarithm of ratio = 1 + excess."""
-    return torch.where(excess.abs() < 0.5, excess.log1p(), ratio.log())
 
 
 def _tiny(x: Tensor) -> float:

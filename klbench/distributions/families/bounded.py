@@ -43,6 +43,20 @@ def score_beta(d: Built, x: Tensor) -> Tensor:
     return core + (a.log() + b.log() - (a + b).log()) - x.log() - (-x).log1p()
 
 
+def concentration1_score_of_beta(d: Built, x: Tensor) -> Tensor:
+    """log x + ψ(a + b) - ψ(a)."""
+    from klbench.distributions.special import digamma_step
+
+    return x.log().add_(digamma_step(d.concentration1, d.concentration0))
+
+
+def concentration0_score_of_beta(d: Built, x: Tensor) -> Tensor:
+    """log(1 - x) + ψ(a + b) - ψ(b)."""
+    from klbench.distributions.special import digamma_step
+
+    return (-x).log1p_().add_(digamma_step(d.concentration0, d.concentration1))
+
+
 BETA = Family(
     name="Beta",
     summary="Beta; concentration1 pulls to 1, concentration0 to 0.",
@@ -57,6 +71,7 @@ BETA = Family(
     ),
     draw=draw_beta,
     log_prob=score_beta,
+    scores={"concentration1": concentration1_score_of_beta, "concentration0": concentration0_score_of_beta},
     natural=lambda d: Natural({"log x": float(d.concentration1) - 1, "log(1 - x)": float(d.concentration0) - 1}),
 )
 

@@ -58,6 +58,16 @@ def score_gamma(d: Built, x: Tensor) -> Tensor:
     return log_poisson(d.concentration, x * d.rate) + (d.concentration.log() - x.log())
 
 
+def concentration_score_of_gamma(d: Built, x: Tensor) -> Tensor:
+    """log(x rate) - ψ(concentration)."""
+    return x.log().add_(d.rate.log() - d.concentration.digamma())
+
+
+def rate_score_of_gamma(d: Built, x: Tensor) -> Tensor:
+    """The mean less x."""
+    return d.concentration / d.rate - x
+
+
 def natural_gamma(d: Built) -> Natural:
     """On log x and x."""
     return Natural({"log x": float(d.concentration) - 1, "x": -float(d.rate)})
@@ -77,6 +87,7 @@ GAMMA = Family(
     ),
     draw=draw_gamma,
     log_prob=score_gamma,
+    scores={"concentration": concentration_score_of_gamma, "rate": rate_score_of_gamma},
     natural=natural_gamma,
 )
 
@@ -91,6 +102,7 @@ CHI2 = Family(
     examples=("Chi2(df=3)", "Chi2(df=0.5)"),
     draw=draw_gamma,
     log_prob=score_gamma,
+    scores={"df": lambda d, x: concentration_score_of_gamma(d, x).div_(2)},
     natural=natural_gamma,
 )
 
@@ -113,18 +125,20 @@ def score_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
 
 def df1_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
     """Half of ψ(a + b) - ψ(a) + 1 - log(1 + 1/odds) - (1 + b/a)/(1 + 1/odds), as in ``score_fisher_snedecor``."""
+    from klbench.distributions.special import digamma_step
+
     a, b = d.df1 / 2, d.df2 / 2
     inverse = b / a / x
-    terms = 1 - inverse.log1p() - (1 + b / a) / (1 + inverse)
-    return ((a + b).digamma() - a.digamma() + terms) / 2
+    return (digamma_step(a, b) + 1 - inverse.log1p() - (1 + b / a) / (1 + inverse)) / 2
 
 
 def df2_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
     """Half of ψ(a + b) - ψ(b) - a/b - log(1 + odds) + (1 + a/b)/(1 + 1/odds)."""
+    from klbench.distributions.special import digamma_step
+
     a, b = d.df1 / 2, d.df2 / 2
     odds = x * (a / b)
-    terms = (1 + a / b) / (1 + 1 / odds) - a / b - odds.log1p()
-    return ((a + b).digamma() - b.digamma() + terms) / 2
+    return (digamma_step(b, a) - a / b - odds.log1p() + (1 + a / b) / (1 + 1 / odds)) / 2
 
 
 FISHER_SNEDECOR = Family(
@@ -271,6 +285,10 @@ INVERSE_GAMMA = Family(
     examples=("InverseGamma(concentration=3, rate=2)", "InverseGamma(concentration=0.5, rate=1)"),
     draw=draw_inverse_gamma,
     log_prob=score_inverse_gamma,
+    scores={
+        "concentration": lambda d, x: concentration_score_of_gamma(d, 1 / x),
+        "rate": lambda d, x: rate_score_of_gamma(d, 1 / x),
+    },
     natural=lambda d: Natural({"log x": -float(d.concentration) - 1, "1/x": -float(d.rate)}),
 )
 
