@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
@@ -41,12 +41,24 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
 
 
 def clamp_notes(estimators: Mapping[str, Estimator], draws: Draws) -> Iterator[str]:
-    """A sentence for each estimator whose clamp holds more than nothing."""
+    """A sentence for each share above nothing, naming all whose clamps hold as much."""
+    names_of: dict[str, list[str]] = {}
     for name, estimator in estimators.items():
         share = clamp_share(estimator, draws)
         if share is not None and share.value > _NOTHING:
-            error = f" ± {share.error:.1g}" if share.error else ""
-            yield f"The clamp of {name} holds {share.value:.3g}{error} of the samples."
+            names_of.setdefault(_shown(share), []).append(name)
+    for shown, names in names_of.items():
+        clamps, hold = ("clamp", "holds") if len(names) == 1 else ("clamps", "hold")
+        yield f"The {clamps} of {joined(names)} {hold} {shown}."
+
+
+def _shown(share: Share) -> str:
+    return f"{share.value:.3g}{f' ± {share.error:.1g}' if share.error else ''} of the samples"
+
+
+def joined(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 _NOTHING = 1e-12

@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from klbench.derived.gradient import NotDifferentiableError, coefficient, true_coefficient
+from klbench.derived.gradient import own_coefficient, true_coefficient
 from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, FORWARD_KL, REVERSE_KL, TOTAL_VARIATION
 from klbench.estimators.term import Term
 from klbench.roads.gradient import ExactVector
@@ -63,17 +63,14 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
     floor = _floor(gradient)
     found = [NOTHING] if float(gradient.mean.norm()) <= floor else []
     for name, parts in _known().items():
-        candidate = _sum(parts or ((1.0, coefficient(estimator, "loss", "ratio")),), on_q)
+        candidate = _sum(parts or ((1.0, own_coefficient(estimator)),), on_q)
         if candidate is not None and bool(candidate.isfinite().all()) and _equal(gradient.mean, candidate, floor):
             found.append(name)
     return tuple(found) or (NONE,)
 
 
 def _sum(parts: Parts, on_q: OnQ) -> Tensor | None:
-    try:
-        found = [(factor, on_q(term)) for factor, term in parts]
-    except NotDifferentiableError:  # nobody can follow the expectation of what autograd cannot
-        return None
+    found = [(factor, on_q(term)) for factor, term in parts]
     vectors = [factor * each.mean for factor, each in found if each is not None]
     return torch.stack(vectors).sum(0) if len(vectors) == len(parts) else None
 

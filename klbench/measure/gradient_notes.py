@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from klbench.measure.clamps import clamp_notes
+from klbench.measure.clamps import clamp_notes, joined
 from klbench.measure.draws import Draws
 from klbench.measure.fit import Fit
 from klbench.measure.follows import LABELS
@@ -85,12 +85,16 @@ def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 
 
 def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    places_of: dict[tuple[str, int, int], list[str]] = {}
     for each in answers:
         if each.sampled is not None and each.sampled.nonfinite:
-            yield (
-                f"{each.sampled.nonfinite} of {each.sampled.count} gradients of {_place(each)}, {each.cell.dtype}, are "
-                "infinite or NaN: one such sample spoils a training step. Clamp log_ratio before exp."
-            )
+            key = each.cell.dtype, each.sampled.nonfinite, each.sampled.count
+            places_of.setdefault(key, []).append(_place(each))
+    for (dtype, nonfinite, count), places in places_of.items():
+        yield (
+            f"{nonfinite:,} of {count:,} gradients of {joined(places)}, {dtype}, are infinite or NaN: one such sample "
+            "spoils a training step. Clamp log_ratio before exp."
+        )
 
 
 def _place(answers: GradientAnswers) -> str:
