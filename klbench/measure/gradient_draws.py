@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
 from klbench.distributions.score import Score
+from klbench.errors import SpecError
 from klbench.measure.baseline import Baseline, value_and_weight
 from klbench.measure.cells import Cell
 from klbench.measure.draws import Draws
@@ -15,6 +16,9 @@ from klbench.roads.gradient_sampling import Gradients, count_draws, sum_batches,
 from klbench.stats.vectors import VectorMoments
 
 Key = Cell | Rounding
+
+MOST_COMPONENTS = 1024
+"""Where draws are not counted, the covariance of every gradient is kept whole: so many rows and columns at most."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,15 @@ class GradientDraws:
         twos = {cell: [in_precision(term, cell.dtype) for term in value_and_weight(cell)] for cell in centred}
         return GradientDraws(draws, score, terms, {cell: (two[0], two[1]) for cell, two in twos.items()}, baseline)
 
+    def _check_size(self) -> None:
+        components = len(self.score.components[0])
+        if components > MOST_COMPONENTS:
+            what = "a baseline takes" if self.baseline else "these take"
+            raise SpecError(
+                f"the gradient has {components:,} components, more than {what}: {MOST_COMPONENTS:,}",
+                help=["name fewer with parameters, or take a Categorical without a baseline, whose draws are counted"],
+            )
+
     def sample(self, samples: int, on_block: Callable[[GradientSample, int], None]) -> GradientSample:
         """Draw ``samples`` for the cells without a baseline, then for those with one."""
         places: dict[Key, tuple[Gradients, int]] = {}
@@ -77,6 +90,7 @@ class GradientDraws:
                 places |= {key: (found, terms.index(term)) for key, term in self.plain.items()}
                 on_block(GradientSample(places), min(found.count, samples))
         if self.centred and self.baseline is not None:
+            self._check_size()
             for found in self._batches(self.baseline, samples):
                 places |= {key: (found, row) for row, key in enumerate(self.centred)}
                 on_block(GradientSample(places), min(found.count * self.baseline.batch, samples))
@@ -87,6 +101,7 @@ class GradientDraws:
         atoms = Atoms.of(integrand.base, self.score)
         if atoms is not None:
             return iter(count_draws(integrand, self.score, atoms, self.draws.stream, samples, threads))
+        self._check_size()
         return iter(sum_draws(integrand, self.score, self.draws.stream, samples, threads))
 
     def _batches(self, baseline: Baseline, samples: int) -> Iterator[Gradients]:

@@ -31,6 +31,7 @@ def check(spec: Spec) -> None:
     if spec.measure == "value":
         _refuse_keys(spec.model_fields_set)
         return
+    _refuse_weighted(spec.estimators)
     _refuse_expect(spec.pairs)
     _check_baseline(spec)
     _check_parameters(spec.parameters, spec.pairs)
@@ -41,6 +42,14 @@ def _refuse_keys(given: Iterable[str]) -> None:
         if key in given:
             help = [f"add measure: gradient, or take {key} out: this spec measures values"]
             raise Refusal(f"{key} is for gradients", help=help, path=(key,), at_key=True)
+
+
+def _refuse_weighted(estimators: Sequence[str]) -> None:
+    for index, name in enumerate(estimators):
+        if name.startswith("ratio*"):
+            plain = name.removeprefix("ratio*")
+            help = [f"write {plain}, and weightings: [ratio] (differentiated) or [detached]"]
+            raise Refusal(f"{name} is for values", help=help, path=("estimators", index))
 
 
 def _refuse_expect(pairs: Sequence[Pair]) -> None:

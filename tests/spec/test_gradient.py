@@ -230,3 +230,12 @@ def test_reading_a_gradient_spec_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("set()", "")
+
+
+def test_a_weighted_name_is_refused_for_the_weightings_that_say_how() -> None:
+    with pytest.raises(SpecError) as refused:
+        read_text(
+            "name: a\nmeasure: gradient\nestimators: [k1, 'ratio*k3']\npairs:\n  - {q: 'N(0, 1)', p: 'N(1, 1)'}\n"
+        )
+    assert str(refused.value.location).endswith(":3:18")
+    assert "weightings: [ratio]" in refused.value.help[0]
