@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from klbench.derived.gradient import true_coefficient
-from klbench.distributions.score import Score, kl_gradient_closed_form
+from klbench.distributions.distribution import Power
+from klbench.distributions.score import Score, kl_gradient_closed_form, score_of
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Term
 from klbench.measure.pair import Pair
@@ -80,7 +81,11 @@ class ExactGradients:
         unknown = torch.full((len(self.score.components[0]),), torch.nan, dtype=torch.float64)
         if target.order is None:
             return unknown
-        found = kl_gradient_closed_form(self.pair.q, self.pair.p, self.score, target.order)
+        q, p = self.pair.q, self.pair.p
+        if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:  # their KLs add up
+            score = score_of(q.base, self.score.parameters)
+            return q.copies * ExactGradients.of(Pair(q.base, p.base, None), score).true(target)
+        found = kl_gradient_closed_form(q, p, self.score, target.order)
         return unknown if found is None else found
 
     def _answer(self, term: Term, on_q: bool) -> ExactVector | None:
