@@ -1,4 +1,4 @@
-"""``klbench explain``: one estimator, distribution or column."""
+"""``klbench explain``: one estimator, distribution or column; what a framework ships is explained in ``shipped``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 from klbench.cli import output
+from klbench.cli.card import card, follows_table
 from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import OPTIMAL
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from klbench.distributions.family import Family
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.estimator import Family as EstimatorFamily
+    from klbench.identity.identity import Identity
     from klbench.report.columns import Column
 
 
@@ -37,7 +37,10 @@ HEADERS = {
 
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="An estimator, a distribution or a column of results.csv.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="An estimator (k3, verl:low_var_kl), a distribution or a column of results.csv."
+        ),
     ],
 ) -> None:
     """Explain an estimator, a distribution or a column."""
@@ -45,6 +48,9 @@ def explain(
     from klbench.estimators import catalogue as estimators
     from klbench.report import columns
 
+    if ":" in name:
+        _explain_named(name.strip())
+        return
     by_column = {column.name: column for column in columns.COLUMNS}
     name = HEADERS.get(name, name)
     by_family = {family.name: family for family in estimators.families()}
@@ -60,10 +66,23 @@ def explain(
         raise _unknown(name, [*estimators.names(), *distributions.FAMILIES, *by_column])
 
 
+def _explain_named(name: str) -> None:
+    """What a framework ships, or a user's own function."""
+    from klbench.cli.shipped import explain_entry
+    from klbench.estimators.catalogue import find
+    from klbench.frameworks import catalogue
+
+    if find(name).used_by in catalogue.frameworks():
+        explain_entry(name)
+        return
+    hints = [f"klbench identify {name} imports it and finds out what it is"]
+    raise SpecError(f"{name} is a function of your own: klbench knows nothing of it yet", help=hints)
+
+
 def _unknown(name: str, known: Iterable[str]) -> SpecError:
     error = unknown("name", name, known)
     hints = [line for line in error.help if not line.startswith("allowed")]
-    lists = "klbench list estimators and klbench list distributions show the names; so does the header of results.csv"
+    lists = "klbench list estimators|frameworks|distributions shows the names; so does the header of results.csv"
     return SpecError(error.message, help=[*hints, lists])
 
 
@@ -88,7 +107,16 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
         "used by": estimator.used_by,
         "source": estimator.source,
     }
-    _print(f"{estimator.name}, an estimator", estimator.summary, facts)
+    identity = _identity(estimator)
+    below = () if identity is None else (follows_table(identity),)
+    _print(f"{estimator.name}, an estimator", estimator.summary, facts, *below)
+
+
+def _identity(estimator: Estimator) -> Identity | None:
+    """As computed; a weighted estimator's is that of the plain one, whose table has its weights."""
+    from klbench.identity.computed import load
+
+    return load().get(estimator.name.removeprefix("ratio*"))
 
 
 def _explain_distribution(family: Family) -> None:
@@ -105,17 +133,5 @@ def _default(value: float | None) -> str:
     return "" if value is None else f"; {value:g} by default"
 
 
-def _print(title: str, summary: str, facts: Mapping[str, str]) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for name, fact in facts.items():
-        if fact:
-            table.add_row(Text(name, style="dim"), fact)
-    paragraphs = Text(_unwrapped(summary))
-    output.data(
-        Group(Text(title, style="bold cyan"), "", paragraphs, *([Padding(table, (1, 0, 0, 0))] if facts else []))
-    )
-
-
-def _unwrapped(text: str) -> str:
-    """A docstring as paragraphs without line ends inside them, and without its markup."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.replace("``", "").split("\n\n"))
+def _print(title: str, summary: str, facts: Mapping[str, str], *below: RenderableType) -> None:
+    output.data(card(title, summary, facts, *below))

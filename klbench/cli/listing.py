@@ -1,4 +1,4 @@
-"""``klbench list``: the estimators, distributions and built-in specs there are."""
+"""``klbench list``: the estimators, what frameworks ship, the distributions and the built-in specs there are."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ class What(StrEnum):
     """What can be listed."""
 
     ESTIMATORS = "estimators"
+    FRAMEWORKS = "frameworks"
     DISTRIBUTIONS = "distributions"
     SPECS = "specs"
 
 
-def listing(what: Annotated[What, typer.Argument(metavar="estimators|distributions|specs", help="Of what.")]) -> None:
+Listed = Annotated[What, typer.Argument(metavar="|".join(What), help="Of what.")]
+
+
+def listing(what: Listed) -> None:
     """List what there is; klbench explain NAME says more of each."""
     match what:
         case What.ESTIMATORS:
             _estimators()
+        case What.FRAMEWORKS:
+            _frameworks()
         case What.DISTRIBUTIONS:
             _distributions()
         case What.SPECS:
@@ -38,6 +44,12 @@ def _estimators() -> None:
     rows = [(each.name, each.formula, each.target.name, "yes" if each.unbiased else "no") for each in examples()]
     _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
     output.data("\nEach can be importance-weighted for samples from another policy: ratio*k3.")
+
+
+def _frameworks() -> None:
+    from klbench.cli.shipped import Listing
+
+    output.data(Listing())
 
 
 def _distributions() -> None:

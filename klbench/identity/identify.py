@@ -6,63 +6,34 @@ Nothing here is typed in: means and gradients are exact sums over the probes, co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
+from typing import cast
 
 from klbench.derived.gradient import Placement, Weighting
 from klbench.estimators.estimator import Estimator
+from klbench.identity.identity import PLACES, UNKNOWN, Identity
 from klbench.identity.probes import Probe, near, on_policy, stale
-from klbench.identity.zones import Zones, zones
+from klbench.identity.zones import zones
 from klbench.measure.cells import Cell
 from klbench.measure.follows import follows
 from klbench.roads.exact import exact_road
 
 _SAME, _SECOND_ORDER = 1e-9, 1e-2
-UNKNOWN = "none"
-
-PLACES: Mapping[str, tuple[Placement, Weighting, bool]] = {
-    "loss": ("loss", "none", False),
-    "reward": ("reward", "none", False),
-    "loss, stale samples": ("loss", "none", True),
-    "reward, stale samples": ("reward", "none", True),
-    "loss × ratio": ("loss", "ratio", True),
-    "loss × detached ratio": ("loss", "detached", True),
-    "reward × ratio": ("reward", "ratio", True),
-}
-"""Every place an estimator is looked at in: placement, weighting, and whether the samples are stale."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What an estimator is.
-
-    Args:
-        value: the divergence its mean is on samples of q; ``none`` for none of the list.
-        near: the one its mean agrees with to second order, where it is none.
-        stale_value: the divergence its mean is on stale samples.
-        follows: by place, what its gradient is the gradient of; '' where it has no gradient.
-        zones: where a clamp holds, the gradient stops, or a number is none.
-    """
-
-    value: str
-    near: str
-    stale_value: str
-    follows: Mapping[str, str]
-    zones: Zones
 
 
 def identify(estimator: Estimator) -> Identity:
-    """Measure what an estimator is.
+    """Measure what an estimator is; a user's function must be ``ready``.
 
     Raises:
-        SpecError: a user's function cannot be called.
+        SpecError: a user's function raises, or gives no number for each sample.
     """
     value = _named(_mean(estimator, on_policy()), on_policy().values)
     return Identity(
         value=value,
         near=_near(estimator) if value == UNKNOWN else "",
         stale_value=_named(_mean(estimator, stale()), stale().values),
-        follows={name: _follows(estimator, *place) for name, place in PLACES.items()},
+        follows=_follows(estimator, on_policy()),
+        stale_follows=_follows(estimator, stale()),
         zones=zones(estimator),
     )
 
@@ -84,11 +55,14 @@ def _near(estimator: Estimator) -> str:
     return found[0] if found and isfinite(mean) else ""
 
 
-def _follows(estimator: Estimator, placement: Placement, weighting: Weighting, is_stale: bool) -> str:
-    probe = stale() if is_stale else on_policy()
-    cell = Cell(estimator, placement, weighting, "float64")
+def _follows(estimator: Estimator, probe: Probe) -> dict[str, str]:
+    return {name: _follows_in(estimator, probe, *place) for name, place in PLACES.items()}
+
+
+def _follows_in(estimator: Estimator, probe: Probe, placement: str, weighting: str) -> str:
+    cell = Cell(estimator, cast(Placement, placement), cast(Weighting, weighting), "float64")
     if not cell.has_gradient:
         return ""
     gradients = probe.gradients
     found = follows(gradients.under_draws(cell.term), estimator.term, gradients.under_q)
-    return found[0] if found else ""
+    return found[0] if found else UNKNOWN

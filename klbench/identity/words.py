@@ -5,47 +5,84 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
 
-Zone = tuple[float, float]
+from klbench.identity.identity import Identity, Zone
 
 
-def of_value(value: str, near: str, stale_value: str) -> str:
+def paragraph(identity: Identity) -> str:
+    """What an estimator is, in one paragraph."""
+    return " ".join(_sentence(each) for each in _findings(identity))
+
+
+def _findings(identity: Identity) -> Iterator[str]:
+    yield of_value(identity)
+    yield of_gradients(identity)
+    yield from of_breaks(identity)
+
+
+def of_value(identity: Identity) -> str:
     """What the mean estimates."""
-    if value == "0":
+    if identity.value == "0":
         return "its value on samples of q is 0: it does not look at p"
-    if value == "none":
-        second = f", but agrees with {near} while q and p are close" if near else ""
-        return f"its mean is none of the divergences klbench knows{second}"
-    held = " on samples of q" if stale_value != value else ", on stale samples too"
-    return f"its mean is {value}{held}"
+    if identity.value == "none":
+        near = f", but agrees with {identity.near} while q and p are close" if identity.near else ""
+        return f"its mean is none of the divergences klbench knows{near}"
+    is_held = identity.stale_value == identity.value
+    return f"its mean is {identity.value} on samples of q" + (", and on stale samples too" if is_held else "")
 
 
-def of_gradient(place: str, follows: str) -> str:
-    """What the gradient in one place descends."""
-    if not follows:
-        return f"as {place} it has no gradient"
-    if follows == "0":
-        return f"as {place} its expected gradient is 0"
-    if follows == "none":
-        return f"as {place} it follows the gradient of no divergence"
-    if follows == "E_q[k]":
-        return f"as {place} it follows the gradient of its own expectation"
-    return f"as {place} it follows ∇{follows}"
+def of_gradients(identity: Identity) -> str:
+    """What the gradient descends as a loss and in the reward, with the ratio and without."""
+    follows, stale = identity.follows, identity.stale_follows
+    if not identity.is_differentiable:
+        loss = "as a loss it has no gradient, since autograd finds nothing to follow from log_q to the value"
+        return f"{loss}; in the reward it follows {of_gradient(follows['reward'])}"
+    text = f"as a loss it follows {of_gradient(follows['loss'])}, in the reward {of_gradient(follows['reward'])}"
+    if follows["loss"] == follows["reward"]:
+        text = f"as a loss and in the reward it follows {of_gradient(follows['loss'])}"
+    weighted = f"× ratio, differentiated, the loss follows {of_gradient(follows['loss × ratio'])}"
+    return f"{text}; {weighted}{_on_stale(follows, stale)}"
+
+
+def _on_stale(follows: Mapping[str, str], stale: Mapping[str, str]) -> str:
+    """Which of the three hold on stale samples as well."""
+    names = {"loss": "the loss", "reward": "the reward", "loss × ratio": "the loss × ratio"}
+    held = [text for key, text in names.items() if stale[key] == follows[key] and follows[key] != "none"]
+    if not held:
+        return "; on stale samples none of this holds"
+    return f"; on stale samples that still holds of {' and '.join(held)}" + ("" if len(held) == 3 else " alone")
+
+
+def of_gradient(follows: str) -> str:
+    """What a gradient is the gradient of, as the object of ``follows``."""
+    match follows:
+        case "":
+            return "nothing: there is no gradient"
+        case "0":
+            return "nothing, its expected gradient being 0"
+        case "none":
+            return "the gradient of no divergence"
+        case "E_q[k]":
+            return "the gradient of its own mean"
+        case _:
+            return f"the gradient of {follows}"
+
+
+def of_breaks(identity: Identity) -> Iterator[str]:
+    """Where clamps hold, where the gradient stops, where there is no number."""
+    zones = identity.zones
+    if zones.clamped:
+        stops = ", and its gradient as a loss stops there" if zones.stopped == zones.clamped else ""
+        yield f"a clamp holds where {of_zones(zones.clamped)}{stops}"
+    if zones.stopped and zones.stopped != zones.clamped and identity.follows["loss"] != "0":
+        yield f"its gradient as a loss is 0 where {of_zones(zones.stopped)}"
+    broken = list(of_nonfinite(zones.nonfinite))
+    if broken:
+        yield f"its value or gradient is infinite or NaN where {', '.join(broken)}"
 
 
 def of_zones(where: Sequence[Zone]) -> str:
     """Intervals of log r: ``log r < −11 or log r > 2.611``."""
     return " or ".join(map(_interval, where))
-
-
-def _interval(zone: Zone) -> str:
-    low, high = zone
-    if not isfinite(low):
-        return f"log r < {_number(high)}" if isfinite(high) else "every log r"
-    return f"log r > {_number(low)}" if high == inf else f"{_number(low)} < log r < {_number(high)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−")
 
 
 def of_nonfinite(by_dtype: Mapping[str, Sequence[Zone]]) -> Iterator[str]:
@@ -54,5 +91,20 @@ def of_nonfinite(by_dtype: Mapping[str, Sequence[Zone]]) -> Iterator[str]:
     for dtype, where in by_dtype.items():
         if where:
             groups.setdefault(of_zones(where), []).append(dtype)
-    for where_text, dtypes in groups.items():
-        yield f"infinite or NaN, value or gradient, where {where_text} ({', '.join(dtypes)})"
+    for zones, dtypes in groups.items():
+        yield f"{zones} in {' and '.join(dtypes)}"
+
+
+def _interval(zone: Zone) -> str:
+    low, high = zone
+    if not isfinite(low):
+        return f"log r < {_number(high)}" if isfinite(high) else "log r is anything"
+    return f"log r > {_number(low)}" if high == inf else f"{_number(low)} < log r < {_number(high)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

@@ -6,71 +6,78 @@ Found by looking along log_ratio, on samples of q, and closing in on every chang
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Callable, Iterator
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
 
 from klbench.derived.clamps import clamped
 from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Joint
+from klbench.identity.identity import DTYPES, Zone, Zones
 
 FARTHEST = 2000.0
 _STEPS = 80_000
 _HALVINGS = 50
+_NEVER = 700.0
+"""Beyond this log_ratio r is 0 or infinite in float64: a clamp there guards the arithmetic and changes no estimate."""
+_FADED = 1e-12
+_BESIDE = 1e-6
 
-Zone = tuple[float, float]
-"""From one log_ratio to another; infinite where it reaches the farthest looked at."""
-
-
-@dataclass(frozen=True)
-class Zones:
-    """Intervals of log_ratio, in order.
-
-    Args:
-        clamped: where a clamp holds.
-        stopped: where the gradient of the loss is 0 (single points left out).
-        nonfinite: where the value, or the gradient of the loss, is infinite or NaN, in each dtype.
-    """
-
-    clamped: tuple[Zone, ...]
-    stopped: tuple[Zone, ...]
-    nonfinite: dict[str, tuple[Zone, ...]]
+Property = Callable[[Tensor], Tensor]
+"""log_ratio [n] -> whether it holds there [n]."""
 
 
 def zones(estimator: Estimator) -> Zones:
-    """Look at an estimator of a framework or of a user."""
+    """Look at an estimator, whoever's it is."""
     joint = estimator.term.of_three
     held = clamped(joint)
-
-    def slope(log_ratio: Tensor, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-        nothing = torch.zeros_like(log_ratio).to(dtype)
-        try:
-            return value_and_slope(joint, nothing, log_ratio.to(dtype), nothing)
-        except NotDifferentiableError:
-            value = joint(nothing, log_ratio.to(dtype), nothing)
-            return value, torch.ones_like(value)
-
-    def unsound(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-        def where(log_ratio: Tensor) -> Tensor:
-            value, derivative = slope(log_ratio, dtype)
-            return ~(value.isfinite() & derivative.isfinite())
-
-        return where
-
+    where_clamped = _where(lambda x: held(torch.zeros_like(x), x, torch.zeros_like(x)) > 0)
+    where_stopped = _where(lambda x: _value_and_slope(joint, x)[1] == 0)
     return Zones(
-        clamped=_where(lambda x: held(torch.zeros_like(x), x, torch.zeros_like(x)) > 0),
-        stopped=_where(lambda x: slope(x)[1] == 0),
-        nonfinite={name: _where(unsound(getattr(torch, name))) for name in DTYPES},
+        clamped=tuple((low, high) for low, high in where_clamped if low < _NEVER and high > -_NEVER),
+        stopped=tuple(zone for zone in where_stopped if not _fades(joint, zone)),
+        nonfinite=dict(_nonfinite(joint)),
     )
 
 
-DTYPES = ("float64", "float32", "bfloat16", "float16")
+def _nonfinite(joint: Joint) -> Iterator[tuple[str, tuple[Zone, ...]]]:
+    """By dtype; one in which a user's function cannot be computed is left out."""
+    for name in DTYPES:
+        try:
+            yield name, _where(_unsound(joint, getattr(torch, name)))
+        except SpecError:
+            continue
 
 
-def _where(holds: Callable[[Tensor], Tensor]) -> tuple[Zone, ...]:
+def _unsound(joint: Joint, dtype: torch.dtype) -> Property:
+    def where(log_ratio: Tensor) -> Tensor:
+        value, slope = _value_and_slope(joint, log_ratio.to(dtype))
+        return ~(value.isfinite() & slope.isfinite())
+
+    return where
+
+
+def _value_and_slope(joint: Joint, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
+    """On samples of q; a slope of 1 where there is none."""
+    nothing = torch.zeros_like(log_ratio)
+    try:
+        return value_and_slope(joint, nothing, log_ratio, nothing)
+    except NotDifferentiableError:
+        return joint(nothing, log_ratio, nothing), torch.ones_like(log_ratio)
+
+
+def _fades(joint: Joint, zone: Zone) -> bool:
+    """Whether a slope goes to 0 there by itself, or is lost to rounding, rather than being stopped."""
+    beside = [end + side * _BESIDE for end, side in zip(zone, (-1, 1), strict=True) if isfinite(end)]
+    value, slope = _value_and_slope(joint, torch.tensor(beside, dtype=torch.float64))
+    return bool(beside) and not bool((slope.abs() > _FADED * (1 + value.abs())).any())
+
+
+def _where(holds: Property) -> tuple[Zone, ...]:
     """The intervals on which a property holds."""
     # an even number of steps with an irrational offset: no landmark of an estimator is hit by chance
     points = torch.linspace(-FARTHEST, FARTHEST, _STEPS, dtype=torch.float64) + 1e-3 * 2**0.5
@@ -81,7 +88,7 @@ def _where(holds: Callable[[Tensor], Tensor]) -> tuple[Zone, ...]:
     return tuple(zip(edges[::2], edges[1::2], strict=True))
 
 
-def _change(holds: Callable[[Tensor], Tensor], low: float, high: float, at_low: bool) -> float:
+def _change(holds: Property, low: float, high: float, at_low: bool) -> float:
     """Where between two log_ratios the property changes."""
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

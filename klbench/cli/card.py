@@ -1,0 +1,45 @@
+"""What the commands that explain one thing print: a title, prose, facts by name, and what its gradient follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from klbench.identity.identity import Identity
+
+HERE = "▸"
+_HOW = "Computed exactly, on five tokens where no clamp holds; stale samples are an older policy's."
+
+
+def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableType) -> RenderableType:
+    """A title, what to know in prose, facts by name (those that say nothing left out), and what stands below."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(Text(name, style="dim", no_wrap=True), fact)
+    beside = [Padding(table, (1, 0, 0, 0))] if facts else []
+    return Group(Text(title, style="bold cyan"), "", Text(_unwrapped(summary)), *beside, *below)
+
+
+def follows_table(identity: Identity, default: str = "") -> RenderableType:
+    """What the gradient follows in each place, on samples of q and on stale ones; ``default`` is marked."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row(*(Text(text, style="dim") for text in ("its gradient follows", "on samples of q", "on stale ones")))
+    for place, name in identity.follows.items():
+        marked = Text(f"{HERE if place == default else ' '} as {place}", style="bold" if place == default else "dim")
+        table.add_row(marked, _follows(name), _follows(identity.stale_follows[place]))
+    return Group("", table, Text(_HOW, style="dim"))
+
+
+def _follows(name: str) -> Text:
+    text = {"": "no gradient", "0": "0 on average"}.get(name, name)
+    return Text(text, style="red" if name in ("", "0", "none") else "")
+
+
+def _unwrapped(text: str) -> str:
+    """A docstring as paragraphs without line ends inside them, and without its markup."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.replace("``", "").split("\n\n"))

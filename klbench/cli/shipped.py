@@ -1,0 +1,151 @@
+"""What ``klbench explain`` and ``klbench list`` say of what frameworks ship. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from klbench.cli import output
+from klbench.cli.card import HERE, card, follows_table
+from klbench.frameworks import catalogue
+from klbench.frameworks.arithmetic import RATIO, RATIO_UP_TO_TWO, SCORE
+from klbench.frameworks.entry import Entry
+from klbench.identity.computed import load
+from klbench.identity.identity import place
+from klbench.identity.words import of_nonfinite, of_value, of_zones
+
+if TYPE_CHECKING:
+    from klbench.identity.identity import Identity
+
+MISSING = "–"
+
+
+def explain_entry(name: str) -> None:
+    """Explain one entry, by any of its names."""
+    entry = catalogue.find(name)
+    identity = load()[entry.qualified]
+    title = f"{entry.qualified}, an estimator as {entry.framework} ships it"
+    output.data(
+        card(title, entry.summary, dict(_facts(entry, identity)), follows_table(identity, default_place(entry)))
+    )
+
+
+def default_place(entry: Entry) -> str:
+    """Where a framework puts it: ``loss × ratio``; ``logged`` where it is only looked at."""
+    return place(entry.placement, entry.weighting) if entry.placement else "logged"
+
+
+def default_follows(entry: Entry) -> str:
+    """What its gradient follows there, on samples of q; nothing of what is only logged."""
+    return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING
+
+
+def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
+    where = "r = p(x)/q(x)" if not entry.against_sampler else ""
+    yield "also called", ", ".join(f"{entry.framework}:{alias}" for alias in entry.aliases)
+    yield "formula", ", where ".join(filter(None, [entry.formula, where]))
+    yield "clamps", entry.clamps if entry.clamps != "none" else ""
+    yield from _breaks(entry, identity)
+    yield "put", _put(entry)
+    yield "target", entry.target.name
+    yield "value", of_value(identity)
+    yield "biased", entry.biased_when
+    yield "infinite variance", entry.infinite_variance_when
+    yield "casts", f"log-probabilities of less precision to {entry.cast}" if entry.cast else ""
+    yield "releases", entry.versions
+    yield "same as", ", ".join(each.qualified for each in catalogue.same_as(entry))
+    yield "source", str(entry.source)
+
+
+def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
+    """Where it saturates and where it is no number, in words, all of it computed."""
+    zones = identity.zones
+    yield "saturated", of_zones(zones.clamped) if zones.clamped else ""
+    if zones.stopped and not entry.against_sampler:
+        same = zones.stopped == zones.clamped
+        yield "no gradient", "in the loss, where it is saturated" if same else f"in the loss, {of_zones(zones.stopped)}"
+    elif zones.clamped:
+        yield "no gradient", "nowhere: what is clamped is not what is differentiated"
+    yield "infinite or NaN", "\n".join(of_nonfinite(zones.nonfinite))
+
+
+def _put(entry: Entry) -> str:
+    if entry.placement is None:
+        return "nowhere: it is logged"
+    weight = {"ratio": ", × q/sampler, differentiated", "detached": ", × q/sampler, held constant"}
+    return f"in the {entry.placement}{weight.get(entry.weighting, '')} ({HERE} below)"
+
+
+class Listing:
+    """The table of all entries: one line each where it fits, else each framework's under its name."""
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        wide = _wide()
+        fits = Measurement.get(_, options, wide).maximum <= options.max_width
+        yield wide if fits else _narrow()
+        yield ""
+        yield Text(" ".join(LEGEND) if options.is_terminal else "\n".join(LEGEND))
+
+
+LEGEND = (
+    "clamps: log r to ±a, then the value to ±b, where either is.",
+    "ρ: q/sampler before the clamp of the value; w: exp(log q − sg log q), which is 1 and has the score for a gradient;",
+    "∇k2: the gradient of k2 put straight through. × ratio: times q/sampler, differentiated, after the clamps.",
+    "follows: what the gradient is the gradient of, in that placement, on samples of q and where no clamp holds;",
+    "found by exact computation. klbench explain NAME says more of each; klbench frameworks audits them all.",
+)
+
+
+def _wide() -> Table:
+    table = _table("framework:name", "releases", "value", "formula, r = p/q", "clamps", "placement", "follows")
+    for entry in catalogue.entries():
+        formula = "log² r, r = sampler/q" if entry.against_sampler else entry.arithmetic.formula
+        cells = entry.versions, value_name(entry), formula, clamps(entry), default_place(entry), _follows(entry)
+        table.add_row(Text(entry.qualified, style="cyan"), *cells)
+    return table
+
+
+def _narrow() -> Table:
+    table, before = _table("framework", "value", "clamps", "placement", "follows"), ""
+    for entry in catalogue.entries():
+        owner = entry.qualified.removesuffix(entry.name)
+        if owner != before:
+            table.add_row(Text(owner, style="bold cyan"))
+            before = owner
+        cells = value_name(entry), clamps(entry), default_place(entry), _follows(entry)
+        table.add_row(Text(f" {entry.name}", style="cyan"), *cells)
+    return table
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    for header in headers:
+        table.add_column(header, no_wrap=True)
+    return table
+
+
+def value_name(entry: Entry) -> str:
+    """What it computes, by the field's names: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
+    name = "2·k2 of sampler" if entry.against_sampler else entry.arithmetic.name
+    weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
+    return weight + name + (", ∇k2" if entry.straight_through else "")
+
+
+_WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
+
+
+def clamps(entry: Entry) -> str:
+    """The bounds of the clamps of log r and of the value, ``20, 10``."""
+    bounds = entry.clamp_log_ratio, entry.clamp_value
+    return ", ".join(MISSING if bound is None else f"{bound:g}" for bound in bounds) if any(bounds) else MISSING
+
+
+def _follows(entry: Entry) -> Text:
+    follows = default_follows(entry)
+    return Text(follows, style="red" if follows in ("0", "none") else "")

@@ -1,0 +1,106 @@
+"""An identity: what an estimator turned out to be, as data. No torch here, so that ``klbench explain`` can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Zone = tuple[float, float]
+"""From one log_ratio to another; infinite where it reaches the farthest looked at."""
+
+UNKNOWN = "none"
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+PLACES: Mapping[str, tuple[str, str]] = {
+    "loss": ("loss", "none"),
+    "loss × ratio": ("loss", "ratio"),
+    "loss × detached": ("loss", "detached"),
+    "reward": ("reward", "none"),
+    "reward × ratio": ("reward", "ratio"),
+}
+"""Every place an estimator is looked at in, with its placement and weighting. In the reward a ratio is a number anyway,
+so × detached is the same there."""
+
+
+def place(placement: str, weighting: str) -> str:
+    """The key in ``PLACES`` of a placement and a weighting."""
+    return placement if weighting == "none" else f"{placement} × {'ratio' if placement == 'reward' else weighting}"
+
+
+@dataclass(frozen=True)
+class Zones:
+    """Intervals of log_ratio, in order.
+
+    Args:
+        clamped: where a clamp holds.
+        stopped: where the gradient of the loss is 0 (single points left out).
+        nonfinite: where the value, or the gradient of the loss, is infinite or NaN, in each dtype it can be computed
+            in.
+    """
+
+    clamped: tuple[Zone, ...]
+    stopped: tuple[Zone, ...]
+    nonfinite: Mapping[str, tuple[Zone, ...]]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an estimator is.
+
+    Args:
+        value: the divergence its mean is on samples of q; ``none`` for none of the list.
+        near: the one its mean agrees with to second order, where it is none.
+        stale_value: the divergence its mean is on stale samples.
+        follows: by place, what its gradient is the gradient of on samples of q; '' where it has no gradient.
+        stale_follows: the same on stale samples.
+        zones: where a clamp holds, the gradient stops, or a number is none.
+    """
+
+    value: str
+    near: str
+    stale_value: str
+    follows: Mapping[str, str]
+    stale_follows: Mapping[str, str]
+    zones: Zones
+
+    @property
+    def is_differentiable(self) -> bool:
+        """Whether autograd has anything to follow."""
+        return bool(self.follows["loss"])
+
+    def to_json(self) -> dict[str, Any]:
+        """As what JSON can hold; zones to six digits, their infinite ends as None."""
+        written = asdict(self)
+        written["zones"] = {
+            "clamped": _written(self.zones.clamped),
+            "stopped": _written(self.zones.stopped),
+            "nonfinite": {dtype: _written(where) for dtype, where in self.zones.nonfinite.items()},
+        }
+        return written
+
+    @staticmethod
+    def from_json(written: Mapping[str, Any]) -> Identity:
+        """What ``to_json`` has written."""
+        zones = written["zones"]
+        read = Zones(
+            _read(zones["clamped"]),
+            _read(zones["stopped"]),
+            {dtype: _read(where) for dtype, where in zones["nonfinite"].items()},
+        )
+        return Identity(**{**written, "zones": read})
+
+
+_DIGITS, _PLACES = 6, 9
+_INFINITE = float("inf")
+
+
+def _written(where: Sequence[Zone]) -> list[list[float | None]]:
+    return [
+        [None if abs(end) == _INFINITE else round(float(f"{end:.{_DIGITS}g}"), _PLACES) for end in zone]
+        for zone in where
+    ]
+
+
+def _read(where: Sequence[Sequence[float | None]]) -> tuple[Zone, ...]:
+    return tuple((-_INFINITE if low is None else low, _INFINITE if high is None else high) for low, high in where)

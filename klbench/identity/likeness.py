@@ -1,0 +1,136 @@
+"""Whom an estimator is like: compared as functions, value and slope, with everything klbench knows by name.
+
+Two are the same if both numbers agree, rounding aside, on a grid of log_ratio and log-weight that reaches past every
+clamp and past the overflow of exp. Where no name is the same, the value and the gradient are looked for apart, and only
+where no clamp of the estimator holds: that is how a straight-through trick and a clamp of one's own show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from klbench.derived.clamps import clamped
+from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.estimators import catalogue as native
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Joint
+from klbench.frameworks import catalogue as shipped
+
+_RELATIVE, _ABSOLUTE = 1e-9, 1e-11
+_LEVELS = (-0.5, -3.0)
+_WEIGHTS = (0.0, 0.31, -0.47, 1.3)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Whom an estimator is like.
+
+    Args:
+        same: the names of all that compute the same, natives first.
+        value_of: where there are none, the native with its value wherever no clamp holds; '' for none.
+        gradient_of: the native with its slope there.
+    """
+
+    same: tuple[str, ...] = ()
+    value_of: str = ""
+    gradient_of: str = ""
+
+
+def likeness(estimator: Estimator) -> Likeness:
+    """Compare an estimator with everything that has a name, its own left out."""
+    mine = _sampled(_weighted(estimator.term.of_three, estimator.weighting))
+    others = {name: points for name, points in _known().items() if name != estimator.name}
+    same = tuple(name for name, points in others.items() if mine.equals(points))
+    if same:
+        return Likeness(same)
+    free = ~_held(estimator.term.of_three)
+    natives = {name: others[name] for name in _natives() if name in others}
+    return Likeness(
+        value_of=next((name for name, points in natives.items() if mine.has_value_of(points, free)), ""),
+        gradient_of=next((name for name, points in natives.items() if mine.has_slope_of(points, free)), ""),
+    )
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """A joint function's values and slopes on the grid [n]; without a slope where autograd has nothing to follow."""
+
+    value: Tensor
+    slope: Tensor | None
+
+    def equals(self, other: _Sampled) -> bool:
+        everywhere = torch.ones_like(self.value, dtype=torch.bool)
+        return self.has_value_of(other, everywhere) and self.has_slope_of(other, everywhere)
+
+    def has_value_of(self, other: _Sampled, where: Tensor) -> bool:
+        return _agree(self.value, other.value, other.value.abs(), where)
+
+    def has_slope_of(self, other: _Sampled, where: Tensor) -> bool:
+        if self.slope is None or other.slope is None:
+            return self.slope is other.slope
+        # a slope may be the difference of numbers as large as the value: so much of it may be rounding
+        return _agree(self.slope, other.slope, other.slope.abs() + other.value.abs(), where)
+
+
+def _agree(mine: Tensor, other: Tensor, scale: Tensor, where: Tensor) -> bool:
+    close = (mine - other).abs() <= _ABSOLUTE + _RELATIVE * scale.nan_to_num(0.0, 0.0)
+    alike = (mine == other) | (mine.isnan() & other.isnan()) | close
+    return bool(alike[where].all())
+
+
+@cache
+def _grid() -> tuple[Tensor, Tensor, Tensor]:
+    """(log_q, log_p, log_sampler), each [n]."""
+    near, far = torch.linspace(-45, 45, 181, dtype=torch.float64) + 0.013, torch.tensor([-800.0, -720.0, 720.0, 800.0])
+    levels, weights = torch.tensor(_LEVELS, dtype=torch.float64), torch.tensor(_WEIGHTS, dtype=torch.float64)
+    log_q, log_ratio, log_weight = torch.cartesian_prod(levels, torch.cat([near, far.double()]), weights).unbind(1)
+    return log_q, log_q + log_ratio, log_q - log_weight
+
+
+def _sampled(joint: Joint) -> _Sampled:
+    try:
+        return _Sampled(*value_and_slope(joint, *_grid()))
+    except NotDifferentiableError:
+        return _Sampled(joint(*_grid()), None)
+
+
+def _held(joint: Joint) -> Tensor:
+    return clamped(joint)(*_grid()) > 0
+
+
+def _weighted(joint: Joint, weighting: str) -> Joint:
+    """A function as it is put by default, its weight multiplied last."""
+    if weighting == "none":
+        return joint
+
+    def value(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+        weight = (log_q - log_sampler).exp()
+        return (weight.detach() if weighting == "detached" else weight) * joint(log_q, log_p, log_sampler)
+
+    return value
+
+
+@cache
+def _natives() -> tuple[str, ...]:
+    return tuple(name for name, _ in _named_natives())
+
+
+@cache
+def _known() -> dict[str, _Sampled]:
+    known = {name: _sampled(joint) for name, joint in _named_natives()}
+    for entry in shipped.entries():
+        known[entry.qualified] = _sampled(_weighted(entry.value, entry.weighting))
+    return known
+
+
+def _named_natives() -> Iterator[tuple[str, Joint]]:
+    """Every native plain, then × ratio, then × detached ratio."""
+    plain = [each for each in native.examples() if each.control is None]
+    for weighting, suffix in (("none", ""), ("ratio", " × ratio"), ("detached", " × detached ratio")):
+        for each in plain:
+            yield each.name + suffix, _weighted(each.term.of_three, weighting)
