@@ -62,7 +62,7 @@ class Baseline:
         noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
         stdev = self.shrinks * noise.clamp_min(0.0).sqrt()
         kurtosis = inf if inf in (first.kurtosis, alone.kurtosis) else nan
-        return ExactVector(self.shrinks * covariance, stdev, kurtosis, first.road)
+        return ExactVector(self.shrinks * covariance, stdev, kurtosis, self.shrinks * first.size, first.road)
 
 
 def value_and_weight(cell: Cell) -> tuple[Term, Term]:

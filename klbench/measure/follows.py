@@ -20,7 +20,7 @@ from klbench.roads.gradient import ExactVector
 
 ITSELF, NOTHING, NONE = "E_q[k]", "0", "none"
 _SAME = 1e-8
-_ROUNDING = 1e-11
+_MARGIN = 10.0
 
 Parts = tuple[tuple[float, Term], ...]
 
@@ -60,7 +60,7 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
     """
     if gradient is None or not bool(gradient.mean.isfinite().all()):
         return ()
-    floor = _floor(gradient)
+    floor = _MARGIN * gradient.rounding
     found = [NOTHING] if float(gradient.mean.norm()) <= floor else []
     for name, parts in _known().items():
         candidate = _sum(parts or ((1.0, own_coefficient(estimator)),), on_q)
@@ -77,9 +77,3 @@ def _sum(parts: Parts, on_q: OnQ) -> Tensor | None:
 
 def _equal(first: Tensor, second: Tensor, floor: float) -> bool:
     return float((first - second).norm()) <= _SAME * float(torch.maximum(first.norm(), second.norm())) + floor
-
-
-def _floor(gradient: ExactVector) -> float:
-    """The length below which nothing but rounding is left."""
-    noise = gradient.stdev[gradient.stdev.isfinite()]
-    return _ROUNDING * float(noise.norm())

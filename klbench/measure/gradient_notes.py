@@ -27,6 +27,7 @@ def gradient_notes(
         *_about_ambiguity(answers),
         *_about_shrinking(answers),
         *_about_noise(answers),
+        *_about_rare_draws(answers),
         *_about_nonfinite(answers),
         *clamp_notes({each.cell.estimator.name: each.cell.estimator for each in answers}, draws),
     )
@@ -77,10 +78,19 @@ def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     endless = [each for each in answers if not each.has_variance]
     if endless:
-        cells = ", ".join(dict.fromkeys(_place(each) for each in endless))
+        cells = joined(list(dict.fromkeys(_place(each) for each in endless)))
         yield (
             f"The gradient of {cells} has infinite variance here: no number of samples gives its mean an error bar. "
             "Use one that has a variance, or clamp and accept the bias."
+        )
+
+
+def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    missed = list(dict.fromkeys(_place(each) for each in answers if each.misses_rare_draws))
+    if missed:
+        yield (
+            f"The measured noise of {joined(missed)} falls short of the exact one: what carries it is rarer than the "
+            "samples taken, and the error bars are too small. Believe the exact columns."
         )
 
 

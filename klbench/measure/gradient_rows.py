@@ -23,7 +23,7 @@ from klbench.spec.model import Spec
 from klbench.stats.gradient import Measured, cosine, length, noise
 from klbench.stats.moments import relative_error_of_stdev
 
-_ROUNDING, _SUM_ROUNDING = 1e-10, 1e-12
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class GradientAnswers:
         if self.exact is None:
             return nan
         off = float((self.exact.mean - self.true).norm())
-        floor = _ROUNDING * self.true_norm + _SUM_ROUNDING * _finite(self.exact_noise)
+        floor = _ROUNDING * self.true_norm + self.exact.rounding
         return 0.0 if off <= floor else off
 
     @property
@@ -77,10 +77,18 @@ class GradientAnswers:
         if self.exact is None:
             return nan
         size = float(self.exact.mean.norm())
-        if not (self.true_norm > 0 and size > _SUM_ROUNDING * 10 * _finite(self.exact_noise)):
+        if not (self.true_norm > 0 and size > 10 * self.exact.rounding):
             return nan
         found = float(self.exact.mean @ self.true) / (size * self.true_norm)
-        return float(round(found)) if abs(found - round(found)) < _SUM_ROUNDING else found
+        return float(round(found)) if abs(found - round(found)) < _ROUNDING else found
+
+    @property
+    def misses_rare_draws(self) -> bool:
+        """Whether the measured noise falls far short of an exact one that is finite."""
+        if self.sampled is None or self.count < 2:
+            return False
+        measured = noise(self.sampled.moments, self.count).value * sqrt(self.batch)
+        return measured < 0.8 * self.exact_noise < inf
 
     @property
     def batch(self) -> int:
@@ -190,7 +198,3 @@ def _components(answers: GradientAnswers) -> Components:
 
 def _over(value: float, true: float) -> float:
     return value / true if isfinite(true) and true > 0 else nan
-
-
-def _finite(value: float) -> float:
-    return value if value < inf else 0.0

@@ -20,8 +20,6 @@ from klbench.measure.pair import Pair
 from klbench.roads.gradient import Atoms, ExactVector, exact_gradient
 from klbench.roads.integrand import Integrand
 
-_ROUNDING = 1e-12
-
 
 @dataclass(frozen=True)
 class ExactGradients:
@@ -69,13 +67,10 @@ class ExactGradients:
     def true(self, target: Divergence) -> Tensor:
         """∇ of the target at q's parameters [J]; NaN where it is not known, 0 where only rounding is left of it."""
         found = self.under_q(true_coefficient(target))
-        if found is None:
+        if found is None or not bool(found.mean.isfinite().all()):
             return self._closed_form(target)
-        mean = found.mean
-        if not bool(mean.isfinite().all()):
-            return torch.full_like(mean, torch.nan)
-        nothing = float(mean.norm()) <= _ROUNDING * float(found.stdev.norm())
-        return torch.zeros_like(mean) if nothing else mean
+        nothing = float(found.mean.norm()) <= found.rounding
+        return torch.zeros_like(found.mean) if nothing else found.mean
 
     def _closed_form(self, target: Divergence) -> Tensor:
         unknown = torch.full((len(self.score.components[0]),), torch.nan, dtype=torch.float64)
@@ -86,7 +81,7 @@ class ExactGradients:
             score = score_of(q.base, self.score.parameters)
             return q.copies * ExactGradients.of(Pair(q.base, p.base, None), score).true(target)
         found = kl_gradient_closed_form(q, p, self.score, target.order)
-        return unknown if found is None else found
+        return unknown if found is None or not bool(found.isfinite().all()) else found
 
     def _answer(self, term: Term, on_q: bool) -> ExactVector | None:
         key = term, on_q

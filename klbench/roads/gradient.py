@@ -32,13 +32,20 @@ class ExactVector:
         mean, stdev: as ``roads.points.Exact`` has them, infinite where they are.
         kurtosis: E‖g − E g‖⁴ over the squared trace of the covariance, or a bound it does not exceed; inf where the
             fourth moment does not exist, NaN where nothing is known of it.
+        size: E |g|, component by component, in units of which the mean is rounded [J].
         road: ``enumeration`` or ``quadrature``.
     """
 
     mean: Tensor
     stdev: Tensor
     kurtosis: float
+    size: Tensor
     road: str
+
+    @property
+    def rounding(self) -> float:
+        """The length below which a mean is nothing but rounding."""
+        return _ROUNDING * float(self.size[self.size.isfinite()].norm())
 
     @property
     def has_variance(self) -> bool:
@@ -85,9 +92,8 @@ def exact_gradient(integrand: Integrand, term: Term, score: Score, atoms: Atoms 
     """The exact moments of ``term`` times the score of q; None without a road."""
     if atoms is not None:
         moments = atoms.moments(integrand, term)
-        stdev = _without_rounding(moments.variances, moments.mean).sqrt()
-        kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
-        return ExactVector(_or_zero(moments.mean, stdev), stdev, kurtosis, road="enumeration")
+        kurtosis, size = moments.fourth / moments.trace**2 if moments.trace > 0 else nan, moments.size
+        return ExactVector(_or_zero(moments.mean, size), moments.variances.sqrt(), kurtosis, size, "enumeration")
     components = len(score.components[0])
     if components > _MOST_COMPONENTS:
         return None
@@ -102,12 +108,12 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
     if points is None:
         return None
     found = exact_moments(integrand, points)
-    mean, stdev, kurtoses = (
+    mean, stdev, kurtoses, size = (
         torch.tensor([getattr(each, name) for each in found], dtype=torch.float64)
-        for name in ("mean", "stdev", "kurtosis")
+        for name in ("mean", "stdev", "kurtosis", "size")
     )
-    mean = _or_zero(torch.where(mean.isfinite(), mean, nan), stdev)
-    return ExactVector(mean, stdev, _most(stdev.square(), kurtoses), points.road)
+    mean = _or_zero(torch.where(mean.isfinite(), mean, nan), size)
+    return ExactVector(mean, stdev, _most(stdev.square(), kurtoses), size, points.road)
 
 
 def _most(variances: Tensor, kurtoses: Tensor) -> float:
@@ -117,11 +123,9 @@ def _most(variances: Tensor, kurtoses: Tensor) -> float:
     return float((shares.sum() / trace).square()) if 0 < trace < inf else nan
 
 
-def _or_zero(mean: Tensor, stdev: Tensor) -> Tensor:
+def _or_zero(mean: Tensor, size: Tensor) -> Tensor:
     """0 where a mean is only what rounding has left of terms that cancel."""
-    return mean.masked_fill(mean.abs() <= 1e-13 * stdev.nan_to_num(0.0, 0.0), 0.0)
+    return mean.masked_fill(mean.abs() <= _ROUNDING * size, 0.0)
 
 
-def _without_rounding(variances: Tensor, mean: Tensor) -> Tensor:
-    """0 where a variance is only what rounding has left of its square."""
-    return variances.masked_fill(variances <= 1e-15 * mean.square(), 0.0)
+_ROUNDING = 1e-12

@@ -48,12 +48,14 @@ class Exact:
         stdev: inf where the variance does not exist.
         kurtosis: the fourth central moment over the squared variance, on which the error of a measured standard
             deviation rests; inf where it does not exist.
+        size: E |k|, in units of which the mean is rounded.
         road: ``enumeration`` or ``quadrature``.
     """
 
     mean: float
     stdev: float
     kurtosis: float
+    size: float
     road: str
 
     @property
@@ -88,6 +90,10 @@ class Weighted:
         """E k."""
         return float((self.value.sign() * self.first.exp()).sum())
 
+    def size(self) -> float:
+        """E |k|."""
+        return float(self.first.exp().sum())
+
     def log_central(self, order: int, mean: float) -> float:
         """log E (k - mean)^order; far from the mean by way of |k|^order, which may be representable where k is not."""
         far = self.value.abs() > 2 * abs(mean)
@@ -104,21 +110,22 @@ class Weighted:
 def _exact(weighted: Weighted, extension: Tensor, points: Points, index: int) -> Exact:
     mean_exists, variance_exists, fourth_exists = points.converges[:, index].tolist()
     mean_error, variance_error, fourth_error = (points.error[:, index] + weighted.extension_error(extension)).tolist()
+    size = weighted.size() if mean_exists else inf
     mean = weighted.mean() if mean_exists else inf * float(points.diverges_to[index])
     if mean_exists and not mean_error < ACCURACY:
-        return Exact(nan, nan if variance_exists else inf, nan if fourth_exists else inf, points.road)
+        return Exact(nan, nan if variance_exists else inf, nan if fourth_exists else inf, size, points.road)
     if not (variance_exists and isfinite(mean)):
-        return Exact(mean, inf, inf, points.road)
+        return Exact(mean, inf, inf, size, points.road)
     if not variance_error < ACCURACY:
-        return Exact(mean, nan, nan if fourth_exists else inf, points.road)
+        return Exact(mean, nan, nan if fourth_exists else inf, size, points.road)
     log_variance = weighted.log_central(2, mean)
     stdev = _exp(log_variance / 2)
     if stdev <= _ROUNDING * abs(mean):  # of a constant only rounding is left
-        return Exact(mean, 0.0, nan, points.road)
+        return Exact(mean, 0.0, nan, size, points.road)
     if not fourth_exists:
-        return Exact(mean, stdev, inf, points.road)
+        return Exact(mean, stdev, inf, size, points.road)
     kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < _ROUGHLY else nan
-    return Exact(mean, stdev, kurtosis, points.road)
+    return Exact(mean, stdev, kurtosis, size, points.road)
 
 
 def _exp(value: float) -> float:

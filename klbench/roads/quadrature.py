@@ -75,7 +75,7 @@ def _reach(end: float) -> float:
     """How many powers of e away from (or towards) an end numbers can still be told from it, and squared."""
     if end == 0:
         return _SHORTEST
-    return max(12.0, 32.0 - log(max(abs(end), 1.0))) if isfinite(end) else _LONGEST
+    return min(max(12.0, 32.0 - log(abs(end))), _SHORTEST) if isfinite(end) else _LONGEST
 
 
 def quadrature(integrand: Integrand) -> Points | None:

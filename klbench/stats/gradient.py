@@ -9,7 +9,7 @@ gradient too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 
 from torch import Tensor
 
@@ -40,6 +40,8 @@ def length(moments: VectorMoments, count: int, origin: Tensor) -> Measured:
     """‖E g − origin‖."""
     squared, error = _squared_length(moments, count, moments.mean - origin)
     found = max(squared, 0.0)
+    if isnan(error):
+        return Measured(sqrt(found))
     return Measured(sqrt(found), error / sqrt(4 * found + error) if error > 0 else 0.0)
 
 
@@ -63,13 +65,15 @@ def cosine(moments: VectorMoments, count: int, true: Tensor) -> Measured:
     norm = sqrt(squared)
     found = float(moments.mean @ true) / (norm * size)
     across = (true / size - found * moments.mean / norm) / norm
-    first = moments.variance_along(across) / count
-    second = 6 * moments.squared_covariance / (count * 2 * squared) ** 2
+    first = moments.variance_along(across) / (count - 1)
+    second = 6 * moments.squared_covariance / ((count - 1) * 2 * squared) ** 2
     return Measured(min(max(found, -1.0), 1.0), sqrt(first + second))
 
 
 def _squared_length(moments: VectorMoments, count: int, vector: Tensor) -> tuple[float, float]:
     """(‖E vector‖², free of the noise of the mean, its standard error)."""
-    squared = float(vector @ vector) - moments.trace / count
-    first = 4 * moments.variance_along(vector) / count
-    return squared, sqrt(first + 6 * moments.squared_covariance / count**2)
+    if count < 2:  # one vector has no spread to tell an error from
+        return float(vector @ vector), nan
+    squared = float(vector @ vector) - moments.trace / (count - 1)
+    first = 4 * moments.variance_along(vector) / (count - 1)
+    return squared, sqrt(first + 6 * moments.squared_covariance / (count - 1) ** 2)

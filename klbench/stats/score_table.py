@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 
@@ -24,6 +25,10 @@ class ScoreTable(ABC):
     @abstractmethod
     def combine_squares(self, weights: Tensor) -> Tensor:
         """Σ w_i s_ij² for each component j [J]."""
+
+    @abstractmethod
+    def combine_sizes(self, weights: Tensor) -> Tensor:
+        """Σ w_i |s_ij| for each component j [J]."""
 
     @abstractmethod
     def along(self, direction: Tensor) -> Tensor:
@@ -53,6 +58,10 @@ class DenseTable(ScoreTable):
         """See ``ScoreTable.combine_squares``."""
         return weights @ self.scores.square()
 
+    def combine_sizes(self, weights: Tensor) -> Tensor:
+        """See ``ScoreTable.combine_sizes``."""
+        return weights @ self.scores.abs()
+
     def along(self, direction: Tensor) -> Tensor:
         """See ``ScoreTable.along``."""
         return self.scores @ direction
@@ -75,11 +84,15 @@ class OneHotTable(ScoreTable):
 
     def combine(self, weights: Tensor) -> Tensor:
         """See ``ScoreTable.combine``."""
-        return weights - weights.sum() * self.probabilities
+        return weights * self._missed - self.probabilities * _of_others(weights)
 
     def combine_squares(self, weights: Tensor) -> Tensor:
         """See ``ScoreTable.combine_squares``."""
-        return weights * (1 - 2 * self.probabilities) + weights.sum() * self.probabilities.square()
+        return weights * self._missed.square() + self.probabilities.square() * _of_others(weights)
+
+    def combine_sizes(self, weights: Tensor) -> Tensor:
+        """See ``ScoreTable.combine_sizes``."""
+        return weights * self._missed + self.probabilities * _of_others(weights)
 
     def along(self, direction: Tensor) -> Tensor:
         """See ``ScoreTable.along``."""
@@ -88,7 +101,12 @@ class OneHotTable(ScoreTable):
     @cached_property
     def squared_norms(self) -> Tensor:
         """See ``ScoreTable.squared_norms``."""
-        return 1 - 2 * self.probabilities + self.probabilities.square().sum()
+        return self._missed.square() + _of_others(self.probabilities.square())
+
+    @cached_property
+    def _missed(self) -> Tensor:
+        """1 − π, with its digits where π is nearly 1 [V]."""
+        return _of_others(self.probabilities)
 
     def squared_gram(self, weights: Tensor) -> float:
         """See ``ScoreTable.squared_gram``."""
@@ -97,3 +115,11 @@ class OneHotTable(ScoreTable):
         total, first, second = weights.sum(), weights @ u, weights @ u.square()
         apart = 2 * (total * second + first.square())
         return float(apart + (weights.square() * (1 + 4 * u)).sum())
+
+
+def _of_others(values: Tensor) -> Tensor:
+    """The sum of all values but each one [V], without taking that one off a sum that it dominates."""
+    nothing = values.new_zeros(1)
+    before = torch.cat([nothing, values[:-1].cumsum(0)])
+    after = torch.cat([values[1:].flip(0).cumsum(0).flip(0), nothing])
+    return before + after

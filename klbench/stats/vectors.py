@@ -49,6 +49,9 @@ class VectorMoments(ABC):
         return float(self.variances.sum())
 
 
+_ROUNDING = 1e-15
+
+
 @dataclass(frozen=True)
 class OnPoints(VectorMoments):
     """A coefficient [V] times the score of a point, over points of these probabilities [V]."""
@@ -65,7 +68,14 @@ class OnPoints(VectorMoments):
     @cached_property
     def variances(self) -> Tensor:
         """See ``VectorMoments.variances``."""
-        return (self.table.combine_squares(self._squares) - self.mean.square()).clamp_min(0.0)
+        second = self.table.combine_squares(self._squares)
+        found = second - self.mean.square()
+        return found.masked_fill(found <= _ROUNDING * second, 0.0)
+
+    @property
+    def size(self) -> Tensor:
+        """E |g|, or no less than that, component by component [J]."""
+        return self.table.combine_sizes(self._shares.abs())
 
     def variance_along(self, direction: Tensor) -> float:
         """See ``VectorMoments.variance_along``."""
