@@ -62,7 +62,10 @@ def cosine(moments: VectorMoments, count: int, true: Tensor) -> Measured:
     size = float(true.norm())
     if not (size > 0 and squared > _CERTAIN * error):
         return Measured()
-    norm = sqrt(squared)
+    raw = float(moments.mean @ moments.mean)
+    # only the noise across the mean turns it, and makes it look longer than it is in its direction
+    turning = max(moments.trace - moments.variance_along(moments.mean) / raw, 0.0) / (count - 1)
+    norm = sqrt(max(raw - turning, squared))
     found = float(moments.mean @ true) / (norm * size)
     across = (true / size - found * moments.mean / norm) / norm
     first = moments.variance_along(across) / (count - 1)
