@@ -78,6 +78,10 @@ class Atoms:
             return None
         return Atoms(x, base.log_prob(x).exp(), DenseTable(score.values(x)))
 
+    def cpu(self) -> Atoms:
+        """The same on the CPU."""
+        return Atoms(self.x.cpu(), self.probabilities.cpu(), self.table.cpu())
+
     def moments(self, integrand: Integrand, term: Term, frequencies: Tensor | None = None) -> OnPoints:
         """The moments of coefficient × score, exactly, or as sampled where ``frequencies`` [V] are given."""
         probabilities = self.probabilities if frequencies is None else frequencies

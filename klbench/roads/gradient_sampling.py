@@ -86,8 +86,8 @@ def count_draws(
 ) -> Iterator[Counted]:
     """Draw, and count how often each atom comes up; yields the whole so far after each block."""
     at = integrand.log_probs(atoms.x)
-    coefficients = tuple(term.values(at) for term in integrand.terms)
-    number_of = _numbering(score, atoms)
+    coefficients = tuple(term.values(at).cpu() for term in integrand.terms)
+    number_of, on_host = _numbering(score, atoms), atoms.cpu()
 
     def task(number: int) -> Callable[[], Tensor]:
         return lambda: _count(
@@ -97,7 +97,7 @@ def count_draws(
     counts, done = torch.zeros(len(at.log_ratio), dtype=torch.int64), 0
     for number, found in enumerate(in_order(task, _blocks(integrand, samples), in_flight)):
         counts, done = counts + found, done + _block(integrand, samples, number)
-        yield Counted(done, counts, atoms, coefficients)
+        yield Counted(done, counts, on_host, coefficients)
 
 
 def sum_draws(integrand: Integrand, score: Score, streams: Streams, samples: int, in_flight: int) -> Iterator[Summed]:

@@ -19,6 +19,10 @@ class ScoreTable(ABC):
     """The scores s_i [J] of V points."""
 
     @abstractmethod
+    def cpu(self) -> ScoreTable:
+        """The same on the CPU."""
+
+    @abstractmethod
     def combine(self, weights: Tensor) -> Tensor:
         """Σ w_i s_i [J]."""
 
@@ -49,6 +53,10 @@ class DenseTable(ScoreTable):
     """Scores written out [V, J]."""
 
     scores: Tensor
+
+    def cpu(self) -> DenseTable:
+        """See ``ScoreTable.cpu``."""
+        return DenseTable(self.scores.cpu())
 
     def combine(self, weights: Tensor) -> Tensor:
         """See ``ScoreTable.combine``."""
@@ -81,6 +89,10 @@ class OneHotTable(ScoreTable):
     """Scores one-hot(i) − π of every category i, in order; π [V]."""
 
     probabilities: Tensor
+
+    def cpu(self) -> OneHotTable:
+        """See ``ScoreTable.cpu``."""
+        return OneHotTable(self.probabilities.cpu())
 
     def combine(self, weights: Tensor) -> Tensor:
         """See ``ScoreTable.combine``."""
