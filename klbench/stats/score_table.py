@@ -108,7 +108,7 @@ class OneHotTable(ScoreTable):
 
     def along(self, direction: Tensor) -> Tensor:
         """See ``ScoreTable.along``."""
-        return direction - self.probabilities @ direction
+        return self._missed * direction - _of_others(self.probabilities * direction)
 
     @cached_property
     def squared_norms(self) -> Tensor:
