@@ -5,23 +5,16 @@ All of it is made from the committed files alone, without running anything: a te
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
+from compact import compact
+from reading import HERE, committed
 from stories import STORIES
 
-from klbench.estimators.divergence import REVERSE_KL
-from klbench.report.fields import BIAS, STDEV
 from klbench.report.markdown import to_markdown
-from klbench.report.numbers import exact, parameters_text
-from klbench.results import CaseResult, Results, Row
-from klbench.spec.cases import Case
-from klbench.spec.read import read_spec
+from klbench.results import Results
 
-HERE = Path(__file__).parent
+__all__ = ["HERE", "committed", "names", "page"]
 
 INTRODUCTION = """\
 # The gallery
@@ -29,12 +22,11 @@ INTRODUCTION = """\
 What klbench says about the specs of [configs/](../configs). Each folder here holds what `klbench run NAME` writes;
 this page is made from those files by `make results`, and a test holds all of it to the specs.
 
-In the compact tables a cell is one estimator on one case: bias/true above, stdev/true below, both of one sample's
-value, each with the standard error of its last digits in parentheses. † is an error bar that cannot be trusted, the
-tail being heavy; ‡ a number that has none, since the variance it would need does not exist.
+In the compact tables of values a cell is one estimator on one case: bias/true above, stdev/true below, both of one
+sample's value, each with the standard error of its last digits in parentheses. † is an error bar that cannot be
+trusted, the tail being heavy; ‡ a number that has none, since the variance it would need does not exist. Those of
+gradients say below what their cells are.
 """
-
-_READ: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": lambda text: float(text or "nan")}
 
 
 def names() -> tuple[str, ...]:
@@ -50,55 +42,17 @@ def page() -> str:
 
 def section(name: str) -> str:
     """One spec: its story, its compact table, its full tables."""
-    results = committed(name)
-    links = f"[spec](../configs/{name}.yaml) · [results.csv]({name}/results.csv)"
-    parts = (f"## {name}", STORIES[name](results), "\n".join(compact(results)), links, *_folded(results))
+    results, story = committed(name), STORIES[name]
+    parts = (f"## {name}", story.tell(results), compact(results, story.cells), _links(results), *_folded(results))
     return "\n\n".join(parts) + "\n"
 
 
-def committed(name: str) -> Results:
-    """The committed results of a spec, read back (without notes and timings, which results.csv does not hold)."""
-    spec = read_spec(str(HERE / name / "spec.yaml"))
-    with (HERE / name / "results.csv").open(encoding="utf-8", newline="") as file:
-        rows = [_row(record) for record in csv.DictReader(file)]
-    count = len(spec.estimators)
-    groups = [tuple(rows[first : first + count]) for first in range(0, len(rows), count)]
-    cases = tuple(_case(case, group) for case, group in zip(spec.cases(), groups, strict=True))
-    return Results(spec, cases, device="cpu", threads=1, seconds=0.0)
-
-
-def _row(record: dict[str, str]) -> Row:
-    return Row(**{field.name: _READ[str(field.type)](record[field.name]) for field in fields(Row)})
-
-
-def _case(case: Case, rows: tuple[Row, ...]) -> CaseResult:
-    kl = next(row for row in rows if row.target == REVERSE_KL.name)
-    return CaseResult(case, kl.true, kl.true_from, rows, notes=(), seconds=0.0)
-
-
-def compact(results: Results) -> Iterator[str]:
-    """A Markdown table of cases by estimators; whichever there is more of goes down."""
-    cells = [
-        ["case", *(f"{_title(each)}<br>KL {exact(each.kl)}" for each in results.cases)],
-        *([name, *(_cell(each.rows[i]) for each in results.cases)] for i, name in enumerate(results.spec.estimators)),
-    ]
-    if len(results.cases) > len(results.spec.estimators):
-        cells = [list(line) for line in zip(*cells, strict=True)]
-    yield _line(cells[0])
-    yield _line([":--", *["--:"] * (len(cells[0]) - 1)])
-    yield from map(_line, cells[1:])
-
-
-def _title(result: CaseResult) -> str:
-    return parameters_text(result.case.parameters) or result.case.pair
-
-
-def _cell(row: Row) -> str:
-    return f"{BIAS.show(row)}<br>{STDEV.show(row)}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |".replace("*", r"\*")
+def _links(results: Results) -> str:
+    name = results.spec.name
+    links = [f"[spec](../configs/{name}.yaml)", f"[results.csv]({name}/results.csv)"]
+    if results.spec.measure == "gradient":
+        links.append(f"[components.csv]({name}/components.csv)")
+    return " · ".join(links)
 
 
 def _folded(results: Results) -> Iterator[str]:

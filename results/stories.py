@@ -1,27 +1,21 @@
 """What each spec of the gallery shows, in two sentences, their numbers taken from its results.
 
-Adding a spec to the gallery is a file in configs/ and a story here.
+Adding a spec to the gallery is a file in configs/ and a story here; what training follows is in training_stories.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from story import Story, case_of
+from training_stories import OF_TRAINING
 
 from klbench.report.numbers import measured
-from klbench.results import CaseResult, Results, Row
-
-
-def _case(results: Results, pair: str, **parameters: float) -> CaseResult:
-    """The first case of ``pair`` whose grid parameters have these values."""
-    return next(
-        each
-        for each in results.cases
-        if each.case.pair == pair and parameters.items() <= dict(each.case.parameters).items()
-    )
+from klbench.results import Results, Row
 
 
 def _row(results: Results, pair: str, estimator: str, **parameters: float) -> Row:
-    return next(row for row in _case(results, pair, **parameters).rows if row.estimator == estimator)
+    return next(row for row in case_of(results, pair, **parameters).rows if row.estimator == estimator)
 
 
 def _bias(row: Row) -> str:
@@ -131,8 +125,8 @@ def dimensions(results: Results) -> str:
 
 def f_divergences(results: Results) -> str:
     """One control variate for all."""
-    rows = {row.estimator: row.exact_stdev_over_true for row in _case(results, "close").rows}
-    far = {row.estimator: row.exact_stdev_over_true for row in _case(results, "far").rows}
+    rows = {row.estimator: row.exact_stdev_over_true for row in case_of(results, "close").rows}
+    far = {row.estimator: row.exact_stdev_over_true for row in case_of(results, "far").rows}
     smooth = [noise for name, noise in rows.items() if "_cv" in name and name != "total_variation_cv"]
     return (
         f"Near r = 1 every smooth f-divergence with its control variate has the same noise, {min(smooth):.3g} to "
@@ -154,18 +148,21 @@ def off_policy(results: Results) -> str:
     )
 
 
-STORIES: Mapping[str, Callable[[Results], str]] = {
-    story.__name__: story
-    for story in (
-        schulman,
-        shift,
-        directions,
-        heavy_tails,
-        coins,
-        categoricals,
-        mixtures,
-        dimensions,
-        f_divergences,
-        off_policy,
-    )
+STORIES: Mapping[str, Story] = {
+    **{
+        tell.__name__: Story(tell)
+        for tell in (
+            schulman,
+            shift,
+            directions,
+            heavy_tails,
+            coins,
+            categoricals,
+            mixtures,
+            dimensions,
+            f_divergences,
+            off_policy,
+        )
+    },
+    **OF_TRAINING,
 }

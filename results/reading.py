@@ -1,0 +1,106 @@
+"""The committed results of a spec, read back from its files: rows of values or of gradients, without notes and timings.
+
+results.csv and components.csv do not hold a gradient's KL; that is computed, as a run computes it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.measure.pair import Pair
+from klbench.measure.truth import Truth, true_value
+from klbench.results import CaseResult, Components, GradientRow, Results, Row
+from klbench.spec.cases import Case
+from klbench.spec.model import Spec
+from klbench.spec.read import read_spec
+
+HERE = Path(__file__).parent
+
+Record = Mapping[str, str]
+
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": lambda text: float(text or "nan"),
+    "tuple[str, ...]": lambda text: tuple(text.split(", ")),
+}
+_ONE_COMPONENT = {"parameter": str, "index": int}
+
+
+def committed(name: str) -> Results:
+    """The committed results of a spec."""
+    spec = read_spec(str(HERE / name / "spec.yaml"))
+    rows = list(_gradients(spec) if spec.measure == "gradient" else map(_value, _records(name, "results.csv")))
+    cases = spec.cases()
+    count = len(rows) // len(cases)
+    groups = [tuple(rows[first : first + count]) for first in range(0, len(rows), count)]
+    read = tuple(_case(case, group) for case, group in zip(cases, groups, strict=True))
+    return Results(spec, read, device="cpu", threads=1, seconds=0.0)
+
+
+def _records(name: str, file: str) -> list[Record]:
+    with (HERE / name / file).open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def _value(record: Record) -> Row:
+    return Row(**_read(Row, record))
+
+
+def _gradients(spec: Spec) -> Iterator[GradientRow]:
+    """The rows of a gradient spec, each with the lines of components.csv that are its own."""
+    columns = [
+        "pair",
+        *spec.grid_parameters(),
+        "estimator",
+        "placement",
+        "weighting",
+        *["dtype"][: len(spec.dtype) - 1],
+    ]
+    lines: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    for line in _records(spec.name, "components.csv"):
+        lines[_key(line, columns)].append(line)
+    for record in _records(spec.name, "results.csv"):
+        yield GradientRow(**_read(GradientRow, record), components=_components(lines[_key(record, columns)]))
+
+
+def _key(record: Record, columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(record[column] for column in columns)
+
+
+def _components(lines: Sequence[Record]) -> Components | None:
+    if not lines:
+        return None
+    exactly = {name: tuple(read(line[name]) for line in lines) for name, read in _ONE_COMPONENT.items()}
+    numbers = {
+        name: np.array([_READ["float"](line[name]) for line in lines])
+        for name in ("true", "mean", "mean_mcse", "exact", "stdev")
+    }
+    return Components(**exactly, **numbers)
+
+
+def _read(kind: type[Row | GradientRow], record: Record) -> dict[str, Any]:
+    """The fields of a row; a column that its file does not have keeps its default."""
+    named = {field.name: str(field.type) for field in fields(kind)}
+    return {name: _READ[named[name]](text) for name, text in record.items() if name in named}
+
+
+def _case(case: Case, rows: tuple[Row, ...] | tuple[GradientRow, ...]) -> CaseResult:
+    kl = _kl(case, rows)
+    return CaseResult(case, kl.value, kl.road, rows, notes=(), seconds=0.0)
+
+
+def _kl(case: Case, rows: Sequence[Row | GradientRow]) -> Truth:
+    for row in rows:
+        if isinstance(row, Row) and row.target == REVERSE_KL.name:
+            return Truth(row.true, row.true_from)
+    pair = Pair.build(case)
+    return true_value(REVERSE_KL, pair.q, pair.p)
