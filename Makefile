@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: run test lint types bench results schema clean
+.PHONY: run test lint types bench results schema identities clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready
@@ -27,6 +27,9 @@ results: .venv/ready
 
 schema: .venv/ready
 	$(BIN)/klbench schema > klbench.schema.json
+
+identities: .venv/ready
+	$(BIN)/python -m klbench.identity.computed
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv: torch and the rest take a minute or two"

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from klbench.cli.explain import explain
+from klbench.cli.frameworks import frameworks
+from klbench.cli.identify import identify
 from klbench.cli.init import init
 from klbench.cli.listing import listing
 from klbench.cli.run import run
@@ -48,5 +50,7 @@ app.command("run")(run)
 app.command("validate")(validate)
 app.command("list")(listing)
 app.command("explain")(explain)
+app.command("identify")(identify)
+app.command("frameworks")(frameworks)
 app.command("schema")(schema)
 app.command("init")(init)

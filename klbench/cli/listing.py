@@ -47,9 +47,9 @@ def _estimators() -> None:
 
 
 def _frameworks() -> None:
-    from klbench.cli.shipped import Listing
+    from klbench.cli.shipped import list_entries
 
-    output.data(Listing())
+    list_entries()
 
 
 def _distributions() -> None:

@@ -6,24 +6,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from klbench.cli import output
 from klbench.cli.card import HERE, card, follows_table
 from klbench.frameworks import catalogue
-from klbench.frameworks.arithmetic import RATIO, RATIO_UP_TO_TWO, SCORE
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
-from klbench.identity.identity import place
 from klbench.identity.words import of_nonfinite, of_value, of_zones
+from klbench.report.entries import SHORTHAND, clamps, default_follows, default_place, value_name
+from klbench.report.fitting import Fitting
 
 if TYPE_CHECKING:
     from klbench.identity.identity import Identity
-
-MISSING = "–"
 
 
 def explain_entry(name: str) -> None:
@@ -34,16 +30,6 @@ def explain_entry(name: str) -> None:
     output.data(
         card(title, entry.summary, dict(_facts(entry, identity)), follows_table(identity, default_place(entry)))
     )
-
-
-def default_place(entry: Entry) -> str:
-    """Where a framework puts it: ``loss × ratio``; ``logged`` where it is only looked at."""
-    return place(entry.placement, entry.weighting) if entry.placement else "logged"
-
-
-def default_follows(entry: Entry) -> str:
-    """What its gradient follows there, on samples of q; nothing of what is only logged."""
-    return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING
 
 
 def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
@@ -82,21 +68,16 @@ def _put(entry: Entry) -> str:
     return f"in the {entry.placement}{weight.get(entry.weighting, '')} ({HERE} below)"
 
 
-class Listing:
+def list_entries() -> None:
     """The table of all entries: one line each where it fits, else each framework's under its name."""
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        wide = _wide()
-        fits = Measurement.get(_, options, wide).maximum <= options.max_width
-        yield wide if fits else _narrow()
-        yield ""
-        yield Text(" ".join(LEGEND) if options.is_terminal else "\n".join(LEGEND))
+    output.data(Fitting((_wide(), _narrow())))
+    output.text("\n")
+    output.data(Text("\n".join(LEGEND)))
 
 
 LEGEND = (
     "clamps: log r to ±a, then the value to ±b, where either is.",
-    "ρ: q/sampler before the clamp of the value; w: exp(log q − sg log q), which is 1 and has the score for a gradient;",
-    "∇k2: the gradient of k2 put straight through. × ratio: times q/sampler, differentiated, after the clamps.",
+    *SHORTHAND,
     "follows: what the gradient is the gradient of, in that placement, on samples of q and where no clamp holds;",
     "found by exact computation. klbench explain NAME says more of each; klbench frameworks audits them all.",
 )
@@ -124,26 +105,10 @@ def _narrow() -> Table:
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
         table.add_column(header, no_wrap=True)
     return table
-
-
-def value_name(entry: Entry) -> str:
-    """What it computes, by the field's names: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
-    name = "2·k2 of sampler" if entry.against_sampler else entry.arithmetic.name
-    weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
-    return weight + name + (", ∇k2" if entry.straight_through else "")
-
-
-_WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
-
-
-def clamps(entry: Entry) -> str:
-    """The bounds of the clamps of log r and of the value, ``20, 10``."""
-    bounds = entry.clamp_log_ratio, entry.clamp_value
-    return ", ".join(MISSING if bound is None else f"{bound:g}" for bound in bounds) if any(bounds) else MISSING
 
 
 def _follows(entry: Entry) -> Text:

@@ -48,7 +48,7 @@ def likeness(estimator: Estimator) -> Likeness:
     same = tuple(name for name, points in others.items() if mine.equals(points))
     if same:
         return Likeness(same)
-    free = ~_held(estimator.term.of_three)
+    free = ~_held(estimator.term.of_three) & ~mine.is_stopped
     natives = {name: others[name] for name in _natives() if name in others}
     return Likeness(
         value_of=next((name for name, points in natives.items() if mine.has_value_of(points, free)), ""),
@@ -62,6 +62,11 @@ class _Sampled:
 
     value: Tensor
     slope: Tensor | None
+
+    @property
+    def is_stopped(self) -> Tensor:
+        """Where the slope is 0, as behind a clamp that is written in another way [n]."""
+        return torch.zeros_like(self.value, dtype=torch.bool) if self.slope is None else self.slope == 0
 
     def equals(self, other: _Sampled) -> bool:
         everywhere = torch.ones_like(self.value, dtype=torch.bool)

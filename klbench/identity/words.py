@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
+from typing import TYPE_CHECKING
 
-from klbench.identity.identity import Identity, Zone
+from klbench.identity.identity import DTYPES, Identity, Zone
+
+if TYPE_CHECKING:
+    from klbench.identity.likeness import Likeness
 
 
 def paragraph(identity: Identity) -> str:
@@ -68,7 +72,7 @@ def of_gradient(follows: str) -> str:
 
 
 def of_breaks(identity: Identity) -> Iterator[str]:
-    """Where clamps hold, where the gradient stops, where there is no number."""
+    """Where clamps hold, where the gradient stops, where there is no number, and in which precision none at all."""
     zones = identity.zones
     if zones.clamped:
         stops = ", and its gradient as a loss stops there" if zones.stopped == zones.clamped else ""
@@ -78,6 +82,31 @@ def of_breaks(identity: Identity) -> Iterator[str]:
     broken = list(of_nonfinite(zones.nonfinite))
     if broken:
         yield f"its value or gradient is infinite or NaN where {', '.join(broken)}"
+    refused = [dtype for dtype in DTYPES if dtype not in zones.nonfinite]
+    if refused:
+        yield f"it cannot be computed in {' or '.join(refused)}"
+
+
+def of_likeness(likeness: Likeness) -> str:
+    """Whom it is like, a sentence."""
+    if likeness.same:
+        return f"It computes the same as {_listed(likeness.same)}."
+    value, gradient = likeness.value_of, likeness.gradient_of
+    if value and value == gradient:
+        return f"Wherever no clamp holds it is {value}; with its clamps it is nobody else's."
+    if value and gradient:
+        return (
+            f"It is nobody else's: wherever no clamp holds its value is that of {value}, its slope that of {gradient}."
+        )
+    if value:
+        return f"It is nobody else's: wherever no clamp holds its value is that of {value}, its slope no one's."
+    if gradient:
+        return f"It is nobody else's: wherever no clamp holds its slope is that of {gradient}, its value no one's."
+    return "It equals nothing klbench knows by name."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def of_zones(where: Sequence[Zone]) -> str:

@@ -1,0 +1,48 @@
+"""``klbench identify``: what a function really is, a user's own or any that has a name, found by measuring it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from klbench.cli import output
+from klbench.errors import SpecError
+
+if TYPE_CHECKING:
+    from klbench.estimators.estimator import Estimator
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="module:function of your own (it is imported), verl:low_var_kl, k3.")
+]
+
+
+def identify(name: Name) -> None:
+    """Say what an estimator is: its mean, its gradient, its clamps.
+
+    NAME may be a function of your own, module:function, of (log_q, log_p) or (log_q, log_p, log_sampler), tensors in,
+    tensor out. Its module is imported, from the current folder or wherever Python finds it: that runs its code.
+    """
+    from klbench.cli.card import card, follows_table
+    from klbench.identity.identify import identify as identify_estimator
+    from klbench.identity.likeness import likeness
+    from klbench.identity.words import of_likeness, paragraph
+    from klbench.runner import one_torch_thread
+
+    with one_torch_thread():
+        estimator = _ready(name)
+        identity = identify_estimator(estimator)
+        like = likeness(estimator)
+    told = f"{paragraph(identity)} {of_likeness(like)}"
+    output.data(card(f"{estimator.name}, identified", told, {}, follows_table(identity)))
+
+
+def _ready(name: str) -> Estimator:
+    from klbench.derived.user import ready
+    from klbench.estimators.catalogue import find
+
+    estimator = find(name)
+    if estimator.control is not None:
+        hints = ["identify a member of the family, with a number in the parentheses: k1_cv(0.5)"]
+        raise SpecError(f"{estimator.name} has a coefficient that is fitted to each pair", help=hints)
+    return ready(estimator)

@@ -1,0 +1,41 @@
+"""How an entry of the frameworks' catalogue is named in a table: its value, its clamps, its place. No torch here."""
+
+from __future__ import annotations
+
+from klbench.frameworks.arithmetic import RATIO, RATIO_UP_TO_TWO, SCORE
+from klbench.frameworks.entry import Entry
+from klbench.identity.computed import load
+from klbench.identity.identity import place
+from klbench.report.numbers import MISSING
+
+LOGGED = "logged"
+_WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
+
+SHORTHAND = (
+    "ρ: q/sampler before the clamp of the value; w: exp(log q − sg log q), which is 1, its gradient the score;",
+    "∇k2: the gradient of k2 put straight through. × ratio: times q/sampler, differentiated, after the clamps.",
+)
+"""What the shorthand below means."""
+
+
+def value_name(entry: Entry) -> str:
+    """What it computes, by the field's names: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
+    name = "2·k2 of sampler" if entry.against_sampler else entry.arithmetic.name
+    weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
+    return weight + name + (", ∇k2" if entry.straight_through else "")
+
+
+def clamps(entry: Entry) -> str:
+    """The bounds of the clamps of log r and of the value, ``20, 10``."""
+    bounds = entry.clamp_log_ratio, entry.clamp_value
+    return ", ".join(MISSING if bound is None else f"{bound:g}" for bound in bounds) if any(bounds) else MISSING
+
+
+def default_place(entry: Entry) -> str:
+    """Where a framework puts it: ``loss × ratio``; ``logged`` where it is only looked at."""
+    return place(entry.placement, entry.weighting) if entry.placement else LOGGED
+
+
+def default_follows(entry: Entry) -> str:
+    """What its gradient follows there, on samples of q; nothing of what is only logged."""
+    return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING

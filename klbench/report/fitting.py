@@ -1,0 +1,24 @@
+"""The fullest of several tables that fits the terminal; where none does, the last, at its own width and uncut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+
+from klbench.report.console import UNLIMITED
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Tables that say the same, the fullest first."""
+
+    tables: tuple[Table, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        free = options.update(width=UNLIMITED)
+        widths = [Measurement.get(console, free, table).maximum for table in self.tables]
+        fitting = (table for table, width in zip(self.tables, widths, strict=True) if width <= options.max_width)
+        yield from console.render(next(fitting, self.tables[-1]), free)

@@ -1,0 +1,267 @@
+"""The page of the audit: what frameworks' KL estimators really do, at a terminal, as Markdown, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from klbench.identity.audit import STANDARD, Practice, Reading, divergences
+from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
+from klbench.report.fitting import Fitting
+from klbench.report.numbers import MISSING
+from klbench.report.table import bullets
+from klbench.report.verdict import KINDS, Kind, kind, share_text, summary, verdict
+
+TITLE = "What frameworks' KL estimators really do"
+NUMBERS = ("#", "value", "clamps", "placement", "bias/true", "length", "cosine", "noise", "clamped", "NaN")
+LEGEND = (
+    "clamps: log r to ±a, then the value to ±b, where either is; r = p/q.",
+    *SHORTHAND,
+    "bias/true: of one sample's value, relative to KL(q‖p).",
+    "length: of the mean gradient, in units of ‖∇KL(q‖p)‖; cosine: of the angle between the two. 1 and 1 is right.",
+    "noise: √(trace of the covariance of one sample's gradient)/‖∇KL(q‖p)‖; of what is logged, the value's stdev/true. "
+    "A mean of n samples has noise/√n; ∞: it has no variance, and no error bar means anything.",
+    "clamped: the share of samples a clamp holds. NaN: the share that is infinite or NaN, value or gradient, where "
+    "log-probabilities come in float16.",
+)
+REPRODUCE = (
+    "Reproduce it with klbench frameworks (this page: --format markdown; the numbers: --format json). "
+    "klbench explain verl:low_var_kl tells all of one of them, with its source; klbench identify my_module:my_kl does "
+    "the same for a function of your own."
+)
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A practice and the number it has on the page."""
+
+    number: int
+    practice: Practice
+
+
+def ordered(practices: Sequence[Practice]) -> dict[Kind, list[Numbered]]:
+    """The practices under their headings, numbered through."""
+    by_kind = {each: sorted((p for p in practices if kind(p) is each), key=_rank) for each in KINDS}
+    sorted_all = [practice for found in by_kind.values() for practice in found]
+    return {
+        each: [Numbered(1 + sorted_all.index(practice), practice) for practice in found]
+        for each, found in by_kind.items()
+    }
+
+
+def _rank(practice: Practice) -> tuple[object, ...]:
+    entry = practice.entry
+    return value_name(entry) != entry.arithmetic.name, entry.arithmetic.name, clamps(entry) != MISSING, clamps(entry)
+
+
+def introduction(practices: Sequence[Practice]) -> str:
+    """What this is, in a paragraph."""
+    entries = [entry for practice in practices for entry in practice.entries]
+    owners = len({entry.framework for entry in entries})
+    return (
+        f"{len(entries)} estimators of {owners} frameworks, releases that differ counted apart, are {len(practices)} "
+        "different things. Each is put where its framework puts it by default and measured on four pairs of a policy q "
+        "and a reference p. What a gradient follows is found by comparing it with those of a list of divergences, on "
+        "tokens where no clamp holds. Every number is an exact sum over tokens: nothing is sampled, so nothing has an "
+        "error bar."
+    )
+
+
+def label(practice: Practice) -> str:
+    """``k3 · clamps 20, 10 · loss``."""
+    entry = practice.entry
+    bounds = clamps(entry)
+    middle = [] if bounds == MISSING else [f"clamps {bounds}"]
+    cast = [f"in {entry.cast}"] if all(each.cast for each in practice.entries) else []
+    return " · ".join([value_name(entry), *middle, *cast, default_place(entry)])
+
+
+def shipped_by(practice: Practice) -> str:
+    """All who ship it."""
+    return ", ".join(entry.qualified for entry in practice.entries)
+
+
+def number_rows(found: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
+    """The rows of one pair's table; those that would say the same are one, with all their numbers."""
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for each in found:
+        rows.setdefault(_row(each.practice, each.practice.readings[pair]), []).append(each.number)
+    return [(_numbers(numbers), *row) for row, numbers in rows.items()]
+
+
+def _row(practice: Practice, reading: Reading) -> tuple[str, ...]:
+    entry = practice.entry
+    share = "0" if reading.clamp_share == 0 else share_text(reading.clamp_share)
+    return (
+        *(value_name(entry), clamps(entry), default_place(entry)),
+        *map(figure, (reading.bias_over_true, reading.length, reading.cosine, reading.noise)),
+        MISSING if clamps(entry) == MISSING and entry.weight is None else share,
+        share_text(reading.broken.get("float16", 0.0)),
+    )
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """``3, 7–9``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def figure(value: float) -> str:
+    """Three digits; an ordinary minus sign, ∞ and – for what there is not."""
+    if not isfinite(value):
+        return "∞" if value > 0 else MISSING
+    if abs(value) < _TINY:
+        return "0"
+    return f"{value:.3g}" if abs(value) < _LARGE else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
+
+
+_TINY, _LARGE = 1e-6, 1e5
+
+
+def to_page(practices: Sequence[Practice]) -> RenderableType:
+    """The page at a terminal."""
+    kinds = ordered(practices)
+    found = [each for group in kinds.values() for each in group]
+    return Group(
+        Text(TITLE, style="bold cyan"),
+        "",
+        Text(introduction(practices)),
+        "",
+        bullets(summary(practices)),
+        *(part for each in KINDS if kinds[each] for part in _under(each, kinds[each])),
+        *(part for standard in STANDARD for part in _pair(standard.name, found)),
+        "",
+        *(Text(line, style="dim") for line in (*LEGEND, REPRODUCE)),
+    )
+
+
+def _under(heading: Kind, found: Sequence[Numbered]) -> Iterator[RenderableType]:
+    yield from ("", Text(heading.title, style="bold"), Text(heading.says, style="italic"), "")
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for each in found:
+        told = Text.assemble((label(each.practice), "cyan"), "\n", verdict(each.practice))
+        grid.add_row(f"{each.number:>2}", Group(told, Text(shipped_by(each.practice), style="dim")))
+    yield grid
+
+
+def _pair(name: str, found: Sequence[Numbered]) -> Iterator[RenderableType]:
+    standard = next(each for each in STANDARD if each.name == name)
+    yield from ("", Text(f"{standard.name}: KL(q‖p) = {figure(divergences()[name])}", style="bold"), Text(standard.why))
+    for role, text in _roles(standard.q, standard.p, standard.sampler):
+        yield Text(f"{role} = {text}", style="dim")
+    rows = number_rows(found, name)
+    yield from ("", Fitting((_drawn(NUMBERS, rows), _drawn(_LEAN, rows))))
+
+
+_TEXTS = 4
+_LEAN = tuple(header for header in NUMBERS if header not in ("clamps", "placement", "NaN"))
+
+
+def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """The columns of these headers."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    kept = [index for index, header in enumerate(NUMBERS) if header in headers]
+    for index in kept:
+        table.add_column(NUMBERS[index], no_wrap=True, justify="left" if index < _TEXTS else "right")
+    for row in rows:
+        table.add_row(*(row[index] for index in kept))
+    return table
+
+
+def _roles(q: str, p: str, sampler: str) -> Iterator[tuple[str, str]]:
+    yield from (("q", q), ("p", p))
+    if sampler:
+        yield "sampler", sampler
+
+
+def to_markdown(practices: Sequence[Practice]) -> str:
+    """The page as a Markdown document."""
+    return "\n".join(_markdown(practices)) + "\n"
+
+
+def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
+    kinds = ordered(practices)
+    yield from (f"# {TITLE}", "", introduction(practices), "", *(f"- {each}" for each in summary(practices)), "")
+    for each in filter(kinds.__getitem__, KINDS):
+        yield from (f"## {each.title}", "", each.says, "")
+        rows = [_told(numbered) for numbered in kinds[each]]
+        yield from _table(("#", "what", "verdict", "shipped by"), rows, texts=4)
+    yield from ("## Pair by pair", "")
+    found = [each for group in kinds.values() for each in group]
+    for standard in STANDARD:
+        roles = ", ".join(f"{role} = `{text}`" for role, text in _roles(standard.q, standard.p, standard.sampler))
+        yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
+        yield from (f"{standard.why} {roles}.", "")
+        yield from _table(NUMBERS, number_rows(found, standard.name), texts=_TEXTS)
+    yield from ("## How to read it", "", *(f"- {_escaped(line)}" for line in LEGEND), "", REPRODUCE)
+
+
+def _told(each: Numbered) -> tuple[str, ...]:
+    practice = each.practice
+    names = ", ".join(f"`{entry.qualified}`" for entry in practice.entries)
+    return str(each.number), _escaped(label(practice)), _escaped(verdict(practice)), names
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
+    yield f"| {' | '.join(headers)} |"
+    yield f"|{'|'.join(':--' if index < texts else '--:' for index in range(len(headers)))}|"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def _escaped(text: str) -> str:
+    for letter in "|*_":
+        text = text.replace(letter, f"\\{letter}")
+    return text
+
+
+def to_json(practices: Sequence[Practice]) -> str:
+    """Every number of the page, unrounded; null where there is none, "inf" where it is infinite."""
+    kinds = ordered(practices)
+    document = {
+        "title": TITLE,
+        "pairs": [{**asdict(standard), "kl": divergences()[standard.name]} for standard in STANDARD],
+        "estimators": [_record(numbered) for each in KINDS for numbered in kinds[each]],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _record(each: Numbered) -> dict[str, Any]:
+    practice, entry = each.practice, each.practice.entry
+    return {
+        "number": each.number,
+        "names": [shipped.qualified for shipped in practice.entries],
+        "value": value_name(entry),
+        "formula": entry.formula,
+        "clamps": entry.clamps,
+        "cast": entry.cast,
+        "placement": default_place(entry),
+        "kind": kind(practice).title,
+        "verdict": verdict(practice),
+        "follows": practice.follows,
+        "stale_follows": practice.stale_follows,
+        "readings": {name: _finite(asdict(reading)) for name, reading in practice.readings.items()},
+        "identity": practice.identity.to_json(),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    return "inf" if value > 0 else None

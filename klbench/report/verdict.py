@@ -1,0 +1,174 @@
+"""What the audit found of one estimator, in plain words; and the headings that estimators of one kind stand under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf, isnan
+
+from klbench.identity.audit import Practice, Reading
+
+_EXACT = 1e-6
+_RARE = 1e-7
+_TURNED, _ASIDE = 0.0, 0.9
+_PERCENT, _NOISY = 0.01, 50.0
+REVERSE, FORWARD = "KL(q‖p)", "KL(p‖q)"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A heading of the page: what all under it do, and what to make of it."""
+
+    title: str
+    says: str
+
+
+STALE_TOO = Kind(
+    "Descends the reverse KL, on stale samples too",
+    "The weight q/sampler is differentiated, so that the mean gradient is that of KL(q‖p) whoever drew the samples.",
+)
+ON_POLICY = Kind(
+    "Descends the reverse KL, on samples of q alone",
+    "The mean gradient is that of KL(q‖p) while the samples are the policy's own; after the first update of a batch "
+    "they no longer are, and it is the gradient of no divergence.",
+)
+TO_FORWARD = Kind(
+    "Descends the forward KL",
+    "k3 as a loss, differentiated: its value is the reverse KL and its gradient that of KL(p‖q), which spreads the "
+    "policy over all the reference does instead of keeping it to what the reference holds likely.",
+)
+NOWHERE = Kind(
+    "Descends nothing",
+    "The mean gradient is 0 on samples of q: nothing but noise reaches the policy.",
+)
+ELSEWHERE = Kind(
+    "Descends something else",
+    "The mean gradient is that of another quantity, or of no divergence at all.",
+)
+NOT_DESCENDED = Kind(
+    "Is looked at only", "Logged, or what an early stop or a controller goes by; nothing is descended."
+)
+KINDS = (STALE_TOO, ON_POLICY, TO_FORWARD, NOWHERE, ELSEWHERE, NOT_DESCENDED)
+
+
+def kind(practice: Practice) -> Kind:
+    """The heading an estimator stands under, by what its gradient was found to follow."""
+    match practice.follows:
+        case "":
+            return NOT_DESCENDED
+        case "0":
+            return NOWHERE
+        case follows if follows == REVERSE:
+            return STALE_TOO if practice.stale_follows == REVERSE else ON_POLICY
+        case follows if follows == FORWARD:
+            return TO_FORWARD
+        case _:
+            return ELSEWHERE
+
+
+def summary(practices: Sequence[Practice]) -> Iterator[str]:
+    """The whole audit in a few sentences, every count computed."""
+    for each in KINDS:
+        count = _count([practice for practice in practices if kind(practice) is each])
+        yield f"{count} {each.title.replace('Descends', 'descend').replace('Is', 'are')}."
+    clamped = [p for p in practices if p.follows not in ("", "0") and p.readings["far apart"].clamp_share > _EXACT]
+    lost = [practice for practice in clamped if is_lost(practice.readings["far apart"])]
+    yield (
+        f"Of the {_count(clamped)} that clamp and are descended, {_count(lost)} have lost their gradient where the "
+        "policy is far from its reference: it points away, or less than a tenth of it is left."
+    )
+    heavy = [practice for practice in practices if practice.readings["heavy-tailed"].noise == inf]
+    yield f"{_count(heavy)} have infinite noise under a reference with heavy tails: the price of no clamp."
+
+
+def _count(practices: Sequence[Practice]) -> int:
+    return sum(len(practice.entries) for practice in practices)
+
+
+def verdict(practice: Practice) -> str:
+    """Everything worth saying of it, a clause each."""
+    return "; ".join(_clauses(practice)) + "."
+
+
+def _clauses(practice: Practice) -> Iterator[str]:
+    readings = practice.readings
+    if kind(practice) is ELSEWHERE:
+        yield f"follows {_named(practice.follows)}"
+    yield f"value {_bias(readings['on-policy'])}"
+    if abs(readings["stale"].bias_over_true - readings["on-policy"].bias_over_true) > _EXACT:
+        yield f"on stale samples {_bias(readings['stale'])}"
+    if practice.entry.weight and practice.entry.weight.biased_when:
+        yield f"biased where {practice.entry.weight.biased_when}"
+    yield from _noise("under heavy tails", readings["heavy-tailed"])
+    yield from _far_apart(readings["far apart"])
+    yield from _noise("far apart", readings["far apart"])
+    yield from _broken(readings.values())
+
+
+def _named(follows: str) -> str:
+    return {"none": "no divergence", "E_q[k]": "its own mean, which is not the KL"}.get(follows, follows)
+
+
+def _bias(reading: Reading) -> str:
+    if abs(reading.bias_over_true) < _EXACT:
+        return "unbiased"
+    if abs(reading.bias_over_true + 1) < _EXACT:
+        return "0 whatever p is"
+    size = abs(reading.bias_over_true)
+    return f"{size:.{0 if size >= _PERCENT else 1}%} too {'high' if reading.bias_over_true > 0 else 'low'}"
+
+
+def _noise(where: str, reading: Reading) -> Iterator[str]:
+    """Noise that no batch averages away."""
+    if reading.noise == inf:
+        yield f"{where} its noise is infinite"
+    elif reading.noise > _NOISY:
+        yield f"{where} its noise is {float(f'{reading.noise:.2g}'):,.0f} times the true gradient"
+
+
+def _far_apart(reading: Reading) -> Iterator[str]:
+    """What becomes of it where the policy has left its reference."""
+    held = f"the clamp holds {reading.clamp_share:.0%} of the samples" if reading.clamp_share > _EXACT else ""
+    pulled = _pull(reading)
+    if held or pulled or abs(reading.bias_over_true) > 1:
+        high = f"the value is {_times(1 + reading.bias_over_true)}" if reading.bias_over_true > 1 else ""
+        yield f"far apart {', '.join(filter(None, [held, high, pulled]))}"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.1f} times the KL" if factor < 100 else f"{factor:,.0f} times the KL"
+
+
+def _pull(reading: Reading) -> str:
+    """Where the mean gradient points, if that is not where it should."""
+    if isnan(reading.cosine):
+        return ""
+    if is_lost(reading) and reading.cosine >= _TURNED:
+        return f"{reading.length:.1%} of the gradient's length is left"
+    if reading.cosine < _TURNED:
+        return f"the gradient points away from the KL's (cosine {_signed(reading.cosine)})"
+    return f"the gradient points aside (cosine {_signed(reading.cosine)})" if reading.cosine < _ASIDE else ""
+
+
+def is_lost(reading: Reading) -> bool:
+    """Whether the mean gradient points away from the KL's, or next to nothing of it is left."""
+    return reading.cosine < _TURNED or reading.length < 1 - _ASIDE
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _broken(readings: Iterable[Reading]) -> Iterator[str]:
+    """The precision in which it breaks most often, if it does."""
+    shares = [(share, dtype) for reading in readings for dtype, share in reading.broken.items()]
+    share, dtype = max(shares, default=(0.0, ""))
+    if share > _RARE:
+        yield f"in {dtype} infinite or NaN for {share_text(share)} of the samples far apart"
+
+
+def share_text(share: float) -> str:
+    """A share of the samples: ``71%``, or ``1 in 140,000`` where it is rare."""
+    if share < _RARE:
+        return "–"
+    return f"{share:.1%}" if share > _EXACT * 1000 else f"1 in {float(f'{1 / share:.2g}'):,.0f}"
