@@ -9,7 +9,6 @@ k is. So its mean is Cov(k, S), shrunk or not, and its noise that of a sample co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
 
 import torch
 from torch import Tensor
@@ -61,7 +60,7 @@ class Baseline:
         both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
         noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
         stdev = self.shrinks * noise.clamp_min(0.0).sqrt()
-        kurtosis = inf if inf in (first.kurtosis, alone.kurtosis) else nan
+        kurtosis = (first.kurtosis + 3 * (n - 1)) / n  # that of a mean of n, which the centred one is nearly
         return ExactVector(self.shrinks * covariance, stdev, kurtosis, self.shrinks * first.size, first.road)
 
 

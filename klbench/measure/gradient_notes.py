@@ -27,6 +27,7 @@ def gradient_notes(
         *_about_ambiguity(answers),
         *_about_shrinking(answers),
         *_about_noise(answers),
+        *_about_no_exact(answers),
         *_about_rare_draws(answers),
         *_about_nonfinite(answers),
         *clamp_notes({each.cell.estimator.name: each.cell.estimator for each in answers}, draws),
@@ -83,6 +84,20 @@ def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
             f"The gradient of {cells} has infinite variance here: no number of samples gives its mean an error bar. "
             "Use one that has a variance, or clamp and accept the bias."
         )
+
+
+def _about_no_exact(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    known = [each for each in answers if each.exact is not None and bool(each.exact.mean.isfinite().all())]
+    lost = [each for each in answers if _loses_digits(each) and each not in known]
+    if known and lost:
+        places = joined(list(dict.fromkeys(map(_place, lost))))
+        yield f"No exact numbers for {places}: its arithmetic leaves fewer digits here than an exact number has to have."
+
+
+def _loses_digits(answers: GradientAnswers) -> bool:
+    """Whether a road was there and every gradient a number, so that only rounding can have barred it."""
+    finite = answers.sampled is not None and answers.sampled.nonfinite == 0
+    return answers.exact is not None and answers.has_variance and finite
 
 
 def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:

@@ -67,9 +67,7 @@ class GradientAnswers:
     @property
     def exact_noise(self) -> float:
         """√(trace of the covariance) of one sample's gradient."""
-        if self.exact is None:
-            return nan
-        return float(self.exact.stdev.norm()) if self.exact.has_variance else inf
+        return nan if self.exact is None else self.exact.noise
 
     @property
     def exact_cosine(self) -> float:

@@ -48,6 +48,14 @@ class ExactVector:
         return _ROUNDING * float(self.size[self.size.isfinite()].norm())
 
     @property
+    def noise(self) -> float:
+        """√(trace of the covariance); inf where a variance does not exist."""
+        largest = float(self.stdev.amax())
+        if not self.has_variance or largest == 0:
+            return inf if not self.has_variance else 0.0
+        return largest * float((self.stdev / largest).norm())  # squares of what float64 holds may overflow
+
+    @property
     def has_variance(self) -> bool:
         """Whether every component has a second moment."""
         return not bool(self.stdev.isposinf().any())
@@ -117,7 +125,7 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
         for name in ("mean", "stdev", "kurtosis", "size")
     )
     mean = _or_zero(torch.where(mean.isfinite(), mean, nan), size)
-    return ExactVector(mean, stdev, _most(stdev.square(), kurtoses), size, points.road)
+    return ExactVector(mean, stdev, _most((stdev / stdev.amax()).square(), kurtoses), size, points.road)
 
 
 def _most(variances: Tensor, kurtoses: Tensor) -> float:
@@ -129,7 +137,7 @@ def _most(variances: Tensor, kurtoses: Tensor) -> float:
 
 def _or_zero(mean: Tensor, size: Tensor) -> Tensor:
     """0 where a mean is only what rounding has left of terms that cancel."""
-    return mean.masked_fill(mean.abs() <= _ROUNDING * size, 0.0)
+    return mean.masked_fill(size.isfinite() & (mean.abs() <= _ROUNDING * size), 0.0)
 
 
 _ROUNDING = 1e-12

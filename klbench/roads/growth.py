@@ -82,6 +82,10 @@ class Growth:
         """d log |k| / d log_ratio far out on the side each log_ratio is on, 0 near 0 [n]."""
         return torch.where(log_ratio > _NEAR, self.right.rate, torch.where(log_ratio < -_NEAR, -self.left.rate, 0.0))
 
+    def power(self, log_ratio: Tensor) -> Tensor:
+        """d log |k| / d log |log_ratio| far out, exponentials apart, on the side each log_ratio is on [n]."""
+        return torch.where(log_ratio > 0, self.right.power, self.left.power)
+
     def error(self, log_ratio: Tensor) -> Tensor:
         """The relative error of |k| where it is carried on beyond the reach, 0 within [n]."""
         right = torch.where(log_ratio > self.right.reach, self.right.error, 0.0)

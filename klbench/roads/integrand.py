@@ -189,7 +189,8 @@ class Summands:
         gathered = sum((c * log_prob).abs() for c, log_prob in zip(coefficients, self._log_probs, strict=True))
         scale = self._log_q.abs() + self._log_p.abs()
         # a log_ratio that is exactly 0 has lost nothing to subtraction
-        lost = (scale / self._ratio.abs()).masked_fill(self._ratio == 0, 0.0)
+        power = self._integrand.growths[index].power(self._ratio).abs()
+        lost = (power * scale / self._ratio.abs()).masked_fill((self._ratio == 0) | (power == 0), 0.0)
         return gathered + order * (lost + rest.abs().masked_fill(rest.isneginf(), 0.0))
 
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
