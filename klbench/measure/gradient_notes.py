@@ -91,7 +91,7 @@ def _about_no_exact(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     lost = [each for each in answers if _loses_digits(each) and each not in known]
     if known and lost:
         places = joined(list(dict.fromkeys(map(_place, lost))))
-        yield f"No exact numbers for {places}: its arithmetic leaves fewer digits here than an exact number has to have."
+        yield f"No exact numbers for {places}: the arithmetic leaves fewer digits here than an exact number needs."
 
 
 def _loses_digits(answers: GradientAnswers) -> bool:
