@@ -1,6 +1,7 @@
 """The page about the committed results: for each spec its story, a compact table, and every number folded under it.
 
-All of it is made from the committed files alone, without running anything: a test holds the page to them.
+All of it is made from the committed files alone, without running anything: a test holds the page to them. Beside it
+stands the audit of frameworks, which is exact and takes seconds.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from compact import compact
 from reading import HERE, committed
 from stories import STORIES
 
+from klbench.identity.audit import audit
+from klbench.report.frameworks import to_markdown as to_audit
 from klbench.report.markdown import to_markdown
 from klbench.results import Results
+from klbench.runner import one_torch_thread
 
-__all__ = ["HERE", "committed", "names", "page"]
+__all__ = ["HERE", "audit_page", "committed", "names", "page"]
 
 INTRODUCTION = """\
 # The gallery
@@ -26,7 +30,15 @@ In the compact tables of values a cell is one estimator on one case: bias/true a
 sample's value, each with the standard error of its last digits in parentheses. † is an error bar that cannot be
 trusted, the tail being heavy; ‡ a number that has none, since the variance it would need does not exist. Those of
 gradients say below what their cells are.
+
+What every estimator that frameworks ship really does is a page of its own: [the audit](frameworks/README.md).
 """
+
+
+def audit_page() -> str:
+    """The text of results/frameworks/README.md: what `klbench frameworks --format markdown` prints."""
+    with one_torch_thread():
+        return to_audit(audit())
 
 
 def names() -> tuple[str, ...]:
@@ -52,6 +64,8 @@ def _links(results: Results) -> str:
     links = [f"[spec](../configs/{name}.yaml)", f"[results.csv]({name}/results.csv)"]
     if results.spec.measure == "gradient":
         links.append(f"[components.csv]({name}/components.csv)")
+    if name == "frameworks":
+        links.append("[the audit](frameworks/README.md)")
     return " · ".join(links)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from gallery import HERE, names, page
+from gallery import HERE, audit_page, names, page
 
 from klbench.files import write_together
 from klbench.report.folder import to_files
@@ -28,6 +28,7 @@ def main(wanted: Sequence[str]) -> None:
     for name in wanted or names():
         regenerate(read_spec(str(HERE.parent / "configs" / f"{name}.yaml")), HERE / name)
     write_together(HERE, {"README.md": page()})
+    write_together(HERE / "frameworks", {"README.md": audit_page()})
 
 
 def regenerate(spec: Spec, folder: Path) -> None:

@@ -154,6 +154,10 @@ def test_the_page_is_made_from_the_results(gallery: ModuleType) -> None:
     assert (ROOT / "results" / "README.md").read_text(encoding="utf-8") == gallery.page()
 
 
+def test_the_audit_is_what_the_command_prints(gallery: ModuleType) -> None:
+    assert (ROOT / "results" / "frameworks" / "README.md").read_text(encoding="utf-8") == gallery.audit_page()
+
+
 # What the gallery says.
 
 
