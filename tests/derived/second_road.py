@@ -20,12 +20,12 @@ OfLogRatio = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Written:
-    """An estimator as a function of l = log p − log q.
+    """An estimator as a function of t = log p − log q.
 
     Args:
-        value: l -> k.
-        slope: l -> dk/d log q.
-        kinks: the l at which either is not smooth.
+        value: t -> k.
+        slope: t -> dk/d log q.
+        kinks: the t at which either is not smooth.
     """
 
     value: OfLogRatio
@@ -38,7 +38,7 @@ def k3(log_ratio: Array) -> Array:
 
 
 def _where_k3_is(bound: float) -> tuple[float, float]:
-    """Both l with eˡ − 1 − l = bound, by bisection."""
+    """Both t with eᵗ − 1 − t = bound, by bisection."""
 
     def solve(low: float, high: float, rises: bool) -> float:
         for _ in range(200):
@@ -52,24 +52,24 @@ def _where_k3_is(bound: float) -> tuple[float, float]:
 LOW, HIGH = _where_k3_is(10.0)
 _CUT = sqrt(20.0)
 
-WRITTEN: Mapping[str, Written] = {
-    "k1": Written(lambda l: -l, np.ones_like),
-    "k2": Written(lambda l: l**2 / 2, lambda l: -l),
-    "k3": Written(k3, lambda l: -np.expm1(l)),
-    "abs": Written(np.abs, lambda l: -np.sign(l), (0.0,)),
-    "trlx:mean_kl": Written(lambda l: k3(-l), lambda l: np.expm1(-l)),
+WRITTEN: Mapping[str, Written] = {  # t is log_ratio
+    "k1": Written(lambda t: -t, np.ones_like),
+    "k2": Written(lambda t: t**2 / 2, lambda t: -t),
+    "k3": Written(k3, lambda t: -np.expm1(t)),
+    "abs": Written(np.abs, lambda t: -np.sign(t), (0.0,)),
+    "trlx:mean_kl": Written(lambda t: k3(-t), lambda t: np.expm1(-t)),
     "verl:low_var_kl": Written(
-        lambda l: np.minimum(k3(np.clip(l, -20, 20)), 10.0),
-        lambda l: np.where((l > LOW) & (l < HIGH), -np.expm1(np.clip(l, -20, 20)), 0.0),
+        lambda t: np.minimum(k3(np.clip(t, -20, 20)), 10.0),
+        lambda t: np.where((t > LOW) & (t < HIGH), -np.expm1(np.clip(t, -20, 20)), 0.0),
         (LOW, HIGH),
     ),
     "openrlhf:k2": Written(
-        lambda l: np.minimum(l**2 / 2, 10.0), lambda l: np.where(np.abs(l) < _CUT, -l, 0.0), (-_CUT, _CUT)
+        lambda t: np.minimum(t**2 / 2, 10.0), lambda t: np.where(np.abs(t) < _CUT, -t, 0.0), (-_CUT, _CUT)
     ),
     # the weight has the derivative 1 · value, inside the clamp
     "nemo-rl:k3": Written(
-        lambda l: np.minimum(k3(np.clip(l, -20, 20)), 10.0),
-        lambda l: np.where((l > LOW) & (l < HIGH), -l, 0.0),
+        lambda t: np.minimum(k3(np.clip(t, -20, 20)), 10.0),
+        lambda t: np.where((t > LOW) & (t < HIGH), -t, 0.0),
         (LOW, HIGH),
     ),
 }

@@ -57,7 +57,7 @@ pairs: [{{q: "{q}", p: "{p}"{f', sampler: "{sampler}"' if stale else ""}}}]
 
 
 def gradient_of(label: str, pair: Gaussians | Categories, name: str) -> np.ndarray | None:
-    """∇ of what the label names; None for ``none``. χ² and TV by the formula of f-divergences, E_q[f(r) − r f′(r)] s."""
+    """∇ of what the label names; None for ``none``."""
     on_q = type(pair)(pair.q, pair.p, pair.q)  # type: ignore[arg-type]
 
     def expectation(placement: str, weighting: str, estimator: str) -> Moments:

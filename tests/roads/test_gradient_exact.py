@@ -1,4 +1,4 @@
-"""The exact road of gradients against a second one: Gauss-Legendre panels cut at the kinks, sums over categories, mpmath.
+"""The exact road of gradients against a second one: Gauss-Legendre panels cut at kinks, sums, mpmath.
 
 Means and noise to 1e-8, jumps and kinks that clamps make included; what does not exist is infinite, what exists only
 because two terms cancel is found.

@@ -1,4 +1,4 @@
-"""The laws of vector moments: halves merge to the whole, and weighted points, sums over draws and NumPy say the same."""
+"""The laws of vector moments: halves merge to the whole; weighted points, sums over draws and NumPy agree."""
 
 from __future__ import annotations
 
