@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ NAMES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _FENCE = re.compile(r"^```(?P<language>\w+)(?: (?P<file>\S+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+_WIDTH = 120
 _TIME = re.compile(r"· [\d.]+ (?:ms|s|min)\b")
 
 
@@ -77,7 +78,7 @@ def performed(document: str) -> Iterator[tuple[Block, str]]:
             match block.language:
                 case "console":
                     yield block, "".join(_transcript(command, Path(folder)) for command in commands(block))
-                case "python":
+                case "python" if not block.file:
                     program = block.body
                 case "text" if program:
                     yield block, _printed([sys.executable, "-c", program], Path(folder))
@@ -94,26 +95,38 @@ def refreshed(document: str) -> str:
 
 
 def _transcript(command: str, folder: Path) -> str:
-    """``$ command`` and what klbench prints; other programs (make, pip) are shown without output and not run here."""
-    program, *arguments = shlex.split(command, comments=True)
-    output = _printed([sys.executable, "-m", "klbench", *arguments], folder) if program == "klbench" else ""
-    return f"$ {command}\n{output}"
+    """``$ command`` and what klbench prints; other programs (make, pip) are shown without output and not run here.
+
+    A shell runs it, so that a long output may be shown in part: ``klbench frameworks | head``.
+    """
+    return f"$ {command}\n" + (printed(command, folder) if command.startswith("klbench ") else "")
+
+
+def printed(command: str, folder: Path) -> str:
+    """What a command line of klbench prints in ``folder``."""
+    return _printed(["sh", "-c", f'klbench() {{ "$PYTHON" -m klbench "$@"; }}\n{command}'], folder)
 
 
 def _printed(command: list[str], folder: Path) -> str:
-    """Standard output and errors as a person sees them, together."""
+    """Standard output and errors together, as a person sees them."""
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        env={**environment, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         check=False,
     )
-    return done.stdout
+    return "".join(f"{line}\n" for printed in done.stdout.splitlines() for line in _in_a_terminal(printed))
+
+
+def _in_a_terminal(line: str) -> list[str]:
+    """A line as a terminal of ``_WIDTH`` columns has it: a sentence that is longer goes on below."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent) if len(line) > _WIDTH else [line]
 
 
 if __name__ == "__main__":

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 
 from klbench.distributions.catalogue import FAMILIES
+from klbench.distributions.family import Family
 from klbench.estimators.catalogue import estimators, families
 from klbench.estimators.f_divergence import _ENTRIES
+from klbench.frameworks import catalogue as shipped
+from klbench.frameworks import roll
+from klbench.frameworks.entry import Entry
+from klbench.identity import computed, identity
+from klbench.measure import follows
+from klbench.spec import fields
 from tests.docs.documents import ROOT, text
 
 PLACE = re.compile(r"`((?:klbench|tests|configs|results)/[\w/.]*)`")
@@ -45,7 +53,17 @@ def test_the_architecture_has_every_folder() -> None:
 
 
 def test_what_is_added_to_is_what_is_listed() -> None:
-    """The tuples the recipes say to append to are where the catalogues take their entries from."""
+    """What the recipes say to append to is where the catalogues, the list of `follows` and the dtypes come from."""
     assert {entry.name for entry in _ENTRIES} <= {estimator.name for estimator in estimators()}
     assert families()
     assert FAMILIES
+    assert set(roll.ENTRIES) <= set(shipped.entries())
+    assert {*follows._known()} < {*follows.LABELS}
+    assert fields.DTYPES == identity.DTYPES
+
+
+def test_what_a_framework_s_entry_needs_is_what_an_entry_has() -> None:
+    names = {field.name for field in dataclasses.fields(Entry)}
+    assert {"since", "until"} <= names
+    assert {"scores", "unscored"} <= {field.name for field in dataclasses.fields(Family)}
+    assert (ROOT / "klbench" / "frameworks" / computed.FILE).exists()

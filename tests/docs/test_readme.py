@@ -9,9 +9,11 @@ import pytest
 
 from klbench.cli.app import app
 from klbench.cli.run import Format
-from klbench.report import fields
+from klbench.frameworks import catalogue as shipped
+from klbench.report import fields, gradient_fields
 from klbench.report.columns import COLUMNS
-from tests.docs.documents import NAMES, ROOT, blocks, commands, links, performed, prose, text, timeless
+from klbench.report.field import DISAGREES, NO_ERROR_BAR, ROUNDING, UNTRUSTED, Field
+from tests.docs.documents import NAMES, ROOT, blocks, commands, links, performed, printed, prose, text, timeless
 
 README = text("README.md")
 MAKE = re.compile(r"\bmake ((?:[a-z]+ ?)+)")
@@ -77,15 +79,56 @@ def test_the_options_of_run_exist(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "markdown" in list(Format)
 
 
-def test_the_columns_are_the_columns() -> None:
-    rows = table("in the table")
+@pytest.mark.parametrize(
+    ("header", "layout"),
+    [("of values", {*fields.RATIOS[0]}), ("of gradients", {*gradient_fields.RATIOS[0], ROUNDING})],
+)
+def test_the_columns_are_the_columns(header: str, layout: set[Field]) -> None:
     names = {column.name for column in COLUMNS}
+    rows = table(header)
     for row in rows:
-        for name in [*code(row[1]), *code(row[2])]:
-            assert name in names or "*" in name or name.startswith("--"), name
-    shown = [row[0] for row in rows[:-1]]
-    assert set(shown) == {field.header for field in fields.RATIOS[0]} - {fields.ESTIMATOR.header}
-    assert rows[-1][0].split() == [fields.UNTRUSTED, fields.NO_ERROR_BAR]
+        assert {name for name in [*code(row[1]), *code(row[2])] if not name.startswith("--")} <= names
+    shown = {field.header for field in layout} - {fields.ESTIMATOR.header}
+    assert {row[0] for row in rows} | {"exact"} == shown | {"exact"}
+
+
+def test_the_marks_are_the_marks() -> None:
+    section = README[README.index("## Reading the tables") : README.index("| of values |")]
+    assert re.findall(r"[†‡✗ʳ]", section) == [UNTRUSTED, NO_ERROR_BAR, DISAGREES]
+
+
+def test_the_frameworks_are_as_many_as_it_says() -> None:
+    entries, frameworks = len(shipped.entries()), len(shipped.frameworks())
+    named = ("verl", "trl", "openrlhf")
+    assert set(named) <= set(shipped.frameworks())
+    assert f"TRL, OpenRLHF and {frameworks - len(named)} others" in prose("README.md")
+    assert f"{entries} entries, each as shipped" in prose("README.md")
+    assert f"{entries} estimators as {frameworks} frameworks ship" in prose("CHANGELOG.md")
+
+
+RAISES = "raise RuntimeError('imported')\n"
+
+
+@pytest.mark.parametrize("command", ["validate mine.yaml", "explain mine:kl", "list estimators"])
+def test_a_module_is_not_imported_by_other_commands(command: str, own_module: Path) -> None:
+    assert "RuntimeError" not in printed(f"klbench {command}", own_module)
+
+
+@pytest.mark.parametrize("command", ["run mine.yaml", "identify mine:kl"])
+def test_what_a_module_raises_is_shown_as_its_own(command: str, own_module: Path) -> None:
+    shown = printed(f"klbench {command}", own_module)
+    assert "RuntimeError: imported" in shown
+    assert "mine.py:1:" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.fixture
+def own_module(tmp_path: Path) -> Path:
+    """A folder with a module that cannot be imported, and a spec that names a function of it."""
+    (tmp_path / "mine.py").write_text(RAISES)
+    spec = "name: mine\nsamples: 10\nestimators: ['mine:kl']\npairs: [{q: 'N(0, 1)', p: 'N(1, 1)'}]\n"
+    (tmp_path / "mine.yaml").write_text(spec)
+    return tmp_path
 
 
 def test_the_statuses_are_the_statuses() -> None:
@@ -96,13 +139,13 @@ def test_the_statuses_are_the_statuses() -> None:
 
 def test_the_gallery_has_as_many_specs_as_it_says() -> None:
     specs = list((ROOT / "configs").glob("*.yaml"))
-    said = {"ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13}
-    assert [number for word, number in said.items() if f"the {word} built-in specs" in prose("README.md")] == [
-        len(specs)
-    ]
+    said = {"fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18}
+    assert [said[word] for word in re.findall(r"the (\w+) built-in specs", prose("README.md"))] == [len(specs)]
+    assert [said[word] for word in re.findall(r"A gallery of (\w+) specs", prose("CHANGELOG.md"))] == [len(specs)]
 
 
 def test_ci_runs_what_the_readme_says() -> None:
     workflow = Path(ROOT, ".github", "workflows", "klbench.yml").read_text()
     assert "klbench run schulman --check" in workflow
+    assert "klbench run gradients --check" in workflow
     assert "make test" in workflow
