@@ -25,10 +25,11 @@ def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableT
     return Group(Text(title, style="bold cyan"), "", Text(_unwrapped(summary)), *beside, *below)
 
 
-def follows_table(identity: Identity, default: str = "") -> RenderableType:
-    """What the gradient follows in each place, on samples of q and on stale ones; ``default`` is marked."""
+def follows_table(identity: Identity, default: str = "", whose: str = "its") -> RenderableType:
+    """What a gradient follows in each place, on samples of q and on stale ones; ``default`` is marked."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_row(*(Text(text, style="dim") for text in ("its gradient follows", "on samples of q", "on stale ones")))
+    headers = f"{whose} gradient follows", "on samples of q", "on stale ones"
+    table.add_row(*(Text(header, style="dim") for header in headers))
     for place, name in identity.follows.items():
         marked = Text(f"{HERE if place == default else ' '} as {place}", style="bold" if place == default else "dim")
         table.add_row(marked, _follows(name), _follows(identity.stale_follows[place]))

@@ -31,6 +31,7 @@ HEADERS = {
     "z": "z_bias",
     "k < 0": "negative_fraction",
     "k̂": "khat",
+    "rounding": "rounding_over_true",
 }
 """What the table calls a column, and its name in results.csv."""
 
@@ -108,7 +109,8 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
         "source": estimator.source,
     }
     identity = _identity(estimator)
-    below = () if identity is None else (follows_table(identity),)
+    whose = f"{estimator.name.removeprefix('ratio*')}'s" if estimator.weighted else "its"
+    below = () if identity is None else (follows_table(identity, whose=whose),)
     _print(f"{estimator.name}, an estimator", estimator.summary, facts, *below)
 
 

@@ -100,6 +100,12 @@ class Reading:
     clamp_share: float
     broken: Mapping[str, float]
 
+    @property
+    def rounded(self) -> tuple[str, ...]:
+        """Its numbers to six digits: the order of operations shows in none of them."""
+        numbers = self.bias_over_true, self.length, self.cosine, self.noise, self.clamp_share
+        return tuple(f"{number:.6g}" for number in (*numbers, *self.broken.values())) + tuple(self.broken)
+
 
 @dataclass(frozen=True)
 class Practice:
@@ -171,7 +177,7 @@ def _are_alike(one: Entry, other: Entry) -> bool:
 def _measure_alike(one: Practice, other: Practice) -> bool:
     """Whether both do, the cast aside, which then made no difference."""
     same = one.entry.computes_as(other.entry) and one.entry.placement == other.entry.placement
-    return same and repr(one.readings) == repr(other.readings)
+    return same and [r.rounded for r in one.readings.values()] == [r.rounded for r in other.readings.values()]
 
 
 def _merged(same: Sequence[Practice]) -> Practice:

@@ -48,7 +48,7 @@ def likeness(estimator: Estimator) -> Likeness:
     same = tuple(name for name, points in others.items() if mine.equals(points))
     if same:
         return Likeness(same)
-    free = ~_held(estimator.term.of_three) & ~mine.is_stopped
+    free = ~_held(estimator.term.of_three) & mine.is_moving
     natives = {name: others[name] for name in _natives() if name in others}
     return Likeness(
         value_of=next((name for name, points in natives.items() if mine.has_value_of(points, free)), ""),
@@ -64,9 +64,10 @@ class _Sampled:
     slope: Tensor | None
 
     @property
-    def is_stopped(self) -> Tensor:
-        """Where the slope is 0, as behind a clamp that is written in another way [n]."""
-        return torch.zeros_like(self.value, dtype=torch.bool) if self.slope is None else self.slope == 0
+    def is_moving(self) -> Tensor:
+        """Where the slope is a number and not 0, as it is behind a clamp that is written in another way [n]."""
+        moving = self.value.isfinite()
+        return moving if self.slope is None else moving & self.slope.isfinite() & (self.slope != 0)
 
     def equals(self, other: _Sampled) -> bool:
         everywhere = torch.ones_like(self.value, dtype=torch.bool)

@@ -1,0 +1,241 @@
+"""What frameworks ship: explained, listed and audited, at any width, without torch where none is needed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+
+from klbench.cli import shipped
+from klbench.frameworks import catalogue
+from klbench.identity.audit import STANDARD, Practice, audit
+from klbench.report.frameworks import figure, number_rows, ordered, to_json, to_markdown, to_page
+from klbench.report.verdict import KINDS, STALE_TOO, TO_FORWARD, share_text, verdict
+from tests.cli.conftest import Done
+from tests.cli.test_process import IMPORTS, Start
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[Practice, ...]:
+    return audit()
+
+
+def drawn(renderable: RenderableType, width: int) -> list[str]:
+    console = Console(width=width, file=sys.stderr, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable, crop=False)
+    return capture.get().splitlines()
+
+
+@pytest.mark.parametrize("name", [*catalogue.names(), "verl:k3", "verl@0.6:k3", "nemo-rl@0.6:k3", "verl:k1+"])
+def test_every_entry_is_explained(call: Call, name: str) -> None:
+    done = call("explain", name)
+    assert (done.status, done.err) == (0, "")
+    entry = catalogue.find(name)
+    for part in (entry.qualified, entry.formula, entry.summary, str(entry.source), "▸ as" if entry.placement else ""):
+        assert part in done.out
+
+
+def test_verls_default_is_explained_whole(call: Call) -> None:
+    said = " ".join(call("explain", "verl:low_var_kl").out.split())
+    for part in (
+        "also called verl:k3",
+        "clamp(r − log r − 1, ±10), log r clamped to ±20 first",
+        "clamps log r to ±20, then the value to ±10",
+        "saturated log r < −11 or log r > 2.611",
+        "no gradient in the loss, where it is saturated",
+        "infinite or NaN 11.09 < log r < 20.01 in float16",
+        "its mean is KL(q‖p) on samples of q",
+        "put in the loss",
+        "releases from 0.5",
+        "same as cosmos-rl:grpo, ms-swift:grpo, nemo-rl@0.6:k3, skyrl:k3, trinity-rft:low_var_kl",
+        "▸ as loss KL(p‖q) none",
+        "as loss × ratio KL(q‖p) KL(q‖p)",
+        "as reward KL(q‖p) − KL(p‖q) none",
+    ):
+        assert part in said, part
+
+
+def test_a_straight_through_clamp_stops_nothing(call: Call) -> None:
+    said = call("explain", "verl:low_var_kl+").out
+    assert "nowhere: what is clamped is not what is differentiated" in said
+
+
+@pytest.mark.parametrize("name", ["k1", "k2", "k3", "abs", "forward_kl", "ratio*k3", "k1_cv"])
+def test_natives_say_what_their_gradients_follow(call: Call, name: str) -> None:
+    said = call("explain", name).out
+    assert "gradient follows" in said
+    assert "as loss × ratio" in said
+
+
+def test_a_table_of_natives_is_the_known_one(call: Call) -> None:
+    rows = {line[:20].strip(): line.split("  ")[-1].strip() for line in call("explain", "k1").out.splitlines()}
+    assert rows["as loss"] == "none"
+    assert rows["as loss × ratio"] == "KL(q‖p)"
+    assert rows["as loss × detached"] == "0 on average"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("vrl:k3", ["unknown framework", "did you mean verl?", "module:function"]),
+        ("verl:low_var", ["unknown name in verl", "did you mean low_var_kl?"]),
+        ("verl@0.4:k3+", ["verl 0.4 has no k3+", "from 0.8"]),
+        ("verl@new:k3", ["not a release number"]),
+        ("low_var_kl", ["unknown name"]),
+    ],
+)
+def test_a_wrong_name_is_told_what_there_is(call: Call, name: str, parts: list[str]) -> None:
+    done = call("explain", name)
+    assert (done.status, done.out) == (2, "")
+    for part in parts:
+        assert part in done.err
+
+
+def test_the_list_has_every_entry_on_a_line_of_its_own_in_a_pipe(call: Call) -> None:
+    done = call("list", "frameworks")
+    assert (done.status, done.err) == (0, "")
+    lines = {line.split()[0]: line for line in done.out.splitlines() if line.split()}
+    for entry in catalogue.entries():
+        line = lines[entry.qualified]
+        assert entry.versions in line
+        assert (entry.placement or "logged") in line
+    assert lines["nemo-rl@0.6:k1"].split()[-1] == "0"
+    assert lines["trl:ppo_k3"].endswith("KL(q‖p) − KL(p‖q)")
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_list_fits_the_terminal(width: int, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_things: list[RenderableType] = []
+    monkeypatch.setattr(shipped.output, "data", drawn_things.append)
+    assert call("list", "frameworks").status == 0
+    lines = drawn(drawn_things[0], width)
+    assert max(map(cell_len, lines)) <= width
+    assert "…" not in "".join(lines)
+    shown = "\n".join(lines)
+    assert all(entry.name in shown for entry in catalogue.entries())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "frameworks"], ["explain", "verl:low_var_kl"], ["explain", "verl:nothing"]], ids=" ".join
+)
+def test_neither_list_nor_explain_imports_torch(start: Start, arguments: list[str]) -> None:
+    _, err = start(*arguments, code=IMPORTS).communicate(timeout=60)
+    imported = err.splitlines()[-1].split()
+    assert imported[0] == "imported:"
+    assert not {"torch", "pandas", "scipy"} & set(imported)
+
+
+def named(found: tuple[Practice, ...], name: str) -> Practice:
+    return next(each for each in found if name in [entry.qualified for entry in each.entries])
+
+
+def test_the_audit_has_every_entry_once(found: tuple[Practice, ...]) -> None:
+    names = [entry.qualified for practice in found for entry in practice.entries]
+    assert sorted(names) == sorted(catalogue.names())
+    groups = ordered(found)
+    numbers = [each.number for kind in KINDS for each in groups[kind]]
+    assert numbers == list(range(1, len(found) + 1))
+
+
+def test_on_policy_what_follows_the_kl_is_right_and_the_rest_is_not(found: tuple[Practice, ...]) -> None:
+    for practice in found:
+        reading = practice.readings["on-policy"]
+        assert reading.clamp_share == 0
+        is_right = abs(reading.length - 1) < 1e-9 and abs(reading.cosine - 1) < 1e-9
+        assert is_right == (practice.follows == "KL(q‖p)")
+        stale = practice.readings["stale"]
+        assert (abs(stale.length - 1) < 1e-9) == (practice.stale_follows == "KL(q‖p)")
+
+
+def test_a_value_that_is_the_kl_has_no_bias(found: tuple[Practice, ...]) -> None:
+    for practice in found:
+        unbiased = practice.readings["on-policy"].bias_over_true == 0
+        assert unbiased == (practice.identity.value == "KL(q‖p)")
+
+
+def test_heavy_tails_take_the_variance_of_what_averages_r(found: tuple[Practice, ...]) -> None:
+    infinite = {
+        entry.qualified for p in found if p.readings["heavy-tailed"].noise == float("inf") for entry in p.entries
+    }
+    assert {"trl:grpo", "trl:ppo_k3", "cleanrl:approx_kl"} <= infinite
+    # k3 × ratio has the gradient of k1 in the reward, sample by sample
+    assert not {"verl:kl", "verl:mse", "deepseek:unbiased_kl", "verl:low_var_kl"} & infinite
+
+
+def test_far_apart_clamps_hold_and_turn_the_gradient(found: tuple[Practice, ...]) -> None:
+    clamped = named(found, "verl:low_var_kl").readings["far apart"]
+    assert clamped.clamp_share > 0.5
+    assert clamped.cosine < 0
+    assert named(found, "openrlhf:k2").readings["far apart"].length < 0.01
+    assert named(found, "verl:low_var_kl+").readings["far apart"].length == pytest.approx(1)
+
+
+def test_the_equal_noises_are_found(found: tuple[Practice, ...]) -> None:
+    names = ("verl:kl", "verl:mse", "deepseek:unbiased_kl")
+    same = [named(found, name).readings["on-policy"].noise for name in names]
+    assert same == pytest.approx([same[0]] * 3, rel=1e-9)
+    assert named(found, "slime:k1_unbiased").readings["on-policy"].noise > 1.5 * same[0]
+
+
+def test_verdicts_say_what_matters(found: tuple[Practice, ...]) -> None:
+    assert "the clamp holds 71% of the samples, the gradient points away" in verdict(named(found, "verl:low_var_kl"))
+    assert "under heavy tails its noise is infinite" in verdict(named(found, "trl:grpo"))
+    assert "follows KL(q‖p) − KL(p‖q)" in verdict(named(found, "trl:ppo_k3"))
+    assert "in float16 infinite or NaN for 70.5%" in verdict(named(found, "trlx:mean_kl"))
+    assert verdict(named(found, "slime:k1_unbiased")) == "value unbiased."
+    assert named(found, "trl:grpo") in [each.practice for each in ordered(found)[TO_FORWARD]]
+    assert named(found, "trinity-rft:corrected_k3") in [each.practice for each in ordered(found)[STALE_TOO]]
+
+
+def test_the_page_is_whole_in_every_format(found: tuple[Practice, ...]) -> None:
+    page, markdown = "\n".join(drawn(to_page(found), 10_000)), to_markdown(found)
+    for name in catalogue.names():
+        assert name in page
+        assert f"`{name}`" in markdown
+    for standard in STANDARD:
+        assert standard.why in page
+        assert standard.q in markdown
+    assert to_markdown(found) == markdown
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert all(line.endswith(" |") or set(line) <= set("|:-") for line in rows)
+    assert len(json.loads(to_json(found))["estimators"]) == len(found)
+
+
+def test_the_numbers_are_never_cut(found: tuple[Practice, ...]) -> None:
+    lines = drawn(to_page(found), 80)
+    assert max(map(cell_len, lines)) <= 80
+    assert "…" not in "".join(lines)
+
+
+def test_rows_that_say_the_same_are_one(found: tuple[Practice, ...]) -> None:
+    everything = [each for group in ordered(found).values() for each in group]
+    for standard in STANDARD:
+        rows = number_rows(everything, standard.name)
+        assert len({row[1:] for row in rows}) == len(rows)
+
+
+def test_the_command_prints_the_page(call: Call, found: tuple[Practice, ...]) -> None:
+    done = call("frameworks", "--format", "json")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == to_json(found)
+    assert call("frameworks", "-f", "html").status == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-1e-9, "0"), (float("inf"), "∞"), (float("nan"), "–"), (0.12345, "0.123"), (2.4e6, "2.40e6")],
+)
+def test_figures(value: float, text: str) -> None:
+    assert figure(value) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.705, "70.5%"), (7.1e-6, "1 in 140,000"), (1e-12, "–")])
+def test_shares(share: float, text: str) -> None:
+    assert share_text(share) == text

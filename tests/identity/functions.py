@@ -1,0 +1,67 @@
+"""Functions as a user writes them, right ones and wrong ones; named tests.identity.functions:NAME."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def k3(log_q: Tensor, log_p: Tensor) -> Tensor:
+    log_ratio = log_p - log_q
+    return log_ratio.exp() - 1 - log_ratio
+
+
+def verls(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """verl's low_var_kl in other words."""
+    log_ratio = torch.maximum(torch.minimum(log_p - log_q, torch.tensor(20.0)), torch.tensor(-20.0))
+    return (torch.expm1(log_ratio) - log_ratio).clip(min=-10, max=10)
+
+
+def weighted(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+    return (log_q - log_sampler).exp() * k3(log_q, log_p)
+
+
+def detached_weight(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+    return (log_q - log_sampler).exp().detach() * (log_p - log_q) ** 2 / 2
+
+
+def straight_through(log_q: Tensor, log_p: Tensor) -> Tensor:
+    k2 = (log_p - log_q) ** 2 / 2
+    return k2 - k2.detach() + k3(log_q, log_p).detach()
+
+
+def switched(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """A clamp that no call of clamp betrays."""
+    log_ratio = log_p - log_q
+    return torch.where(log_ratio > 2, torch.full_like(log_ratio, 3.0), k3(log_q, log_p))
+
+
+def not_differentiable(log_q: Tensor, log_p: Tensor) -> Tensor:
+    return (log_q - log_p).detach()
+
+
+def absolute(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """It looks at log q itself, so that no difference tells it."""
+    return log_q.exp() * (log_q - log_p)
+
+
+def not_in_float16(log_q: Tensor, log_p: Tensor) -> Tensor:
+    if log_q.dtype == torch.float16:
+        raise RuntimeError("not implemented for 'Half'")
+    return log_q - log_p
+
+
+def raises(log_q: Tensor, log_p: Tensor) -> Tensor:
+    raise ValueError("on purpose" * bool(len(log_q) + len(log_p)))
+
+
+def averages(log_q: Tensor, log_p: Tensor) -> Tensor:
+    return (log_q - log_p).mean()
+
+
+def centres(log_q: Tensor, log_p: Tensor) -> Tensor:
+    return (log_q - log_p) - (log_q - log_p).mean()
+
+
+def one_argument(log_ratio: Tensor) -> Tensor:
+    return -log_ratio
