@@ -39,7 +39,7 @@ TO_FORWARD = Kind(
 )
 NOWHERE = Kind(
     "Descends nothing",
-    "The mean gradient is 0 on samples of q: nothing but noise reaches the policy.",
+    "The mean gradient is 0 on samples of q: k1 as a loss gives the policy noise and nothing else.",
 )
 ELSEWHERE = Kind(
     "Descends something else",
@@ -92,6 +92,9 @@ def verdict(practice: Practice) -> str:
 
 def _clauses(practice: Practice) -> Iterator[str]:
     readings = practice.readings
+    if practice.entry.against_sampler:
+        yield "never looks at p: it holds the policy near its sampler, and is 0 on samples of q"
+        return
     if kind(practice) is ELSEWHERE:
         yield f"follows {_named(practice.follows)}"
     yield f"value {_bias(readings['on-policy'])}"
@@ -112,8 +115,6 @@ def _named(follows: str) -> str:
 def _bias(reading: Reading) -> str:
     if abs(reading.bias_over_true) < _EXACT:
         return "unbiased"
-    if abs(reading.bias_over_true + 1) < _EXACT:
-        return "0 whatever p is"
     size = abs(reading.bias_over_true)
     return f"{size:.{0 if size >= _PERCENT else 1}%} too {'high' if reading.bias_over_true > 0 else 'low'}"
 
