@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from math import ceil, nan, sqrt
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Floats = npt.NDArray[np.floating]
 TAIL = 4096
 TRUSTED = 0.7
 HAS_VARIANCE = 0.5
@@ -34,54 +32,55 @@ def tail_length(count: int) -> int:
 
 @dataclass(frozen=True)
 class Largest:
-    """At least the ``limit`` largest values seen, in no order, as the parts they came in.
+    """At least the ``limit`` largest sizes seen, in no order.
 
-    ``threshold`` is a size that ``limit`` values seen so far exceed or equal: nothing below it can enter any more.
+    ``threshold`` is a size that ``limit`` of those seen so far exceed or equal: nothing below it can enter any more.
     Merging is associative and commutative as a set.
     """
 
-    parts: tuple[Tensor, ...]
+    sizes: Tensor
     limit: int
     threshold: float = -1.0
 
     def merge(self, other: Largest) -> Largest:
-        """With more values seen, sorted out only once twice as many as needed have come together."""
-        parts = (*self.parts, *other.parts)
-        if sum(map(len, parts)) < 2 * self.limit:
-            return Largest(parts, self.limit, self.threshold)
-        kept = top(torch.cat(parts), self.limit)
-        return Largest((kept,), self.limit, float(kept.min()))
+        """With more sizes seen, sorted out only once twice as many as needed have come together."""
+        sizes = torch.cat((self.sizes, other.sizes))
+        if len(sizes) < 2 * self.limit:
+            return Largest(sizes, self.limit, self.threshold)
+        kept = top(sizes, self.limit)
+        return Largest(kept, self.limit, float(kept.min()))
 
     @property
     def values(self) -> Tensor:
         """The ``limit`` largest, or all there are."""
-        return top(torch.cat(self.parts), self.limit) if self.parts else torch.empty(0, dtype=torch.float64)
+        return top(self.sizes, self.limit)
 
 
 def none_yet(count: int) -> Largest:
     """The start, for a sample of ``count`` values: the tail, and the value it is measured from."""
-    return Largest((), tail_length(count) + 1)
+    return Largest(torch.empty(0, dtype=torch.float64), tail_length(count) + 1)
 
 
 def above(value: Tensor, largest: Largest) -> Largest:
     """The sizes |value| that may still enter ``largest``; NaN is passed over, being no size."""
+    entering = _beyond(value.double().abs(), largest.threshold).cpu()
+    return Largest(top(entering, largest.limit), largest.limit)
+
+
+def _beyond(sizes: Tensor, threshold: float) -> Tensor:
+    if not sizes.is_cpu:
+        return sizes[sizes > threshold]
     # NumPy picks a few of many several times as fast as torch does on the CPU
-    entering = torch.from_numpy(_sizes_above(value.numpy(), largest.threshold)) if value.is_cpu else value.abs()
-    entering = entering[entering > largest.threshold].double().cpu()
-    return Largest((top(entering, largest.limit),), largest.limit)
-
-
-def _sizes_above(values: Floats, threshold: float) -> Floats:
-    """|value| of the values beyond ±threshold, without the sizes of all the others."""
-    if threshold <= 0:
-        sizes: Floats = np.abs(values)
-        return sizes
-    return np.concatenate([values[values > threshold], -values[values < -threshold]])
+    array = sizes.numpy()
+    return torch.from_numpy(array[array > threshold])
 
 
 def top(values: Tensor, limit: int) -> Tensor:
-    """The ``limit`` largest of [n], all of them if there are no more."""
-    return values if len(values) <= limit else values.topk(limit, sorted=False).values
+    """The ``limit`` largest of [n] on the CPU, in no order; all of them if there are no more."""
+    if len(values) <= limit:
+        return values
+    # NumPy's partition takes a fifth of the time of torch's topk
+    return torch.from_numpy(np.partition(values.numpy(), -limit)[-limit:].copy())
 
 
 def khat(largest: Largest) -> float:

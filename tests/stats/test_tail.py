@@ -9,7 +9,7 @@ import torch
 from scipy.stats import genpareto
 
 from klbench.stats import tail
-from klbench.stats.tail import Largest, above, khat, none_yet, tail_length
+from klbench.stats.tail import Largest, above, khat, none_yet, tail_length, top
 
 
 def pareto(shape: float, count: int, seed: int = 0) -> torch.Tensor:
@@ -55,9 +55,29 @@ def test_the_tail_is_the_same_however_it_arrives(parts: int) -> None:
     assert khat(forward) == khat(backward) == khat(seen(values))
 
 
+@pytest.mark.parametrize("parts", [1, 3, 50])
+def test_the_tail_is_the_largest_sizes_of_all(parts: int) -> None:
+    values = pareto(0.8, 30_000) * torch.where(torch.arange(30_000) % 3 == 0, -1.0, 1.0)
+    largest = seen(values, parts)
+    assert torch.equal(largest.values.sort().values, values.abs().sort().values[-largest.limit :])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 999, 1000, 1001])
+def test_the_top_keeps_ties_and_infinities(limit: int) -> None:
+    values = (pareto(0.5, 1000) * 4).round()
+    values[::100] = math.inf
+    assert torch.equal(top(values, limit).sort().values, values.sort().values[-limit:])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_sizes_are_float64_whatever_the_values(dtype: torch.dtype) -> None:
+    values = pareto(0.5, 1000).to(dtype)
+    assert torch.equal(seen(values).values.sort().values, seen(values.double()).values.sort().values)
+
+
 def test_memory_stays_bounded() -> None:
     largest = seen(pareto(0.5, 1_000_000), parts=20)
-    assert sum(map(len, largest.parts)) < 2 * largest.limit <= 2 * (tail.TAIL + 1)
+    assert len(largest.sizes) < 2 * largest.limit <= 2 * (tail.TAIL + 1)
 
 
 def test_no_tail_no_khat() -> None:
