@@ -114,7 +114,7 @@ def test_without_a_command_the_help_is_shown(call: Call) -> None:
     assert call("--version").out.startswith("klbench ")
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "list", "explain", "schema", "init"])
+@pytest.mark.parametrize("command", ["run", "validate", "list", "explain", "identify", "frameworks", "schema", "init"])
 def test_every_command_has_a_help_and_a_whole_line_in_the_help_of_all(call: Call, command: str) -> None:
     assert call(command, "--help").status == 0
     line = next(line for line in call("--help").out.splitlines() if line.split()[:1] == [command])

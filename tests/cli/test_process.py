@@ -32,6 +32,8 @@ except SystemExit:
         ["explain", "k3"],
         ["explain", "Gamma"],
         ["explain", "khat"],
+        ["list", "frameworks"],
+        ["explain", "verl:low_var_kl"],
         ["schema"],
         ["run", "mine.yaml", "samples=0"],
         ["run", "mine.yaml", "pairs.0.p=N(0, -1)"],

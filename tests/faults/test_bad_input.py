@@ -158,7 +158,7 @@ CALLS = {
     "a text for samples": (["run", "s.yaml", "-n", "many"], "is not a sample count"),
     "a text for a seed": (["run", "s.yaml", "--seed", "a"], "valid integer"),
     "a bad name to explain": (["explain", "k33"], "did you mean k3?"),
-    "a bad list": (["list", "distribution"], "'estimators', 'distributions', 'specs'"),
+    "a bad list": (["list", "distribution"], "'estimators', 'frameworks', 'distributions', 'specs'"),
     "a file that is there": (["init", "s.yaml"], "is there already"),
 }
 

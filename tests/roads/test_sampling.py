@@ -21,9 +21,7 @@ CPU = torch.device("cpu")
 
 
 def sampled(q: str, p: str, samples: int, in_flight: int) -> Sample:
-    draws = Draws(
-        Case("pair", parse(q), parse(p)), Pair(*_built(q, p), None), Machine(CPU, in_flight), 7, torch.float64
-    )
+    draws = Draws(Case("pair", parse(q), parse(p)), Pair(*_built(q, p), None), Machine(CPU, in_flight), 7)
     terms = tuple(find(name).term for name in ("k1", "k3", "k2"))
     return draws.sample(terms, 2, samples, lambda _: None)
 
@@ -137,7 +135,7 @@ def test_wide_draws_are_measured_in_chunks_of_bounded_size() -> None:
         return draw(stream, count)
 
     integrand.base.draw = watched  # type: ignore[method-assign]
-    draws = Draws(Case("wide", parse("N(0, 1)"), parse("N(1, 1)")), pair, Machine(CPU, 1), 0, torch.float64)
+    draws = Draws(Case("wide", parse("N(0, 1)"), parse("N(1, 1)")), pair, Machine(CPU, 1), 0)
     sampling = Sampling(integrand, draws.stream, torch.zeros(1, dtype=torch.float64), 0)
     whole = list(sampling.run(3000, 1))[-1]
     assert whole.moments.count == 3000
