@@ -67,7 +67,7 @@ def test_a_resolved_gradient_spec_is_readable() -> None:
         "samples: 1000000",
         "seed: 0",
         "dtype: [bfloat16, float64]",
-        "estimators: [k1, verl:low_var_kl+]",
+        "estimators: [k1, 'verl:low_var_kl+']",
         "placements: [reward]",
         "weightings: [ratio, none]",
         "parameters: [scale, loc]",
