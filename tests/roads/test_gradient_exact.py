@@ -28,7 +28,6 @@ FORMS: list[tuple[Placement, Weighting]] = [
     ("reward", "ratio"),
 ]
 GAUSSIANS = {
-    "on-policy": Gaussians(q=(0, 1), p=(1, 1.2), sampler=(0, 1)),
     "stale": Gaussians(q=(0, 1), p=(1, 1.2), sampler=(0.2, 1)),
     "clamped": Gaussians(q=(0, 1), p=(6, 0.9), sampler=(0, 1)),
 }
