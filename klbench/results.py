@@ -23,11 +23,15 @@ class _Spread:
 
     stdev_over_true: float
     exact_stdev_over_true: float
+    dtype: str
 
     @property
     def misses_rare_draws(self) -> bool:
-        """Whether the measured stdev falls far short of a finite exact one: then the error bar is too small."""
-        return self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
+        """Whether the measured stdev falls far short of a finite exact one: then the error bar is too small.
+
+        Below float64 it is not said: the exact number is of float64, and the difference may be rounding.
+        """
+        return self.dtype == "float64" and self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
 
     @property
     def confirmed(self) -> bool:
@@ -134,7 +138,8 @@ class GradientRow(_Spread):
     @property
     def z_bias(self) -> float:
         """(bias_over_true − exact_bias_over_true) / MCSE."""
-        return z_score(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse)
+        scale = self.exact_stdev_over_true
+        return z_score(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse, scale)
 
     @property
     def z_stdev(self) -> float:
@@ -144,7 +149,7 @@ class GradientRow(_Spread):
     @property
     def z_cosine(self) -> float:
         """(cosine − exact_cosine) / MCSE."""
-        return z_score(self.cosine, self.exact_cosine, self.cosine_mcse)
+        return z_score(self.cosine, self.exact_cosine, self.cosine_mcse, scale=1.0)
 
 
 @dataclass(frozen=True)
@@ -179,14 +184,15 @@ class Results:
                 yield result.case, row
 
 
-_ROUNDING = 1e-9
+_ROUNDING = 1e-11
 
 
-def z_score(measured: float, exact: float, mcse: float) -> float:
-    """(measured − exact) / MCSE: NaN where one of them is missing, 0 where they differ by rounding only."""
+def z_score(measured: float, exact: float, mcse: float, scale: float = 0.0) -> float:
+    """(measured − exact) / MCSE: NaN where one of them is missing, 0 where they differ by rounding only, of the exact
+    number or of ``scale``."""
     off = measured - exact
     if not (isfinite(off) and isfinite(mcse)):
         return nan
-    if abs(off) <= _ROUNDING * max(1.0, abs(exact)):
+    if abs(off) <= _ROUNDING * max(scale if isfinite(scale) else 0.0, abs(exact)):
         return 0.0
     return off / mcse if mcse > 0 else copysign(inf, off)

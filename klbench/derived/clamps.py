@@ -6,7 +6,7 @@ went in, the clamp holds. That is true of frameworks' estimators and of a user's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,17 +15,18 @@ from torch.overrides import TorchFunctionMode
 
 from klbench.estimators.term import Joint
 
+_NAMES = ("clamp", "clip", "clamp_min", "clamp_max", "minimum", "maximum", "min", "max")
 _CLAMPS: frozenset[Any] = frozenset(
     {
-        *(getattr(torch, name) for name in ("clamp", "clip", "clamp_min", "clamp_max", "minimum", "maximum")),
-        *(getattr(Tensor, name) for name in ("clamp", "clip", "clamp_min", "clamp_max", "minimum", "maximum")),
+        *(getattr(home, name) for home in (torch, Tensor) for name in _NAMES),
+        *(getattr(Tensor, f"{name}_") for name in _NAMES[:4]),
         *(torch.nn.functional.hardtanh, torch.nn.functional.relu, torch.relu, Tensor.relu),
     }
 )
 
 
 class Watch(TorchFunctionMode):
-    """Notes, for each of n samples, whether any clamp changed what went into it."""
+    """Notes, for each of n samples, whether any clamp changed what went into it: the operand that depends on log q."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,9 +37,10 @@ class Watch(TorchFunctionMode):
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """See torch.overrides."""
+        given = _given(args, kwargs or {}) if func in _CLAMPS else None
         result = func(*args, **(kwargs or {}))
-        if func in _CLAMPS and isinstance(args[0], Tensor):
-            self._note(args[0].detach(), result.detach())
+        if given is not None and isinstance(result, Tensor) and result.shape == given.shape:
+            self._note(given, result.detach())
         return result
 
     def _note(self, given: Tensor, result: Tensor) -> None:
@@ -47,13 +49,26 @@ class Watch(TorchFunctionMode):
         self.held = held if self.held is None else self.held | held
 
 
+def _given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+    """What a clamp was given, as it was before; of two tensors the one that is differentiated."""
+    tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
+    moving = [each for each in tensors if each.requires_grad] or tensors
+    return moving[0].detach().clone() if moving else None
+
+
+def _watched(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Watch:
+    """Run ``value`` and watch."""
+    watch = Watch()
+    with watch, torch.enable_grad():
+        value(log_q.detach().clone().requires_grad_(), log_p, log_sampler)
+    return watch
+
+
 def clamped(value: Joint) -> Joint:
     """The function that is 1 where a clamp of ``value`` holds and 0 where none does."""
 
     def held(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
-        watch = Watch()
-        with watch, torch.no_grad():
-            value(log_q, log_p, log_sampler)
+        watch = _watched(value, log_q, log_p, log_sampler)
         return torch.zeros_like(log_q) if watch.held is None else watch.held.to(log_q.dtype).expand_as(log_q)
 
     return held
@@ -61,7 +76,5 @@ def clamped(value: Joint) -> Joint:
 
 def has_clamp(value: Joint) -> bool:
     """Whether ``value`` clamps anything at all, wherever it holds."""
-    watch = Watch()
-    with watch, torch.no_grad():
-        value(*(torch.zeros(1, dtype=torch.float64) for _ in range(3)))
-    return watch.seen > 0
+    log_q, log_p, log_sampler = torch.zeros(3, 1, dtype=torch.float64)
+    return _watched(value, log_q, log_p, log_sampler).seen > 0

@@ -109,12 +109,22 @@ def own_coefficient(term: Term) -> Term:
     give the slope of the value, as of a straight-through estimator, the slope is a difference quotient.
     """
     if term.looks_at == "absolute":
-        return coefficient(term, "loss", "ratio")
+        placement: Placement = "loss" if _differentiable(term.of_three) else "reward"
+        return coefficient(term, placement, "ratio")
     value, slope = term.function, _slope(term.function)
     return Term(
         lambda log_ratio: value(log_ratio).detach() - slope(log_ratio),
         rounding=lambda log_ratio: _EPSILON * (value(log_ratio).detach().abs() + slope(log_ratio).abs()),
     )
+
+
+def _differentiable(value: Joint) -> bool:
+    nothing = torch.zeros(1, dtype=torch.float64)
+    try:
+        value_and_slope(value, nothing, nothing, nothing)
+    except NotDifferentiableError:
+        return False
+    return True
 
 
 def _slope(function: Function) -> Function:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from importlib.machinery import PathFinder
 from inspect import Parameter, cleandoc, signature
 from linecache import getline
+from math import inf
 from pathlib import Path
 from traceback import FrameSummary, extract_tb
 from typing import TYPE_CHECKING, Any
@@ -45,7 +47,7 @@ class UserFunction:
             value = self.function(*(log_q, log_p, log_sampler)[: self.arity])
         except KlbenchError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._theirs(error) from error
         return self._checked(value, log_q)
 
@@ -57,13 +59,15 @@ class UserFunction:
             SpecError: the module cannot be imported, or has no such function.
         """
         module_name, _, attribute = self.name.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
+        folder = str(Path.cwd())
+        sys.path.insert(0, folder)
         try:
             module = import_module(module_name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._theirs(error, "importing it") from error
         finally:
-            sys.path.pop(0)
+            with suppress(ValueError):
+                sys.path.remove(folder)
         found = getattr(module, attribute, None)
         if not callable(found):
             names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
@@ -83,23 +87,25 @@ class UserFunction:
             return 2
         places = [p for p in given if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
         needed = [p for p in places if p.default is Parameter.empty]
-        taken = 3 if any(p.kind is Parameter.VAR_POSITIONAL for p in given) else min(len(places), 3)
-        if not len(needed) <= taken or taken < 2:
+        most = inf if any(p.kind is Parameter.VAR_POSITIONAL for p in given) else len(places)
+        allowed = [count for count in (2, 3) if len(needed) <= count <= most]
+        if not allowed:
             raise SpecError(f"{self.name} takes {len(needed)} arguments", help=[HOW])
-        return max(2, min(taken, len(needed))) if len(needed) >= 2 else taken
+        return allowed[0]
 
     def _checked(self, value: Any, log_q: Tensor) -> Tensor:
-        given = f"{type(value).__name__}" + (f" of shape {list(value.shape)}" if hasattr(value, "shape") else "")
+        shape = f" of shape {list(value.shape)}" if hasattr(value, "shape") else ""
+        given = f"something of type {type(value).__name__}{shape}"
         if not hasattr(value, "requires_grad"):
-            raise SpecError(f"{self.name} returns a {given}", help=["return a torch tensor, one value for each sample"])
+            raise SpecError(f"{self.name} returns {given}", help=["return a torch tensor, one value for each sample"])
         if value.shape != log_q.shape:
             want = f"one value for each sample, shape {list(log_q.shape)} here"
-            raise SpecError(f"{self.name} returns a {given}", help=[f"return {want}; leave averaging to klbench"])
+            raise SpecError(f"{self.name} returns {given}", help=[f"return {want}; leave averaging to klbench"])
         if not value.is_floating_point():
             raise SpecError(f"{self.name} returns numbers of {value.dtype}", help=["return floating-point numbers"])
         return value  # type: ignore[no-any-return]
 
-    def _theirs(self, error: Exception, doing: str = "it") -> SpecError:
+    def _theirs(self, error: BaseException, doing: str = "it") -> SpecError:
         frames = [
             f for f in extract_tb(error.__traceback__) if f.filename != __file__ and "importlib" not in f.filename
         ]

@@ -98,7 +98,7 @@ def _watch(survey: Survey, case: Case, total: int, observer: Observer) -> Callab
         if time.perf_counter() - told < _BETWEEN_HEADLINES:
             return
         told = time.perf_counter()
-        cell = survey.cells[-1]
+        cell = [each for each in survey.cells if each in so_far.places][-1]
         true = survey.exact.true(cell.estimator.target)
         observer.advanced(case, done, total, gradient_headline(cell, so_far.of(cell), true))
 

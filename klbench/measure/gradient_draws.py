@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
 from klbench.distributions.score import Score
@@ -16,6 +16,8 @@ from klbench.roads.gradient_sampling import Gradients, count_draws, sum_batches,
 from klbench.stats.vectors import VectorMoments
 
 Key = Cell | Rounding
+Pass = tuple[Mapping[Key, int], int, Iterator[Gradients]]
+"""Which gradient is which, how many samples a unit has, and what has been seen after each block."""
 
 MOST_COMPONENTS = 1024
 """Where draws are not counted, the covariance of every gradient is kept whole: so many rows and columns at most."""
@@ -50,13 +52,13 @@ class GradientDraws:
 
     Args:
         plain: what multiplies the score, for each key.
-        centred: the value and the weight of each cell that has a baseline.
+        centred: the cells that have a baseline.
     """
 
     draws: Draws
     score: Score
     plain: Mapping[Key, Evaluated]
-    centred: Mapping[Key, tuple[Evaluated, Evaluated]]
+    centred: tuple[Cell, ...]
     baseline: Baseline | None
 
     @staticmethod
@@ -69,8 +71,7 @@ class GradientDraws:
             terms[cell] = cell.sampled
             if cell.dtype != EXACT:
                 terms[Rounding(cell.term, cell.dtype)] = Rounding(cell.term, cell.dtype)
-        twos = {cell: [in_precision(term, cell.dtype) for term in value_and_weight(cell)] for cell in centred}
-        return GradientDraws(draws, score, terms, {cell: (two[0], two[1]) for cell, two in twos.items()}, baseline)
+        return GradientDraws(draws, score, terms, tuple(centred), baseline)
 
     def _check_size(self) -> None:
         components = len(self.score.components[0])
@@ -82,29 +83,40 @@ class GradientDraws:
             )
 
     def sample(self, samples: int, on_block: Callable[[GradientSample, int], None]) -> GradientSample:
-        """Draw ``samples`` for the cells without a baseline, then for those with one."""
+        """Draw ``samples`` for the cells without a baseline, then for those with one; ``on_block`` is told how many of
+        them are done on the whole."""
         places: dict[Key, tuple[Gradients, int]] = {}
-        if self.plain:
-            terms = list(dict.fromkeys(self.plain.values()))
-            for found in self._plain(terms, samples):
-                places |= {key: (found, terms.index(term)) for key, term in self.plain.items()}
-                on_block(GradientSample(places), min(found.count, samples))
-        if self.centred and self.baseline is not None:
-            self._check_size()
-            for found in self._batches(self.baseline, samples):
-                places |= {key: (found, row) for row, key in enumerate(self.centred)}
-                on_block(GradientSample(places), min(found.count * self.baseline.batch, samples))
+        passes = [each for each in (self._plain(samples), self._batches(samples)) if each is not None]
+        for number, (rows, unit, found) in enumerate(passes):
+            for so_far in found:
+                places |= {key: (so_far, row) for key, row in rows.items()}
+                done = number * samples + min(so_far.count * unit, samples)
+                on_block(GradientSample(places), done // len(passes))
         return GradientSample(places)
 
-    def _plain(self, terms: Sequence[Evaluated], samples: int) -> Iterator[Gradients]:
+    def _plain(self, samples: int) -> Pass | None:
+        if not self.plain:
+            return None
+        terms = list(dict.fromkeys(self.plain.values()))
+        rows = {key: terms.index(term) for key, term in self.plain.items()}
         integrand, threads = self.draws.pair.integrand(tuple(terms)), self.draws.machine.threads
         atoms = Atoms.of(integrand.base, self.score)
         if atoms is not None:
-            return iter(count_draws(integrand, self.score, atoms, self.draws.stream, samples, threads))
+            return rows, 1, count_draws(integrand, self.score, atoms, self.draws.stream, samples, threads)
         self._check_size()
-        return iter(sum_draws(integrand, self.score, self.draws.stream, samples, threads))
+        return rows, 1, sum_draws(integrand, self.score, self.draws.stream, samples, threads)
 
-    def _batches(self, baseline: Baseline, samples: int) -> Iterator[Gradients]:
-        integrand = self.draws.pair.integrand(tuple(term for two in self.centred.values() for term in two))
+    def _batches(self, samples: int) -> Pass | None:
+        if not self.centred or self.baseline is None:
+            return None
+        self._check_size()
+        exact = {cell: replace(cell, dtype=EXACT) for cell in self.centred}
+        computed = list(dict.fromkeys([*self.centred, *exact.values()]))
+        rounded = [cell for cell in self.centred if cell.dtype != EXACT]
+        differences = [(computed.index(cell), computed.index(exact[cell])) for cell in rounded]
+        rows: dict[Key, int] = {cell: computed.index(cell) for cell in self.centred}
+        rows |= {Rounding(cell.term, cell.dtype): len(computed) + index for index, cell in enumerate(rounded)}
+        terms = [in_precision(term, cell.dtype) for cell in computed for term in value_and_weight(cell)]
+        integrand, kind, batch = self.draws.pair.integrand(tuple(terms)), self.baseline.kind, self.baseline.batch
         streams, threads = self.draws.stream, self.draws.machine.threads
-        return iter(sum_batches(integrand, self.score, baseline.kind, baseline.batch, streams, samples, threads))
+        return rows, batch, sum_batches(integrand, self.score, kind, batch, differences, streams, samples, threads)

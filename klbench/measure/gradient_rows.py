@@ -12,6 +12,7 @@ from math import inf, isfinite, isnan, nan, sqrt
 import torch
 from torch import Tensor
 
+from klbench.derived.precision import EXACT
 from klbench.distributions.score import Score
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell
@@ -83,7 +84,7 @@ class GradientAnswers:
     @property
     def misses_rare_draws(self) -> bool:
         """Whether the measured noise falls far short of an exact one that is finite."""
-        if self.sampled is None or self.count < 2:
+        if self.sampled is None or self.count < 2 or self.cell.dtype != EXACT:  # below float64 it may be rounding
             return False
         measured = noise(self.sampled.moments, self.count).value * sqrt(self.batch)
         return measured < 0.8 * self.exact_noise < inf

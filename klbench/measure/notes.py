@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isinf, isnan
 
+from klbench.derived.precision import EXACT
 from klbench.measure.fit import Fit
 from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth
@@ -55,10 +56,10 @@ def about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
 
 
 def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
-    meanless = [each.estimator.name for each in answers if each.exact and isinf(each.exact.mean)]
+    meanless = list(dict.fromkeys(each.estimator.name for each in answers if each.exact and isinf(each.exact.mean)))
     if meanless:
         yield f"{', '.join(meanless)}: the mean is infinite; what is measured only grows with the number of samples."
-    infinite = [each.estimator.name for each in answers if each.exact and each.exact.stdev == inf]
+    infinite = list(dict.fromkeys(each.estimator.name for each in answers if each.exact and each.exact.stdev == inf))
     spread_out = [name for name in infinite if name not in meanless]
     if spread_out:
         yield (
@@ -70,7 +71,8 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
             yield from _about_the_tail(each)
         if each.nonfinite:
             name, count = each.estimator.name, each.nonfinite
-            yield f"{name}: {count:,} values are infinite or not a number; they are counted in."
+            where = "" if each.dtype == EXACT else f" in {each.dtype}"
+            yield f"{name}: {count:,} values are infinite or not a number{where}; they are counted in."
 
 
 def _about_the_tail(answers: Answers) -> Iterator[str]:

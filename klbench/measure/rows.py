@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, isfinite, isnan, nan
 
+from klbench.derived.precision import EXACT
 from klbench.estimators.estimator import Estimator
 from klbench.measure.truth import Truth
 from klbench.observer import Headline
-from klbench.results import Row
+from klbench.results import Row, z_score
 from klbench.roads.points import Exact
 from klbench.spec.model import Spec
 from klbench.stats.moments import Central, relative_error_of_stdev
@@ -68,7 +69,9 @@ class Answers:
     @property
     def misses_rare_draws(self) -> bool:
         """Whether the measured standard deviation falls far short of an exact one that is finite."""
-        return self.exact is not None and self.sample.stdev < 0.8 * self.exact.stdev < inf
+        if self.exact is None or self.dtype != EXACT:  # below float64 the rest may be rounding
+            return False
+        return self.sample.stdev < 0.8 * self.exact.stdev < inf
 
     @property
     def exact_bias(self) -> float:
@@ -110,8 +113,8 @@ def row(answers: Answers, spec: Spec, device: str) -> Row:
         exact_bias_over_true=_over(answers.exact_bias, true),
         exact_stdev_over_true=_over(exact.stdev if exact else nan, true),
         exact_from=exact.road if exact else "",
-        z_bias=_z(sample.mean, exact.mean if exact else nan, answers.mean_mcse),
-        z_stdev=_z(sample.stdev, exact.stdev if exact else nan, answers.stdev_mcse),
+        z_bias=z_score(sample.mean, exact.mean if exact else nan, answers.mean_mcse),
+        z_stdev=z_score(sample.stdev, exact.stdev if exact else nan, answers.stdev_mcse),
         negative_fraction=answers.negative_fraction,
         nonfinite=answers.nonfinite,
         khat=answers.khat,
@@ -133,16 +136,6 @@ def headline(name: str, sample: Central, true: float) -> Headline:
 def _over(value: float, true: float) -> float:
     """``value`` in units of the true value, which has to be finite and not 0."""
     return value / true if isfinite(true) and true != 0 else nan
-
-
-def _z(measured: float, exact: float, mcse: float) -> float:
-    """(measured − exact)/MCSE, 0 where the two differ by rounding only."""
-    off = measured - exact
-    if not (isfinite(off) and isfinite(mcse)):
-        return nan
-    if abs(off) <= _ROUNDING * abs(exact):
-        return 0.0
-    return off / mcse if mcse > 0 else nan
 
 
 def _defined(value: float) -> float:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from klbench.derived.gradient import true_coefficient
 from klbench.distributions.distribution import Power
-from klbench.distributions.score import Score, kl_gradient_closed_form, score_of
+from klbench.distributions.kl_gradient import kl_gradient_closed_form
+from klbench.distributions.score import Score, score_of
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Term
 from klbench.measure.pair import Pair

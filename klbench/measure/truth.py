@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, isfinite, isnan, nan
 
+from klbench.distributions.closed_form import kl_closed_form
 from klbench.distributions.distribution import Distribution, Power
-from klbench.distributions.pair import kl_closed_form
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Term
 from klbench.measure.unseen import mass_off

@@ -52,6 +52,19 @@ def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:
     return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))
 
 
+def comparable(row: Any, z_column: str) -> bool:
+    """Whether a measured number can be held to the exact one, which is of float64: below it only a bias can, and only
+    where rounding is known and too small to see."""
+    unrounded = abs(row.rounding_over_true) <= SURPRISE * row.rounding_over_true_mcse
+    return row.dtype == "float64" or (z_column == "z_bias" and unrounded)
+
+
+def surprise(row: Any, z_column: str) -> float:
+    """How far measured is from exact; 0 where the two are not comparable."""
+    z: float = getattr(row, z_column)
+    return z if comparable(row, z_column) else 0.0
+
+
 def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
     """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
     if not isfinite(value):

@@ -9,7 +9,7 @@ from collections import Counter
 from math import inf, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
-from klbench.report.field import ESTIMATOR, Field, Layout, with_error
+from klbench.report.field import ESTIMATOR, Field, Layout, comparable, surprise, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
 from klbench.results import Components, GradientRow, z_score
 
@@ -49,9 +49,18 @@ def _component(name: str, index: int) -> Field:
         if held is None:
             return MISSING
         mean, error = float(held.mean[index]), float(held.mean_mcse[index])
-        return with_error(mean, error, z_score(mean, float(held.exact[index]), error), _tail(row))
+        return with_error(mean, error, _z(row, held, index), _tail(row))
 
     return Field(f"∇{name}", show)
+
+
+def _z(row: GradientRow, held: Components, index: int) -> float:
+    if not comparable(row, "z_bias"):
+        return 0.0
+    mean, exact_mean, error, scale = (
+        float(each[index]) for each in (held.mean, held.exact, held.mean_mcse, held.stdev)
+    )
+    return z_score(mean, exact_mean, error, scale)
 
 
 def _exact_component(index: int) -> Field:
@@ -68,15 +77,15 @@ def _tail(row: GradientRow) -> float:
 
 
 def _bias(row: GradientRow) -> str:
-    return with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
+    return with_error(row.bias_over_true, row.bias_over_true_mcse, surprise(row, "z_bias"), _tail(row))
 
 
 def _stdev(row: GradientRow) -> str:
-    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, _tail(row))
+    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, surprise(row, "z_stdev"), _tail(row))
 
 
 def _cosine(row: GradientRow) -> str:
-    return with_error(row.cosine, row.cosine_mcse, row.z_cosine, _tail(row))
+    return with_error(row.cosine, row.cosine_mcse, surprise(row, "z_cosine"), _tail(row))
 
 
 def _colour(row: GradientRow) -> str:

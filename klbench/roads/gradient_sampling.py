@@ -9,7 +9,7 @@ is a whole batch, whose gradient is one vector.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -112,17 +112,26 @@ def sum_draws(integrand: Integrand, score: Score, streams: Streams, samples: int
 
 
 def sum_batches(
-    integrand: Integrand, score: Score, baseline: str, batch: int, streams: Streams, samples: int, in_flight: int
+    integrand: Integrand,
+    score: Score,
+    baseline: str,
+    batch: int,
+    differences: Sequence[tuple[int, int]],
+    streams: Streams,
+    samples: int,
+    in_flight: int,
 ) -> Iterator[Summed]:
     """The same for gradients of whole batches of ``batch`` samples, centred by a baseline.
 
-    The integrand's terms come in twos: the value that is centred, and the weight that multiplies its score.
+    The integrand's terms come in twos: the value that is centred, and the weight that multiplies its score. After the
+    gradients of all of them come the ``differences``, of the first and the second of these numbers.
     """
 
     def measured(x: Tensor) -> Sums:
         at, scores = integrand.log_probs(x), score.values(x).view(-1, batch, len(score.components[0]))
         found = [term.values(at).view(-1, batch) for term in integrand.terms]
         centred = [weight * _centred(value, baseline) for value, weight in zip(found[::2], found[1::2], strict=True)]
+        centred += [centred[first] - centred[second] for first, second in differences]
         return Sums.of_vectors(torch.stack([(each[:, :, None] * scores).mean(1) for each in centred]))
 
     each = len(score.components[0]) + prod(integrand.base.event_shape)

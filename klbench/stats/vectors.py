@@ -138,10 +138,10 @@ class Sums:
         finite = coefficients.isfinite() & scores.isfinite().all(1)
         return Sums(
             len(scores),
-            coefficients @ scores,
-            (squares @ outer).view(-1, components, components),
-            (squares * coefficients) @ (norms[:, None] * scores),
-            squares.square() @ norms.square(),
+            _each(coefficients, scores),
+            _each(squares, outer).view(-1, components, components),
+            _each(squares * coefficients, norms[:, None] * scores),
+            _each(squares.square(), norms.square()[:, None]).squeeze(1),
             (~finite).sum(1),
         )
 
@@ -152,7 +152,7 @@ class Sums:
         return Sums(
             vectors.shape[1],
             vectors.sum(1),
-            vectors.mT @ vectors,
+            torch.stack([each.T @ each for each in vectors]),
             (norms[:, :, None] * vectors).sum(1),
             norms.square().sum(1),
             (~vectors.isfinite().all(2)).sum(1),
@@ -181,6 +181,12 @@ class Sums:
         return OfSample(
             first / self.count, second / self.count, third / self.count, float(self.fourth[row]) / self.count
         )
+
+
+def _each(rows: Tensor, columns: Tensor) -> Tensor:
+    """rows @ columns, a row at a time: one product of all would add up in an order that depends on how many there
+    are."""
+    return torch.stack([row @ columns for row in rows])
 
 
 @dataclass(frozen=True)
