@@ -1,1 +1,1 @@
-"""Named families of distributions: their declared data, how to build, draw and score them."""
+"""Named families of distributions: their declared data, how to build and draw them, their log-densities and scores."""

@@ -1,4 +1,4 @@
-"""From an expression to a distribution that draws and scores, in float64 on a device."""
+"""From an expression to a distribution that draws and tells log-densities, in float64 on a device."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A distribution built in float64: one family, a mixture of distributions, or independent copies of one.
 
-All of them draw from a numbered stream and score in nats. ``log_prob`` is -inf outside the support and never NaN
-there; ``log_density`` skips that check and is meant for points known to lie inside.
+All of them draw from a numbered stream; log-densities are in nats. ``log_prob`` is -inf outside the support and never
+NaN there; ``log_density`` skips that check and is meant for points known to lie inside.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class Single(Distribution):
 
     def log_density(self, x: Tensor) -> Tensor:
         """See ``Distribution.log_density``."""
-        score = self.family.log_prob
-        value: Tensor = self.wrapped.log_prob(x) if score is None else score(self.state, x)
+        declared = self.family.log_prob
+        value: Tensor = self.wrapped.log_prob(x) if declared is None else declared(self.state, x)
         return value
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -151,8 +151,8 @@ class Mixture(Distribution):
         """See ``Distribution.log_prob``."""
         return self._sum([component.log_prob(x) for component in self.components])
 
-    def _sum(self, scores: list[Tensor]) -> Tensor:
-        return reduce(torch.logaddexp, (s.add_(log(w)) for w, s in zip(self.weights, scores, strict=True)))
+    def _sum(self, each: list[Tensor]) -> Tensor:
+        return reduce(torch.logaddexp, (part.add_(log(w)) for w, part in zip(self.weights, each, strict=True)))
 
     def landmarks(self) -> tuple[float, ...]:
         """See ``Distribution.landmarks``."""
@@ -189,8 +189,8 @@ class Power(Distribution):
         """See ``Distribution.log_prob``."""
         return self._sum(self.base.log_prob, x)
 
-    def _sum(self, score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        return score(x.reshape(-1, *self.base.event_shape)).view(-1, self.copies).sum(1)
+    def _sum(self, of_copy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        return of_copy(x.reshape(-1, *self.base.event_shape)).view(-1, self.copies).sum(1)
 
     def atoms(self) -> Tensor | None:
         """See ``Distribution.atoms``."""

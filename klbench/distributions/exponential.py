@@ -1,8 +1,8 @@
 """log p - log q of two members of one exponential family, from the differences of their coefficients alone.
 
 Where both densities are Σ coefficient · statistic(x) + constant against the same measure, what they share (a factorial
-of x, a power with the same exponent) drops out before it is computed. That is faster than scoring twice, and exact
-where the two scores would cancel. The constant is fixed by the two densities at one point, the middle of q.
+of x, a power with the same exponent) drops out before it is computed. That is faster than two densities, and exact
+where the two would cancel. The constant is fixed by the two densities at one point, the middle of q.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from torch import Tensor
 from klbench.distributions.distribution import Single
 from klbench.distributions.support import Interval, Lattice
 
-Score = Callable[[Tensor], Tensor]
+Function = Callable[[Tensor], Tensor]
 
-STATISTICS: Mapping[str, Score] = MappingProxyType(
+STATISTICS: Mapping[str, Function] = MappingProxyType(
     {
         "x": lambda x: x,
         "x²": torch.square,
@@ -30,7 +30,7 @@ STATISTICS: Mapping[str, Score] = MappingProxyType(
 )
 
 
-def log_ratio(q: Single, p: Single) -> Score | None:
+def log_ratio(q: Single, p: Single) -> Function | None:
     """x [count] inside the common support -> log p(x) - log q(x) [count]; None where the two are no such pair."""
     if q.family.natural is None or p.family.natural is None or q.support != p.support:
         return None
@@ -44,10 +44,10 @@ def log_ratio(q: Single, p: Single) -> Score | None:
     if not all(map(isfinite, [constant, *slopes.values()])):
         return None
     terms = [(STATISTICS[n], float(STATISTICS[n](middle)), slope) for n, slope in slopes.items() if slope != 0]
-    return lambda x: _score(terms, constant, x)
+    return lambda x: _sum(terms, constant, x)
 
 
-def _score(terms: list[tuple[Score, float, float]], constant: float, x: Tensor) -> Tensor:
+def _sum(terms: list[tuple[Function, float, float]], constant: float, x: Tensor) -> Tensor:
     total = torch.full_like(x, constant) if not terms else None
     for statistic, at_middle, slope in terms:
         term = (statistic(x) - at_middle).mul_(slope)

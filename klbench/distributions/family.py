@@ -1,4 +1,4 @@
-"""One named family of torch.distributions, as declared data: what a user may write, and how it is drawn and scored.
+"""One named family of torch.distributions, as declared data: what a user may write, how it is drawn, its density.
 
 Everything here can be read without torch; only the functions ``draw``, ``log_prob`` and ``landmarks`` need it, and
 they are called on built distributions.
@@ -31,7 +31,8 @@ Space = Literal[
 Arguments = Mapping[str, Any]
 Shape = tuple[int | None, ...]
 
-Score = Callable[[Any, "Tensor"], "Tensor"]
+LogDensity = Callable[[Any, "Tensor"], "Tensor"]
+ParameterScore = Callable[[Any, "Tensor"], "Tensor"]
 
 MAX_ATOMS = 2**20
 MOVES_SUPPORT = "the support moves with it"
@@ -134,12 +135,12 @@ class Family:
     categories: Callable[[Arguments], int | None] = lambda _: None
     space: Space = "real numbers"
     prepare: Callable[[Any, Arguments], Any] = lambda wrapped, _: wrapped
-    log_prob: Callable[[Any, Tensor], Tensor] | None = None
+    log_prob: LogDensity | None = None
     inside: Callable[[Any, Tensor], Tensor] | None = None
     centres: Callable[[Any], tuple[float, ...]] = mean_and_mode
     atoms: Callable[[Any], Tensor | None] | None = None
     natural: Callable[[Any], Natural] | None = None
-    scores: Mapping[str, Score] = field(default_factory=dict)
+    scores: Mapping[str, ParameterScore] = field(default_factory=dict)
     unscored: Callable[[Arguments], Mapping[str, str]] = lambda _: {}
 
     @property

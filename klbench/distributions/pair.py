@@ -1,4 +1,4 @@
-"""Two distributions together: whether they can be compared, log p - log q in its fastest form, and KL by formula."""
+"""Two distributions together: log p - log q in its fastest form."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from math import log1p
 
 from torch import Tensor
 
-from klbench.distributions import exponential, shape
-from klbench.distributions.closed_form import kl_closed_form
+from klbench.distributions import exponential
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Support
 
-__all__ = ["check_pair", "kl_closed_form", "log_ratio"]
-
-Score = Callable[[Tensor], Tensor]
+LogRatio = Callable[[Tensor], Tensor]
 
 
-def check_pair(q: Distribution, p: Distribution, sampler: Distribution | None = None) -> None:
-    """Refuse built distributions that cannot be compared; see ``shape.check_pair``, which needs no torch."""
-    shape.check_pair(q.expression, p.expression, sampler.expression if sampler else None)
-
-
-def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -> Score:
+def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -> LogRatio:
     """The function x [count, *event_shape] -> log p(x) - log q(x) [count], in nats.
 
     It is -inf where only p vanishes, inf where only q does, NaN where both do. ``inside`` promises that every x lies
@@ -34,16 +26,16 @@ def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -
     return _special(q, p, inside) or _difference(q, p, inside)
 
 
-def _difference(q: Distribution, p: Distribution, inside: Support | None) -> Score:
-    score_q, score_p = _score(q, inside), _score(p, inside)
-    return lambda x: score_p(x).sub_(score_q(x))
+def _difference(q: Distribution, p: Distribution, inside: Support | None) -> LogRatio:
+    log_q, log_p = _log_density(q, inside), _log_density(p, inside)
+    return lambda x: log_p(x).sub_(log_q(x))
 
 
-def _score(d: Distribution, inside: Support | None) -> Score:
+def _log_density(d: Distribution, inside: Support | None) -> Callable[[Tensor], Tensor]:
     return d.log_density if inside is not None and d.support.covers(inside) else d.log_prob
 
 
-def _special(q: Distribution, p: Distribution, inside: Support | None) -> Score | None:
+def _special(q: Distribution, p: Distribution, inside: Support | None) -> LogRatio | None:
     """The fast form of two families, where there is one; all but the normal's hold inside the support only."""
     if not isinstance(q, Single) or not isinstance(p, Single):
         return None
@@ -54,7 +46,7 @@ def _special(q: Distribution, p: Distribution, inside: Support | None) -> Score 
     return None
 
 
-def _normals(q: Single, p: Single) -> Score | None:
+def _normals(q: Single, p: Single) -> LogRatio | None:
     """One polynomial in y = x - loc of q, by Horner; its coefficients are small where q and p are close.
 
     None where float64 does not hold a coefficient.
@@ -75,11 +67,11 @@ def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
     return loc, constant, slope, curvature
 
 
-def _quadratic(loc: float, constant: float, slope: float, curvature: float) -> Score:
-    def score(x: Tensor) -> Tensor:
+def _quadratic(loc: float, constant: float, slope: float, curvature: float) -> LogRatio:
+    def polynomial(x: Tensor) -> Tensor:
         y = x - loc if loc != 0 else x
         if curvature == 0:
             return (y * slope).add_(constant)
         return (y * curvature).add_(slope).mul_(y).add_(constant)
 
-    return score
+    return polynomial

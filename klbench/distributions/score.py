@@ -16,11 +16,8 @@ import torch
 from torch import Tensor
 
 from klbench.distributions.distribution import Distribution, Mixture, Power, Single
-from klbench.distributions.kl_gradient import kl_gradient_closed_form
 from klbench.distributions.parameters import WEIGHTS, chosen
 from klbench.distributions.reparameter import log_density, value_of
-
-__all__ = ["OneHotScore", "Score", "kl_gradient_closed_form", "score_of"]
 
 Parts = Mapping[str, Tensor]
 

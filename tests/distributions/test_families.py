@@ -101,9 +101,9 @@ def points(d: Single) -> Tensor:
 def test_log_prob_is_right_to_twelve_digits_also_in_the_tails(text: str) -> None:
     d, given = single(text), arguments(text)
     x = points(d)
-    for point, scored in zip(x.tolist(), d.log_prob(x).tolist(), strict=True):
+    for point, found in zip(x.tolist(), d.log_prob(x).tolist(), strict=True):
         wanted = float(log_density(d.family.name, given, point))
-        assert scored == wanted or abs(scored - wanted) <= 1e-12 * max(1.0, abs(wanted)), point
+        assert found == wanted or abs(found - wanted) <= 1e-12 * max(1.0, abs(wanted)), point
 
 
 def test_every_univariate_family_has_a_reference() -> None:
@@ -123,12 +123,12 @@ def test_log_prob_is_minus_infinity_outside_and_never_nan(text: str) -> None:
     d = built(text)
     far = [-math.inf, -1e300, -7.3, -1.0, -1e-300, 0.0, 0.5, 1.0, 1 + 1e-15, 2.5, 7.3, 1e300, math.inf]
     x = torch.tensor(far, dtype=torch.float64)
-    scores = d.log_prob(x)
-    assert not scores.isnan().any()
+    values = d.log_prob(x)
+    assert not values.isnan().any()
     assert isinstance(d.support, Interval | Lattice)
     beyond = (x < d.support.low) | (x > d.support.high) | x.isinf()
     between = (x != x.floor()) if isinstance(d.support, Lattice) else torch.zeros_like(beyond)
-    assert scores[beyond | between].isneginf().all()
+    assert values[beyond | between].isneginf().all()
 
 
 OUTSIDE = {

@@ -7,8 +7,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from klbench.distributions.kl_gradient import kl_gradient_closed_form
 from klbench.distributions.pair import log_ratio
-from klbench.distributions.score import kl_gradient_closed_form, score_of
+from klbench.distributions.score import score_of
 from tests.distributions.examples import built, host_stream
 from tests.distributions.test_score import ALPHA, expectation
 

@@ -1,4 +1,4 @@
-"""The special functions that scores rest on, against mpmath."""
+"""The special functions that densities and scores rest on, against mpmath."""
 
 from collections.abc import Callable
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
 from klbench.distributions.families import real_line
-from klbench.distributions.family import MOVES_SUPPORT, Arguments, Built, Family, Natural, Parameter, Rule, Score
+from klbench.distributions.family import (
+    MOVES_SUPPORT,
+    Arguments,
+    Built,
+    Family,
+    Natural,
+    Parameter,
+    ParameterScore,
+    Rule,
+)
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -34,7 +43,7 @@ def draw_beta(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.beta(d.concentration1, d.concentration0, count)
 
 
-def score_beta(d: Built, x: Tensor) -> Tensor:
+def log_density_beta(d: Built, x: Tensor) -> Tensor:
     """A binomial probability of a in a + b at x, times ab/(a + b)/x/(1 - x); torch's cancels where they are large."""
     from klbench.distributions.special import log_binomial
 
@@ -70,7 +79,7 @@ BETA = Family(
         "Beta(concentration1=300, concentration0=2)",
     ),
     draw=draw_beta,
-    log_prob=score_beta,
+    log_prob=log_density_beta,
     scores={"concentration1": concentration1_score_of_beta, "concentration0": concentration0_score_of_beta},
     natural=lambda d: Natural({"log x": float(d.concentration1) - 1, "log(1 - x)": float(d.concentration0) - 1}),
 )
@@ -83,7 +92,7 @@ def draw_continuous_bernoulli(logit: Tensor, stream: Stream, count: int) -> Tens
     return 1 - x if logit > 0 else x
 
 
-def score_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
+def log_density_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
     """t x - log((exp(t) - 1) / t), mirrored where t > 0; torch's stops where probs round to 0 or 1."""
     t = logit.abs()
     norm = (-(-t).expm1() / t).log() if t > 0 else t
@@ -118,7 +127,7 @@ CONTINUOUS_BERNOULLI = Family(
     ),
     prepare=real_line.logit,
     draw=draw_continuous_bernoulli,
-    log_prob=score_continuous_bernoulli,
+    log_prob=log_density_continuous_bernoulli,
     natural=lambda logit: Natural({"x": float(logit)}),
     scores={"probs": probs_score_of_continuous_bernoulli, "logits": logits_score_of_continuous_bernoulli},
 )
@@ -129,7 +138,7 @@ def draw_kumaraswamy(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.exponential(count).div_(-d.concentration0).expm1_().neg_().pow_(1 / d.concentration1)
 
 
-def score_kumaraswamy(d: Built, x: Tensor) -> Tensor:
+def log_density_kumaraswamy(d: Built, x: Tensor) -> Tensor:
     """log(a b) + (a - 1) log x + (b - 1) log(1 - x^a); torch's loses both ends."""
     a, b = d.concentration1, d.concentration0
     log_x = x.log()
@@ -145,7 +154,7 @@ KUMARASWAMY = Family(
     support=_open,
     examples=("Kumaraswamy(concentration1=2, concentration0=3)", "Kumaraswamy(concentration1=0.5, concentration0=2)"),
     draw=draw_kumaraswamy,
-    log_prob=score_kumaraswamy,
+    log_prob=log_density_kumaraswamy,
 )
 
 
@@ -154,13 +163,13 @@ def draw_relaxed_bernoulli(d: real_line.Relaxed, stream: Stream, count: int) -> 
     return real_line.draw_logit_relaxed_bernoulli(d, stream, count).sigmoid_()
 
 
-def score_relaxed_bernoulli(d: real_line.Relaxed, x: Tensor) -> Tensor:
+def log_density_relaxed_bernoulli(d: real_line.Relaxed, x: Tensor) -> Tensor:
     """The logit's density over x (1 - x); torch's rounds x near both ends."""
     log_x, log_rest = x.log(), (-x).log1p()
-    return real_line.score_logit_relaxed_bernoulli(d, log_x - log_rest).sub_(log_x).sub_(log_rest)
+    return real_line.log_density_logit_relaxed_bernoulli(d, log_x - log_rest).sub_(log_x).sub_(log_rest)
 
 
-def _of_logit(score: Score) -> Score:
+def _of_logit(score: ParameterScore) -> ParameterScore:
     return lambda d, x: score(d, x.log() - (-x).log1p())
 
 
@@ -175,7 +184,7 @@ RELAXED_BERNOULLI = Family(
     examples=("RelaxedBernoulli(temperature=0.7, probs=0.3)", "RelaxedBernoulli(temperature=2, logits=1)"),
     prepare=real_line.relaxed,
     draw=draw_relaxed_bernoulli,
-    log_prob=score_relaxed_bernoulli,
+    log_prob=log_density_relaxed_bernoulli,
     scores={name: _of_logit(score) for name, score in real_line.LOGIT_RELAXED_SCORES.items()},
     centres=lambda d: tuple(1 / (1 + exp(-y)) for y in real_line.median_of_relaxed(d)),
 )
@@ -186,7 +195,7 @@ def draw_uniform(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.uniform(count).mul_(d.high - d.low).add_(d.low)
 
 
-def score_uniform(d: Built, x: Tensor) -> Tensor:
+def log_density_uniform(d: Built, x: Tensor) -> Tensor:
     """-log(high - low) for every x."""
     return (d.high - d.low).log().neg().expand(x.shape).clone()
 
@@ -201,7 +210,7 @@ UNIFORM = Family(
     support=lambda a: Interval(float(a["low"]), float(a["high"])),
     examples=("Uniform(low=0, high=1)", "Uniform(low=-2, high=5)"),
     draw=draw_uniform,
-    log_prob=score_uniform,
+    log_prob=log_density_uniform,
     natural=lambda _: Natural({}),
     unscored=lambda _: {"low": MOVES_SUPPORT, "high": MOVES_SUPPORT},
 )
@@ -212,7 +221,7 @@ def draw_von_mises(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.von_mises(d.concentration, count).add_(d.loc + pi).remainder_(2 * pi).sub_(pi)
 
 
-def score_von_mises(d: Built, x: Tensor) -> Tensor:
+def log_density_von_mises(d: Built, x: Tensor) -> Tensor:
     """k (cos(x - loc) - 1) - log(2π exp(-k) I₀(k)); torch's Bessel function has seven digits."""
     import torch
 
@@ -234,7 +243,7 @@ VON_MISES = Family(
         "VonMises(loc=10, concentration=1e4)",
     ),
     draw=draw_von_mises,
-    log_prob=score_von_mises,
+    log_prob=log_density_von_mises,
     centres=lambda d: (remainder(float(d.loc), 2 * pi),),
 )
 

@@ -51,7 +51,7 @@ def draw_categorical(c: Categories, stream: Stream, count: int) -> Tensor:
     return c.table.draw(stream.uniform(count)).double()
 
 
-def score_categorical(c: Categories, x: Tensor) -> Tensor:
+def log_density_categorical(c: Categories, x: Tensor) -> Tensor:
     """Looked up."""
     return c.log_probs[x.long()]
 
@@ -81,7 +81,7 @@ CATEGORICAL = Family(
     ),
     prepare=categories,
     draw=draw_categorical,
-    log_prob=score_categorical,
+    log_prob=log_density_categorical,
     scores={"logits": logits_score_of_categorical},
 )
 
@@ -92,7 +92,7 @@ def draw_one_hot(c: Categories, stream: Stream, count: int) -> Tensor:
     return c.log_probs.new_zeros(count, len(c.log_probs)).scatter_(1, category, 1.0)
 
 
-def score_one_hot(c: Categories, x: Tensor) -> Tensor:
+def log_density_one_hot(c: Categories, x: Tensor) -> Tensor:
     """Looked up."""
     return c.log_probs[x.argmax(-1)]
 
@@ -122,7 +122,7 @@ def _one_hot(name: str, summary: str, *examples: str) -> Family:
         examples=examples,
         prepare=categories,
         draw=draw_one_hot,
-        log_prob=score_one_hot,
+        log_prob=log_density_one_hot,
         scores={"logits": lambda c, x: x - c.log_probs.exp()},
         inside=is_one_hot,
         atoms=one_hot_atoms,
@@ -168,7 +168,7 @@ def draw_multinomial(c: Counts, stream: Stream, count: int) -> Tensor:
     return drawn
 
 
-def score_multinomial(c: Counts, x: Tensor) -> Tensor:
+def log_density_multinomial(c: Counts, x: Tensor) -> Tensor:
     """log n! - Σ log xᵢ! + Σ xᵢ log pᵢ, where 0 log 0 = 0."""
     weighed = x.mul(c.log_probs).where(x > 0, 0.0).sum(-1)
     return weighed.add_(lgamma(c.total_count + 1)).sub_((x + 1).lgamma().sum(-1))
@@ -202,7 +202,7 @@ MULTINOMIAL = Family(
     examples=("Multinomial(total_count=5, probs=[0.2, 0.3, 0.5])", "Multinomial(total_count=1000, logits=[0, 1])"),
     prepare=counts,
     draw=draw_multinomial,
-    log_prob=score_multinomial,
+    log_prob=log_density_multinomial,
     scores={"logits": lambda c, x: x - c.log_probs.exp() * c.total_count},
     inside=is_multinomial,
     atoms=multinomial_atoms,

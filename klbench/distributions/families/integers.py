@@ -16,7 +16,7 @@ from klbench.distributions.constraints import (
     PROBABILITY_BELOW_1,
     REAL,
 )
-from klbench.distributions.family import IS_COUNT, Arguments, Family, Natural, Parameter, Score
+from klbench.distributions.family import IS_COUNT, Arguments, Family, Natural, Parameter, ParameterScore
 from klbench.distributions.support import Lattice
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def coin(d: Any, a: Arguments) -> Coin:
     return Coin(total_count, t.sigmoid(), (-t).sigmoid(), logsigmoid(t), logsigmoid(-t))
 
 
-def coin_scores(throws: Callable[[Coin, Tensor], tuple[Tensor, Tensor]]) -> Mapping[str, Score]:
+def coin_scores(throws: Callable[[Coin, Tensor], tuple[Tensor, Tensor]]) -> Mapping[str, ParameterScore]:
     """The scores of a density ∝ probs^heads (1 - probs)^tails; ``throws`` tells heads and tails of x."""
 
     def probs(c: Coin, x: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def draw_bernoulli(c: Coin, stream: Stream, count: int) -> Tensor:
     return (stream.uniform(count) < c.probs).double()
 
 
-def score_bernoulli(c: Coin, x: Tensor) -> Tensor:
+def log_density_bernoulli(c: Coin, x: Tensor) -> Tensor:
     """The one or the other."""
     return c.log_probs.where(x > 0, c.log_complement)
 
@@ -99,7 +99,7 @@ BERNOULLI = Family(
     examples=("Bernoulli(probs=0.7)", "Bernoulli(logits=-3)", "Bernoulli(probs=1)", "Bernoulli(probs=1e-20)"),
     prepare=coin,
     draw=draw_bernoulli,
-    log_prob=score_bernoulli,
+    log_prob=log_density_bernoulli,
     scores=coin_scores(lambda _, x: (x, 1 - x)),
     natural=natural_binomial,
 )
@@ -110,7 +110,7 @@ def draw_binomial(c: Coin, stream: Stream, count: int) -> Tensor:
     return stream.binomial(c.total_count, c.probs, count)
 
 
-def score_binomial(c: Coin, x: Tensor) -> Tensor:
+def log_density_binomial(c: Coin, x: Tensor) -> Tensor:
     """Loader's form; at both ends a power of one probability alone, so that 0 log 0 = 0."""
     from klbench.distributions.special import log_binomial
 
@@ -137,7 +137,7 @@ BINOMIAL = Family(
     ),
     prepare=coin,
     draw=draw_binomial,
-    log_prob=score_binomial,
+    log_prob=log_density_binomial,
     scores=coin_scores(lambda c, x: (x, c.total_count - x)),
     natural=natural_binomial,
 )
@@ -148,7 +148,7 @@ def draw_geometric(c: Coin, stream: Stream, count: int) -> Tensor:
     return stream.exponential(count).div_(-c.log_complement).floor_()
 
 
-def score_geometric(c: Coin, x: Tensor) -> Tensor:
+def log_density_geometric(c: Coin, x: Tensor) -> Tensor:
     """x failures, then a success."""
     return c.log_probs.where(x == 0, x * c.log_complement + c.log_probs)
 
@@ -164,7 +164,7 @@ GEOMETRIC = Family(
     examples=("Geometric(probs=0.3)", "Geometric(probs=0.001)", "Geometric(logits=2)", "Geometric(probs=1)"),
     prepare=coin,
     draw=draw_geometric,
-    log_prob=score_geometric,
+    log_prob=log_density_geometric,
     scores=coin_scores(lambda c, x: (c.total_count, x)),
     natural=lambda c: Natural({"x": float(c.log_complement)}, measure="negative binomial 1.0"),
 )
@@ -176,7 +176,7 @@ def draw_negative_binomial(c: Coin, stream: Stream, count: int) -> Tensor:
     return stream.poisson(stream.gamma(c.total_count, count).mul_(odds), count)
 
 
-def score_negative_binomial(c: Coin, x: Tensor) -> Tensor:
+def log_density_negative_binomial(c: Coin, x: Tensor) -> Tensor:
     """A binomial probability of r = total_count failures in x + r throws, times r/(x + r)."""
     from klbench.distributions.special import log_binomial
 
@@ -201,7 +201,7 @@ NEGATIVE_BINOMIAL = Family(
     ),
     prepare=coin,
     draw=draw_negative_binomial,
-    log_prob=score_negative_binomial,
+    log_prob=log_density_negative_binomial,
     scores=coin_scores(lambda c, x: (x, c.total_count)),
     unscored=lambda _: {"total_count": IS_COUNT},
     natural=lambda c: Natural({"x": float(c.log_probs)}, measure=f"negative binomial {float(c.total_count)}"),
@@ -213,7 +213,7 @@ def draw_poisson(d: Any, stream: Stream, count: int) -> Tensor:
     return stream.poisson(d.rate, count)
 
 
-def score_poisson(d: Any, x: Tensor) -> Tensor:
+def log_density_poisson(d: Any, x: Tensor) -> Tensor:
     """Loader's form."""
     from klbench.distributions.special import log_poisson
 
@@ -229,7 +229,7 @@ POISSON = Family(
     support=_counts,
     examples=("Poisson(rate=3)", "Poisson(rate=0.01)", "Poisson(rate=1e5)", "Poisson(rate=0)"),
     draw=draw_poisson,
-    log_prob=score_poisson,
+    log_prob=log_density_poisson,
     scores={"rate": lambda d, x: (x - d.rate) / d.rate},
     natural=lambda d: Natural({"x": float(d.rate.log())}, measure="poisson"),
 )

@@ -51,7 +51,7 @@ def draw_gamma(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.gamma(d.concentration, count).div_(d.rate)
 
 
-def score_gamma(d: Built, x: Tensor) -> Tensor:
+def log_density_gamma(d: Built, x: Tensor) -> Tensor:
     """A Poisson probability of concentration at rate x, times concentration/x; torch's cancels where it is large."""
     from klbench.distributions.special import log_poisson
 
@@ -86,7 +86,7 @@ GAMMA = Family(
         "Gamma(concentration=1e4, rate=10)",
     ),
     draw=draw_gamma,
-    log_prob=score_gamma,
+    log_prob=log_density_gamma,
     scores={"concentration": concentration_score_of_gamma, "rate": rate_score_of_gamma},
     natural=natural_gamma,
 )
@@ -101,7 +101,7 @@ CHI2 = Family(
     support=_open,
     examples=("Chi2(df=3)", "Chi2(df=0.5)"),
     draw=draw_gamma,
-    log_prob=score_gamma,
+    log_prob=log_density_gamma,
     scores={"df": lambda d, x: concentration_score_of_gamma(d, x).div_(2)},
     natural=natural_gamma,
 )
@@ -113,7 +113,7 @@ def draw_fisher_snedecor(d: Built, stream: Stream, count: int) -> Tensor:
     return above.sub_(below).exp_().mul_(d.df2 / d.df1)
 
 
-def score_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
+def log_density_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
     """A binomial probability of a = df1/2 in a + b, b = df2/2, at odds x df1/df2, times ab/(a + b)/x."""
     from klbench.distributions.special import log_binomial
 
@@ -124,7 +124,7 @@ def score_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
 
 
 def df1_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
-    """Half of ψ(a + b) - ψ(a) + 1 - log(1 + 1/odds) - (1 + b/a)/(1 + 1/odds), as in ``score_fisher_snedecor``."""
+    """Half of ψ(a + b) - ψ(a) + 1 - log(1 + 1/odds) - (1 + b/a)/(1 + 1/odds), as in ``log_density_fisher_snedecor``."""
     from klbench.distributions.special import digamma_step
 
     a, b = d.df1 / 2, d.df2 / 2
@@ -150,7 +150,7 @@ FISHER_SNEDECOR = Family(
     support=_open,
     examples=("FisherSnedecor(df1=4, df2=6)", "FisherSnedecor(df1=1, df2=2.5)"),
     draw=draw_fisher_snedecor,
-    log_prob=score_fisher_snedecor,
+    log_prob=log_density_fisher_snedecor,
     scores={"df1": df1_score_of_fisher_snedecor, "df2": df2_score_of_fisher_snedecor},
 )
 
@@ -163,7 +163,7 @@ def draw_generalized_pareto(d: Built, stream: Stream, count: int) -> Tensor:
     return x.mul_(d.scale).add_(d.loc)
 
 
-def score_generalized_pareto(d: Built, x: Tensor) -> Tensor:
+def log_density_generalized_pareto(d: Built, x: Tensor) -> Tensor:
     """-(1 + 1/c) log(1 + c z) - log scale; torch's refuses float64 and takes a small concentration c for 0."""
     z = (x - d.loc).div_(d.scale)
     if d.concentration == 0:
@@ -211,7 +211,7 @@ GENERALIZED_PARETO = Family(
         "GeneralizedPareto(loc=0, scale=1, concentration=-0.5)",
     ),
     draw=draw_generalized_pareto,
-    log_prob=score_generalized_pareto,
+    log_prob=log_density_generalized_pareto,
     scores={
         "scale": scale_score_of_generalized_pareto,
         "concentration": concentration_score_of_generalized_pareto,
@@ -268,7 +268,7 @@ def draw_inverse_gamma(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.log_gamma(d.concentration, count).neg_().exp_().mul_(d.rate)
 
 
-def score_inverse_gamma(d: Built, x: Tensor) -> Tensor:
+def log_density_inverse_gamma(d: Built, x: Tensor) -> Tensor:
     """The gamma's at 1/x, times 1/x²."""
     from klbench.distributions.special import log_poisson
 
@@ -284,7 +284,7 @@ INVERSE_GAMMA = Family(
     support=_open,
     examples=("InverseGamma(concentration=3, rate=2)", "InverseGamma(concentration=0.5, rate=1)"),
     draw=draw_inverse_gamma,
-    log_prob=score_inverse_gamma,
+    log_prob=log_density_inverse_gamma,
     scores={
         "concentration": lambda d, x: concentration_score_of_gamma(d, 1 / x),
         "rate": lambda d, x: rate_score_of_gamma(d, 1 / x),
@@ -334,7 +334,7 @@ def draw_weibull(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.exponential(count).pow_(1 / d.concentration).mul_(d.scale)
 
 
-def score_weibull(d: Built, x: Tensor) -> Tensor:
+def log_density_weibull(d: Built, x: Tensor) -> Tensor:
     """log(k/s) + (k - 1) log(x/s) - (x/s)^k; torch's goes through (x/s)^k, which underflows near 0."""
     z = x / d.scale
     k = d.concentration
@@ -350,7 +350,7 @@ WEIBULL = Family(
     support=_open,
     examples=("Weibull(scale=1, concentration=1.5)", "Weibull(scale=2, concentration=0.6)"),
     draw=draw_weibull,
-    log_prob=score_weibull,
+    log_prob=log_density_weibull,
 )
 
 FAMILIES = (

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
-from klbench.distributions.family import Arguments, Built, Family, Parameter, Score
+from klbench.distributions.family import Arguments, Built, Family, Parameter, ParameterScore
 from klbench.distributions.support import Interval
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _real_line(_: Arguments) -> Interval:
 
 
 def _finite(x: Tensor) -> Tensor:
-    """Draws of the heaviest tails, kept from overflowing where they are scored."""
+    """Draws of the heaviest tails, kept from overflowing where their density is taken."""
     return x.clamp_(-FARTHEST, FARTHEST)
 
 
@@ -72,7 +72,7 @@ def draw_gumbel(d: Built, stream: Stream, count: int) -> Tensor:
     return stream.exponential(count).log_().mul_(-d.scale).add_(d.loc)
 
 
-def score_gumbel(d: Built, x: Tensor) -> Tensor:
+def log_density_gumbel(d: Built, x: Tensor) -> Tensor:
     """-z - exp(-z) - log scale; z is kept from -inf, where the two terms would make a NaN."""
     z = ((x - d.loc) / d.scale).clamp_(min=-float_info.max)
     return z.add_(z.neg().exp_()).neg_().sub_(d.scale.log())
@@ -87,7 +87,7 @@ GUMBEL = Family(
     support=_real_line,
     examples=("Gumbel(loc=0, scale=1)", "Gumbel(loc=1, scale=2.5)"),
     draw=draw_gumbel,
-    log_prob=score_gumbel,
+    log_prob=log_density_gumbel,
 )
 
 
@@ -134,7 +134,7 @@ def draw_logit_relaxed_bernoulli(d: Relaxed, stream: Stream, count: int) -> Tens
     return _finite(stream.exponential(count).expm1_().log_().neg_().add_(d.logits).div_(d.temperature))
 
 
-def score_logit_relaxed_bernoulli(d: Relaxed, y: Tensor) -> Tensor:
+def log_density_logit_relaxed_bernoulli(d: Relaxed, y: Tensor) -> Tensor:
     """log t - |z| - 2 log(1 + exp(-|z|)), z = logits - t y; torch's overflows."""
     z = (d.logits - y * d.temperature).abs_()
     return z.neg().exp_().log1p_().mul_(-2).sub_(z).add_(d.temperature.log())
@@ -155,7 +155,7 @@ def temperature_score_of_logit_relaxed(d: Relaxed, y: Tensor) -> Tensor:
     return 1 / d.temperature - y * logits_score_of_logit_relaxed(d, y)
 
 
-LOGIT_RELAXED_SCORES: Mapping[str, Score] = MappingProxyType(
+LOGIT_RELAXED_SCORES: Mapping[str, ParameterScore] = MappingProxyType(
     {
         "temperature": temperature_score_of_logit_relaxed,
         "probs": probs_score_of_logit_relaxed,
@@ -180,7 +180,7 @@ LOGIT_RELAXED_BERNOULLI = Family(
     examples=("LogitRelaxedBernoulli(temperature=0.5, probs=0.3)", "LogitRelaxedBernoulli(temperature=2, logits=1)"),
     prepare=relaxed,
     draw=draw_logit_relaxed_bernoulli,
-    log_prob=score_logit_relaxed_bernoulli,
+    log_prob=log_density_logit_relaxed_bernoulli,
     scores=LOGIT_RELAXED_SCORES,
     centres=median_of_relaxed,
 )
@@ -221,7 +221,7 @@ def draw_student_t(d: Built, stream: Stream, count: int) -> Tensor:
     return _finite(radius.mul_(angle.cos_()).mul_(d.scale).add_(d.loc))
 
 
-def score_student_t(d: Built, x: Tensor) -> Tensor:
+def log_density_student_t(d: Built, x: Tensor) -> Tensor:
     """-(df + 1)/2 log(1 + z²/df) and its constant in Loader's form; torch's loses all digits by df = 1e12."""
     from klbench.distributions.special import HALF_LOG_TWO_PI, deviance, stirling_error
 
@@ -278,7 +278,7 @@ STUDENT_T = Family(
     support=_real_line,
     examples=("StudentT(df=5)", "StudentT(df=1.5, loc=1, scale=2)", "StudentT(df=1e6)"),
     draw=draw_student_t,
-    log_prob=score_student_t,
+    log_prob=log_density_student_t,
     scores={"df": df_score_of_student_t, "loc": loc_score_of_student_t, "scale": scale_score_of_student_t},
 )
 
