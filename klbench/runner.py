@@ -12,7 +12,6 @@ import torch
 from klbench.errors import RunError
 from klbench.measure.case import measure
 from klbench.measure.draws import Machine
-from klbench.measure.gradient import measure_gradient
 from klbench.observer import SILENT, Observer
 from klbench.results import Results
 from klbench.roads.memory import keep_freed_memory
@@ -35,7 +34,6 @@ def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observe
     Raises:
         RunError: no such device, or its memory does not hold one block.
     """
-    measurement = measure_gradient if spec.measure == "gradient" else measure
     machine = Machine(resolve_device(device), min(threads or available_cores(), _MOST_PER_CORE * available_cores()))
     cases = spec.cases()
     observer.started(spec, cases)
@@ -44,7 +42,7 @@ def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observe
     results = []
     with one_torch_thread():
         for case in cases:
-            results.append(measurement(spec, case, machine, observer))
+            results.append(measure(spec, case, machine, observer))
             observer.finished(results[-1])
     return Results(spec, tuple(results), str(machine.device), machine.threads, time.perf_counter() - start)
 

@@ -78,7 +78,7 @@ def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
 def _true_values(cases: Iterable[Case], estimators: Sequence[str]) -> Table:
     """A line per case and target, the case's parameters beside its first."""
     from klbench.estimators.catalogue import find
-    from klbench.measure.case import true_values
+    from klbench.measure.values import true_values
     from klbench.measure.pair import Pair
     from klbench.report.numbers import parameters_text, true_value
 

@@ -11,19 +11,21 @@ The true gradient of a divergence D_f = E_q[f(r)] is the same thing once more: f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Function, Joint, Term
+from klbench.estimators.term import Function, Joint, Term, on_samples_of_q, weigh
 
 Placement = Literal["loss", "reward"]
 Weighting = Literal["none", "ratio", "detached"]
 
 _EPSILON = torch.finfo(torch.float64).eps
+_REMEMBERED = 4096
+"""Asked for the same coefficient, the same term is given, so that what is known of it is found again."""
 
 
 class NotDifferentiableError(Exception):
@@ -55,12 +57,12 @@ class Coefficient:
         """The one or two summands of the coefficient: of a product, one for each factor that is differentiated."""
         if self.placement == "reward":
             value = self.value(log_q, log_p, log_sampler).detach()
-            return (value if self.weighting == "none" else (log_q - log_sampler).exp() * value,)
+            return (value if self.weighting == "none" else weigh(value, log_q - log_sampler),)
         value, slope = value_and_slope(self.value, log_q, log_p, log_sampler)
         if self.weighting == "none":
             return (slope,)
-        weight = (log_q - log_sampler).exp()
-        return (weight * slope,) if self.weighting == "detached" else (weight * value, weight * slope)
+        parts = (slope,) if self.weighting == "detached" else (value, slope)
+        return tuple(weigh(part, log_q - log_sampler) for part in parts)
 
 
 def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,7 +80,7 @@ def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Ten
     return found.detach(), slope
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def coefficient(term: Term, placement: Placement, weighting: Weighting) -> Term:
     """The coefficient of a term's gradient, as a term: all roads to expectations are open to it.
 
@@ -86,22 +88,22 @@ def coefficient(term: Term, placement: Placement, weighting: Weighting) -> Term:
     """
     kernel = Coefficient(term.of_three, placement, weighting)
     if term.looks_at != "ratio":
-        return Term(_of_ratio(kernel), False, kernel, term.looks_at, _rounding(kernel))
+        return Term(on_samples_of_q(kernel), False, kernel, term.looks_at, _rounding(kernel))
     weighted = term.weighted or weighting != "none"
-    return Term(_of_ratio(kernel), weighted, _on_q(kernel), rounding=_rounding(kernel))
+    return Term(on_samples_of_q(kernel), weighted, _on_q(kernel), rounding=_rounding(kernel))
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def true_coefficient(target: Divergence) -> Term:
     """The coefficient whose expectation under q, times the score, is ∇ of the target; 0 at r = 1, where a constant is
     free."""
     kernel = Coefficient(Term(target.generator).of_three, "loss", "ratio")
-    function = _of_ratio(kernel)
+    function = on_samples_of_q(kernel)
     constant = float(function(torch.zeros(1, dtype=torch.float64)))
     return Term(lambda log_ratio: function(log_ratio) - constant, rounding=_rounding(kernel))
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def own_coefficient(term: Term) -> Term:
     """The coefficient whose expectation under q, times the score, is ∇E_q[k] of the value itself, as calculus has it.
 
@@ -154,16 +156,6 @@ _STEP = 2e-5
 def _on_q(joint: Joint) -> Joint:
     """A joint function as it is on samples of q: every weight in it is 1."""
     return lambda log_q, log_p, _: joint(log_q, log_p, log_q)
-
-
-def _of_ratio(joint: Joint) -> Function:
-    """A joint function on samples of q, as a function of log_ratio."""
-
-    def function(log_ratio: Tensor) -> Tensor:
-        nothing = torch.zeros_like(log_ratio)
-        return joint(nothing, log_ratio, nothing)
-
-    return function
 
 
 def _rounding(kernel: Coefficient) -> Function | None:

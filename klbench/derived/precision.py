@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from klbench.estimators.term import LogProbs, Term
+from klbench.estimators.term import LogProbs, Term, weigh
 
 EXACT = "float64"
 
@@ -29,9 +29,7 @@ class Rounded:
         """The value for each sample [n]."""
         log_q, log_p, log_sampler = (each.to(getattr(torch, self.dtype)) for each in at.three)
         values = self.term.of_three(log_q, log_p, log_sampler)
-        if self.term.weighted:
-            values = ((log_q - log_sampler).exp() * values).masked_fill(log_q.isneginf(), 0.0)
-        return values.double()
+        return (weigh(values, log_q - log_sampler) if self.term.weighted else values).double()
 
 
 @dataclass(frozen=True)

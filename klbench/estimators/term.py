@@ -79,10 +79,7 @@ class Term:
     def values(self, at: LogProbs) -> Tensor:
         """The value for each sample [n]."""
         values = self._unweighted(at)
-        if not self.weighted or at.log_weight is None:
-            return values
-        # a sample q cannot produce weighs nothing, whatever the value there (log_ratio may be NaN)
-        return (at.log_weight.exp() * values).masked_fill(at.log_weight.isneginf(), 0.0)
+        return weigh(values, at.log_weight) if self.weighted and at.log_weight is not None else values
 
     def tells_by_ratio(self, at: LogProbs) -> bool:
         """Whether the value there is ``function`` of log_ratio, times the weight."""
@@ -98,6 +95,21 @@ class Term:
     def of_three(self) -> Joint:
         """The same, unweighted, as a function of (log_q, log_p, log_sampler)."""
         return self.joint or _lifted(self.function)
+
+
+def weigh(values: Tensor, log_weight: Tensor) -> Tensor:
+    """values × q/sampler [n]; 0 for a sample q cannot produce, whatever the value there (log_ratio may be NaN)."""
+    return (log_weight.exp() * values).masked_fill(log_weight.isneginf(), 0.0)
+
+
+def on_samples_of_q(joint: Joint) -> Function:
+    """A joint function as it is on samples of q: a function of log_ratio."""
+
+    def function(log_ratio: Tensor) -> Tensor:
+        nothing = log_ratio.new_zeros(log_ratio.shape)
+        return joint(nothing, log_ratio, nothing)
+
+    return function
 
 
 def _lifted(function: Function) -> Joint:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from klbench.errors import KlbenchError, Location, SpecError
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import on_samples_of_q
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,16 +137,11 @@ def is_user_name(name: str) -> bool:
 def user_estimator(name: str) -> Estimator:
     """The estimator that a user's function is; it is taken for one of the reverse KL until it is identified."""
     function = UserFunction(name)
-
-    def of_ratio(log_ratio: Tensor) -> Tensor:
-        nothing = log_ratio.new_zeros(log_ratio.shape)
-        return function(nothing, log_ratio, nothing)
-
     return Estimator(
         name=name,
         formula="a function of your own",
         target=REVERSE_KL,
-        function=of_ratio,
+        function=on_samples_of_q(function),
         unbiased=False,
         nonnegative=False,
         biased_when="klbench identify tells",

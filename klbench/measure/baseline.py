@@ -15,7 +15,7 @@ from torch import Tensor
 
 from klbench.estimators.term import Function, Joint, Term
 from klbench.measure.cells import Cell
-from klbench.measure.true_gradient import ExactGradients
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.roads.exact import exact_road
 from klbench.roads.gradient import ExactVector
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
 from klbench.derived.clamps import clamped, has_clamp
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.term import Term
+from klbench.estimators.term import Term, on_samples_of_q
 from klbench.measure.draws import Draws
 from klbench.roads.exact import exact_road
 
@@ -27,11 +27,7 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
     if joint is None or not has_clamp(joint):
         return None
     held = clamped(joint)
-    term = Term(
-        lambda ratio: held(ratio.new_zeros(ratio.shape), ratio, ratio.new_zeros(ratio.shape)),
-        joint=held,
-        looks_at="sampler",
-    )
+    term = Term(on_samples_of_q(held), joint=held, looks_at="sampler")
     (exact,) = exact_road(draws.pair.integrand((term,)))
     if exact is not None and isfinite(exact.mean):
         return Share(exact.mean, 0.0)
@@ -40,13 +36,13 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
     return Share(share, sqrt(share * (1 - share) / len(drawn)))
 
 
-def clamp_notes(estimators: Mapping[str, Estimator], draws: Draws) -> Iterator[str]:
+def clamp_notes(estimators: Sequence[Estimator], draws: Draws) -> Iterator[str]:
     """A sentence for each share above nothing, naming all whose clamps hold as much."""
     names_of: dict[str, list[str]] = {}
-    for name, estimator in estimators.items():
+    for estimator in estimators:
         share = clamp_share(estimator, draws)
         if share is not None and share.value > _NOTHING:
-            names_of.setdefault(_shown(share), []).append(name)
+            names_of.setdefault(_shown(share), []).append(estimator.name)
     for shown, names in names_of.items():
         clamps, hold = ("clamp", "holds") if len(names) == 1 else ("clamps", "hold")
         yield f"The {clamps} of {joined(names)} {hold} {shown}."

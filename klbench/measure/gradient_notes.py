@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from klbench.measure.clamps import clamp_notes, joined
-from klbench.measure.draws import Draws
-from klbench.measure.fit import Fit
 from klbench.measure.follows import LABELS
 from klbench.measure.gradient_rows import GradientAnswers
 from klbench.measure.notes import about_fits, about_the_pair, about_unseen
-from klbench.measure.truth import Truth
-from klbench.measure.unseen import Unseen
+from klbench.measure.setting import Setting
 
 
-def gradient_notes(
-    kl: Truth, unseen: Unseen, answers: Sequence[GradientAnswers], fitted: Mapping[str, Fit], draws: Draws
-) -> tuple[str, ...]:
+def gradient_notes(setting: Setting, answers: Sequence[GradientAnswers]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about what the gradients do."""
     return (
-        *about_the_pair(kl),
-        *about_unseen(unseen),
-        *about_fits(fitted),
+        *about_the_pair(setting.kl),
+        *about_unseen(setting.unseen),
+        *about_fits(setting.asked.fits),
         *_about_truth(answers),
         *_about_no_gradient(answers),
         *_about_ambiguity(answers),
@@ -30,7 +25,7 @@ def gradient_notes(
         *_about_no_exact(answers),
         *_about_rare_draws(answers),
         *_about_nonfinite(answers),
-        *clamp_notes({each.cell.estimator.name: each.cell.estimator for each in answers}, draws),
+        *clamp_notes(setting.asked.estimators, setting.draws),
     )
 
 

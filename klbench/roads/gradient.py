@@ -90,11 +90,10 @@ class Atoms:
         """The same on the CPU."""
         return Atoms(self.x.cpu(), self.probabilities.cpu(), self.table.cpu())
 
-    def moments(self, integrand: Integrand, term: Term, frequencies: Tensor | None = None) -> OnPoints:
-        """The moments of coefficient × score, exactly, or as sampled where ``frequencies`` [V] are given."""
-        probabilities = self.probabilities if frequencies is None else frequencies
+    def moments(self, integrand: Integrand, term: Term) -> OnPoints:
+        """The exact moments of coefficient × score."""
         values = term.values(integrand.log_probs(self.x))
-        return OnPoints(probabilities, values.masked_fill(probabilities == 0, 0.0), self.table)
+        return OnPoints(self.probabilities, values.masked_fill(self.probabilities == 0, 0.0), self.table)
 
 
 _MOST_ROWS = 2**17

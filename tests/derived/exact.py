@@ -7,7 +7,7 @@ from klbench.distributions.build import build
 from klbench.distributions.score import score_of
 from klbench.estimators.catalogue import find
 from klbench.measure.pair import Pair
-from klbench.measure.true_gradient import ExactGradients
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.roads.gradient import ExactVector
 from klbench.spec.expression import parse
 

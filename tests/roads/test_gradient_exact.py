@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from klbench.derived.gradient import Placement, Weighting
-from klbench.measure.true_gradient import ExactGradients
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.roads.gradient import ExactVector
 from tests.derived.exact import exact, gradients_of
 from tests.derived.second_road import WRITTEN, Categories, Gaussians

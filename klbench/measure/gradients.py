@@ -1,46 +1,42 @@
-"""Measuring the gradients of one case: every cell answered exactly where a road exists, sampled, set side by side."""
+"""The gradients of one case: every cell answered exactly where a road exists, sampled, and set side by side."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from klbench.derived.precision import EXACT, Rounding
 from klbench.distributions.score import score_of
-from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import Estimator
-from klbench.measure.asked import Asked
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell, cells
-from klbench.measure.draws import Draws, Machine
+from klbench.measure.draws import Draws
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import follows
 from klbench.measure.gradient_draws import GradientDraws, GradientSample
 from klbench.measure.gradient_notes import gradient_notes
 from klbench.measure.gradient_rows import GradientAnswers, gradient_headline, gradient_row
+from klbench.measure.headlines import Headlines
 from klbench.measure.pair import Pair
-from klbench.measure.true_gradient import ExactGradients
-from klbench.measure.truth import true_value
-from klbench.measure.unseen import Unseen
-from klbench.observer import Observer
-from klbench.results import CaseResult
+from klbench.measure.setting import Setting
+from klbench.observer import Headline
+from klbench.results import GradientRow
 from klbench.roads.gradient import ExactVector
-from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 
 
-def measure_gradient(spec: Spec, case: Case, machine: Machine, observer: Observer) -> CaseResult:
-    """Everything klbench can say of the gradients of one case."""
-    start = time.perf_counter()
-    pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed)
-    asked = Asked.of(spec, pair, draws)
-    survey = Survey.take(spec, pair, asked.estimators)
-    sample = survey.draws(draws).sample(spec.samples, _watch(survey, case, spec.samples, observer))
+def gradients(setting: Setting, headlines: Headlines) -> tuple[tuple[GradientRow, ...], tuple[str, ...]]:
+    """(a row for each estimator, placement, weighting and precision, what the reader should know)."""
+    spec, estimators = setting.spec, setting.asked.estimators
+    survey = Survey.take(spec, setting.pair, estimators)
+
+    def on_block(so_far: GradientSample, done: int) -> None:
+        headlines.tell(done, lambda: survey.headline(so_far))
+
+    sample = survey.draws(setting.draws).sample(spec.samples, on_block)
     answers = [survey.answers(cell, sample) for cell in survey.cells]
-    kl = true_value(REVERSE_KL, pair.q, pair.p)
-    notes = gradient_notes(kl, Unseen.of(pair), answers, asked.fits, draws)
-    rows = tuple(gradient_row(each, spec, machine.device.type) for each in answers)
-    return CaseResult(case, kl.value, kl.road, rows, notes, time.perf_counter() - start)
+    rows = tuple(gradient_row(each, spec, setting.device) for each in answers)
+    return rows, gradient_notes(setting, answers)
 
 
 @dataclass(frozen=True)
@@ -80,6 +76,11 @@ class Survey:
             follows=follows(exact, cell.estimator.term, self.exact.under_q),
         )
 
+    def headline(self, so_far: GradientSample) -> Headline:
+        """The running estimate of the last cell that is being sampled."""
+        cell = [each for each in self.cells if each in so_far.places][-1]
+        return gradient_headline(cell, so_far.of(cell), self.exact.true(cell.estimator.target))
+
     def _exact(self, cell: Cell) -> ExactVector | None:
         if self.baseline is not None and self._centred(cell):
             return self.baseline.exact(cell, self.exact)
@@ -87,22 +88,3 @@ class Survey:
 
     def _centred(self, cell: Cell) -> bool:
         return self.baseline is not None and cell.placement == "reward"
-
-
-def _watch(survey: Survey, case: Case, total: int, observer: Observer) -> Callable[[GradientSample, int], None]:
-    """Tells the observer of the last cell's running estimate, a few times a second."""
-    told = time.perf_counter()
-
-    def on_block(so_far: GradientSample, done: int) -> None:
-        nonlocal told
-        if time.perf_counter() - told < _BETWEEN_HEADLINES:
-            return
-        told = time.perf_counter()
-        cell = [each for each in survey.cells if each in so_far.places][-1]
-        true = survey.exact.true(cell.estimator.target)
-        observer.advanced(case, done, total, gradient_headline(cell, so_far.of(cell), true))
-
-    return on_block
-
-
-_BETWEEN_HEADLINES = 0.1

@@ -1,0 +1,104 @@
+"""The values of one case: answered exactly where a road exists, sampled, and set side by side.
+
+All estimators of a case see the same draws; which others there are changes nothing for any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
+from klbench.estimators.divergence import REVERSE_KL, Divergence
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Term
+from klbench.measure.clamps import clamp_notes
+from klbench.measure.controls import Controls, controls_for
+from klbench.measure.headlines import Headlines
+from klbench.measure.notes import notes
+from klbench.measure.pair import Pair
+from klbench.measure.rows import Answers, headline, row
+from klbench.measure.setting import Setting
+from klbench.measure.truth import Truth, true_value
+from klbench.observer import Headline
+from klbench.results import Row
+from klbench.roads.exact import exact_road
+from klbench.roads.points import Exact
+from klbench.roads.sampling import Sample
+from klbench.stats.regression import regressed_mean
+from klbench.stats.tail import khat
+
+
+def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """(a row for each estimator and precision, what the reader should know)."""
+    spec, pair, draws, estimators = setting.spec, setting.pair, setting.draws, setting.asked.estimators
+    truths = true_values(pair, [estimator.target for estimator in estimators])
+    survey = Survey.take(pair, controls_for(pair, setting.kl, setting.unseen), estimators, spec.dtype)
+
+    def on_block(so_far: Sample) -> None:
+        headlines.tell(so_far.moments.count, lambda: survey.headline(estimators[-1], spec.dtype[-1], truths, so_far))
+
+    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, on_block)
+    answers = [
+        survey.answers(estimator, dtype, truths[estimator.target], sample)
+        for estimator in estimators
+        for dtype in spec.dtype
+    ]
+    remarks = notes(setting.kl, setting.unseen, answers, setting.asked.fits)
+    return tuple(row(each, spec, setting.device) for each in answers), (*remarks, *clamp_notes(estimators, draws))
+
+
+def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:
+    """The true value of each target, and of the reverse KL."""
+    return {target: true_value(target, pair.q, pair.p) for target in dict.fromkeys([REVERSE_KL, *targets])}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is sampled of a case, controls first, and the exact moments of its terms where a road exists."""
+
+    terms: tuple[Evaluated, ...]
+    controls: Controls
+    exact: Mapping[Term, Exact | None]
+
+    @staticmethod
+    def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> Survey:
+        """Gather the terms, each once, and answer them exactly."""
+        exact = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
+        rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != EXACT]
+        sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
+        terms = dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)])
+        return Survey(tuple(terms), controls, dict(zip(exact, exact_road(pair.integrand(exact)), strict=True)))
+
+    def answers(self, estimator: Estimator, dtype: str, truth: Truth, sample: Sample) -> Answers:
+        """What is known of one estimator in one precision, now that it is sampled."""
+        term, moments = estimator.term, sample.moments
+        index = self.terms.index(in_precision(term, dtype))
+        return Answers(
+            estimator=estimator,
+            dtype=dtype,
+            truth=truth,
+            exact=self.exact[term],
+            sample=moments.central(index),
+            rounding=None if dtype == EXACT else moments.central(self.terms.index(Rounding(term, dtype))),
+            regressed=self._regressed(term, index, sample),
+            negative_fraction=int(moments.negative[index]) / moments.count,
+            nonfinite=int(moments.nonfinite[index]),
+            khat=khat(sample.largest[index]),
+        )
+
+    def headline(
+        self, estimator: Estimator, dtype: str, truths: Mapping[Divergence, Truth], so_far: Sample
+    ) -> Headline:
+        """The running estimate of one estimator."""
+        index = self.terms.index(in_precision(estimator.term, dtype))
+        return headline(estimator.name, so_far.moments.central(index), truths[estimator.target].value)
+
+    def _regressed(self, term: Term, index: int, sample: Sample) -> tuple[float, float] | None:
+        exact = self.exact[term]
+        largest = dict(zip(self.controls.terms, sample.largest, strict=False))
+        if not self.controls.usable(self.exact, largest) or (exact and not exact.has_variance):
+            return None
+        if self.controls.span(term):
+            return None
+        return regressed_mean(sample.moments, index, self.controls.means)
