@@ -21,10 +21,9 @@ from klbench.distributions.score import OneHotScore, Score
 from klbench.distributions.stream import Stream
 from klbench.roads.gradient import Atoms
 from klbench.roads.integrand import Integrand
-from klbench.roads.sampling import BLOCK, in_order
+from klbench.roads.sampling import BLOCK, chunks, in_order
 from klbench.stats.vectors import OnPoints, Sums, VectorMoments
 
-_CHUNK_NUMBERS = 2**19
 Streams = Callable[[int], Stream]
 
 
@@ -154,11 +153,9 @@ def _summed(
     unit: int,
     numbers: int,
 ) -> Iterator[Summed]:
-    chunk = max(1, _CHUNK_NUMBERS // (numbers * unit)) * unit
-
     def block(number: int) -> Sums:
-        stream, left = streams(number), _block(integrand, samples, number, unit)
-        parts = [measured(integrand.base.draw(stream, min(chunk, left - start))) for start in range(0, left, chunk)]
+        stream, count = streams(number), _block(integrand, samples, number, unit)
+        parts = [measured(integrand.base.draw(stream, size)) for size in chunks(count, numbers, unit)]
         whole = parts[0]
         for part in parts[1:]:
             whole = whole.merge(part)
@@ -194,7 +191,5 @@ def _numbering(score: Score, atoms: Atoms) -> Callable[[Tensor], Tensor]:
 
 
 def _count(base: Distribution, stream: Stream, count: int, number_of: Callable[[Tensor], Tensor], atoms: int) -> Tensor:
-    most = max(1, _CHUNK_NUMBERS // max(1, prod(base.event_shape)))
-    drawn = (base.draw(stream, min(most, count - start)) for start in range(0, count, most))
-    counts = sum((number_of(x).bincount(minlength=atoms) for x in drawn), torch.zeros((), dtype=torch.int64))
-    return counts.cpu() if isinstance(counts, Tensor) else torch.zeros(atoms, dtype=torch.int64)
+    drawn = (base.draw(stream, size) for size in chunks(count, prod(base.event_shape)))
+    return torch.stack([number_of(x).bincount(minlength=atoms) for x in drawn]).sum(0).cpu()

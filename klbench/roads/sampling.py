@@ -67,7 +67,7 @@ class Sampling:
     def block(self, number: int, count: int, seen: tuple[Largest, ...]) -> Sample:
         """The first ``count`` draws of block ``number``, measured; of the tails only what may still enter ``seen``."""
         stream = self.stream(number)
-        parts = [self._chunk(stream, size, seen) for size in _chunks(count, self.integrand)]
+        parts = [self._chunk(stream, size, seen) for size in chunks(count, self._numbers)]
         measured = parts[0]
         for part in parts[1:]:
             measured = measured.merge(part)
@@ -76,8 +76,13 @@ class Sampling:
     def values(self, number: int, count: int) -> list[Tensor]:
         """The first ``count`` values of each term in block ``number``, on the CPU: K tensors [count]."""
         stream, base = self.stream(number), self.integrand.base
-        parts = [self.integrand.values(base.draw(stream, size)) for size in _chunks(count, self.integrand)]
+        parts = [self.integrand.values(base.draw(stream, size)) for size in chunks(count, self._numbers)]
         return [torch.cat(part).double().cpu() for part in zip(*parts, strict=True)]
+
+    @property
+    def _numbers(self) -> int:
+        """How many numbers one draw is."""
+        return prod(self.integrand.base.event_shape)
 
     def _chunk(self, stream: Stream, count: int, seen: tuple[Largest, ...]) -> Sample:
         values = self.integrand.values(self.integrand.base.draw(stream, count))
@@ -145,8 +150,8 @@ def _in_order(task: Callable[[int], Callable[[], T]], start: int, count: int, in
         pool.shutdown(cancel_futures=True)
 
 
-def _chunks(count: int, integrand: Integrand) -> Iterator[int]:
-    """Pieces of a block that keep a chunk's draws small where each draw is many numbers."""
-    most = max(1, _CHUNK_NUMBERS // max(1, prod(integrand.base.event_shape)))
+def chunks(count: int, numbers: int, unit: int = 1) -> Iterator[int]:
+    """The sizes of pieces of ``count`` samples, in whole units, that are small where each sample is many numbers."""
+    most = max(1, _CHUNK_NUMBERS // (max(1, numbers) * unit)) * unit
     for start in range(0, count, most):
         yield min(most, count - start)
