@@ -24,23 +24,24 @@ if TYPE_CHECKING:
 
 
 HEADERS = {
-    "bias/true": "bias_over_true",
-    "stdev/true": "stdev_over_true",
-    "regressed": "bias_over_true_cv",
-    "exact": "exact_bias_over_true",
-    "z": "z_bias",
-    "k < 0": "negative_fraction",
-    "k̂": "khat",
-    "rounding": "rounding_over_true",
+    "bias/true": ("bias_over_true",),
+    "stdev/true": ("stdev_over_true",),
+    "regressed": ("bias_over_true_cv",),
+    "exact": ("exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact"),
+    "z": ("z_bias", "z_stdev"),
+    "k < 0": ("negative_fraction",),
+    "k̂": ("khat",),
+    "rounding": ("rounding_over_true",),
 }
-"""What the table calls a column, and its name in results.csv."""
+"""What the table calls a column, and the columns of the files that it may stand for: after which it is, the table
+shows."""
 
 
 def explain(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="An estimator (k3, verl:low_var_kl), a distribution or a column of results.csv."
+            metavar="NAME", help="An estimator (k3, verl:low_var_kl), a distribution, a column of the results."
         ),
     ],
 ) -> None:
@@ -53,10 +54,10 @@ def explain(
         _explain_named(name.strip())
         return
     by_column = {column.name: column for column in columns.COLUMNS}
-    name = HEADERS.get(name, name)
     by_family = {family.name: family for family in estimators.families()}
-    if name in by_column:
-        _explain_column(by_column[name])
+    if name in by_column or name in HEADERS:
+        for number, meant in enumerate(HEADERS.get(name, (name,))):
+            _explain_column(by_column[meant], after=number)
     elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
@@ -71,13 +72,14 @@ def _explain_named(name: str) -> None:
     """What a framework ships, or a user's own function."""
     from klbench.cli.shipped import explain_entry
     from klbench.estimators.catalogue import find
-    from klbench.frameworks import catalogue
+    from klbench.estimators.user import UserFunction
 
-    if find(name).used_by in catalogue.frameworks():
-        explain_entry(name)
+    estimator = find(name)
+    if not isinstance(estimator.joint, UserFunction):
+        explain_entry(estimator)
         return
-    hints = [f"klbench identify {name} imports it and finds out what it is"]
-    raise SpecError(f"{name} is a function of your own: klbench knows nothing of it yet", help=hints)
+    hints = [f"klbench identify {estimator.joint.name} imports it and finds out what it is"]
+    raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing of it yet", help=hints)
 
 
 def _unknown(name: str, known: Iterable[str]) -> SpecError:
@@ -127,8 +129,11 @@ def _explain_distribution(family: Family) -> None:
     _print(f"{family.name}, a {family.kind} distribution", family.summary, facts)
 
 
-def _explain_column(column: Column) -> None:
-    _print(f"{column.name}, a column of results.csv", column.description, {})
+def _explain_column(column: Column, after: int = 0) -> None:
+    """What a column is; ``after`` another there is a line between them."""
+    if after:
+        output.text("\n")
+    _print(f"{column.name}, a column of {column.where}", column.description, {})
 
 
 def _default(value: float | None) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from klbench.cli import output
 from klbench.cli.card import HERE, card, follows_table
+from klbench.estimators.catalogue import unweighted
 from klbench.frameworks import catalogue
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
@@ -19,23 +20,30 @@ from klbench.report.entries import SHORTHAND, clamps, default_follows, default_p
 from klbench.report.fitting import Fitting
 
 if TYPE_CHECKING:
+    from klbench.estimators.estimator import Estimator
     from klbench.identity.identity import Identity
 
 
-def explain_entry(name: str) -> None:
-    """Explain one entry, by any of its names."""
-    entry = catalogue.find(name)
-    identity = load()[entry.qualified]
-    title = f"{entry.qualified}, an estimator as {entry.framework} ships it"
-    output.data(
-        card(title, entry.summary, dict(_facts(entry, identity)), follows_table(identity, default_place(entry)))
-    )
+def explain_entry(estimator: Estimator) -> None:
+    """Explain one entry, found by any of its names, plain or × q/sampler."""
+    entry = catalogue.find(unweighted(estimator.name))
+    identity, facts = load()[entry.qualified], dict(_facts(entry, load()[entry.qualified]))
+    title, whose = f"{entry.qualified}, an estimator as {entry.framework} ships it", "its"
+    if estimator.weighted:
+        title, whose = f"{title}, × q/sampler", f"{entry.qualified}'s"
+        facts |= {"formula": _formula(entry, estimator), "value": "", "same as": "", "biased": estimator.biased_when}
+        facts |= {"infinite variance": estimator.infinite_variance_when}
+    below = follows_table(identity, default_place(entry), whose)
+    output.data(card(title, estimator.summary, facts, below))
+
+
+def _formula(entry: Entry, estimator: Estimator) -> str:
+    return estimator.formula if entry.against_sampler else f"{estimator.formula}, where r = p(x)/q(x)"
 
 
 def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
-    where = "r = p(x)/q(x)" if not entry.against_sampler else ""
     yield "also called", ", ".join(f"{entry.framework}:{alias}" for alias in entry.aliases)
-    yield "formula", ", where ".join(filter(None, [entry.formula, where]))
+    yield "formula", _formula(entry, entry.estimator())
     yield "clamps", entry.clamps if entry.clamps != "none" else ""
     yield from _breaks(entry, identity)
     yield "put", _put(entry)

@@ -1,8 +1,8 @@
 """Finding an estimator by the name a spec gives it.
 
-A name is ``k3``, a family with its number, ``k1_cv(0.5)``, or either of them importance-weighted, ``ratio*k3``. Every
-module of this package that declares ``ESTIMATORS`` or ``FAMILIES`` is found by itself: a new file needs no entry
-here. A name with a colon is what a framework ships, ``verl:low_var_kl``, or a user's own, ``my_module:my_kl``.
+A name is ``k3``, a family with its number, ``k1_cv(0.5)``, what a framework ships, ``verl:low_var_kl``, a user's own,
+``my_module:my_kl``, or any of them importance-weighted, ``ratio*k3``. Every module of this package that declares
+``ESTIMATORS`` or ``FAMILIES`` is found by itself: a new file needs no entry here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import OPTIMAL, Estimator, Family, weighted
 from klbench.estimators.user import HOW, is_user_name, user_estimator
 
-_NAME = re.compile(r"(?P<ratio>ratio\s*\*\s*)?(?P<base>\w+)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
+_RATIO = re.compile(r"ratio\s*\*\s*")
+_NAME = re.compile(r"(?P<base>\w+)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
 
 
 @cache
@@ -46,27 +47,47 @@ def find(name: str) -> Estimator:
     """The estimator called ``name``.
 
     Raises:
-        SpecError: nobody is called that; says what there is and what was probably meant.
+        SpecError: nobody is called that; says what there is and what was probably meant. Or it is to be weighted, and
+            has a weight of its own.
     """
-    if ":" in name:
-        return _find_named(name.strip())
-    match = _NAME.fullmatch(name.strip())
+    plain = unweighted(name)
+    estimator = _find_named(plain) if ":" in plain else _find_native(name, plain)
+    if plain == name.strip():
+        return estimator
+    _refuse_two_weights(plain)
+    return weighted(estimator)
+
+
+def unweighted(name: str) -> str:
+    """The name without the ``ratio*`` before it."""
+    return _RATIO.sub("", name.strip(), count=1) if _RATIO.match(name.strip()) else name.strip()
+
+
+def _refuse_two_weights(name: str) -> None:
+    from klbench.frameworks import catalogue as shipped
+
+    if shipped.is_shipped(name) and shipped.find(name).multiplies_ratio:
+        help = [f"write {name} alone"]
+        raise SpecError(f"{name} multiplies by q/sampler itself: ratio* would weight it twice", help=help)
+
+
+def _find_native(given: str, name: str) -> Estimator:
+    """One without a colon, the name it was ``given`` as told where it is wrong."""
+    match = _NAME.fullmatch(name)
     if match is None:
-        raise unknown("estimator", name, _allowed())
-    estimator = _find_base(name, match["base"], match["value"])
-    return weighted(estimator) if match["ratio"] else estimator
+        raise unknown("estimator", given, _allowed())
+    return _find_base(given, match["base"], match["value"])
 
 
 def _find_named(name: str) -> Estimator:
     """A framework's entry, ``framework:name`` or ``framework@version:name``, or a user's ``module:function``."""
     from klbench.frameworks import catalogue as shipped
 
-    framework = name.partition(":")[0].partition("@")[0]
-    if framework in shipped.frameworks():
+    if shipped.is_shipped(name):
         return shipped.estimator(name)
     if is_user_name(name):
         return user_estimator(name)
-    found = unknown("framework or module", framework, shipped.frameworks())
+    found = unknown("framework or module", shipped.owner(name), shipped.frameworks())
     raise SpecError(found.message, help=[*found.help, HOW])
 
 

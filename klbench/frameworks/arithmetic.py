@@ -131,12 +131,14 @@ class Weight:
         function: (log_q, log_sampler), each [n] -> weights [n], 1 on samples of q.
         clamp: what of it is clamped, and to what, if anything.
         biased_when: when the weight itself makes a bias, if it can.
+        of_sampler: whether it is q/sampler, so that samples of another policy count as q's.
     """
 
     formula: str
     function: Callable[[Tensor, Tensor], Tensor]
     clamp: str = ""
     biased_when: str = ""
+    of_sampler: bool = True
 
 
 def ratio(log_q: Tensor, log_sampler: Tensor) -> Tensor:
@@ -156,4 +158,4 @@ def one_with_a_score(log_q: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG
 
 RATIO = Weight("(q/sampler)", ratio)
 RATIO_UP_TO_TWO = Weight("min(q/sampler, 2)", ratio_up_to_two, "q/sampler to at most 2", "q/sampler exceeds 2")
-SCORE = Weight("exp(log q − sg log q)", one_with_a_score)
+SCORE = Weight("exp(log q − sg log q)", one_with_a_score, of_sampler=False)

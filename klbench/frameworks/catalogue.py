@@ -44,6 +44,16 @@ def frameworks() -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.framework for entry in entries()))
 
 
+def owner(name: str) -> str:
+    """What stands before the colon, the version left out."""
+    return name.partition(":")[0].partition("@")[0].strip()
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a framework is named before the colon; what stands after it may be wrong."""
+    return ":" in name and owner(name) in frameworks()
+
+
 def find(name: str) -> Entry:
     """The entry called ``name``: by its own name or another the framework has for it.
 

@@ -149,7 +149,8 @@ class Entry:
         if self.against_sampler:
             return "always: it looks at q and the sampler, never at p"
         plain = self.arithmetic.biased_when
-        reasons = [self.weight.biased_when] if self.weight and self.weight.biased_when else []
+        reasons = [_MISSES] if self.multiplies_ratio else []
+        reasons += [self.weight.biased_when] if self.weight and self.weight.biased_when else []
         if self.saturation:
             reasons.append("a clamp holds, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
         joined = "; or where " if self.arithmetic.unbiased else "; in another way where "
@@ -158,11 +159,31 @@ class Entry:
     @property
     def infinite_variance_when(self) -> str:
         """When the value has no variance, in a sentence."""
+        plain = self._unweighted_variance
+        if not self._is_weighted_without_bound:
+            return plain
+        if plain.startswith("never"):
+            return "q/sampler has no second moment under the sampler"
+        return f"q/sampler times the value has no second moment under the sampler ({plain})"
+
+    @property
+    def _unweighted_variance(self) -> str:
         if self.clamp_value is not None:
             return f"never: the value is clamped to ±{self.clamp_value:g}"
         if self.clamp_log_ratio is not None:
             return f"never: log r is clamped to ±{self.clamp_log_ratio:g}"
         return self.arithmetic.infinite_variance_when
+
+    @property
+    def multiplies_ratio(self) -> bool:
+        """Whether q/sampler is a factor of it as it is put by default."""
+        return self.weighting != "none" or (self.weight is not None and self.weight.of_sampler)
+
+    @property
+    def _is_weighted_without_bound(self) -> bool:
+        """Whether that factor may be as large as it likes: nothing after it is clamped, nor is it."""
+        inside = self.weight is not None and self.weight.of_sampler and not self.weight.clamp
+        return self.weighting != "none" or (inside and self.clamp_value is None)
 
     def estimator(self, name: str = "") -> Estimator:
         """This entry as an estimator, called ``name`` (by default its qualified name)."""
@@ -194,6 +215,9 @@ class Entry:
         value = (self.arithmetic.name, self.clamp_log_ratio, self.clamp_value)
         other_gradient = self.straight_through and value != ("k2", None, None)
         return (*value, self.weight, self.weighting, other_gradient, self.against_sampler)
+
+
+_MISSES = "the sampler misses part of q's support"
 
 
 def _clamped(values: Tensor, bound: float | None) -> Tensor:

@@ -43,6 +43,13 @@ class Column:
     files: tuple[File, ...]
     rounded: bool = False
 
+    @property
+    def where(self) -> str:
+        """The files it is in, ``results.csv of gradients and components.csv``."""
+        kinds = [kind for kind in RESULTS if kind in self.files]
+        results = {0: [], 1: [f"results.csv of {kinds[0]}"] if kinds else [], 2: ["results.csv"]}[len(kinds)]
+        return " and ".join([*results, *["components.csv"] * ("components" in self.files)])
+
     def value(self, spec: str, case: Case, row: Row | GradientRow) -> Value:
         """What the cell holds; None where the number or text does not exist."""
         value = self.get(spec, case, row)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from klbench.cli.explain import HEADERS
 from klbench.distributions.catalogue import FAMILIES
 from klbench.estimators import catalogue
 from klbench.report.columns import COLUMNS
@@ -35,8 +36,34 @@ def test_an_estimator_is_explained_whole(call: Call) -> None:
 
 def test_a_column_is_explained_by_its_description(call: Call) -> None:
     assert call("explain", "bias").out == (
-        "bias, a column of results.csv\n\nmean - true, in nats: the measured bias of one sample's value.\n"
+        "bias, a column of results.csv of values\n\nmean - true, in nats: the measured bias of one sample's value.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    [
+        ("index", ["index, a column of components.csv"]),
+        ("cosine", ["cosine, a column of results.csv of gradients"]),
+        ("nonfinite", ["nonfinite, a column of results.csv"]),
+        ("mean", ["mean, a column of results.csv of values and components.csv"]),
+        ("estimator", ["estimator, a column of results.csv and components.csv"]),
+        ("z", ["z_bias, a column of results.csv of values", "z_stdev, a column of results.csv of values"]),
+    ],
+)
+def test_a_column_is_said_to_be_where_it_is(call: Call, name: str, titles: list[str]) -> None:
+    assert [line for line in call("explain", name).out.splitlines() if ", a column of " in line] == titles
+
+
+def test_a_header_of_the_table_is_every_column_it_may_stand_for(call: Call) -> None:
+    lines = call("explain", "exact").out.splitlines()
+    named = [line.partition(",")[0] for line in lines if ", a column of " in line]
+    assert named == ["exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact"]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_every_header_is_explained(call: Call, header: str) -> None:
+    assert call("explain", header).status == 0
 
 
 def test_lists_hold_everything_there_is(call: Call) -> None:

@@ -67,6 +67,19 @@ def test_a_straight_through_clamp_stops_nothing(call: Call) -> None:
     assert "nowhere: what is clamped is not what is differentiated" in said
 
 
+def test_a_weighted_entry_is_explained_as_what_it_is(call: Call) -> None:
+    said = " ".join(call("explain", "ratio * verl:k3").out.split())
+    for part in (
+        "verl:low_var_kl, an estimator as verl ships it, × q/sampler",
+        "formula (q/sampler) · (clamp(r − log r − 1, ±10), log r clamped to ±20 first)",
+        "biased the sampler misses part of q's support",
+        "verl:low_var_kl's gradient follows",
+    ):
+        assert part in said, part
+    assert "same as" not in said
+    assert "ratio* would weight it twice" in call("explain", "ratio*slime:k3_unbiased").err
+
+
 @pytest.mark.parametrize("name", ["k1", "k2", "k3", "abs", "forward_kl", "ratio*k3", "k1_cv"])
 def test_natives_say_what_their_gradients_follow(call: Call, name: str) -> None:
     said = call("explain", name).out

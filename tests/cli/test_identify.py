@@ -83,11 +83,17 @@ def test_what_it_raises_is_shown_as_theirs_with_the_place(call: Call, here: Path
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("{}:wrong", ["returns a float", "torch tensor"]),
+        ("{}:wrong", ["of type float", "torch tensor"]),
         ("{}:my_lk", ["has no function 'my_lk'", "my_kl"]),
         ("nowhere_to_be_found:my_kl", ["unknown framework or module", "module:function"]),
         ("k9", ["unknown estimator 'k9'", "did you mean"]),
         ("k1_cv(optimal)", ["fitted to each pair", "k1_cv(0.5)"]),
+        ("ratio*k3", ["ratio*k3 is k3 times q/sampler", "klbench identify k3"]),
+        ("{}:", ["unknown framework or module", "module:function"]),
+        ("schulman", ["unknown estimator 'schulman'", "allowed: k1, k2"]),
+        ("{}.py", ["unknown estimator", "allowed: k1"]),
+        ("verl:k33", ["unknown name in verl 'k33'", "allowed: kl, k1"]),
+        ("verl@0.4:k3", ["verl 0.4 has no k3", "verl 0.4 has: kl, abs"]),
     ],
 )
 def test_errors_teach(call: Call, mine: str, name: str, parts: list[str]) -> None:
