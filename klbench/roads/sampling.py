@@ -25,7 +25,7 @@ from klbench.stats import moments
 from klbench.stats.moments import Moments
 from klbench.stats.tail import Largest, above, none_yet
 
-BLOCK = {"cpu": 2**17, "cuda": 2**20}
+BLOCK = {"cpu": 2**18, "cuda": 2**20}
 """The samples of one block, by the kind of device. Part of the format: changing it changes every number."""
 
 PILOT = 2**40
