@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_ALIKE = 0.5
+
 
 @dataclass(frozen=True)
 class Location:
@@ -74,7 +76,23 @@ def unknown(kind: str, given: str, allowed: Iterable[str]) -> SpecError:
     >>> print(unknown("estimator", "k33", ["k1", "k2", "k3"]).help[0])
     did you mean k3?
     """
-    names = list(allowed)
-    near = get_close_matches(given, names, n=1, cutoff=0.5) or [n for n in names if n.lower() == given.lower()]
-    hint = [f"did you mean {near[0]}?"] if near else []
-    return SpecError(f"unknown {kind} {given!r}", help=[*hint, f"allowed: {', '.join(names)}"])
+    return SpecError(f"unknown {kind} {given!r}", help=choice_of(given, allowed))
+
+
+def choice_of(given: str, allowed: Iterable[str]) -> tuple[str, ...]:
+    """The help with a name that is none of the ``allowed``: what was probably meant, and what there is."""
+    names = tuple(allowed)
+    near = nearest(given, names)
+    hint = () if near is None else (f"did you mean {near}?",)
+    return (*hint, f"allowed: {', '.join(names)}")
+
+
+def nearest(given: str, names: Iterable[str]) -> str | None:
+    """The name that was probably meant, whatever its capitals, or None where none is alike.
+
+    >>> nearest("norml", ["Normal", "Gamma"])
+    'Normal'
+    """
+    by_letters = {name.lower(): name for name in names}
+    near = get_close_matches(given.lower(), by_letters, n=1, cutoff=_ALIKE)
+    return by_letters[near[0]] if near else None

@@ -19,7 +19,7 @@ def build(expression: Expression, device: torch.device | str = "cpu") -> Distrib
     """The distribution of an expression whose placeholders are filled.
 
     Raises:
-        SpecError: an argument, a weight or a number of copies is not allowed.
+        SpecError: an argument is not allowed, or the components of a mixture differ in form.
     """
     shape.form(expression)
     return _build(expression, torch.device(device))
@@ -34,8 +34,7 @@ def _build(expression: Expression, device: torch.device) -> Distribution:
             return distribution.Mixture(expression, [float(w) for w in weights], built)  # type: ignore[arg-type]
         case _:
             base = _build(expression.base, device)
-            copies = int(expression.copies)  # type: ignore[arg-type]
-            return base if copies == 1 else distribution.Power(expression, base, copies)
+            return distribution.Power(expression, base, int(expression.copies))  # type: ignore[arg-type]
 
 
 def _single(expression: Named, device: torch.device) -> Distribution:

@@ -6,19 +6,15 @@ shape, the same number of categories.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from klbench.distributions.catalogue import find, with_defaults
-from klbench.distributions.constraints import SIMPLEX_TOLERANCE, is_number, known
 from klbench.distributions.family import Kind
 from klbench.errors import SpecError
 
 if TYPE_CHECKING:
-    from klbench.spec.expression import Expression, Mixture, Named, Power, Value
-
-MAX_COPIES = 100_000
+    from klbench.spec.expression import Expression, Mixture, Named, Power
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ def form(expression: Expression) -> Form:
     """The form of an expression, placeholders allowed.
 
     Raises:
-        SpecError: weights that are not probabilities, components that differ in form, copies that are no count.
+        SpecError: the components of a mixture differ in form.
     """
     from klbench.spec.expression import Mixture, Named
 
@@ -91,7 +87,6 @@ def _named(expression: Named) -> Form:
 
 
 def _mixture(expression: Mixture) -> Form:
-    _check_weights(expression.weights)
     forms = [form(component) for component in expression.components]
     for component, other in zip(expression.components[1:], forms[1:], strict=True):
         reason = mismatch(forms[0], other)
@@ -101,30 +96,9 @@ def _mixture(expression: Mixture) -> Form:
     return forms[0]
 
 
-def _check_weights(weights: Sequence[Value]) -> None:
-    if not all(map(known, weights)):
-        return
-    numbers = [float(w) for w in weights if isinstance(w, int | float) and is_number(w) and w > 0]
-    if len(numbers) < len(weights) or abs(sum(numbers) - 1) > SIMPLEX_TOLERANCE:
-        shown = ", ".join(map(str, weights))
-        help = ["the weights of a sum are numbers > 0 that sum to 1: 0.5*N(-2, 0.5) + 0.5*N(2, 0.5)"]
-        raise SpecError(f"the weights {shown} are no probabilities", help=help)
-
-
 def _power(expression: Power) -> Form:
-    base, copies = form(expression.base), _copies(expression.copies)
-    if copies == 1:
-        return base
-    return replace(base, event_shape=(copies, *base.event_shape))
-
-
-def _copies(copies: Value) -> int | None:
-    if not known(copies):
-        return None
-    if not isinstance(copies, int | float) or not (is_number(copies) and 1 <= copies <= MAX_COPIES and copies % 1 == 0):
-        help = [f"a whole number from 1 to {MAX_COPIES}: N(0, 1)**10"]
-        raise SpecError(f"{copies} is no number of copies", help=help)
-    return int(copies)
+    base, copies = form(expression.base), expression.copies
+    return replace(base, event_shape=(int(copies) if isinstance(copies, int | float) else None, *base.event_shape))
 
 
 def _same_shape(left: tuple[int | None, ...], right: tuple[int | None, ...]) -> bool:

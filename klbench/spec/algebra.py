@@ -1,7 +1,7 @@
 """What a distribution expression is: a named family, a mixture or a power, with numbers and grid parameters in it.
 
-``named``, ``mixture`` and ``power`` build one and hold it to the rules; ``str`` of one is its canonical text, which
-parses to an equal expression.
+``named``, ``mixture`` and ``power`` build one and hold it to the rules, so that whoever is given one need not ask
+again; ``str`` of one is its canonical text, which parses to an equal expression.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ def mixture(weights: Sequence[Value], components: Sequence[Expression]) -> Expre
     Raises:
         Refusal: a weight that is not positive, or weights that do not sum to 1.
     """
-    for weight in weights:
+    pairs = [pair for weight, part in zip(weights, components, strict=True) for pair in _flattened(weight, part)]
+    for weight in (*weights, *(weight for weight, _ in pairs)):  # a product of two may underflow
         if not isinstance(weight, Placeholder) and not (isinstance(weight, int | float) and weight > 0):
             raise Refusal(f"the weight {value_text(weight)} is not positive", help=["weights are > 0 and sum to 1"])
-    pairs = [pair for weight, part in zip(weights, components, strict=True) for pair in _flattened(weight, part)]
     known = [weight for weight, _ in pairs if isinstance(weight, int | float)]
     if len(known) == len(pairs) and abs(fsum(known) - 1) > WEIGHT_TOLERANCE:
         raise Refusal(f"the weights sum to {fsum(known):.12g}", help=["weights are > 0 and sum to 1"])

@@ -25,6 +25,7 @@ JsonSchema = dict[str, Any]
 LONGEST_ESTIMATOR = 200
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
+_COUNT = r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?\s*[kKMG]?$"
 _PARAMETER = r"(\d{1,9}\.)*[A-Za-z_]\w*"
 _FILE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", re.ASCII)
 
@@ -135,13 +136,18 @@ def _choices(read_one: Callable[[object], str], kind: str, schema: JsonSchema, e
     return _read_by(_one_or_more(read_one, kind, example), {"anyOf": [schema, several]})
 
 
+def _count(reader: Callable[[object], int], least: int, most: int) -> GetPydanticSchema:
+    """The mark of a field that is a whole number from ``least`` to ``most``, also written ``10M``."""
+    schema = {"type": "number", "minimum": least, "maximum": most}
+    return _read_by(reader, {"anyOf": [schema, {"type": "string", "pattern": _COUNT}]})
+
+
 def _some_of(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
     """The mark of a field that is a list of some of the ``allowed`` names."""
     schema = {"type": "string", "enum": list(allowed)}
     return _choices(_one_of(allowed, kind), kind, schema, f"[{', '.join(allowed)}]")
 
 
-_COUNT = r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?\s*[kKMG]?$"
 _NUMBER: JsonSchema = {"type": "number"}
 _PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"^\{\s*[A-Za-z_]\w*\s*\}$"}
 _ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _PLACEHOLDER, {"type": "array"}]}
@@ -156,30 +162,8 @@ FileName = Annotated[
 ]
 Text = Annotated[str, _read_by(_text, {"type": "string", "minLength": 1})]
 PairName = Annotated[str, _read_by(_pair_name, {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME})]
-Samples = Annotated[
-    int,
-    _read_by(
-        numbers.samples,
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 1, "maximum": numbers.MOST_SAMPLES},
-                {"type": "string", "pattern": _COUNT},
-            ]
-        },
-    ),
-]
-Batch = Annotated[
-    int,
-    _read_by(
-        numbers.batch,
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 2, "maximum": numbers.MOST_BATCH},
-                {"type": "string", "pattern": _COUNT},
-            ]
-        },
-    ),
-]
+Samples = Annotated[int, _count(numbers.samples, 1, numbers.MOST_SAMPLES)]
+Batch = Annotated[int, _count(numbers.batch, 2, numbers.MOST_BATCH)]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
 Measure = Annotated[str, _choice(MEASURES, "measure")]
 Baseline = Annotated[str, _choice(BASELINES, "baseline")]

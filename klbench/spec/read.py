@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from klbench.errors import SpecError
+from klbench.errors import SpecError, nearest
 from klbench.spec import builtin
 from klbench.spec.document import LONGEST, decode, read_document
 from klbench.spec.model import Spec
@@ -67,14 +66,15 @@ def _find_text(source: str) -> tuple[str, str]:
 def _nearby(source: str) -> list[str]:
     """What was probably meant: a built-in spec or a file beside."""
     names = builtin.names()
-    near = get_close_matches(Path(source).stem, names, n=1) + _files_like(Path(source))
-    hint = [f"did you mean {' or '.join(near)}?"] if near else []
+    known = {**{name: name for name in names}, **_files_beside(Path(source))}
+    near = nearest(Path(source).stem, known)
+    hint = [] if near is None else [f"did you mean {known[near]}?"]
     return [*hint, "a path, - for standard input, or a built-in spec: " + ", ".join(names)]
 
 
-def _files_like(path: Path) -> list[str]:
+def _files_beside(path: Path) -> dict[str, str]:
+    """The specs in the folder of ``path``, by their names without ending."""
     try:
-        files = [file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")]
+        return {file.stem: str(file) for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")}
     except (OSError, ValueError):
-        return []
-    return [str(path.parent / name) for name in get_close_matches(path.name, files, n=1, cutoff=0.7)]
+        return {}

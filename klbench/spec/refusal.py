@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 
-from klbench.errors import Location, SpecError
+from klbench.errors import Location, SpecError, choice_of
 
 Step = str | int
 
@@ -64,11 +63,9 @@ def refusing(*path: Step, offset: int | None = None, at_key: bool = False) -> It
 
 def unknown_name(given: object, allowed: Iterable[str], *, kind: str, of: str = "") -> Refusal:
     """The refusal of a value that is none of the ``allowed`` names: what is allowed and what was probably meant."""
-    names = list(allowed)
-    near = get_close_matches(given.lower(), names, n=1, cutoff=0.5) if isinstance(given, str) else []
-    hint = [f"did you mean {near[0]}?"] if near else []
     message = f"unknown {kind} {shown(given)}" if isinstance(given, str) else f"{shown(given)} is not a {kind}"
-    return Refusal(message + (f" of {of}" if of else ""), help=[*hint, f"allowed: {', '.join(names)}"])
+    help = choice_of(given if isinstance(given, str) else "", allowed)
+    return Refusal(message + (f" of {of}" if of else ""), help=help)
 
 
 def unknown_key(given: str, allowed: Iterable[str], *, kind: str = "key", of: str = "") -> Refusal:
