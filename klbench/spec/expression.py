@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from klbench.distributions.constraints import is_number
 from klbench.errors import Location
 from klbench.spec.algebra import Expression, Mixture, Named, Placeholder, Power, Value, placeholders, substitute
 from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.grammar import PARAMETER, VALUES, WRITTEN, Parser
-from klbench.spec.numbers import is_number
 from klbench.spec.refusal import Refusal, Step, refusing, shown
 
 __all__ = [

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
+from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.spec import numbers
 from klbench.spec.algebra import Expression
 from klbench.spec.expression import read
-from klbench.spec.gradient import BASELINES, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.spec.grid import MOST_CASES, grid_values, parameter_name
 from klbench.spec.naming import LONGEST_NAME
 from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
@@ -23,7 +23,6 @@ from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
 JsonSchema = dict[str, Any]
 
 LONGEST_ESTIMATOR = 200
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 _COUNT = r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?\s*[kKMG]?$"
 _PARAMETER = r"(\d{1,9}\.)*[A-Za-z_]\w*"

@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from klbench.estimators.vocabulary import PLACEMENTS
 from klbench.spec.refusal import Refusal, refusing
 
 if TYPE_CHECKING:
     from klbench.spec.model import Pair, Spec
-
-MEASURES = ("value", "gradient")
-PLACEMENTS = ("loss", "reward")
-WEIGHTINGS = ("none", "ratio", "detached")
-BASELINES = ("none", "mean", "leave-one-out")
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
 """The keys that only a gradient spec may have."""

@@ -8,8 +8,9 @@ from dataclasses import fields
 from itertools import product
 from math import log10, prod
 
+from klbench.distributions.constraints import is_number
 from klbench.results import Components, GradientRow, Row
-from klbench.spec.numbers import finite, is_number
+from klbench.spec.numbers import finite
 from klbench.spec.refusal import Refusal, shown, unknown_key
 
 MOST_CASES = 10_000

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from math import isfinite
 
+from klbench.distributions.constraints import is_number
 from klbench.spec.refusal import Refusal, shown
 
 MOST_SAMPLES = 10**13
@@ -44,16 +44,6 @@ def number(text: str) -> int | float:
     digits = text.replace("_", "")
     whole = _INTEGER.fullmatch(text) is not None and len(digits) <= _LONGEST_INTEGER
     return int(digits) if whole else float(digits)
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a finite number that float64 can hold; a truth value is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return isfinite(float(value))
-    except OverflowError:
-        return False
 
 
 def finite(value: object) -> int | float:

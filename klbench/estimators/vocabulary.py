@@ -1,0 +1,24 @@
+"""The words for how an estimator is measured: what of it, where it is put, how it is weighted, in which precision.
+
+Specs are written in them, rows are labelled with them. The first of each is what a spec means that says nothing, except
+for placements, which have no default.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Measure = Literal["value", "gradient"]
+Placement = Literal["loss", "reward"]
+Weighting = Literal["none", "ratio", "detached"]
+Baseline = Literal["none", "mean", "leave-one-out"]
+Dtype = Literal["float64", "float32", "bfloat16", "float16"]
+
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+
+EXACT: Dtype = "float64"
+"""The precision the truth is computed in."""
