@@ -29,7 +29,7 @@ schema: .venv/ready
 	$(BIN)/klbench schema > klbench.schema.json
 
 identities: .venv/ready
-	$(BIN)/python -m klbench.identity.computed
+	$(BIN)/python results/identities.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv: torch and the rest take a minute or two"

@@ -14,8 +14,9 @@ from klbench.estimators.catalogue import find
 from klbench.measure.clamps import clamp_share
 from klbench.measure.draws import Draws, Machine
 from klbench.report.gradient_fields import placement
-from klbench.report.numbers import measured, percent
+from klbench.report.numbers import measured
 from klbench.results import GradientRow, Results, Row
+from klbench.wording import percent
 
 
 def _gradient(results: Results, pair: str, estimator: str, place: str, **parameters: float) -> GradientRow:

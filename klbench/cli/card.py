@@ -31,7 +31,8 @@ def follows_table(identity: Identity, default: str = "", whose: str = "its") -> 
     headers = f"{whose} gradient follows", "on samples of q", "on stale ones"
     table.add_row(*(Text(header, style="dim") for header in headers))
     for place, name in identity.follows.items():
-        marked = Text(f"{HERE if place == default else ' '} as {place}", style="bold" if place == default else "dim")
+        is_default = place == default
+        marked = Text(f"{HERE if is_default else ' '} in the {place}", style="bold" if is_default else "dim")
         table.add_row(marked, _follows(name), _follows(identity.stale_follows[place]))
     return Group("", table, Text(_HOW, style="dim"))
 

@@ -16,6 +16,6 @@ def _entry(arithmetic: Arithmetic, summary: str) -> Entry:
 
 ENTRIES = (
     _entry(K1, "The default. In the reward its gradient is that of the reverse KL, while the clamp does not hold."),
-    _entry(K2, "In the reward its gradient is not that of a KL; as a loss it would be."),
+    _entry(K2, "In the reward its gradient is not that of a KL; in the loss it would be."),
     _entry(K3, "In the reward its gradient is that of the reverse KL less that of the forward KL."),
 )

@@ -142,12 +142,12 @@ class Weight:
 
 
 def ratio(log_q: Tensor, log_sampler: Tensor) -> Tensor:
-    """q/sampler, differentiable."""
+    """q/sampler, differentiated."""
     return (log_q - log_sampler).exp()
 
 
 def ratio_up_to_two(log_q: Tensor, log_sampler: Tensor) -> Tensor:
-    """min(q/sampler, 2), differentiable below 2."""
+    """min(q/sampler, 2), differentiated below 2."""
     return (log_q - log_sampler).exp().clamp(0.0, 2.0)
 
 

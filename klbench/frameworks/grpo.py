@@ -5,8 +5,8 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K3_LOG_FIRST, RATIO
 from klbench.frameworks.entry import Entry, Source
 
-_PLAIN = "k3 as a loss, unclamped: it descends the forward KL."
-_CLAMPED = "k3 as a loss, clamped as in verl: it descends the forward KL while neither clamp holds."
+_PLAIN = "k3 in the loss, unclamped: it descends the forward KL."
+_CLAMPED = "k3 in the loss, clamped as in verl: it descends the forward KL while neither clamp holds."
 _COSMOS = "cosmos_rl/policy/trainer/llm_trainer/grpo_trainer.py"
 
 ENTRIES = (
@@ -33,7 +33,7 @@ ENTRIES = (
         "grpo_unbiased",
         K3_LOG_FIRST,
         Source("nvidia-cosmos/cosmos-rl", _COSMOS, "unbiased_kl_estimate"),
-        "k3 times q/sampler, differentiable, and only then clamped: it descends the reverse KL while no clamp holds.",
+        "k3 times q/sampler, differentiated, and only then clamped: it descends the reverse KL while no clamp holds.",
         weight=RATIO,
         clamp_log_ratio=20.0,
         clamp_value=10.0,
@@ -60,7 +60,7 @@ ENTRIES = (
         "unbiased_kl",
         K3_LOG_FIRST,
         Source("DeepSeek-V3.2 (2025), the technical report", "", "section 3.1, Unbiased KL Estimate"),
-        "k3 times q/sampler, differentiable: it descends the reverse KL, off-policy too.",
+        "k3 times q/sampler, differentiated: it descends the reverse KL, off-policy too.",
         since="3.2",
         weighting="ratio",
     ),

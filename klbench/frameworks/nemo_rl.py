@@ -44,7 +44,7 @@ ENTRIES = (
     _now(K1, "With its weight it descends the reverse KL, where up to 0.6 its gradient was 0 on average."),
     _now(K2, "With its weight it no longer descends the reverse KL, but its own mean."),
     _now(K3, "The default. With its weight it descends the reverse KL, where up to 0.6 it descended the forward KL."),
-    _before(K1, "As a loss its expected gradient is 0."),
+    _before(K1, "In the loss its mean gradient is 0."),
     _before(K2, "Biased as a value, but its gradient is that of the reverse KL."),
-    _before(K3, "The default. As a loss it descends the forward KL."),
+    _before(K3, "The default. In the loss it descends the forward KL."),
 )

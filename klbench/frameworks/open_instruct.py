@@ -25,8 +25,8 @@ def _entry(number: int, arithmetic: Arithmetic, summary: str, weighting: str = "
 
 
 ENTRIES = (
-    _entry(0, K1, "As a loss its expected gradient is 0."),
+    _entry(0, K1, "In the loss its mean gradient is 0."),
     _entry(1, K2, "Biased as a value, but its gradient is that of the reverse KL."),
-    _entry(2, K3_EXPM1, "The default. As a loss it descends the forward KL."),
-    _entry(3, K1, "−log r times q/sampler, differentiable: it descends the reverse KL, off-policy too.", "ratio"),
+    _entry(2, K3_EXPM1, "The default. In the loss it descends the forward KL."),
+    _entry(3, K1, "−log r times q/sampler, differentiated: it descends the reverse KL, off-policy too.", "ratio"),
 )

@@ -11,7 +11,7 @@ from klbench.frameworks.entry import Entry, Source
 _SOURCE = Source("OpenRLHF/OpenRLHF", "openrlhf/models/utils.py", "compute_approx_kl")
 _K1 = "In the reward by default; there it is unbiased, and the clamp makes it biased where q has all but lost p."
 _K2 = "Recommended where the KL is a loss: its gradient is that of the reverse KL{}."
-_K3 = "As a loss it descends the forward KL{}."
+_K3 = "In the loss it descends the forward KL{}."
 
 
 def _entry(arithmetic: Arithmetic, placement: str, summary: str, clamp_value: float | None) -> Entry:

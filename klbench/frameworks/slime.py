@@ -1,6 +1,6 @@
 """slime: k1 by default, in the loss, where it does nothing; low_var_kl alone is clamped, and only after exp.
 
-``--use-unbiased-kl`` multiplies by q/sampler, differentiable, before that clamp.
+``--use-unbiased-kl`` multiplies by q/sampler, differentiated, before that clamp.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def _weighted(arithmetic: Arithmetic, summary: str) -> Entry:
 
 
 ENTRIES = (
-    _plain(K1, "The default. As a loss its expected gradient is 0."),
+    _plain(K1, "The default. In the loss its mean gradient is 0."),
     _plain(K2, "Biased as a value, but its gradient is that of the reverse KL."),
-    _plain(K3, "As a loss it descends the forward KL."),
+    _plain(K3, "In the loss it descends the forward KL."),
     Entry(
         "slime",
         "low_var_kl",
@@ -34,15 +34,15 @@ ENTRIES = (
         clamp_value=10.0,
         cast="float32",
     ),
-    _weighted(K1, "Times q/sampler, differentiable: it descends the reverse KL, off-policy too."),
-    _weighted(K2, "Times q/sampler, differentiable: it descends its own mean and no longer the reverse KL."),
-    _weighted(K3, "Times q/sampler, differentiable: it descends the reverse KL, off-policy too."),
+    _weighted(K1, "Times q/sampler, differentiated: it descends the reverse KL, off-policy too."),
+    _weighted(K2, "Times q/sampler, differentiated: it descends its own mean and no longer the reverse KL."),
+    _weighted(K3, "Times q/sampler, differentiated: it descends the reverse KL, off-policy too."),
     Entry(
         "slime",
         "low_var_kl_unbiased",
         K3,
         _UNBIASED,
-        "k3 times q/sampler, differentiable, and only then clamped: a large weight alone can make the clamp hold.",
+        "k3 times q/sampler, differentiated, and only then clamped: a large weight alone can make the clamp hold.",
         weight=RATIO,
         clamp_value=10.0,
         cast="float32",

@@ -8,16 +8,16 @@ from klbench.frameworks.entry import Entry, Source
 _SOURCE = Source("modelscope/Trinity-RFT", "trinity/algorithm/kl_fn/kl_fn.py")
 
 ENTRIES = (
-    Entry("trinity-rft", "k1", K1, _SOURCE, "As a loss its expected gradient is 0."),
+    Entry("trinity-rft", "k1", K1, _SOURCE, "In the loss its mean gradient is 0."),
     Entry("trinity-rft", "k2", K2, _SOURCE, "Biased as a value, but its gradient is that of the reverse KL."),
-    Entry("trinity-rft", "k3", K3, _SOURCE, "As a loss it descends the forward KL."),
-    Entry("trinity-rft", "abs", ABSOLUTE, _SOURCE, "As a loss it descends twice the total variation."),
+    Entry("trinity-rft", "k3", K3, _SOURCE, "In the loss it descends the forward KL."),
+    Entry("trinity-rft", "abs", ABSOLUTE, _SOURCE, "In the loss it descends twice the total variation."),
     Entry(
         "trinity-rft",
         "low_var_kl",
         K3_LOG_FIRST,
         _SOURCE,
-        "As a loss it descends the forward KL, while neither clamp holds.",
+        "In the loss it descends the forward KL, while neither clamp holds.",
         clamp_log_ratio=20.0,
         clamp_value=10.0,
     ),
@@ -26,7 +26,7 @@ ENTRIES = (
         "corrected_k3",
         K3,
         _SOURCE,
-        "k3 times min(q/sampler, 2), differentiable: it descends the reverse KL while the ratio stays below 2; above, "
+        "k3 times min(q/sampler, 2), differentiated: it descends the reverse KL while the ratio stays below 2; above, "
         "the ratio is a constant and its share of the gradient gone.",
         weight=RATIO_UP_TO_TWO,
     ),

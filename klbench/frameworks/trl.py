@@ -10,7 +10,7 @@ _PPO = Source("huggingface/trl", "trl/trainer/ppo_trainer.py", "kl_estimator")
 _RLOO = Source("huggingface/trl", "trl/trainer/rloo_trainer.py", "per_token_kl")
 
 ENTRIES = (
-    Entry("trl", "grpo", K3_LOG_FIRST, _GRPO, "k3 as a loss, multiplied by beta: it descends the forward KL."),
+    Entry("trl", "grpo", K3_LOG_FIRST, _GRPO, "k3 in the loss, multiplied by beta: it descends the forward KL."),
     Entry(
         "trl",
         "grpo_bias_correction",
@@ -34,7 +34,7 @@ ENTRIES = (
         "ppo_k3",
         K3,
         _PPO,
-        "k3 in the reward of each token: its expected gradient is that of the reverse KL less the forward KL.",
+        "k3 in the reward of each token: its mean gradient is that of the reverse KL less the forward KL.",
         placement="reward",
     ),
     Entry(

@@ -9,7 +9,7 @@ _SOURCE = Source("google/tunix", "tunix/rl/common.py", "compute_kl_divergence")
 _CLAMP = " Its value can be clamped by an option, which is off by default."
 
 ENTRIES = (
-    Entry("tunix", "kl", K1, _SOURCE, "GRPO's default. As a loss its expected gradient is 0." + _CLAMP, cast="float32"),
+    Entry("tunix", "kl", K1, _SOURCE, "GRPO's default. In the loss its mean gradient is 0." + _CLAMP, cast="float32"),
     Entry(
         "tunix",
         "mse_kl",
@@ -19,6 +19,6 @@ ENTRIES = (
         cast="float32",
     ),
     Entry(
-        "tunix", "low_var_kl", K3_LOG_FIRST, _SOURCE, "As a loss it descends the forward KL." + _CLAMP, cast="float32"
+        "tunix", "low_var_kl", K3_LOG_FIRST, _SOURCE, "In the loss it descends the forward KL." + _CLAMP, cast="float32"
     ),
 )

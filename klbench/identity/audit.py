@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import nan
 from typing import TypeVar, cast
 
@@ -27,8 +28,8 @@ from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
 from klbench.identity.identity import Identity, Zone, place
 from klbench.measure.cells import Cell
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.pair import Pair
-from klbench.measure.true_gradient import ExactGradients
 from klbench.measure.truth import true_value
 from klbench.roads.exact import exact_road
 from klbench.roads.gradient import ExactVector
@@ -47,6 +48,11 @@ class Standard:
     p: str
     sampler: str
     why: str
+
+    def pair(self) -> Pair:
+        """Its distributions, built."""
+        sampler = build(read(self.sampler)) if self.sampler else None
+        return Pair(build(read(self.q)), build(read(self.p)), sampler)
 
 
 _Q, _P = "Categorical(logits=[0.6, 0.2, -0.3, -0.5])", "Categorical(logits=[0.1, -0.4, 0.4, -0.1])"
@@ -141,9 +147,10 @@ class Practice:
         return self.identity.stale_follows.get(self._place, "")
 
 
-def divergences() -> dict[str, float]:
+@cache
+def divergences() -> Mapping[str, float]:
     """KL(q‖p) of each standard pair, by name."""
-    pairs = {standard.name: Ground.of(standard).pair for standard in STANDARD}
+    pairs = {standard.name: standard.pair() for standard in STANDARD}
     return {name: true_value(REVERSE_KL, pair.q, pair.p).value for name, pair in pairs.items()}
 
 
@@ -199,9 +206,8 @@ class Ground:
 
     @staticmethod
     def of(standard: Standard) -> Ground:
-        """Build a pair."""
-        sampler = build(read(standard.sampler)) if standard.sampler else None
-        pair = Pair(build(read(standard.q)), build(read(standard.p)), sampler)
+        """Build what is exact of a pair."""
+        pair = standard.pair()
         return Ground(standard, pair, ExactGradients.of(pair, score_of(pair.q)))
 
     def reading(self, entry: Entry, identity: Identity) -> Reading:
@@ -245,7 +251,7 @@ class Ground:
 
 
 def _beside(found: ExactVector, true: Tensor) -> tuple[float, float, float]:
-    size, unit, noise = float(found.mean.norm()), float(true.norm()), float(found.stdev.norm())
+    size, unit, noise = float(found.mean.norm()), float(true.norm()), found.noise
     if not size > _ROUNDING * unit:
         return 0.0, nan, noise / unit
     return size / unit, _clean(float(found.mean @ true) / (size * unit)), noise / unit

@@ -26,7 +26,7 @@ FILE = "computed.json"
 @cache
 def load() -> Mapping[str, Identity]:
     """Every identity in the file, by the estimator's name, an entry's being its qualified one."""
-    text = (files("klbench.frameworks") / FILE).read_text(encoding="utf-8")
+    text = (files("klbench.identity") / FILE).read_text(encoding="utf-8")
     return {name: Identity.from_json(written) for name, written in json.loads(text).items()}
 
 
@@ -57,9 +57,3 @@ def _computation(entry: Entry) -> tuple[object, ...]:
     """Every step of it, rounding included."""
     clamps = entry.clamp_log_ratio, entry.clamp_value
     return entry.arithmetic, entry.weight, clamps, entry.cast, entry.straight_through, entry.against_sampler
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    (Path(shipped.__file__).parent / FILE).write_text(compute(), encoding="utf-8")

@@ -21,8 +21,8 @@ from klbench.estimators.divergence import (
     SQUARED_HELLINGER,
     TOTAL_VARIATION,
 )
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.pair import Pair
-from klbench.measure.true_gradient import ExactGradients
 from klbench.measure.truth import true_value
 from klbench.spec.expression import read
 

@@ -7,6 +7,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from klbench.identity.identity import DTYPES, Identity, Zone
+from klbench.wording import joined
 
 if TYPE_CHECKING:
     from klbench.identity.likeness import Likeness
@@ -35,14 +36,14 @@ def of_value(identity: Identity) -> str:
 
 
 def of_gradients(identity: Identity) -> str:
-    """What the gradient descends as a loss and in the reward, with the ratio and without."""
+    """What the gradient descends in the loss and in the reward, with the ratio and without."""
     follows, stale = identity.follows, identity.stale_follows
     if not identity.is_differentiable:
-        loss = "as a loss it has no gradient, since autograd finds nothing to follow from log_q to the value"
+        loss = "in the loss it has no gradient, since autograd finds nothing to follow from log_q to the value"
         return f"{loss}; in the reward it follows {of_gradient(follows['reward'])}"
-    text = f"as a loss it follows {of_gradient(follows['loss'])}, in the reward {of_gradient(follows['reward'])}"
+    text = f"in the loss it follows {of_gradient(follows['loss'])}, in the reward {of_gradient(follows['reward'])}"
     if follows["loss"] == follows["reward"]:
-        text = f"as a loss and in the reward it follows {of_gradient(follows['loss'])}"
+        text = f"in the loss and in the reward it follows {of_gradient(follows['loss'])}"
     weighted = f"× ratio, differentiated, the loss follows {of_gradient(follows['loss × ratio'])}"
     return f"{text}; {weighted}{_on_stale(follows, stale)}"
 
@@ -62,7 +63,7 @@ def of_gradient(follows: str) -> str:
         case "":
             return "nothing: there is no gradient"
         case "0":
-            return "nothing, its expected gradient being 0"
+            return "nothing, its mean gradient being 0"
         case "none":
             return "the gradient of no divergence"
         case "E_q[k]":
@@ -75,10 +76,10 @@ def of_breaks(identity: Identity) -> Iterator[str]:
     """Where clamps hold, where the gradient stops, where there is no number, and in which precision none at all."""
     zones = identity.zones
     if zones.clamped:
-        stops = ", and its gradient as a loss stops there" if zones.stopped == zones.clamped else ""
+        stops = ", and its gradient in the loss stops there" if zones.stopped == zones.clamped else ""
         yield f"a clamp holds where {of_zones(zones.clamped)}{stops}"
     if zones.stopped and zones.stopped != zones.clamped and identity.follows["loss"] != "0":
-        yield f"its gradient as a loss is 0 where {of_zones(zones.stopped)}"
+        yield f"its gradient in the loss is 0 where {of_zones(zones.stopped)}"
     broken = list(of_nonfinite(zones.nonfinite))
     if broken:
         yield f"its value or gradient is infinite or NaN where {', '.join(broken)}"
@@ -90,7 +91,7 @@ def of_breaks(identity: Identity) -> Iterator[str]:
 def of_likeness(likeness: Likeness) -> str:
     """Whom it is like, a sentence."""
     if likeness.same:
-        return f"It computes the same as {_listed(likeness.same)}."
+        return f"It computes the same as {joined(likeness.same)}."
     value, gradient = likeness.value_of, likeness.gradient_of
     if value and value == gradient:
         return f"Wherever no clamp holds it is {value}; with its clamps it is nobody else's."
@@ -103,10 +104,6 @@ def of_likeness(likeness: Likeness) -> str:
     if gradient:
         return f"It is nobody else's: wherever no clamp holds its slope is that of {gradient}, its value no one's."
     return "It equals nothing klbench knows by name."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def of_zones(where: Sequence[Zone]) -> str:

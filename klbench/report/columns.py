@@ -119,8 +119,8 @@ _AFTER_GRID = (
     _of_row(
         "weighting",
         "text",
-        "What the value is multiplied by: none; ratio, which is q/sampler, differentiated through; detached, which is "
-        "the same number held constant.",
+        "What the value is multiplied by: none; ratio, which is q/sampler, differentiated; detached, which is the same "
+        "number held constant.",
         "gradients",
         "components",
     ),
@@ -128,7 +128,12 @@ _AFTER_GRID = (
     _of_row(
         "index", "count", "Where in its parameter the component is, from 0; a matrix is read row by row.", "components"
     ),
-    _of_row("samples", "count", "How many samples were drawn.", *RESULTS),
+    _of_row(
+        "samples",
+        "count",
+        "How many samples were drawn; in the reward with a baseline, whole batches of them.",
+        *RESULTS,
+    ),
     _of_row(
         "true",
         "number",
@@ -229,7 +234,7 @@ _AFTER_GRID = (
     _of_row(
         "follows",
         "text",
-        "What the expected gradient is the gradient of, found by exact comparison: 0, KL(q‖p), KL(p‖q), "
+        "What the mean gradient is the gradient of, found by exact comparison: 0, KL(q‖p), KL(p‖q), "
         "KL(q‖p) − KL(p‖q), ½χ²(q‖p), χ²(p‖q), 2·TV, E_q[k] of the estimator itself, −KL(q‖p), −KL(p‖q), or none of "
         "these. "
         "Empty where no exact road exists.",
@@ -238,7 +243,8 @@ _AFTER_GRID = (
     _of_row(
         "nonfinite",
         "count",
-        "How many samples' values (gradients) are infinite or NaN; counted, never dropped.",
+        "How many samples' values (gradients) are infinite or NaN; counted, never dropped. With a baseline: how many "
+        "batches' gradients.",
         *RESULTS,
     ),
     _of_row(

@@ -23,9 +23,10 @@ from klbench.report.field import (
     surprise,
     with_error,
 )
-from klbench.report.numbers import exact, fixed, percent
+from klbench.report.numbers import exact, fixed
 from klbench.results import Row
 from klbench.stats.tail import TRUSTED
+from klbench.wording import percent
 
 
 def legend(shown: str) -> Iterator[str]:

@@ -16,9 +16,11 @@ from rich.text import Text
 from klbench.identity.audit import STANDARD, Practice, Reading, divergences
 from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
 from klbench.report.fitting import Fitting
+from klbench.report.markdown import escaped
 from klbench.report.numbers import MISSING
 from klbench.report.table import bullets
-from klbench.report.verdict import KINDS, Kind, kind, share_text, summary, verdict
+from klbench.report.verdict import KINDS, RARE, Kind, kind, summary, verdict
+from klbench.wording import share
 
 TITLE = "What frameworks' KL estimators really do"
 NUMBERS = ("#", "value", "clamps", "placement", "bias/true", "length", "cosine", "noise", "clamped", "NaN")
@@ -99,13 +101,18 @@ def number_rows(found: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
 
 def _row(practice: Practice, reading: Reading) -> tuple[str, ...]:
     entry = practice.entry
-    share = "0" if reading.clamp_share == 0 else share_text(reading.clamp_share)
+    clamps_nothing = clamps(entry) == MISSING and entry.weight is None
     return (
         *(value_name(entry), clamps(entry), default_place(entry)),
         *map(figure, (reading.bias_over_true, reading.length, reading.cosine, reading.noise)),
-        MISSING if clamps(entry) == MISSING and entry.weight is None else share,
-        share_text(reading.broken.get("float16", 0.0)),
+        MISSING if clamps_nothing else _share(reading.clamp_share) or "0",
+        _share(reading.broken.get("float16", 0.0)) or MISSING,
     )
+
+
+def _share(fraction: float) -> str:
+    """A share of the samples; nothing where it is next to none."""
+    return share(fraction) if fraction > RARE else ""
 
 
 def _numbers(numbers: Sequence[int]) -> str:
@@ -206,13 +213,13 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
         yield from (f"{standard.why} {roles}.", "")
         yield from _table(NUMBERS, number_rows(found, standard.name), texts=_TEXTS)
-    yield from ("## How to read it", "", *(f"- {_escaped(line)}" for line in LEGEND), "", REPRODUCE)
+    yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE)
 
 
 def _told(each: Numbered) -> tuple[str, ...]:
     practice = each.practice
     names = ", ".join(f"`{entry.qualified}`" for entry in practice.entries)
-    return str(each.number), _escaped(label(practice)), _escaped(verdict(practice)), names
+    return str(each.number), escaped(label(practice)), escaped(verdict(practice)), names
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
@@ -220,12 +227,6 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) ->
     yield f"|{'|'.join(':--' if index < texts else '--:' for index in range(len(headers)))}|"
     yield from (f"| {' | '.join(row)} |" for row in rows)
     yield ""
-
-
-def _escaped(text: str) -> str:
-    for letter in "|*_":
-        text = text.replace(letter, f"\\{letter}")
-    return text
 
 
 def to_json(practices: Sequence[Practice]) -> str:

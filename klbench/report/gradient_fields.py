@@ -140,6 +140,6 @@ MEANINGS = {
     "target's; exact is without sampling.",
     COSINE.header: "cosine: of the angle between E g and ∇.",
     LENGTH.header: "‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).",
-    "× ratio": "× ratio: times q/sampler, differentiated through.",
+    "× ratio": "× ratio: times q/sampler, differentiated.",
     "× detached": "× detached: times q/sampler, held constant.",
 }

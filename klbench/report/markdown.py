@@ -17,17 +17,17 @@ def to_markdown(results: Results) -> str:
     """The whole document."""
     parts = [_section(summary) for summary in summaries(results)]
     tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
-    meanings = [f"<sub>{_escaped(sentence)}</sub><br>" for sentence in legend(tables)]
+    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in legend(tables)]
     return "\n".join([f"# {results.spec.name}", "", *parts, *meanings]) + "\n"
 
 
 def _section(summary: Summary) -> str:
     distributions = ", ".join(f"`{text}`" for text in summary.distributions)
-    said = ". ".join(filter(None, [distributions, summary.divergence, _escaped(summary.gradient), summary.facts]))
-    lines = [f"## {_escaped(summary.name)}", "", f"{said}.", ""]
+    said = ". ".join(filter(None, [distributions, summary.divergence, escaped(summary.gradient), summary.facts]))
+    lines = [f"## {escaped(summary.name)}", "", f"{said}.", ""]
     for chart in summary.charts:
         lines += [*_table(chart), ""]
-    notes = [f"- {_escaped(note)}" for note in summary.notes]
+    notes = [f"- {escaped(note)}" for note in summary.notes]
     return "\n".join([*lines, *notes, *[""] * bool(notes)])
 
 
@@ -42,10 +42,11 @@ def _table(chart: Chart) -> Iterator[str]:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_escaped, cells))} |"
+    return f"| {' | '.join(map(escaped, cells))} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text that Markdown shows as it is, in a table too."""
     for letter in "\\|*_<":
         text = text.replace(letter, f"\\{letter}")
     return text

@@ -47,17 +47,6 @@ def fixed(value: float, places: int, *, sign: str = "") -> str:
     return f"{round(value, places) + 0.0:{sign}.{places}f}" if isfinite(value) else _not_finite(value)
 
 
-def percent(fraction: float) -> str:
-    """A share as ``48.0%``; one too small to see as ``<0.1%``, never as 0."""
-    if isnan(fraction):
-        return MISSING
-    if 0 < fraction < 0.0005:
-        return "<0.1%"
-    if 0.9995 < fraction < 1:
-        return ">99.9%"
-    return f"{100 * fraction:.1f}%" if 0 < fraction < 1 else f"{100 * fraction:.0f}%"
-
-
 def count(number: int) -> str:
     """``10,000,000``."""
     return f"{number:,}"

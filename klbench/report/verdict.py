@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isnan
 
 from klbench.identity.audit import Practice, Reading
+from klbench.wording import share
 
+RARE = 1e-7
+"""A smaller share of the samples is not worth a word."""
 _EXACT = 1e-6
-_RARE = 1e-7
-_TURNED, _ASIDE = 0.0, 0.9
+_TURNED, _ASIDE, _LITTLE_LEFT = 0.0, 0.9, 0.1
 _PERCENT, _NOISY = 0.01, 50.0
 REVERSE, FORWARD = "KL(q‖p)", "KL(p‖q)"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A heading of the page: what all under it do, and what to make of it."""
+    """A heading of the page: what all under it do, and what to make of it.
 
-    title: str
+    Args:
+        one, many: the verb, as one estimator or several do it.
+        what: the rest of the sentence.
+        says: what to make of it.
+    """
+
+    one: str
+    many: str
+    what: str
     says: str
 
+    @property
+    def title(self) -> str:
+        """As a heading."""
+        return f"{self.one.capitalize()} {self.what}"
 
-STALE_TOO = Kind(
-    "Descends the reverse KL, on stale samples too",
+    def of(self, count: int) -> str:
+        """As a sentence about so many."""
+        return f"{count} {self.one if count == 1 else self.many} {self.what}."
+
+
+def _descends(what: str, says: str) -> Kind:
+    return Kind("descends", "descend", what, says)
+
+
+STALE_TOO = _descends(
+    "the reverse KL, on stale samples too",
     "The weight q/sampler is differentiated, so that the mean gradient is that of KL(q‖p) whoever drew the samples.",
 )
-ON_POLICY = Kind(
-    "Descends the reverse KL, on samples of q alone",
+ON_POLICY = _descends(
+    "the reverse KL, on samples of q alone",
     "The mean gradient is that of KL(q‖p) while the samples are the policy's own; after the first update of a batch "
     "they no longer are, and it is the gradient of no divergence.",
 )
-TO_FORWARD = Kind(
-    "Descends the forward KL",
-    "k3 as a loss, differentiated: its value is the reverse KL and its gradient that of KL(p‖q), which spreads the "
+TO_FORWARD = _descends(
+    "the forward KL",
+    "k3 in the loss, differentiated: its value is the reverse KL and its gradient that of KL(p‖q), which spreads the "
     "policy over all the reference does instead of keeping it to what the reference holds likely.",
 )
-NOWHERE = Kind(
-    "Descends nothing",
-    "The mean gradient is 0 on samples of q: k1 as a loss gives the policy noise and nothing else.",
+NOWHERE = _descends(
+    "nothing",
+    "The mean gradient is 0 on samples of q: k1 in the loss gives the policy noise and nothing else.",
 )
-ELSEWHERE = Kind(
-    "Descends something else",
+ELSEWHERE = _descends(
+    "something else",
     "The mean gradient is that of another quantity, or of no divergence at all.",
 )
 NOT_DESCENDED = Kind(
-    "Is looked at only", "Logged, or what an early stop or a controller goes by; nothing is descended."
+    "is", "are", "looked at only", "Logged, or what an early stop or a controller goes by; nothing is descended."
 )
 KINDS = (STALE_TOO, ON_POLICY, TO_FORWARD, NOWHERE, ELSEWHERE, NOT_DESCENDED)
 
@@ -69,20 +92,24 @@ def kind(practice: Practice) -> Kind:
 def summary(practices: Sequence[Practice]) -> Iterator[str]:
     """The whole audit in a few sentences, every count computed."""
     for each in KINDS:
-        count = _count([practice for practice in practices if kind(practice) is each])
-        yield f"{count} {each.title.replace('Descends', 'descend').replace('Is', 'are')}."
+        yield each.of(_count([practice for practice in practices if kind(practice) is each]))
     clamped = [p for p in practices if p.follows not in ("", "0") and p.readings["far apart"].clamp_share > _EXACT]
     lost = [practice for practice in clamped if is_lost(practice.readings["far apart"])]
     yield (
-        f"Of the {_count(clamped)} that clamp and are descended, {_count(lost)} have lost their gradient where the "
+        f"Of the {_count(clamped)} that clamp and are descended, {_having(lost)} lost the gradient where the "
         "policy is far from its reference: it points away, or less than a tenth of it is left."
     )
     heavy = [practice for practice in practices if practice.readings["heavy-tailed"].noise == inf]
-    yield f"{_count(heavy)} have infinite noise under a reference with heavy tails: the price of no clamp."
+    yield f"{_having(heavy)} infinite noise under a reference with heavy tails: the price of no clamp."
 
 
 def _count(practices: Sequence[Practice]) -> int:
     return sum(len(practice.entries) for practice in practices)
+
+
+def _having(practices: Sequence[Practice]) -> str:
+    count = _count(practices)
+    return f"{count} {'has' if count == 1 else 'have'}"
 
 
 def verdict(practice: Practice) -> str:
@@ -105,7 +132,7 @@ def _clauses(practice: Practice) -> Iterator[str]:
     yield from _noise("under heavy tails", readings["heavy-tailed"])
     yield from _far_apart(readings["far apart"])
     yield from _noise("far apart", readings["far apart"])
-    yield from _broken(readings.values())
+    yield from _broken(readings)
 
 
 def _named(follows: str) -> str:
@@ -129,7 +156,7 @@ def _noise(where: str, reading: Reading) -> Iterator[str]:
 
 def _far_apart(reading: Reading) -> Iterator[str]:
     """What becomes of it where the policy has left its reference."""
-    held = f"the clamp holds {reading.clamp_share:.0%} of the samples" if reading.clamp_share > _EXACT else ""
+    held = f"the clamp holds {share(reading.clamp_share)} of the samples" if reading.clamp_share > _EXACT else ""
     pulled = _pull(reading)
     if held or pulled or abs(reading.bias_over_true) > 1:
         high = f"the value is {_times(1 + reading.bias_over_true)}" if reading.bias_over_true > 1 else ""
@@ -153,23 +180,24 @@ def _pull(reading: Reading) -> str:
 
 def is_lost(reading: Reading) -> bool:
     """Whether the mean gradient points away from the KL's, or next to nothing of it is left."""
-    return reading.cosine < _TURNED or reading.length < 1 - _ASIDE
+    return reading.cosine < _TURNED or reading.length < _LITTLE_LEFT
 
 
 def _signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _broken(readings: Iterable[Reading]) -> Iterator[str]:
-    """The precision in which it breaks most often, if it does."""
-    shares = [(share, dtype) for reading in readings for dtype, share in reading.broken.items()]
-    share, dtype = max(shares, default=(0.0, ""))
-    if share > _RARE:
-        yield f"in {dtype} infinite or NaN for {share_text(share)} of the samples far apart"
+def _broken(readings: Mapping[str, Reading]) -> Iterator[str]:
+    """The precision in which it breaks most often, and on which pair, if it does."""
+    shares = [(part, dtype, pair) for pair, each in readings.items() for dtype, part in each.broken.items()]
+    part, dtype, pair = max(shares, default=(0.0, "", ""))
+    if part > RARE:
+        yield f"in {dtype} infinite or NaN for {share(part)} of the samples {_ON[pair]}"
 
 
-def share_text(share: float) -> str:
-    """A share of the samples: ``71%``, or ``1 in 140,000`` where it is rare."""
-    if share < _RARE:
-        return "–"
-    return f"{share:.1%}" if share > _EXACT * 1000 else f"1 in {float(f'{1 / share:.2g}'):,.0f}"
+_ON = {
+    "on-policy": "of q near p",
+    "stale": "of an older policy",
+    "heavy-tailed": "under heavy tails",
+    "far apart": "far apart",
+}

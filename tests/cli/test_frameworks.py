@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -14,7 +15,7 @@ from klbench.cli import shipped
 from klbench.frameworks import catalogue
 from klbench.identity.audit import STANDARD, Practice, audit
 from klbench.report.frameworks import figure, number_rows, ordered, to_json, to_markdown, to_page
-from klbench.report.verdict import KINDS, STALE_TOO, TO_FORWARD, share_text, verdict
+from klbench.report.verdict import KINDS, STALE_TOO, TO_FORWARD, verdict
 from tests.cli.conftest import Done
 from tests.cli.test_process import IMPORTS, Start
 
@@ -38,7 +39,13 @@ def test_every_entry_is_explained(call: Call, name: str) -> None:
     done = call("explain", name)
     assert (done.status, done.err) == (0, "")
     entry = catalogue.find(name)
-    for part in (entry.qualified, entry.formula, entry.summary, str(entry.source), "▸ as" if entry.placement else ""):
+    for part in (
+        entry.qualified,
+        entry.formula,
+        entry.summary,
+        str(entry.source),
+        "▸ in the" if entry.placement else "",
+    ):
         assert part in done.out
 
 
@@ -55,9 +62,9 @@ def test_verls_default_is_explained_whole(call: Call) -> None:
         "put in the loss",
         "releases from 0.5",
         "same as cosmos-rl:grpo, ms-swift:grpo, nemo-rl@0.6:k3, skyrl:k3, trinity-rft:low_var_kl",
-        "▸ as loss KL(p‖q) none",
-        "as loss × ratio KL(q‖p) KL(q‖p)",
-        "as reward KL(q‖p) − KL(p‖q) none",
+        "▸ in the loss KL(p‖q) none",
+        "in the loss × ratio KL(q‖p) KL(q‖p)",
+        "in the reward KL(q‖p) − KL(p‖q) none",
     ):
         assert part in said, part
 
@@ -84,14 +91,14 @@ def test_a_weighted_entry_is_explained_as_what_it_is(call: Call) -> None:
 def test_natives_say_what_their_gradients_follow(call: Call, name: str) -> None:
     said = call("explain", name).out
     assert "gradient follows" in said
-    assert "as loss × ratio" in said
+    assert "in the loss × ratio" in said
 
 
 def test_a_table_of_natives_is_the_known_one(call: Call) -> None:
-    rows = {line[:20].strip(): line.split("  ")[-1].strip() for line in call("explain", "k1").out.splitlines()}
-    assert rows["as loss"] == "none"
-    assert rows["as loss × ratio"] == "KL(q‖p)"
-    assert rows["as loss × detached"] == "0 on average"
+    rows = {line[:24].strip(): line.split("  ")[-1].strip() for line in call("explain", "k1").out.splitlines()}
+    assert rows["in the loss"] == "none"
+    assert rows["in the loss × ratio"] == "KL(q‖p)"
+    assert rows["in the loss × detached"] == "0 on average"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_the_equal_noises_are_found(found: tuple[Practice, ...]) -> None:
 
 
 def test_verdicts_say_what_matters(found: tuple[Practice, ...]) -> None:
-    assert "the clamp holds 71% of the samples, the gradient points away" in verdict(named(found, "verl:low_var_kl"))
+    assert "the clamp holds 70.5% of the samples, the gradient points away" in verdict(named(found, "verl:low_var_kl"))
     assert "under heavy tails its noise is infinite" in verdict(named(found, "trl:grpo"))
     assert "follows KL(q‖p) − KL(p‖q)" in verdict(named(found, "trl:ppo_k3"))
     assert "in float16 infinite or NaN for 70.5%" in verdict(named(found, "trlx:mean_kl"))
@@ -249,6 +256,16 @@ def test_figures(value: float, text: str) -> None:
     assert figure(value) == text
 
 
-@pytest.mark.parametrize(("share", "text"), [(0.705, "70.5%"), (7.1e-6, "1 in 140,000"), (1e-12, "–")])
-def test_shares(share: float, text: str) -> None:
-    assert share_text(share) == text
+def test_one_of_a_kind_is_one_in_the_summary_too() -> None:
+    assert TO_FORWARD.of(1) == "1 descends the forward KL."
+    assert TO_FORWARD.of(2) == "2 descend the forward KL."
+    assert [each.title for each in KINDS][-1] == "Is looked at only"
+    assert KINDS[-1].of(3) == "3 are looked at only."
+
+
+def test_a_share_is_told_of_the_pair_it_is_of(found: tuple[Practice, ...]) -> None:
+    practice = named(found, "trlx:mean_kl")
+    broken = practice.readings["far apart"]
+    moved = {**practice.readings, "stale": broken, "far apart": replace(broken, broken={})}
+    told = verdict(replace(practice, readings=moved))
+    assert "70.5% of the samples of an older policy" in told

@@ -50,18 +50,20 @@ def test_a_function_of_ones_own_is_told_in_a_paragraph(call: Call, mine: str) ->
     assert (done.status, done.err) == (0, "")
     title, _, told, *table = done.out.splitlines()
     assert title == f"{mine}:my_kl, identified"
-    assert told.startswith("Its mean is KL(q‖p) on samples of q. As a loss it follows the gradient of KL(p‖q), in the ")
+    assert told.startswith(
+        "Its mean is KL(q‖p) on samples of q. In the loss it follows the gradient of KL(p‖q), in the "
+    )
     assert "A clamp holds where log r < −4.993 or log r > 1.937." in told
     # behind the clamp of the value exp overflows
-    assert "Its gradient as a loss is 0 where log r < −4.993 or 1.937 < log r < 709.8." in told
+    assert "Its gradient in the loss is 0 where log r < −4.993 or 1.937 < log r < 709.8." in told
     assert told.endswith("Wherever no clamp holds it is k3; with its clamps it is nobody else's.")
-    assert any(line.split() == ["as", "loss", "KL(p‖q)", "none"] for line in table)
+    assert any(line.split() == ["in", "the", "loss", "KL(p‖q)", "none"] for line in table)
 
 
 def test_a_function_without_a_gradient_is_said_to_have_none(call: Call, mine: str) -> None:
     said = call("identify", f"{mine}:detached").out
-    assert "As a loss it has no gradient" in said
-    assert any(line.split() == ["as", "loss", "no", "gradient", "no", "gradient"] for line in said.splitlines())
+    assert "In the loss it has no gradient" in said
+    assert any(line.split() == ["in", "the", "loss", "no", "gradient", "no", "gradient"] for line in said.splitlines())
 
 
 @pytest.mark.parametrize("name", ["k1", "verl:low_var_kl", "nemo-rl@0.6:k3", "k1_cv(0.5)"])

@@ -66,4 +66,4 @@ def test_what_a_framework_s_entry_needs_is_what_an_entry_has() -> None:
     names = {field.name for field in dataclasses.fields(Entry)}
     assert {"since", "until"} <= names
     assert {"scores", "unscored"} <= {field.name for field in dataclasses.fields(Family)}
-    assert (ROOT / "klbench" / "frameworks" / computed.FILE).exists()
+    assert (ROOT / "klbench" / "identity" / computed.FILE).exists()

@@ -15,7 +15,7 @@ from klbench.estimators import catalogue as native
 from klbench.frameworks import catalogue as shipped
 from klbench.identity.computed import FILE, compute, load
 
-KEPT = (files("klbench.frameworks") / FILE).read_text(encoding="utf-8")
+KEPT = (files("klbench.identity") / FILE).read_text(encoding="utf-8")
 
 
 def test_what_is_kept_is_what_is_computed() -> None:
@@ -50,4 +50,4 @@ def test_the_wheel_has_it(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=root, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    assert f"klbench/frameworks/{FILE}" in zipfile.ZipFile(wheel).namelist()
+    assert f"klbench/identity/{FILE}" in zipfile.ZipFile(wheel).namelist()

@@ -141,7 +141,7 @@ def test_what_is_not_differentiable_has_no_gradient_as_a_loss() -> None:
     found = known(f"{OWN}:not_differentiable")
     assert not found.is_differentiable
     assert (found.value, found.follows["loss"], found.follows["reward"]) == (REVERSE, "", REVERSE)
-    assert "As a loss it has no gradient" in paragraph(found)
+    assert "In the loss it has no gradient" in paragraph(found)
 
 
 def test_what_looks_at_more_than_differences_is_identified_too() -> None:
@@ -160,7 +160,7 @@ def test_a_dtype_that_a_function_refuses_is_left_out_and_said() -> None:
     ("name", "message"),
     [
         ("raises", "it raised ValueError: on purpose"),
-        ("averages", "returns a Tensor of shape []"),
+        ("averages", "of type Tensor of shape []"),
         ("centres", "depends on the others in the batch"),
         ("one_argument", "takes 1 arguments"),
         ("missing", "has no function 'missing'"),

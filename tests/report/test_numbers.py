@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klbench.report.numbers import aligned, count, exact, fixed, measured, percent, seconds
+from klbench.report.numbers import aligned, count, exact, fixed, measured, seconds
+from klbench.wording import joined, percent, share
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,18 @@ def test_counts_and_durations() -> None:
 def test_a_fixed_number_is_never_minus_zero() -> None:
     assert [fixed(x, 2) for x in (-0.001, 0.708, nan, inf)] == ["0.00", "0.71", "–", "∞"]
     assert [fixed(x, 1, sign="+") for x in (-0.01, 0.0, 2.34, -7.0)] == ["+0.0", "+0.0", "+2.3", "-7.0"]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0.705, "70.5%"), (1e-3, "0.1%"), (7.1e-6, "1 in 140,000"), (0.0, "0%"), (1.0, "100%"), (nan, "–")],
+)
+def test_a_rare_share_is_told_as_one_in_so_many(fraction: float, text: str) -> None:
+    assert share(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
+    assert joined(names) == text

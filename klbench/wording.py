@@ -1,0 +1,30 @@
+"""The small words that sentences for a person are made of: a list of names, a share of the samples. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+
+_SEEN = 1e-3
+"""A smaller share is written as one in so many."""
+
+
+def joined(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def percent(fraction: float) -> str:
+    """A share as ``48.0%``; one too small to see as ``<0.1%``, never as 0."""
+    if isnan(fraction):
+        return "–"
+    if 0 < fraction < 0.0005:
+        return "<0.1%"
+    if 0.9995 < fraction < 1:
+        return ">99.9%"
+    return f"{100 * fraction:.1f}%" if 0 < fraction < 1 else f"{100 * fraction:.0f}%"
+
+
+def share(fraction: float) -> str:
+    """A share with room to be told in: ``70.5%``, or ``1 in 140,000`` where it is rare."""
+    return f"1 in {float(f'{1 / fraction:.2g}'):,.0f}" if 0 < fraction < _SEEN else percent(fraction)
