@@ -12,16 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Joint, Term, on_samples_of_q, weigh
-
-Placement = Literal["loss", "reward"]
-Weighting = Literal["none", "ratio", "detached"]
+from klbench.estimators.vocabulary import Placement, Weighting
 
 _EPSILON = torch.finfo(torch.float64).eps
 _REMEMBERED = 4096

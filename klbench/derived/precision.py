@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from klbench.estimators.term import LogProbs, Term, weigh
-
-EXACT = "float64"
+from klbench.estimators.vocabulary import EXACT
 
 
 @dataclass(frozen=True)

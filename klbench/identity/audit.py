@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from klbench.derived.clamps import clamped
-from klbench.derived.gradient import Placement, Weighting
 from klbench.distributions.build import build
 from klbench.distributions.score import score_of
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import weighted
 from klbench.estimators.term import Joint, Term
+from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load

@@ -11,9 +11,9 @@ from typing import cast
 
 import torch
 
-from klbench.derived.gradient import Placement, Weighting
 from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.identity.identity import PLACES, UNKNOWN, Identity
 from klbench.identity.probes import Probe, near, on_policy, stale
 from klbench.identity.zones import zones

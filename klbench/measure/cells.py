@@ -8,13 +8,12 @@ from typing import cast
 
 import torch
 
-from klbench.derived.gradient import NotDifferentiableError, Placement, Weighting, coefficient
+from klbench.derived.gradient import NotDifferentiableError, coefficient
 from klbench.derived.precision import Evaluated, in_precision
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
+from klbench.estimators.vocabulary import PLACEMENTS, Placement, Weighting
 from klbench.spec.model import Spec
-
-PLACEMENTS: tuple[Placement, ...] = ("loss", "reward")
 
 
 @dataclass(frozen=True)

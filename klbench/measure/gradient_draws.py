@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
+from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.distributions.score import Score
 from klbench.errors import SpecError
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.baseline import Baseline, value_and_weight
 from klbench.measure.cells import Cell
 from klbench.measure.draws import Draws

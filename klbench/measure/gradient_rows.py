@@ -12,8 +12,8 @@ from math import inf, isfinite, isnan, nan, sqrt
 import torch
 from torch import Tensor
 
-from klbench.derived.precision import EXACT
 from klbench.distributions.score import Score
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell
 from klbench.measure.gradient_draws import Sampled

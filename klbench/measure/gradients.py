@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from klbench.derived.precision import EXACT, Rounding
+from klbench.derived.precision import Rounding
 from klbench.distributions.score import score_of
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell, cells
 from klbench.measure.draws import Draws

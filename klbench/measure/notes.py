@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isinf, isnan
 
-from klbench.derived.precision import EXACT
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.fit import Fit
 from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth

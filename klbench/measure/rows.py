@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, isfinite, isnan, nan
 
-from klbench.derived.precision import EXACT
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.truth import Truth
 from klbench.observer import Headline
 from klbench.results import Row, z_score

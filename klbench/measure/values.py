@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from klbench.derived.precision import EXACT, Evaluated, Rounding, in_precision
+from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.controls import Controls, controls_for
 from klbench.measure.headlines import Headlines

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from klbench.derived.gradient import Placement, Weighting, coefficient
+from klbench.derived.gradient import coefficient
 from klbench.distributions.build import build
 from klbench.distributions.score import score_of
 from klbench.estimators.catalogue import find
-from klbench.measure.pair import Pair
+from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.measure.exact_gradients import ExactGradients
+from klbench.measure.pair import Pair
 from klbench.roads.gradient import ExactVector
 from klbench.spec.expression import parse
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from klbench.derived.gradient import NotDifferentiableError, Placement, Weighting, coefficient, true_coefficient
+from klbench.derived.gradient import NotDifferentiableError, coefficient, true_coefficient
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, FORWARD_KL, REVERSE_KL, TOTAL_VARIATION
 from klbench.estimators.term import LogProbs, Term
+from klbench.estimators.vocabulary import Placement, Weighting
 from tests.derived.second_road import WRITTEN
 from tests.derived.second_road import coefficient as written
 

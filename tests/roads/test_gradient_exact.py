@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from klbench.derived.gradient import Placement, Weighting
+from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.roads.gradient import ExactVector
 from tests.derived.exact import exact, gradients_of
