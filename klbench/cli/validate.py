@@ -78,8 +78,8 @@ def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
 def _true_values(cases: Iterable[Case], estimators: Sequence[str]) -> Table:
     """A line per case and target, the case's parameters beside its first."""
     from klbench.estimators.catalogue import find
-    from klbench.measure.values import true_values
     from klbench.measure.pair import Pair
+    from klbench.measure.values import true_values
     from klbench.report.numbers import parameters_text, true_value
 
     grid = Table.grid(padding=(0, 2))
