@@ -124,16 +124,22 @@ class Family:
 
 def weighted(estimator: Estimator) -> Estimator:
     """The importance-weighted version, × q/sampler, for samples that do not come from q."""
+    no_moment = "q/sampler times the value has no second moment under the sampler"
     plain = estimator.infinite_variance_when
     return replace(
         estimator,
         name=f"ratio*{estimator.name}",
         formula=f"(q/sampler) · ({estimator.formula})",
         weighted=True,
-        biased_when=f"the sampler misses part of q's support, or: {estimator.biased_when}",
-        infinite_variance_when=f"q/sampler times the value has no second moment under the sampler ({plain})",
+        biased_when=_also("the sampler misses part of q's support", estimator.biased_when),
+        infinite_variance_when=_also(no_moment, plain),
         summary=f"{estimator.summary}\n\nImportance-weighted: × q(x)/sampler(x), for samples that do not come from q.",
     )
+
+
+def _also(first: str, then: str) -> str:
+    """Both conditions, the second only if it ever holds."""
+    return first if then.startswith("never") else f"{first}, or: {then}"
 
 
 def summary_of(function: Callable[..., object]) -> str:

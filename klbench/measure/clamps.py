@@ -11,6 +11,7 @@ from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term, on_samples_of_q
 from klbench.measure.draws import Draws
 from klbench.roads.exact import exact_road
+from klbench.wording import joined
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,6 @@ def clamp_notes(estimators: Sequence[Estimator], draws: Draws) -> Iterator[str]:
 
 def _shown(share: Share) -> str:
     return f"{share.value:.3g}{f' ± {share.error:.1g}' if share.error else ''} of the samples"
-
-
-def joined(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 _NOTHING = 1e-12

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from klbench.measure.clamps import clamp_notes, joined
+from klbench.measure.clamps import clamp_notes
 from klbench.measure.follows import LABELS
 from klbench.measure.gradient_rows import GradientAnswers
 from klbench.measure.notes import about_fits, about_the_pair, about_unseen
 from klbench.measure.setting import Setting
+from klbench.wording import joined
 
 
 def gradient_notes(setting: Setting, answers: Sequence[GradientAnswers]) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ def _about_ambiguity(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for group in groups:
         names = [name for name in LABELS if name in _others(group)]
         yield (
-            f"{', '.join(names[:-1])} and {names[-1]} have the same gradient on this pair; `follows` names the first. "
+            f"{joined(names)} have the same gradient on this pair; `follows` names the first. "
             "Other parameters, or a pair of unequal shape, tell them apart."
         )
 
@@ -105,15 +106,16 @@ def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 
 
 def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:
-    places_of: dict[tuple[str, int, int], list[str]] = {}
+    places_of: dict[tuple[str, int, int, str], list[str]] = {}
     for each in answers:
         if each.sampled is not None and each.sampled.nonfinite:
-            key = each.cell.dtype, each.sampled.nonfinite, each.sampled.count
+            unit = "batches" if each.baseline else "samples"
+            key = each.cell.dtype, each.sampled.nonfinite, each.sampled.count, unit
             places_of.setdefault(key, []).append(_place(each))
-    for (dtype, nonfinite, count), places in places_of.items():
+    for (dtype, nonfinite, count, unit), places in places_of.items():
         yield (
-            f"{nonfinite:,} of {count:,} gradients of {joined(places)}, {dtype}, are infinite or NaN: one such sample "
-            "spoils a training step. Clamp log_ratio before exp."
+            f"The gradient of {joined(places)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} {unit}, and "
+            "one of them spoils a training step. Where exp overflows, clamp log_ratio before it."
         )
 
 
