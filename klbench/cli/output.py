@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import RenderableType
@@ -18,22 +19,22 @@ from klbench.report.console import rendered
 
 def text(content: str) -> None:
     """Write a text to stdout as it is."""
-    _write(sys.stdout, content)
+    _write(sys.stdout, lambda: content)
 
 
 def data(content: RenderableType) -> None:
     """Write to stdout what Rich draws there."""
-    _write(sys.stdout, rendered(content, like=sys.stdout))
+    _write(sys.stdout, lambda: rendered(content, like=sys.stdout))
 
 
 def remark(content: RenderableType) -> None:
     """Write something about the data to stderr, drawn by Rich."""
-    _write(sys.stderr, rendered(content, like=sys.stderr))
+    _write(sys.stderr, lambda: rendered(content, like=sys.stderr))
 
 
-def _write(stream: TextIO, content: str) -> None:
+def _write(stream: TextIO, content: Callable[[], str]) -> None:
     try:
-        stream.write(content)
+        stream.write(content())  # Rich, drawing, may write what the stream still holds
         stream.flush()
     except BrokenPipeError:
         _close(stream)

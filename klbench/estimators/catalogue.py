@@ -83,12 +83,20 @@ def _find_named(name: str) -> Estimator:
     """A framework's entry, ``framework:name`` or ``framework@version:name``, or a user's ``module:function``."""
     from klbench.frameworks import catalogue as shipped
 
+    owner = shipped.owner(name)
     if shipped.is_shipped(name):
-        return shipped.estimator(name)
+        try:
+            return shipped.estimator(name)
+        except SpecError as error:
+            hint = [f"{owner} is a framework here: a module of your own needs another name"] * is_user_name(name)
+            raise SpecError(error.message, help=[*error.help, *hint]) from error
+    if ".py:" in name:
+        raise SpecError(f"{name!r} is a file, not a module", help=[f"write {name.replace('.py:', ':')}", HOW])
     if is_user_name(name):
         return user_estimator(name)
-    found = unknown("framework or module", shipped.owner(name), shipped.frameworks())
-    raise SpecError(found.message, help=[*found.help, HOW])
+    found = unknown("framework or module", owner, shipped.frameworks())
+    looked = f"no module {owner} in the current folder, nor where Python looks for modules"
+    raise SpecError(found.message, help=[looked, *found.help, HOW])
 
 
 def examples() -> tuple[Estimator, ...]:

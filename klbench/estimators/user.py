@@ -32,6 +32,9 @@ _FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 HOW = "a function of your own is module:function, of (log_q, log_p) or (log_q, log_p, log_sampler), tensors to tensor"
 
 
+_DOUBLE = 8
+
+
 class UserFunction:
     """The joint function that a user's function is."""
 
@@ -44,8 +47,12 @@ class UserFunction:
         Raises:
             SpecError: their function raises, or what it returns is no tensor of one number a sample.
         """
+        from klbench.derived.uncast import Uncast
+
+        given = (log_q, log_p, log_sampler)[: self.arity]
         try:
-            value = self.function(*(log_q, log_p, log_sampler)[: self.arity])
+            with Uncast():
+                value = self.function(*given)
         except KlbenchError:
             raise
         except (Exception, SystemExit) as error:
@@ -104,7 +111,8 @@ class UserFunction:
             raise SpecError(f"{self.name} returns {given}", help=[f"return {want}; leave averaging to klbench"])
         if not value.is_floating_point():
             raise SpecError(f"{self.name} returns numbers of {value.dtype}", help=["return floating-point numbers"])
-        return value  # type: ignore[no-any-return]
+        # whatever it was made in, in float64 the truth goes on in float64
+        return value.to(log_q.dtype) if log_q.element_size() == _DOUBLE else value  # type: ignore[no-any-return]
 
     def _theirs(self, error: BaseException, doing: str = "it") -> SpecError:
         frames = [

@@ -6,7 +6,8 @@ All estimators of a case see the same draws; which others there are changes noth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import nan
 
 from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.estimators.divergence import REVERSE_KL, Divergence
@@ -92,8 +93,9 @@ class Survey:
         self, estimator: Estimator, dtype: str, truths: Mapping[Divergence, Truth], so_far: Sample
     ) -> Headline:
         """The running estimate of one estimator."""
-        index = self.terms.index(in_precision(estimator.term, dtype))
-        return headline(estimator.name, so_far.moments.central(index), truths[estimator.target].value)
+        index, exact = self.terms.index(in_precision(estimator.term, dtype)), self.exact[estimator.term]
+        found = headline(estimator.name, so_far.moments.central(index), truths[estimator.target].value)
+        return found if exact is None or exact.has_variance else replace(found, error=nan)
 
     def _regressed(self, term: Term, index: int, sample: Sample) -> tuple[float, float] | None:
         exact = self.exact[term]

@@ -40,6 +40,13 @@ def clamped(log_q, log_p):
 def optional(log_q, log_p, bound=0.5):
     return (log_q - log_p).clamp(-bound, bound)
 
+def cast(log_q, log_p):
+    log_ratio = log_p.float() - log_q.to(torch.float32)
+    return log_ratio.expm1() - log_ratio
+
+def narrow(log_q, log_p):
+    return (log_q - log_p).bfloat16()
+
 def absolute(log_q, log_p):
     return log_q.exp() * (log_q - log_p)
 
@@ -137,6 +144,21 @@ def test_a_function_of_log_q_itself_is_measured_where_the_log_probabilities_are(
         assert row.exact_stdev_over_true * row.true_norm == pytest.approx(noise, rel=1e-10)
         assert abs(row.z_bias) < 6
         assert abs(row.z_stdev) < 6
+
+
+@pytest.mark.parametrize(("function", "native"), [("cast", "k3"), ("narrow", "k1")])
+def test_a_cast_is_no_rounding_in_float64_and_is_as_written_below(function: str, native: str) -> None:
+    text = (
+        f"name: t\nsamples: 20000\nestimators: {named(function)[:-1]}, {native}]\ndtype: [float64, bfloat16]\n"
+        "pairs: [{q: 'N(0, 1)', p: 'N(0.5, 1)'}]\n"
+    )
+    mine, mine_below, own, own_below = (row for _, row in run(read_text(text), device="cpu", threads=1).rows())
+    assert isinstance(mine, Row)
+    assert isinstance(own, Row)
+    assert mine.mean == pytest.approx(own.mean, rel=1e-12)
+    assert mine.exact_stdev_over_true == pytest.approx(own.exact_stdev_over_true, rel=1e-9)
+    assert mine_below.rounding_over_true != 0
+    assert (mine_below.rounding_over_true == own_below.rounding_over_true) == (function == "narrow")
 
 
 def test_a_third_argument_with_a_default_is_theirs_and_not_the_sampler() -> None:

@@ -1,0 +1,33 @@
+"""Casts to less precision that stay without effect while the truth is computed.
+
+A framework's function, and a user's, may cast log-probabilities to float32: an upcast in training, where they are
+bfloat16. In float64 it would be rounding that no training run has, so there it is passed over; what rounding does is
+what ``dtype`` is for, and there casts are as written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_NARROW = (torch.float32, torch.bfloat16, torch.float16)
+_CASTS: frozenset[Any] = frozenset({Tensor.float, Tensor.half, Tensor.bfloat16})
+_TO: frozenset[Any] = frozenset({Tensor.to, Tensor.type})
+
+
+class Uncast(TorchFunctionMode):
+    """Leaves float64 tensors in float64."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """See torch.overrides."""
+        given = kwargs or {}
+        narrows = func in _CASTS or (func in _TO and any(each in _NARROW for each in (*args[1:], *given.values())))
+        if narrows and args[0].dtype == torch.float64:
+            return args[0]
+        return func(*args, **given)
