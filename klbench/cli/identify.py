@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +31,7 @@ def identify(name: Name) -> None:
     from klbench.identity.words import of_likeness, paragraph
     from klbench.runner import one_torch_thread
 
-    with one_torch_thread():
+    with one_torch_thread(), redirect_stdout(sys.stderr):
         estimator = _ready(name)
         identity = identify_estimator(estimator)
         like = likeness(estimator)

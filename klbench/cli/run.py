@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -99,7 +101,8 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
     from klbench.report.progress import watching
     from klbench.runner import run
 
-    with watching(on_stderr(), quiet=quiet) as tally:
+    # stdout is for the data: what a user's function prints goes where everything else does
+    with watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
         try:
             return run(spec, device=device, threads=threads, observer=tally)
         except KeyboardInterrupt:

@@ -11,7 +11,8 @@ from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.user import UserFunction
 
-_SHIFT = 0.75
+_LOWEST, _LEVELS = -100.0, 101
+_SHIFTS = (-30.0, -4.5, 0.75, 6.0)
 
 
 def ready(estimator: Estimator) -> Estimator:
@@ -19,21 +20,45 @@ def ready(estimator: Estimator) -> Estimator:
 
     Raises:
         SpecError: the user's module cannot be imported, or the function does not give one number for each sample, or
-            one that depends on the other samples.
+            one that depends on the other samples, on chance or on what it was called with before, or it changes what
+            it is given.
     """
-    if not isinstance(estimator.joint, UserFunction):
+    function = estimator.joint
+    if not isinstance(function, UserFunction):
         return estimator
-    log_q = torch.tensor([-0.5, -1.25, -2.0, -3.5], dtype=torch.float64)
-    log_p, log_sampler = log_q + torch.tensor([0.5, -0.25, 1.0, -1.0], dtype=torch.float64), log_q + 0.125
-    here = estimator.joint(log_q, log_p, log_sampler).detach()
-    _refuse_batches(estimator.name, here, estimator.joint(log_q[:1], log_p[:1], log_sampler[:1]).detach())
-    there = estimator.joint(log_q + _SHIFT, log_p + _SHIFT, log_sampler + _SHIFT).detach()
-    alike = torch.allclose(here, there, rtol=1e-9, atol=1e-12, equal_nan=True)
+    given = _probes()
+    here = _called(function, given)
+    _refuse_batches(estimator.name, here, _called(function, given[:, :1]))
+    alike = all(_same(here, _called(function, given + shift)) for shift in _SHIFTS)
     return replace(estimator, looks_at="sampler" if alike else "absolute")
+
+
+def _probes() -> Tensor:
+    """log q, log p and log sampler [3, n]: from likely tokens to hopeless ones, close together and apart."""
+    log_q = torch.linspace(_LOWEST, 0.0, _LEVELS, dtype=torch.float64)
+    apart = 3 * (torch.arange(_LEVELS, dtype=torch.float64) * 0.7).sin()
+    return torch.stack([log_q, log_q + apart, log_q + apart.flip(0) / 3])
+
+
+def _called(function: UserFunction, given: Tensor) -> Tensor:
+    """The values [n], once they are seen to be the same when asked again, and what was given to be as it was."""
+    log_probs = given.clone().unbind()
+    value, again = function(*log_probs).detach().clone(), function(*given.clone().unbind()).detach()
+    if not torch.equal(torch.stack(log_probs), given):
+        hints = ["compute with new tensors: x.clamp(...) and not x.clamp_(...), x = x - y and not x -= y"]
+        raise SpecError(f"{function.name} changes its inputs in place", help=hints)
+    if not _same(value, again):
+        hints = ["return the same value for the same log-probabilities: no random numbers, nothing counted"]
+        raise SpecError(f"{function.name} gave two values for the same log-probabilities", help=hints)
+    return value
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    return torch.allclose(first, second, rtol=1e-9, atol=1e-11, equal_nan=True)
 
 
 def _refuse_batches(name: str, together: Tensor, alone: Tensor) -> None:
     """An estimator is a function of one sample: whatever else is in the batch, its value is the same."""
-    if not torch.allclose(together[:1], alone, rtol=1e-9, atol=1e-12, equal_nan=True):
+    if not _same(together[:1], alone):
         hints = ["return a value for each sample from its own log-probabilities; leave means and baselines to klbench"]
         raise SpecError(f"{name} gives a sample a value that depends on the others in the batch", help=hints)

@@ -53,9 +53,9 @@ class UserFunction:
         try:
             with Uncast():
                 value = self.function(*given)
-        except KlbenchError:
+        except (KlbenchError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise self._theirs(error) from error
         return self._checked(value, log_q)
 
@@ -71,7 +71,9 @@ class UserFunction:
         sys.path.insert(0, folder)
         try:
             module = import_module(module_name)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._theirs(error, "importing it") from error
         finally:
             with suppress(ValueError):
@@ -115,11 +117,7 @@ class UserFunction:
         return value.to(log_q.dtype) if log_q.element_size() == _DOUBLE else value  # type: ignore[no-any-return]
 
     def _theirs(self, error: BaseException, doing: str = "it") -> SpecError:
-        frames = [
-            f for f in extract_tb(error.__traceback__) if f.filename != __file__ and "importlib" not in f.filename
-        ]
-        place = frames[-1] if frames else None
-        location = _location(place) if place else None
+        location = _place(error)
         message = f"{self.name}: {doing} raised {type(error).__name__}: {error}"
         return SpecError(message, location=location, help=["the error is in that module, not in klbench"])
 
@@ -127,6 +125,16 @@ class UserFunction:
     def summary(self) -> str:
         """The function's docstring, where it has one."""
         return cleandoc(self.function.__doc__ or "")
+
+
+def _place(error: BaseException) -> Location | None:
+    """The innermost line of the current folder's files that the error came through; where it is one of syntax, it."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return Location(error.filename, error.lineno, error.offset or 1, (error.text or "").rstrip("\n"))
+    here = str(Path.cwd())
+    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename.startswith(here)]
+    own = [frame for frame in frames if frame.filename != __file__]
+    return _location(own[-1]) if own else None
 
 
 def _location(frame: FrameSummary) -> Location:

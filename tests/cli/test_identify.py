@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -110,3 +111,15 @@ def test_explaining_ones_own_points_to_identify_and_imports_nothing(call: Call, 
     done = call("explain", "never_imported:my_kl")
     assert done.status == 2
     assert "klbench identify never_imported:my_kl" in done.err
+
+
+def test_what_a_users_function_prints_is_no_data(start: Callable[..., subprocess.Popen[str]], here: Path) -> None:
+    (here / "loud.py").write_text("def k(log_q, log_p):\n    print('hello')\n    return log_q - log_p\n")
+    (here / "s.yaml").write_text(
+        "name: s\nsamples: 1000\nestimators: ['loud:k']\npairs: [{q: 'N(0, 1)', p: 'N(1, 1)'}]\n"
+    )
+    process = start("run", "s.yaml", "-f", "csv", "-o", "out")
+    out, err = process.communicate()
+    assert out.startswith("spec,pair,")
+    assert "hello" not in out
+    assert "hello" in err

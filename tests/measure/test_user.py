@@ -47,6 +47,17 @@ def cast(log_q, log_p):
 def narrow(log_q, log_p):
     return (log_q - log_p).bfloat16()
 
+def floored(log_q, log_p):
+    print("a word from the user")
+    return torch.where(log_q < -4, torch.zeros_like(log_q), log_q - log_p)
+
+def in_place(log_q, log_p):
+    log_p.clamp_(min=-1)
+    return log_q - log_p
+
+def random(log_q, log_p):
+    return log_q - log_p + torch.rand_like(log_q)
+
 def absolute(log_q, log_p):
     return log_q.exp() * (log_q - log_p)
 
@@ -144,6 +155,25 @@ def test_a_function_of_log_q_itself_is_measured_where_the_log_probabilities_are(
         assert row.exact_stdev_over_true * row.true_norm == pytest.approx(noise, rel=1e-10)
         assert abs(row.z_bias) < 6
         assert abs(row.z_stdev) < 6
+
+
+def test_a_function_that_looks_at_log_q_only_of_unlikely_samples_is_found_out() -> None:
+    text = f"name: t\nsamples: 200000\nestimators: {named('floored')}\npairs: [{{q: 'N(0, 1)', p: 'N(0.5, 1.2)'}}]\n"
+    ((_, row),) = run(read_text(text), device="cpu", threads=1).rows()
+    assert isinstance(row, Row)
+    x = np.linspace(-12, 12, 400_001)
+    log_q = -(x**2) / 2 - math.log(2 * math.pi) / 2
+    log_p = -(((x - 0.5) / 1.2) ** 2) / 2 - math.log(1.2) - math.log(2 * math.pi) / 2
+    mean = np.trapezoid(np.exp(log_q) * np.where(log_q < -4, 0.0, log_q - log_p), x)
+    assert row.true * (1 + row.exact_bias_over_true) == pytest.approx(mean, rel=1e-4)
+    assert abs(row.z_bias) < 6
+
+
+@pytest.mark.parametrize(("function", "told"), [("in_place", "in place"), ("random", "two values")])
+def test_a_function_that_is_not_pure_is_refused_for_what_it_does(function: str, told: str) -> None:
+    text = f"name: t\nsamples: 1000\nestimators: {named(function)}\npairs: [{{q: 'N(0, 1)', p: 'N(1, 1)'}}]\n"
+    with pytest.raises(SpecError, match=told):
+        run(read_text(text), device="cpu", threads=1)
 
 
 @pytest.mark.parametrize(("function", "native"), [("cast", "k3"), ("narrow", "k1")])
