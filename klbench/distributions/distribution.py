@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import accumulate
-from math import inf, isfinite, log, nextafter
+from math import inf, isfinite, log
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -56,6 +56,10 @@ class Distribution(ABC):
         """Finite points where an integral over a univariate density should be split: means, modes, kinks, ends."""
         return ()
 
+    def ends(self) -> tuple[float, ...]:
+        """The numbers next to the ends of a univariate interval: draws too near to an end for float64 are put there."""
+        return ()
+
     def atoms(self) -> Tensor | None:
         """Every point of a finite support, [n, *event_shape], while n is at most ``MAX_ATOMS``; else None."""
         return None
@@ -81,7 +85,9 @@ class Single(Distribution):
 
     def draw(self, stream: Stream, count: int) -> Tensor:
         """See ``Distribution.draw``."""
-        return _into_interior(self.support, self.family.draw(self.state, stream, count))
+        drawn = self.family.draw(self.state, stream, count)
+        ends = self.ends()
+        return drawn.clamp_(*ends) if ends else drawn
 
     def log_density(self, x: Tensor) -> Tensor:
         """See ``Distribution.log_density``."""
@@ -104,6 +110,10 @@ class Single(Distribution):
             return ()
         points = [self.support.low, self.support.high, *self.family.centres(self.wrapped)]
         return tuple(sorted({x for x in points if isfinite(x) and self.support.low <= x <= self.support.high}))
+
+    def ends(self) -> tuple[float, ...]:
+        """See ``Distribution.ends``."""
+        return self.support.interior if isinstance(self.support, Interval) and not self.support.is_the_line else ()
 
     def atoms(self) -> Tensor | None:
         """See ``Distribution.atoms``."""
@@ -158,6 +168,10 @@ class Mixture(Distribution):
         """See ``Distribution.landmarks``."""
         return tuple(sorted({point for component in self.components for point in component.landmarks()}))
 
+    def ends(self) -> tuple[float, ...]:
+        """See ``Distribution.ends``."""
+        return tuple(sorted({end for component in self.components for end in component.ends()}))
+
     def atoms(self) -> Tensor | None:
         """See ``Distribution.atoms``."""
         every = [component.atoms() for component in self.components]
@@ -192,6 +206,10 @@ class Power(Distribution):
     def _sum(self, of_copy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return of_copy(x.reshape(-1, *self.base.event_shape)).view(-1, self.copies).sum(1)
 
+    def ends(self) -> tuple[float, ...]:
+        """See ``Distribution.ends``."""
+        return self.base.ends()
+
     def atoms(self) -> Tensor | None:
         """See ``Distribution.atoms``."""
         atoms = self.base.atoms()
@@ -205,22 +223,11 @@ def _device(wrapped: Any) -> torch.device:
     return next((v.device for v in vars(wrapped).values() if isinstance(v, Tensor)), torch.device("cpu"))
 
 
-def _into_interior(support: Support, x: Tensor) -> Tensor:
-    """Move draws that rounded onto an end of their interval, where a density may be 0 or infinite, just inside it.
-
-    This is the resolution of float64 and no more: a Beta(5, 0.01) has most of its mass nearer to 1 than that.
-    """
-    if not isinstance(support, Interval) or (support.low == -inf and support.high == inf):
-        return x
-    low = torch.finfo(x.dtype).tiny if support.low == 0 else nextafter(support.low, inf)
-    return x.clamp_(low, nextafter(support.high, -inf))
-
-
 def _membership(family: Family, support: Support, state: Any) -> Callable[[Tensor], Tensor] | None:
     """The test of whether points lie in the support; None where all do."""
     match support:
         case Interval(low, high, closed):
-            if low == -inf and high == inf:
+            if support.is_the_line:
                 return None
             return lambda x: ((x >= low) & (x <= high) if closed else (x > low) & (x < high)) & (x < inf)
         case Lattice(low, high):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, nextafter
+from sys import float_info
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,16 @@ class Interval:
     low: float = -inf
     high: float = inf
     closed: bool = True
+
+    @property
+    def is_the_line(self) -> bool:
+        """Whether every number belongs to it."""
+        return self.low == -inf and self.high == inf
+
+    @property
+    def interior(self) -> tuple[float, float]:
+        """The floating-point numbers next to the ends, where a density may be 0 or infinite."""
+        return float_info.min if self.low == 0 else nextafter(self.low, inf), nextafter(self.high, -inf)
 
     def covers(self, other: Support) -> bool:
         """Whether this holds all of ``other`` up to a null set (so the ends do not matter)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import torch
 from torch import Tensor
@@ -52,6 +53,16 @@ class Draws:
     @cached_property
     def _key(self) -> bytes:
         return f"{self.case.q} | {self.case.p} | {self.case.sampler or ''}".encode()
+
+    @cached_property
+    def at_ends(self) -> float:
+        """The share of the numbers drawn that float64 cannot tell from an end of their support, from a pilot sample."""
+        base = self.pair.sampler or self.pair.q
+        ends = torch.tensor(base.ends(), dtype=torch.float64, device=base.device)
+        if not len(ends):
+            return 0.0
+        drawn = base.draw(self.stream(PILOT), max(1, _PILOT_SIZE // prod(base.event_shape)))
+        return float(torch.isin(drawn, ends).double().mean())
 
     def pilot(self, terms: tuple[Evaluated, ...]) -> list[Tensor]:
         """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.follows import LABELS
 from klbench.measure.gradient_rows import GradientAnswers
-from klbench.measure.notes import about_fits, about_the_pair, about_unseen
+from klbench.measure.notes import about_the_setting
 from klbench.measure.setting import Setting
 from klbench.wording import joined
 
@@ -15,9 +15,7 @@ from klbench.wording import joined
 def gradient_notes(setting: Setting, answers: Sequence[GradientAnswers]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about what the gradients do."""
     return (
-        *about_the_pair(setting.kl),
-        *about_unseen(setting.unseen),
-        *about_fits(setting.asked.fits),
+        *about_the_setting(setting),
         *_about_truth(answers),
         *_about_no_gradient(answers),
         *_about_ambiguity(answers),

@@ -6,18 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isinf, isnan
 
 from klbench.estimators.vocabulary import EXACT
+from klbench.measure.clamps import clamp_notes
 from klbench.measure.fit import Fit
 from klbench.measure.rows import Answers
+from klbench.measure.setting import Setting
 from klbench.measure.truth import Truth
 from klbench.measure.unseen import Unseen
 from klbench.stats.tail import TRUSTED
+from klbench.wording import share
 
 MOST_SAMPLES = 1e13
 
 
-def notes(kl: Truth, unseen: Unseen, answers: Sequence[Answers], fitted: Mapping[str, Fit]) -> tuple[str, ...]:
+def notes(setting: Setting, answers: Sequence[Answers]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about the estimators."""
-    return (*about_the_pair(kl), *about_unseen(unseen), *about_fits(fitted), *_about_moments(answers))
+    clamps = clamp_notes(setting.asked.estimators, setting.draws)
+    return (*about_the_setting(setting), *_about_moments(answers), *clamps)
+
+
+def about_the_setting(setting: Setting) -> tuple[str, ...]:
+    """What is to be known of values and of gradients alike: of the pair, its draws, and what was fitted to it."""
+    return (
+        *about_the_pair(setting.kl),
+        *about_unseen(setting.unseen),
+        *about_crowding(setting.draws.at_ends),
+        *about_fits(setting.asked.fits),
+    )
 
 
 def about_the_pair(kl: Truth) -> Iterator[str]:
@@ -42,6 +56,16 @@ def about_unseen(unseen: Unseen) -> Iterator[str]:
         yield (
             f"{unseen.of_q:.3g} of q's mass lies where the sampler has none: no weight repairs what is never drawn. "
             "Give the sampler the support of q."
+        )
+
+
+def about_crowding(at_ends: float) -> Iterator[str]:
+    """Draws that are put next to an end of the support, for want of numbers nearer to it."""
+    if at_ends:
+        yield (
+            f"{share(at_ends)} of the draws are nearer to an end of the support than float64 tells and count as the "
+            "number next to it: that biases what is measured, and no error bar says so. "
+            "Give the distribution that is sampled less extreme parameters."
         )
 
 

@@ -14,7 +14,6 @@ from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
 from klbench.estimators.vocabulary import EXACT
-from klbench.measure.clamps import clamp_notes
 from klbench.measure.controls import Controls, controls_for
 from klbench.measure.headlines import Headlines
 from klbench.measure.notes import notes
@@ -46,8 +45,7 @@ def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tup
         for estimator in estimators
         for dtype in spec.dtype
     ]
-    remarks = notes(setting.kl, setting.unseen, answers, setting.asked.fits)
-    return tuple(row(each, spec, setting.device) for each in answers), (*remarks, *clamp_notes(estimators, draws))
+    return tuple(row(each, spec, setting.device) for each in answers), notes(setting, answers)
 
 
 def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:
