@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING
 
+from klbench.estimators.vocabulary import EXACT
+
 if TYPE_CHECKING:
     from numpy import ndarray
 
@@ -31,7 +33,7 @@ class _Spread:
 
         Below float64 it is not said: the exact number is of float64, and the difference may be rounding.
         """
-        return self.dtype == "float64" and self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
+        return self.dtype == EXACT and self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
 
     @property
     def confirmed(self) -> bool:
@@ -70,7 +72,7 @@ class Row(_Spread):
     nonfinite: int = 0
     khat: float = nan
     seed: int = 0
-    dtype: str = "float64"
+    dtype: str = EXACT
     device: str = "cpu"
     rounding_over_true: float = nan
     rounding_over_true_mcse: float = nan
@@ -124,7 +126,7 @@ class GradientRow(_Spread):
     follows: str = ""
     nonfinite: int = 0
     seed: int = 0
-    dtype: str = "float64"
+    dtype: str = EXACT
     device: str = "cpu"
     rounding_over_true: float = nan
     rounding_over_true_mcse: float = nan

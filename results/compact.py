@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import isnan, nan
 
+from klbench.estimators.vocabulary import EXACT
 from klbench.report.field import ROUNDING, Field
 from klbench.report.fields import BIAS, STDEV
 from klbench.report.gradient_fields import placement, symbol
@@ -60,7 +61,7 @@ def _rounding(row: AnyRow) -> str:
     if row.nonfinite:
         return f"<b>{count(row.nonfinite)} NaN</b>"
     if isnan(row.rounding_over_true):
-        return MISSING if row.dtype == "float64" else "finite"
+        return MISSING if row.dtype == EXACT else "finite"
     return ROUNDING.show(row)
 
 

@@ -14,6 +14,7 @@ from inspect import cleandoc
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Joint, LooksAt, Term
+from klbench.estimators.vocabulary import Placement, Weighting
 
 OPTIMAL = "optimal"
 _LARGEST = 1e9
@@ -58,8 +59,8 @@ class Estimator:
     control: Function | None = None
     joint: Joint | None = None
     looks_at: LooksAt = "ratio"
-    placement: str | None = None
-    weighting: str = "none"
+    placement: Placement | None = None
+    weighting: Weighting = "none"
 
     @property
     def term(self) -> Term:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.schulman import k2
+from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.frameworks.arithmetic import Arithmetic, Weight
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class Entry:
     since: str = ""
     until: str = ""
     aliases: tuple[str, ...] = ()
-    placement: str | None = "loss"
-    weighting: str = "none"
+    placement: Placement | None = "loss"
+    weighting: Weighting = "none"
     weight: Weight | None = None
     clamp_log_ratio: float | None = None
     clamp_value: float | None = None

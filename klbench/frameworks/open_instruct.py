@@ -5,13 +5,14 @@ The only one to use expm1, so that k3 keeps its digits where q is near p. Older 
 
 from __future__ import annotations
 
+from klbench.estimators.vocabulary import Weighting
 from klbench.frameworks.arithmetic import K1, K2, K3_EXPM1, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 
 _SOURCE = Source("allenai/open-instruct", "open_instruct/model_utils.py", "estimate_kl")
 
 
-def _entry(number: int, arithmetic: Arithmetic, summary: str, weighting: str = "none") -> Entry:
+def _entry(number: int, arithmetic: Arithmetic, summary: str, weighting: Weighting = "none") -> Entry:
     return Entry(
         "open-instruct",
         str(number),

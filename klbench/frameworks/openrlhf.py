@@ -5,6 +5,7 @@ Clamping after exp leaves NaN: where exp overflows the value is 10 and its gradi
 
 from __future__ import annotations
 
+from klbench.estimators.vocabulary import Placement
 from klbench.frameworks.arithmetic import K1, K2, K3, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 
@@ -14,7 +15,7 @@ _K2 = "Recommended where the KL is a loss: its gradient is that of the reverse K
 _K3 = "In the loss it descends the forward KL{}."
 
 
-def _entry(arithmetic: Arithmetic, placement: str, summary: str, clamp_value: float | None) -> Entry:
+def _entry(arithmetic: Arithmetic, placement: Placement, summary: str, clamp_value: float | None) -> Entry:
     return Entry(
         "openrlhf",
         arithmetic.name,

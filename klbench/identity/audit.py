@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import nan
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from klbench.distributions.score import score_of
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import weighted
 from klbench.estimators.term import Joint, Term
-from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.estimators.vocabulary import EXACT
 from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
@@ -215,7 +215,8 @@ class Ground:
         estimator = entry.estimator() if entry.weighting == "none" else weighted(entry.estimator())
         true = true_value(entry.target, self.pair.q, self.pair.p).value
         mean, stdev = self._moments(estimator.term)
-        length, cosine, noise = (nan, nan, stdev / true) if entry.placement is None else self._gradient(entry)
+        only_logged = entry.placement is None
+        length, cosine, noise = (nan, nan, stdev / true) if only_logged else self._gradient(entry)
         return Reading(
             bias_over_true=_clean((mean - true) / true),
             length=length,
@@ -227,9 +228,7 @@ class Ground:
 
     def _gradient(self, entry: Entry) -> tuple[float, float, float]:
         """(length, cosine, noise) of the gradient where the entry is put."""
-        cell = Cell(
-            entry.estimator(), cast(Placement, entry.placement), cast(Weighting, entry.weighting), dtype="float64"
-        )
+        cell = Cell(entry.estimator(), entry.placement or "loss", entry.weighting, EXACT)
         found, true = self.gradients.under_draws(cell.term), self.gradients.true(entry.target)
         return (nan, nan, nan) if found is None else _beside(found, true)
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import cast
 
 import torch
 
 from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.estimators.vocabulary import EXACT, Placement, Weighting
 from klbench.identity.identity import PLACES, UNKNOWN, Identity
 from klbench.identity.probes import Probe, near, on_policy, stale
 from klbench.identity.zones import zones
@@ -73,8 +72,8 @@ def _follows(estimator: Estimator, probe: Probe) -> dict[str, str]:
     return {name: _follows_in(estimator, probe, *place) for name, place in PLACES.items()}
 
 
-def _follows_in(estimator: Estimator, probe: Probe, placement: str, weighting: str) -> str:
-    cell = Cell(estimator, cast(Placement, placement), cast(Weighting, weighting), "float64")
+def _follows_in(estimator: Estimator, probe: Probe, placement: Placement, weighting: Weighting) -> str:
+    cell = Cell(estimator, placement, weighting, EXACT)
     if not cell.has_gradient:
         return ""
     gradients = probe.gradients

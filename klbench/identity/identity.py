@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from klbench.estimators.vocabulary import Placement, Weighting
+
 Zone = tuple[float, float]
 """From one log_ratio to another; infinite where it reaches the farthest looked at."""
 
 UNKNOWN = "none"
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 
-PLACES: Mapping[str, tuple[str, str]] = {
+PLACES: Mapping[str, tuple[Placement, Weighting]] = {
     "loss": ("loss", "none"),
     "loss × ratio": ("loss", "ratio"),
     "loss × detached": ("loss", "detached"),

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from klbench.identity.identity import DTYPES, Identity, Zone
+from klbench.estimators.vocabulary import DTYPES
+from klbench.identity.identity import Identity, Zone
 from klbench.wording import joined
 
 if TYPE_CHECKING:

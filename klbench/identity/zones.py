@@ -17,7 +17,8 @@ from klbench.derived.gradient import NotDifferentiableError, value_and_slope
 from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint
-from klbench.identity.identity import DTYPES, Zone, Zones
+from klbench.estimators.vocabulary import DTYPES
+from klbench.identity.identity import Zone, Zones
 
 FARTHEST = 2000.0
 _STEPS = 80_000

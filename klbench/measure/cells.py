@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 
@@ -58,8 +57,8 @@ def cells(spec: Spec, estimators: Sequence[Estimator]) -> Iterator[Cell]:
         for placement in spec.placements or _own(estimator.placement, PLACEMENTS):
             for weighting in spec.weightings or (estimator.weighting,):
                 for dtype in spec.dtype:
-                    yield Cell(estimator, cast(Placement, placement), cast(Weighting, weighting), dtype)
+                    yield Cell(estimator, placement, weighting, dtype)
 
 
-def _own(placement: str | None, every: tuple[Placement, ...]) -> tuple[str, ...]:
+def _own(placement: Placement | None, every: tuple[Placement, ...]) -> tuple[Placement, ...]:
     return every if placement is None else (placement,)

@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from klbench.report.columns import Column, Value, component_columns_of
-from klbench.report.frame import DTYPES
+from klbench.report.frame import PANDAS_DTYPES
 from klbench.results import Components, GradientRow, Results
 from klbench.spec.cases import Case
 
@@ -39,7 +39,7 @@ def to_components_frame(results: Results) -> pd.DataFrame:
     import pandas as pd
 
     columns = component_columns_of(results)
-    dtypes = {column.name: DTYPES[column.kind] for column in columns}
+    dtypes = {column.name: PANDAS_DTYPES[column.kind] for column in columns}
     parts = [
         pd.DataFrame(
             {column.name: _held(column, components, _shared(results, column, case, row)) for column in columns},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
 
+from klbench.estimators.vocabulary import EXACT
 from klbench.report.numbers import MISSING, exact, measured
 from klbench.stats.tail import TRUSTED
 
@@ -56,7 +57,7 @@ def comparable(row: Any, z_column: str) -> bool:
     """Whether a measured number can be held to the exact one, which is of float64: below it only a bias can, and only
     where rounding is known and too small to see."""
     unrounded = abs(row.rounding_over_true) <= SURPRISE * row.rounding_over_true_mcse
-    return row.dtype == "float64" or (z_column == "z_bias" and unrounded)
+    return row.dtype == EXACT or (z_column == "z_bias" and unrounded)
 
 
 def surprise(row: Any, z_column: str) -> float:

@@ -19,7 +19,7 @@ from klbench.results import Results
 if TYPE_CHECKING:
     import pandas as pd
 
-DTYPES: dict[Kind, str] = {"text": "object", "count": "Int64", "number": "float64"}
+PANDAS_DTYPES: dict[Kind, str] = {"text": "object", "count": "Int64", "number": "float64"}
 """The dtype in a data frame for each kind of column."""
 
 
@@ -34,7 +34,7 @@ def to_frame(results: Results) -> pd.DataFrame:
     """The rows of results.csv with its columns, and a dtype for each kind of column."""
     import pandas as pd
 
-    dtypes = {column.name: DTYPES[column.kind] for column in columns_of(results)}
+    dtypes = {column.name: PANDAS_DTYPES[column.kind] for column in columns_of(results)}
     return pd.DataFrame(list(records(results)), columns=list(dtypes)).astype(dtypes)
 
 

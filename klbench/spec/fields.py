@@ -12,7 +12,16 @@ from typing import Annotated, Any
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
-from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
+from klbench.estimators.vocabulary import (
+    BASELINES,
+    DTYPES,
+    MEASURES,
+    PLACEMENTS,
+    WEIGHTINGS,
+    Dtype,
+    Placement,
+    Weighting,
+)
 from klbench.spec import numbers
 from klbench.spec.algebra import Expression
 from klbench.spec.expression import read
@@ -166,9 +175,9 @@ Batch = Annotated[int, _count(numbers.batch, 2, numbers.MOST_BATCH)]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
 Measure = Annotated[str, _choice(MEASURES, "measure")]
 Baseline = Annotated[str, _choice(BASELINES, "baseline")]
-Dtypes = Annotated[tuple[str, ...], _some_of(DTYPES, "dtype")]
-Placements = Annotated[tuple[str, ...], _some_of(PLACEMENTS, "placement")]
-Weightings = Annotated[tuple[str, ...], _some_of(WEIGHTINGS, "weighting")]
+Dtypes = Annotated[tuple[Dtype, ...], _some_of(DTYPES, "dtype")]
+Placements = Annotated[tuple[Placement, ...], _some_of(PLACEMENTS, "placement")]
+Weightings = Annotated[tuple[Weighting, ...], _some_of(WEIGHTINGS, "weighting")]
 Parameters = Annotated[
     tuple[str, ...],
     _choices(_parameter, "parameter", {"type": "string", "pattern": f"^{_PARAMETER}$"}, "[loc, scale]"),

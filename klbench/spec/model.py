@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from klbench.estimators.vocabulary import EXACT
 from klbench.results import Row
 from klbench.spec import gradient
 from klbench.spec.algebra import Expression, placeholders, size, substitute
@@ -179,7 +180,7 @@ class Spec(Form):
     )
     seed: Seed = Field(0, description="The number every random stream is derived from.")
     dtype: Dtypes = Field(
-        ("float64",),
+        (EXACT,),
         description="The precision of the estimators' arithmetic, or a list: each estimator is measured in each.",
     )
     estimators: Estimators = Field(description="The estimators to measure; klbench list estimators shows them all.")

@@ -12,8 +12,9 @@ import torch
 from klbench.derived.user import ready
 from klbench.errors import SpecError
 from klbench.estimators.catalogue import find
+from klbench.estimators.vocabulary import DTYPES
 from klbench.identity.identify import identify
-from klbench.identity.identity import DTYPES, PLACES, Identity, Zone, place
+from klbench.identity.identity import PLACES, Identity, Zone, place
 from klbench.identity.probes import on_policy
 from klbench.identity.words import of_zones, paragraph
 
