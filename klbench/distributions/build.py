@@ -10,9 +10,9 @@ from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from klbench.distributions import catalogue, distribution, shape
 from klbench.distributions.constraints import COUNT, COUNT_ABOVE_1
 from klbench.distributions.distribution import Distribution
+from klbench.distributions.expression import Expression, Mixture, Named
 from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.errors import SpecError
-from klbench.spec.expression import Expression, Mixture, Named
 
 
 def build(expression: Expression, device: torch.device | str = "cpu") -> Distribution:

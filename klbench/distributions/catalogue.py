@@ -9,15 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import klbench.distributions.families
 from klbench.distributions.constraints import known
+from klbench.distributions.expression import Value
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
-
-if TYPE_CHECKING:
-    from klbench.spec.expression import Value
 
 
 def _declared() -> Iterator[Family]:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from klbench.distributions.expression import Expression, Named
 from klbench.distributions.family import MAX_ATOMS, Arguments, Family, Kind
 from klbench.distributions.support import Interval, Lattice, Space, Support, hull
 
 if TYPE_CHECKING:
     from klbench.distributions.stream import Stream
-    from klbench.spec.expression import Expression, Named
 
 
 class Distribution(ABC):

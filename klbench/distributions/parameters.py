@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from klbench.distributions.catalogue import find, with_defaults
 from klbench.distributions.constraints import (
@@ -24,11 +23,9 @@ from klbench.distributions.constraints import (
     Constraint,
     known,
 )
+from klbench.distributions.expression import Expression, Mixture, Named
 from klbench.distributions.family import IS_COUNT, Arguments, Parameter
 from klbench.errors import SpecError, unknown
-
-if TYPE_CHECKING:
-    from klbench.spec.expression import Expression, Mixture, Named
 
 WEIGHTS = "logits"
 
@@ -68,8 +65,6 @@ def chosen(expression: Expression, names: tuple[str, ...] | None) -> tuple[str, 
 
 def _sorted(expression: Expression) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """The differentiable parameters, and why the others are not."""
-    from klbench.spec.algebra import Mixture, Named
-
     match expression:
         case Named():
             return _of_family(expression)

@@ -7,14 +7,11 @@ shape, the same number of categories.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from klbench.distributions.catalogue import find, with_defaults
+from klbench.distributions.expression import Expression, Mixture, Named, Power
 from klbench.distributions.family import Kind
 from klbench.errors import SpecError
-
-if TYPE_CHECKING:
-    from klbench.spec.expression import Expression, Mixture, Named, Power
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,6 @@ def form(expression: Expression) -> Form:
     Raises:
         SpecError: the components of a mixture differ in form.
     """
-    from klbench.spec.expression import Mixture, Named
-
     match expression:
         case Named():
             return _named(expression)

@@ -47,7 +47,7 @@ class UserFunction:
         Raises:
             SpecError: their function raises, or what it returns is no tensor of one number a sample.
         """
-        from klbench.derived.uncast import Uncast
+        from klbench.uncast import Uncast
 
         given = (log_q, log_p, log_sampler)[: self.arity]
         try:

@@ -1,86 +1,25 @@
-"""What a distribution expression is: a named family, a mixture or a power, with numbers and grid parameters in it.
-
-``named``, ``mixture`` and ``power`` build one and hold it to the rules, so that whoever is given one need not ask
-again; ``str`` of one is its canonical text, which parses to an equal expression.
-"""
+"""The making of a distribution expression: ``named``, ``mixture`` and ``power`` build one and hold it to the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import fsum
 
+from klbench.distributions.catalogue import bind, find
+from klbench.distributions.expression import (
+    Expression,
+    Mixture,
+    Named,
+    Placeholder,
+    Power,
+    Value,
+    placeholders,
+    value_text,
+)
 from klbench.spec.refusal import Refusal, refusing
 
 WEIGHT_TOLERANCE = 1e-9
 MOST_COPIES = 10_000
-
-
-@dataclass(frozen=True)
-class Placeholder:
-    """A grid parameter that stands for a number: ``{mu}``."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"{{{self.name}}}"
-
-
-Value = float | int | Placeholder | tuple["Value", ...]
-
-
-@dataclass(frozen=True)
-class Named:
-    """A family by torch's class name; the arguments that were given, by torch's names in torch's order."""
-
-    family: str
-    arguments: tuple[tuple[str, Value], ...]
-
-    def __str__(self) -> str:
-        return f"{self.family}({', '.join(f'{name}={value_text(value)}' for name, value in self.arguments)})"
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """A weighted sum of densities."""
-
-    weights: tuple[Value, ...]
-    components: tuple[Expression, ...]
-
-    def __str__(self) -> str:
-        pairs = zip(self.weights, self.components, strict=True)
-        return " + ".join(f"{value_text(weight)}*{_grouped(component, Mixture)}" for weight, component in pairs)
-
-
-@dataclass(frozen=True)
-class Power:
-    """Independent copies of one distribution; a draw has one more axis, of length ``copies``."""
-
-    base: Expression
-    copies: Value
-
-    def __str__(self) -> str:
-        return f"{_grouped(self.base, Mixture, Power)}**{value_text(self.copies)}"
-
-
-Expression = Named | Mixture | Power
-
-
-def _grouped(expression: Expression, *looser: type) -> str:
-    return f"({expression})" if isinstance(expression, looser) else str(expression)
-
-
-def value_text(value: Value) -> str:
-    """A value as an expression writes it: the shortest number that reads back the same, 0 and not 0.0.
-
-    >>> value_text((0.0, 0.1, Placeholder("mu")))
-    '[0, 0.1, {mu}]'
-    """
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(value_text, value))}]"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
-        return str(int(value))
-    return str(value) if isinstance(value, Placeholder) else repr(value)
 
 
 def named(family: str, positional: Sequence[Value], keyword: Mapping[str, Value]) -> Named:
@@ -89,8 +28,6 @@ def named(family: str, positional: Sequence[Value], keyword: Mapping[str, Value]
     Raises:
         SpecError: no such family or argument, too many or too few of them, or a value outside its constraint.
     """
-    from klbench.distributions.catalogue import bind, find
-
     return Named(find(family).name, bind(family, positional, keyword))
 
 
@@ -136,30 +73,6 @@ def power(base: Expression, copies: Value) -> Expression:
     return base if copies == 1 else Power(base, int(copies))
 
 
-def placeholders(expression: Expression) -> frozenset[str]:
-    """The names of the grid parameters in an expression."""
-    return frozenset(_placeholder_names(expression))
-
-
-def _placeholder_names(part: Expression | Value) -> Iterator[str]:
-    match part:
-        case Placeholder(name):
-            yield name
-        case tuple():
-            for item in part:
-                yield from _placeholder_names(item)
-        case Named():
-            for _, value in part.arguments:
-                yield from _placeholder_names(value)
-        case Mixture():
-            yield from _placeholder_names(part.weights)
-            for component in part.components:
-                yield from _placeholder_names(component)
-        case Power():
-            yield from _placeholder_names(part.base)
-            yield from _placeholder_names(part.copies)
-
-
 def substitute(expression: Expression, parameters: Mapping[str, float]) -> Expression:
     """The expression with numbers for its grid parameters, held to the same rules again.
 
@@ -188,18 +101,3 @@ def _filled(value: Value, parameters: Mapping[str, float]) -> Value:
     if value.name not in parameters:
         raise Refusal(f"the grid has no parameter {value.name}", help=[f"add it: grid: {{{value.name}: [...]}}"])
     return parameters[value.name]
-
-
-def size(expression: Expression) -> int:
-    """How many numbers an expression holds."""
-    match expression:
-        case Named(_, arguments):
-            return sum(_value_size(value) for _, value in arguments)
-        case Mixture(weights, components):
-            return len(weights) + sum(map(size, components))
-        case Power(base):
-            return 1 + size(base)
-
-
-def _value_size(value: Value) -> int:
-    return sum(map(_value_size, value)) if isinstance(value, tuple) else 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from klbench.distributions.catalogue import find
+from klbench.distributions.expression import Named, Value
 from klbench.errors import SpecError
-from klbench.spec.algebra import Named, Value, named
+from klbench.spec.algebra import named
 from klbench.spec.refusal import Refusal, Step
 
 
@@ -70,8 +72,6 @@ def _culprit(family: str, arguments: Sequence[Argument], name: str | None) -> Ar
 
 
 def _parameters(family: str) -> tuple[str, ...]:
-    from klbench.distributions.catalogue import find
-
     try:
         return tuple(parameter.name for parameter in find(family).parameters)
     except SpecError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from klbench.spec.expression import Expression
+from klbench.distributions.expression import Expression
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from klbench.distributions.constraints import is_number
+from klbench.distributions.expression import Expression, Placeholder, Value
+from klbench.distributions.shape import form
 from klbench.errors import Location
-from klbench.spec.algebra import Expression, Mixture, Named, Placeholder, Power, Value, placeholders, substitute
 from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.grammar import PARAMETER, VALUES, WRITTEN, Parser
 from klbench.spec.refusal import Refusal, Step, refusing, shown
-
-__all__ = [
-    "Expression",
-    "Mixture",
-    "Named",
-    "Placeholder",
-    "Power",
-    "Value",
-    "from_mapping",
-    "parse",
-    "placeholders",
-    "read",
-    "substitute",
-]
 
 _MAPPING = "as a mapping: {Normal: {loc: 0, scale: 1}}"
 
@@ -61,8 +48,6 @@ def read(written: object) -> Expression:
     Raises:
         Refusal: with the path into the mapping, or the offset into the text, of what is wrong.
     """
-    from klbench.distributions.shape import form
-
     if isinstance(written, str):
         expression = Parser(written).expression()
     elif isinstance(written, Mapping):

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
+from klbench.distributions.expression import Expression
+from klbench.estimators.catalogue import find
 from klbench.estimators.vocabulary import (
     BASELINES,
     DTYPES,
@@ -23,7 +25,6 @@ from klbench.estimators.vocabulary import (
     Weighting,
 )
 from klbench.spec import numbers
-from klbench.spec.algebra import Expression
 from klbench.spec.expression import read
 from klbench.spec.grid import MOST_CASES, grid_values, parameter_name
 from klbench.spec.naming import LONGEST_NAME
@@ -78,8 +79,6 @@ def estimator_name(written: object) -> str:
     Raises:
         Refusal: nobody is called that.
     """
-    from klbench.estimators.catalogue import find
-
     if not isinstance(written, str) or len(written) > LONGEST_ESTIMATOR:
         help = [f"a name of at most {LONGEST_ESTIMATOR} characters; klbench list estimators shows what there is"]
         raise Refusal(f"{shown(written)} is not an estimator", help=help)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from klbench.distributions.parameters import chosen, differentiable
+from klbench.estimators.catalogue import find
 from klbench.estimators.vocabulary import PLACEMENTS
 from klbench.spec.refusal import Refusal, refusing
 
@@ -74,8 +76,6 @@ def _check_baseline(spec: Spec) -> None:
 
 def _placements(spec: Spec) -> set[str]:
     """Where the estimators are put: as the spec says, else where each of them is at home."""
-    from klbench.estimators.catalogue import find
-
     if spec.placements is not None:
         return set(spec.placements)
     homes = [find(name).placement for name in spec.estimators]
@@ -84,8 +84,6 @@ def _placements(spec: Spec) -> set[str]:
 
 def _check_parameters(named: Sequence[str] | None, pairs: Sequence[Pair]) -> None:
     """Every case is looked at: a grid may lead to the end of a parameter's range, where there is no derivative."""
-    from klbench.distributions.parameters import chosen, differentiable
-
     for index, pair in enumerate(pairs):
         for case in pair.cases():
             with refusing("pairs", index, "q"):

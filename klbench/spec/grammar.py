@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from klbench.distributions.expression import Expression, Placeholder, Value
 from klbench.spec import algebra
-from klbench.spec.algebra import Expression, Placeholder, Value
 from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.numbers import finite, number
 from klbench.spec.refusal import Refusal, shown

@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from klbench.distributions.expression import Expression, placeholders, size
+from klbench.distributions.shape import check_pair
 from klbench.estimators.vocabulary import EXACT
 from klbench.results import Row
 from klbench.spec import gradient
-from klbench.spec.algebra import Expression, placeholders, size, substitute
+from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.fields import (
     Baseline,
@@ -131,8 +133,6 @@ class Pair(Form):
 
     @model_validator(mode="after")
     def _cases_are_valid(self) -> Self:
-        from klbench.distributions.shape import check_pair
-
         numbers = count_cases(self.grid) * sum(size(e) for e in self.roles.values() if placeholders(e))
         if numbers > MOST_NUMBERS:
             raise Refusal(f"the cases hold {numbers} numbers", help=[f"at most {MOST_NUMBERS}"], path=("grid",))

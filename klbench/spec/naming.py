@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from klbench.spec.algebra import Expression, Mixture, Named, Power, Value, value_text
+from klbench.distributions.catalogue import find
+from klbench.distributions.expression import Expression, Mixture, Named, Power, Value, value_text
 
 LONGEST_NAME = 100
 
@@ -41,6 +42,4 @@ def _brief_value(value: Value) -> str:
 
 
 def _parameters(family: str) -> tuple[str, ...]:
-    from klbench.distributions.catalogue import find
-
     return tuple(parameter.name for parameter in find(family).parameters)

@@ -8,8 +8,9 @@ import torch
 from klbench.distributions.build import build
 from klbench.distributions.catalogue import FAMILIES, with_defaults
 from klbench.distributions.distribution import Distribution, Single
+from klbench.distributions.expression import Named
 from klbench.distributions.stream import DeviceStream, HostStream, Stream
-from klbench.spec.expression import Named, parse
+from klbench.spec.expression import parse
 
 EXAMPLES = [example for family in FAMILIES.values() for example in family.examples]
 UNIVARIATE = [example for family in FAMILIES.values() if family.univariate for example in family.examples]

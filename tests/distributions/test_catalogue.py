@@ -9,8 +9,9 @@ import torch.distributions
 from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 
 from klbench.distributions.catalogue import ALIASES, FAMILIES, REFUSED, ArgumentError, bind, find
+from klbench.distributions.expression import Placeholder
 from klbench.errors import SpecError
-from klbench.spec.expression import Placeholder, parse
+from klbench.spec.expression import parse
 
 NOT_THE_USERS = {"self", "validate_args", "lims"}
 """torch's checks are ours, and the limits of ContinuousBernoulli's Taylor series have no meaning without the series."""

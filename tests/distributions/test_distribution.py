@@ -9,9 +9,9 @@ from scipy import stats
 from klbench.distributions.alias import AliasTable
 from klbench.distributions.build import build
 from klbench.distributions.distribution import Mixture, Power
+from klbench.distributions.expression import Named
 from klbench.distributions.support import Interval, Lattice, Space, hull
 from klbench.errors import SpecError
-from klbench.spec.algebra import Named
 from klbench.spec.expression import parse
 from tests.distributions.examples import STREAMS, built, host_stream
 

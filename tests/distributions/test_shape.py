@@ -2,9 +2,10 @@
 
 import pytest
 
+from klbench.distributions.expression import Named
 from klbench.distributions.shape import check_pair, form
 from klbench.errors import SpecError
-from klbench.spec.algebra import Named, mixture
+from klbench.spec.algebra import mixture
 from klbench.spec.expression import parse
 from tests.distributions.examples import EXAMPLES, built
 

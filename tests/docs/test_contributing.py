@@ -14,9 +14,8 @@ from klbench.estimators.f_divergence import _ENTRIES
 from klbench.frameworks import catalogue as shipped
 from klbench.frameworks import roll
 from klbench.frameworks.entry import Entry
-from klbench.identity import computed, identity
+from klbench.identity import computed
 from klbench.measure import follows
-from klbench.spec import fields
 from tests.docs.documents import ROOT, text
 
 PLACE = re.compile(r"`((?:klbench|tests|configs|results)/[\w/.]*)`")
@@ -53,13 +52,12 @@ def test_the_architecture_has_every_folder() -> None:
 
 
 def test_what_is_added_to_is_what_is_listed() -> None:
-    """What the recipes say to append to is where the catalogues, the list of `follows` and the dtypes come from."""
+    """What the recipes say to append to is where the catalogues and the list of `follows` come from."""
     assert {entry.name for entry in _ENTRIES} <= {estimator.name for estimator in estimators()}
     assert families()
     assert FAMILIES
     assert set(roll.ENTRIES) <= set(shipped.entries())
     assert {*follows._known()} < {*follows.LABELS}
-    assert fields.DTYPES == identity.DTYPES
 
 
 def test_what_a_framework_s_entry_needs_is_what_an_entry_has() -> None:

@@ -8,19 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from klbench.distributions.expression import Expression, Mixture, Named, Placeholder, Power, Value, placeholders
 from klbench.errors import SpecError
-from klbench.spec.expression import (
-    Expression,
-    Mixture,
-    Named,
-    Placeholder,
-    Power,
-    Value,
-    from_mapping,
-    parse,
-    placeholders,
-    substitute,
-)
+from klbench.spec.algebra import substitute
+from klbench.spec.expression import from_mapping, parse
 
 NORMAL = Named("Normal", (("loc", 0), ("scale", 1)))
 

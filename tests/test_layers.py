@@ -1,0 +1,50 @@
+"""The order of ARCHITECTURE.md, held: a part of klbench imports what stands before it and nothing that stands after."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import klbench
+
+ROOT = Path(klbench.__file__).parent
+ORDER = (
+    *("errors", "wording", "versions", "files", "uncast"),
+    *("distributions", "estimators", "frameworks", "derived", "stats", "roads"),
+    *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
+)
+BY_NAME = {("estimators/catalogue.py", "frameworks")}
+"""The catalogue of estimators looks up the frameworks' entries, once one is asked for by its name."""
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """The parts of klbench that a file imports, other than for its types."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        yield from (name.split(".")[1] for name in names if name.startswith("klbench."))
+        yield from imports(node)
+
+
+def files() -> list[Path]:
+    return sorted(
+        path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("__init__.py", "__main__.py")
+    )
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    inside = path.relative_to(ROOT)
+    part = inside.parts[0].removesuffix(".py")
+    found = {(str(inside), other) for other in imports(ast.parse(path.read_text(encoding="utf-8")))} - BY_NAME
+    assert {other for _, other in found if ORDER.index(other) > ORDER.index(part)} == set()
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in files()}
+    assert parts == set(ORDER)
