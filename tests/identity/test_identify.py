@@ -160,9 +160,9 @@ def test_a_dtype_that_a_function_refuses_is_left_out_and_said() -> None:
     ("name", "message"),
     [
         ("raises", "it raised ValueError: on purpose"),
-        ("averages", "of type Tensor of shape []"),
+        ("averages", "a tensor of shape []"),
         ("centres", "depends on the others in the batch"),
-        ("one_argument", "takes 1 arguments"),
+        ("one_argument", "takes 1 argument"),
         ("missing", "has no function 'missing'"),
     ],
 )
