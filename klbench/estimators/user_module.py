@@ -91,9 +91,9 @@ def _is_same(meant: str, found: str) -> bool:
 
 def _file(module: Any) -> str | None:
     """Where a module is from: its file, its folder, or what Python says of it; None of what is no module."""
-    folders = list(getattr(module, "__path__", ()))
-    spec = getattr(module, "__spec__", None)
-    return getattr(module, "__file__", None) or next(iter(folders), None) or getattr(spec, "origin", None)
+    known = getattr(module, "__dict__", {})  # the module's own, and not what a __getattr__ in it makes up
+    origin = getattr(known.get("__spec__"), "origin", None)
+    return known.get("__file__") or next(iter(known.get("__path__", ())), None) or origin
 
 
 def _attribute(module: Any, path: str) -> tuple[Any, Any]:
