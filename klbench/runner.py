@@ -55,7 +55,9 @@ def _naming(spec: Spec) -> Iterator[None]:
         yield
     except UserError as error:
         place = spec.place_of(error.name)
-        raise error if place is None else error.named_at(place) from error
+        if place is None:
+            raise
+        raise error.named_at(place) from error
 
 
 def resolve_device(name: str) -> torch.device:
