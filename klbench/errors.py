@@ -57,6 +57,26 @@ class SpecError(KlbenchError):
         return SpecError(self.message, location=self.location or location, help=self.help)
 
 
+class UserError(SpecError):
+    """A user's own function cannot be used.
+
+    Args:
+        message: what is wrong with it, or what it does.
+        name: the function's, as a spec names it.
+        location: where in the user's own file, if it is there.
+        help: as of a ``SpecError``.
+    """
+
+    def __init__(self, message: str, name: str, location: Location | None = None, help: Iterable[str] = ()) -> None:
+        super().__init__(f"{name}: {message}", location=location, help=help)
+        self.name = name
+
+    def named_at(self, location: Location) -> SpecError:
+        """The same error in a spec that names the function at ``location``, which is its place if it has no other."""
+        named = [] if self.location is None else [f"{self.name} is named at {location}"]
+        return SpecError(self.message, location=self.location or location, help=[*self.help, *named])
+
+
 class RunError(KlbenchError):
     """The run could not be finished: no such device, a full disk, an interrupt."""
 

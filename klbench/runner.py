@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from klbench.errors import RunError
+from klbench.errors import RunError, UserError
 from klbench.measure.case import measure
 from klbench.measure.draws import Machine
 from klbench.observer import SILENT, Observer
@@ -33,6 +33,7 @@ def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observe
 
     Raises:
         RunError: no such device, or its memory does not hold one block.
+        SpecError: a user's function cannot be used.
     """
     machine = Machine(resolve_device(device), min(threads or available_cores(), _MOST_PER_CORE * available_cores()))
     cases = spec.cases()
@@ -40,11 +41,23 @@ def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observe
     start = time.perf_counter()
     keep_freed_memory()
     results = []
-    with one_torch_thread():
+    with one_torch_thread(), _naming(spec):
         for case in cases:
             results.append(measure(spec, case, machine, observer))
             observer.finished(results[-1])
     return Results(spec, tuple(results), str(machine.device), machine.threads, time.perf_counter() - start)
+
+
+@contextmanager
+def _naming(spec: Spec) -> Iterator[None]:
+    """Say of a user's function that cannot be used where the spec names it."""
+    try:
+        yield
+    except UserError as error:
+        place = spec.place_of(error.name)
+        if place is None:
+            raise
+        raise error.named_at(place) from error
 
 
 def resolve_device(name: str) -> torch.device:

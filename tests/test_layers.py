@@ -12,12 +12,12 @@ import klbench
 
 ROOT = Path(klbench.__file__).parent
 ORDER = (
-    *("errors", "wording", "versions", "files", "uncast"),
-    *("distributions", "estimators", "frameworks", "derived", "stats", "roads"),
+    *("errors", "wording", "versions", "files"),
+    *("distributions", "estimators", "frameworks", "users", "derived", "stats", "roads"),
     *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
-BY_NAME = {("estimators/catalogue.py", "frameworks")}
-"""The catalogue of estimators looks up the frameworks' entries, once one is asked for by its name."""
+BY_NAME = {("estimators/catalogue.py", "frameworks"), ("estimators/catalogue.py", "users")}
+"""The catalogue of estimators finds a framework's entry and a user's function too, once one is asked for by its name."""
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _explain_named(name: str) -> None:
     """What a framework ships, or a user's own function."""
     from klbench.cli.shipped import explain_entry
     from klbench.estimators.catalogue import find
-    from klbench.estimators.user import UserFunction
+    from klbench.users.estimator import UserFunction
 
     estimator = find(name)
     if not isinstance(estimator.joint, UserFunction):

@@ -40,8 +40,8 @@ def identify(name: Name) -> None:
 
 
 def _ready(name: str) -> Estimator:
-    from klbench.derived.user import ready
     from klbench.estimators.catalogue import find, unweighted
+    from klbench.users.ready import ready
 
     estimator = find(name)
     if estimator.weighted:

@@ -73,7 +73,9 @@ def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Ten
         found = value(leaf, log_p, log_sampler)
         if not found.requires_grad:
             raise NotDifferentiableError
-        (slope,) = torch.autograd.grad(found.sum(), leaf)
+        (slope,) = torch.autograd.grad(found.sum(), leaf, allow_unused=True)
+        if slope is None:  # what is differentiated there is something else, a parameter of a user's own
+            raise NotDifferentiableError
     return found.detach(), slope
 
 

@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from pathlib import PurePath
 from pkgutil import iter_modules
 from types import ModuleType
 
 import klbench.estimators
 from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import OPTIMAL, Estimator, Family, weighted
-from klbench.estimators.user import HOW, is_user_name, user_estimator
+from klbench.users.estimator import is_user_name, user_estimator
+from klbench.users.module import HOW
 
 _RATIO = re.compile(r"ratio\s*\*\s*")
 _NAME = re.compile(r"(?P<base>\w+)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
@@ -90,13 +92,20 @@ def _find_named(name: str) -> Estimator:
         except SpecError as error:
             hint = [f"{owner} is a framework here: a module of your own needs another name"] * is_user_name(name)
             raise SpecError(error.message, help=[*error.help, *hint]) from error
-    if ".py:" in name:
-        raise SpecError(f"{name!r} is a file, not a module", help=[f"write {name.replace('.py:', ':')}", HOW])
+    if ".py:" in name or "/" in name:
+        module, _, function = name.replace(".py:", ":").partition(":")
+        meant = f"{'.'.join(PurePath(module).parts)}:{function}"
+        raise SpecError(f"{name!r} is a file, not a module", help=[f"write {meant}", HOW])
     if is_user_name(name):
         return user_estimator(name)
     found = unknown("framework or module", owner, shipped.frameworks())
-    looked = f"no module {owner} in the current folder, nor where Python looks for modules"
-    raise SpecError(found.message, help=[looked, *found.help, HOW])
+    raise SpecError(found.message, help=[_not_a_users(name, owner), *found.help, HOW])
+
+
+def _not_a_users(name: str, owner: str) -> str:
+    if all(part.isidentifier() for part in name.replace(":", ".").split(".")):
+        return f"no module {owner} in the current folder, nor where Python looks for modules"
+    return f"{name!r} cannot be module:function: names are of letters, digits and _"
 
 
 def examples() -> tuple[Estimator, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from klbench.derived.user import ready
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator
 from klbench.measure.draws import Draws
 from klbench.measure.fit import Fit, fit
 from klbench.measure.pair import Pair
 from klbench.spec.model import Spec
+from klbench.users.ready import ready
 
 
 @dataclass(frozen=True)

@@ -71,13 +71,17 @@ def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 
 
 def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
-    endless = [each for each in answers if not each.has_variance]
+    endless = [each for each in answers if not each.has_variance and not _is_never_finite(each)]
     if endless:
         cells = joined(list(dict.fromkeys(_place(each) for each in endless)))
         yield (
             f"The gradient of {cells} has infinite variance here: no number of samples gives its mean an error bar. "
             "Use one that has a variance, or clamp and accept the bias."
         )
+
+
+def _is_never_finite(answers: GradientAnswers) -> bool:
+    return answers.sampled is not None and answers.sampled.nonfinite == answers.count
 
 
 def _about_no_exact(answers: Sequence[GradientAnswers]) -> Iterator[str]:

@@ -83,7 +83,8 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
     meanless = list(dict.fromkeys(each.estimator.name for each in answers if each.exact and isinf(each.exact.mean)))
     if meanless:
         yield f"{', '.join(meanless)}: the mean is infinite; what is measured only grows with the number of samples."
-    infinite = list(dict.fromkeys(each.estimator.name for each in answers if each.exact and each.exact.stdev == inf))
+    endless = [each for each in answers if each.exact and each.exact.stdev == inf and not each.has_no_mean]
+    infinite = list(dict.fromkeys(each.estimator.name for each in endless))
     spread_out = [name for name in infinite if name not in meanless]
     if spread_out:
         yield (
@@ -94,9 +95,16 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
         if each.estimator.name not in infinite:
             yield from _about_the_tail(each)
         if each.nonfinite:
-            name, count = each.estimator.name, each.nonfinite
-            where = "" if each.dtype == EXACT else f" in {each.dtype}"
-            yield f"{name}: {count:,} values are infinite or not a number{where}; they are counted in."
+            yield _about_nonfinite(each)
+
+
+def _about_nonfinite(answers: Answers) -> str:
+    name, count, total = answers.estimator.name, answers.nonfinite, answers.sample.count
+    where = "" if answers.dtype == EXACT else f" in {answers.dtype}"
+    if not answers.has_no_mean:
+        return f"{name}: {count:,} values are infinite or not a number{where}; they are counted in."
+    how_many = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
+    return f"{name}: NaN or infinite for {how_many} samples{where}, so that it has neither mean nor variance."
 
 
 def _about_the_tail(answers: Answers) -> Iterator[str]:

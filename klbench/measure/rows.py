@@ -67,6 +67,11 @@ class Answers:
         return max(self.sample.stdev_mcse, relative * self.exact.stdev) if relative <= 1 else nan
 
     @property
+    def has_no_mean(self) -> bool:
+        """Whether a sample's value was no number, or infinities of both signs were summed."""
+        return self.nonfinite > 0 and isnan(self.sample.mean)
+
+    @property
     def misses_rare_draws(self) -> bool:
         """Whether the measured standard deviation falls far short of an exact one that is finite."""
         if self.exact is None or self.dtype != EXACT:  # below float64 the rest may be rounding

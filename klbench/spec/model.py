@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from klbench.distributions.expression import Expression, placeholders, size
 from klbench.distributions.shape import check_pair
+from klbench.errors import Location
 from klbench.estimators.vocabulary import EXACT
 from klbench.results import Row
 from klbench.spec import gradient
@@ -37,7 +38,9 @@ from klbench.spec.fields import (
 )
 from klbench.spec.grid import MOST_CASES, combinations, count_cases
 from klbench.spec.naming import pair_name
+from klbench.spec.nodes import Node
 from klbench.spec.refusal import Refusal, refusing, shown, unknown_key
+from klbench.spec.written import Written
 
 DEFAULT_SAMPLES = 1_000_000
 MOST_NUMBERS = 10_000_000
@@ -207,6 +210,7 @@ class Spec(Form):
         None, description="Gradients only. The number of samples that share a baseline: a whole number from 2 to 1e6."
     )
     pairs: tuple[Pair, ...] = Field(description="The pairs of distributions to measure them on.", min_length=1)
+    _written: Written = PrivateAttr(default=Written())
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -242,6 +246,16 @@ class Spec(Form):
         if count > MOST_CASES:
             raise Refusal(f"the spec has {count} cases", help=[f"at most {MOST_CASES}"], path=("pairs",))
         return self
+
+    def written_as(self, tree: Node) -> Self:
+        """The same spec, which knows where it is written."""
+        known = self.model_copy()
+        known._written = Written(tree)
+        return known
+
+    def place_of(self, estimator: str) -> Location | None:
+        """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""
+        return self._written.place_of(estimator)
 
     def cases(self) -> tuple[Case, ...]:
         """Every case in the order of the pairs and of their grids."""

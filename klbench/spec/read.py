@@ -40,7 +40,7 @@ def read_text(text: str, source_name: str = "spec", overrides: Sequence[str] = (
     for override in overrides:
         tree = overridden(tree, override)
     try:
-        return Spec.model_validate(plain_value(tree))
+        return Spec.model_validate(plain_value(tree)).written_as(tree)
     except ValidationError as error:
         raise located(error, tree) from None
 

@@ -9,7 +9,6 @@ from math import exp, inf, log, sqrt
 import pytest
 import torch
 
-from klbench.derived.user import ready
 from klbench.errors import SpecError
 from klbench.estimators.catalogue import find
 from klbench.estimators.vocabulary import DTYPES
@@ -17,6 +16,7 @@ from klbench.identity.identify import identify
 from klbench.identity.identity import PLACES, Identity, Zone, place
 from klbench.identity.probes import on_policy
 from klbench.identity.words import of_zones, paragraph
+from klbench.users.ready import ready
 
 REVERSE, FORWARD, DIFFERENCE = "KL(q‖p)", "KL(p‖q)", "KL(q‖p) − KL(p‖q)"
 OWN = "tests.identity.functions"
@@ -161,9 +161,9 @@ def test_a_dtype_that_a_function_refuses_is_left_out_and_said() -> None:
     ("name", "message"),
     [
         ("raises", "it raised ValueError: on purpose"),
-        ("averages", "of type Tensor of shape []"),
+        ("averages", "a tensor of shape []"),
         ("centres", "depends on the others in the batch"),
-        ("one_argument", "takes 1 arguments"),
+        ("one_argument", "takes 1 argument"),
         ("missing", "has no function 'missing'"),
     ],
 )

@@ -6,6 +6,7 @@ What they get wrong is told as theirs, with the place; reading a spec imports no
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from klbench.errors import SpecError
 from klbench.results import GradientRow, Row
 from klbench.runner import run
+from klbench.spec.model import Spec
 from klbench.spec.read import read_text
 from tests.derived.second_road import Categories
 from tests.measure.gradient_run import by_cell, gradient_case
@@ -23,6 +25,7 @@ from tests.measure.gradient_run import by_cell, gradient_case
 MODULE = "kl_of_a_user"
 SOURCE = '''
 """Estimators of a user."""
+import math
 import torch
 
 def k1(log_q, log_p):
@@ -78,6 +81,12 @@ def nothing(log_q, log_p):
 
 def truth(log_q, log_p):
     return log_q > log_p
+
+def no_number(log_q, log_p):
+    return (log_q - log_p) * math.nan
+
+def sometimes(log_q, log_p):
+    return torch.where(log_q < -3, math.nan, log_q - log_p)
 
 def one(log_q):
     return log_q
@@ -281,3 +290,49 @@ def test_a_module_that_is_nowhere_is_refused_when_read() -> None:
     text = "name: t\nsamples: 10\nestimators: ['no_such_module:k1']\npairs: [{q: 'N(0, 1)', p: 'N(1, 1)'}]\n"
     with pytest.raises(SpecError, match="no_such_module"):
         read_text(text)
+
+
+SPEC = "name: t\nsamples: 1000\nestimators:\n  - k1\n  - {}\npairs: [{{q: 'N(0, 1)', p: 'N(1, 1)'}}]\n"
+
+
+@pytest.mark.parametrize("written", ["{name}", "'{name}'", "ratio*{name}", '"ratio * {name}"'])
+@pytest.mark.parametrize("function", ["averaged", "one", "missing", "in_place"])
+def test_what_is_wrong_without_a_place_of_its_own_has_that_in_the_spec(function: str, written: str) -> None:
+    named = written.format(name=f"{MODULE}:{function}")
+    with pytest.raises(SpecError) as caught:
+        run(read_text(SPEC.format(named), "own.yaml"), device="cpu", threads=1)
+    assert str(caught.value.location) == "own.yaml:5:5"
+
+
+def test_what_is_wrong_in_their_file_says_where_the_spec_names_it(module: Path) -> None:
+    spec = read_text(SPEC.format("k3"), "own.yaml", [f"estimators=[k2, {MODULE}:broken]"])
+    with pytest.raises(SpecError) as caught:
+        run(spec, device="cpu", threads=1)
+    assert caught.value.location is not None
+    assert Path(caught.value.location.source).name == module.name
+    assert caught.value.help[-1] == f"{MODULE}:broken is named at override:1:17"
+
+
+def test_a_spec_that_was_not_read_from_a_text_is_the_same_spec() -> None:
+    name = f"{MODULE}:broken"
+    pairs = [{"q": "N(0, 1)", "p": "N(1, 1)"}]
+    made = Spec.model_validate({"name": "t", "samples": 1000, "estimators": ["k1", name], "pairs": pairs})
+    assert made == read_text(SPEC.format(name))
+    with pytest.raises(SpecError) as caught:
+        run(made, device="cpu", threads=1)
+    assert not any("named at" in line for line in caught.value.help)
+
+
+@pytest.mark.parametrize(("function", "share"), [("no_number", "all 20,000"), ("sometimes", r"\d\d\d of 20,000")])
+def test_a_function_that_is_no_number_is_not_said_to_have_infinite_variance(function: str, share: str) -> None:
+    text = SPEC.replace("1000", "20_000").format(f"{MODULE}:{function}")
+    (case,) = run(read_text(text), device="cpu", threads=1).cases
+    own = [note for note in case.notes if function in note]
+    assert len(own) == 1
+    assert re.search(f"{function}: NaN or infinite for {share} samples", own[0])
+
+
+def test_nor_is_its_gradient() -> None:
+    case = gradient_case(*GAUSSIANS, estimators=named("no_number"))
+    assert any("infinite or NaN in" in note for note in case.notes)
+    assert not any("infinite variance" in note for note in case.notes)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from klbench.errors import SpecError
+from klbench.errors import UserError
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.user import UserFunction
+from klbench.users.estimator import UserFunction
 
 _LOWEST, _LEVELS = -100.0, 101
 _SHIFTS = (-30.0, -4.5, 0.75, 6.0)
@@ -19,7 +19,7 @@ def ready(estimator: Estimator) -> Estimator:
     """The estimator as a run can use it; any but a user's is as it was.
 
     Raises:
-        SpecError: the user's module cannot be imported, or the function does not give one number for each sample, or
+        UserError: the user's module cannot be imported, or the function does not give one number for each sample, or
             one that depends on the other samples, on chance or on what it was called with before, or it changes what
             it is given.
     """
@@ -44,12 +44,12 @@ def _called(function: UserFunction, given: Tensor) -> Tensor:
     """The values [n], once they are seen to be the same when asked again, and what was given to be as it was."""
     log_probs = given.clone().unbind()
     value, again = function(*log_probs).detach().clone(), function(*given.clone().unbind()).detach()
-    if not torch.equal(torch.stack(log_probs), given):
+    if not all(torch.equal(*each) for each in zip(log_probs, given, strict=True)):
         hints = ["compute with new tensors: x.clamp(...) and not x.clamp_(...), x = x - y and not x -= y"]
-        raise SpecError(f"{function.name} changes its inputs in place", help=hints)
+        raise UserError("it changes its inputs in place", function.name, help=hints)
     if not _same(value, again):
         hints = ["return the same value for the same log-probabilities: no random numbers, nothing counted"]
-        raise SpecError(f"{function.name} gave two values for the same log-probabilities", help=hints)
+        raise UserError("it gave two values for the same log-probabilities", function.name, help=hints)
     return value
 
 
@@ -61,4 +61,4 @@ def _refuse_batches(name: str, together: Tensor, alone: Tensor) -> None:
     """An estimator is a function of one sample: whatever else is in the batch, its value is the same."""
     if not _same(together[:1], alone):
         hints = ["return a value for each sample from its own log-probabilities; leave means and baselines to klbench"]
-        raise SpecError(f"{name} gives a sample a value that depends on the others in the batch", help=hints)
+        raise UserError("it gives a sample a value that depends on the others in the batch", name, help=hints)

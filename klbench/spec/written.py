@@ -1,0 +1,24 @@
+"""Where a spec is written: what is found wrong with it only when it runs is placed in its text all the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from klbench.errors import Location
+from klbench.spec.nodes import Node, ScalarNode, SequenceNode, find
+
+
+@dataclass(frozen=True)
+class Written:
+    """The tree a spec was read from, if it was. What a spec is does not depend on it: any two are equal."""
+
+    tree: Node | None = field(default=None, compare=False, repr=False)
+
+    def place_of(self, estimator: str) -> Location | None:
+        """Where the list of estimators names this one, plain or weighted."""
+        from klbench.estimators.catalogue import unweighted
+
+        listed = None if self.tree is None else find(self.tree, ("estimators",))
+        items = listed.items if isinstance(listed, SequenceNode) else ()
+        named = [item for item in items if isinstance(item, ScalarNode) and unweighted(item.text) == estimator]
+        return named[0].location() if named else None

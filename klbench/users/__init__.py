@@ -1,0 +1,1 @@
+"""A user's own estimator, ``module:function``: found, seen to be fit, called, and its errors told as theirs."""

@@ -1,0 +1,106 @@
+"""A user's function called: whatever tensor it returns becomes a plain one, and its derivative is guarded as it is.
+
+Their part of autograd's graph is kept apart and differentiated by itself, so that an error in a ``backward`` of theirs
+is told as theirs, wherever and whenever klbench differentiates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from klbench.errors import UserError
+from klbench.users.theirs import Theirs
+from klbench.users.uncast import Uncast
+
+_DOUBLE = 8
+_WITHOUT_AUTOGRAD = "requires grad"
+"""torch's words for what it cannot do to a tensor that is differentiated, such as giving it to NumPy."""
+
+
+def called(theirs: Theirs, function: Callable[..., Any], given: tuple[Tensor, ...]) -> Tensor:
+    """The value of a user's function for each sample [n], of log-probabilities [n].
+
+    Raises:
+        UserError: it raises, or returns no tensor of one number a sample.
+    """
+    inputs = tuple(each.detach().requires_grad_(each.requires_grad) for each in given)
+    with theirs.running(), Uncast():
+        returned = _returned(function, inputs)
+    value = _plain(theirs.name, returned, given[0])
+    if not (value.requires_grad and any(each.requires_grad for each in inputs)):
+        return value.detach()
+    return _Theirs.apply(_Graph(theirs, inputs, value), *given)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _returned(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
+    """What it returns; of what autograd cannot follow, only the value."""
+    try:
+        return function(*inputs)
+    except RuntimeError as error:
+        if _WITHOUT_AUTOGRAD not in str(error) or not any(each.requires_grad for each in inputs):
+            raise
+    with torch.no_grad():
+        return function(*(each.detach() for each in inputs))
+
+
+def _plain(name: str, returned: Any, like: Tensor) -> Tensor:
+    """The same as a tensor of torch's own class."""
+    if not isinstance(returned, Tensor):
+        hints = ["return a torch tensor, one value for each sample"]
+        raise UserError(f"it returns something of type {type(returned).__name__}", name, help=hints)
+    with torch._C.DisableTorchFunctionSubclass():
+        for wrong, instead in _unfit(returned, like):
+            raise UserError(f"it returns {wrong}", name, help=[instead])
+        value = returned.as_subclass(Tensor)
+    if value.is_inference():
+        value = value.clone()
+    # whatever it was made in, in float64 the truth goes on in float64
+    return value.to(like.dtype) if like.element_size() == _DOUBLE else value
+
+
+def _unfit(value: Tensor, like: Tensor) -> Iterator[tuple[str, str]]:
+    """(what is wrong with it, what to do instead)."""
+    if value.is_nested or value.layout != torch.strided:
+        kind = "a nested tensor" if value.is_nested else f"a tensor of layout {value.layout}"
+        yield kind, "return an ordinary, dense tensor"
+    elif value.shape != like.shape:
+        want = f"return one value for each sample, shape {list(like.shape)} here; leave averaging to klbench"
+        yield f"a tensor of shape {list(value.shape)}", want
+    elif value.device != like.device:
+        yield f"a tensor on {value.device}", f"return one on the device of what it is given, {like.device} here"
+    elif not value.is_floating_point():
+        yield f"numbers of {value.dtype}", "return floating-point numbers"
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """What autograd knows of one call: the inputs, each [n], and the value [n] that depends on them."""
+
+    theirs: Theirs
+    inputs: tuple[Tensor, ...]
+    value: Tensor
+
+    def pulled_back(self, gradient: Tensor) -> list[Tensor | None]:
+        """The gradient of each input, None of one that the value does not depend on."""
+        wanted = [each for each in self.inputs if each.requires_grad]
+        with self.theirs.running("its derivative"), Uncast():
+            found = iter(torch.autograd.grad(self.value, wanted, gradient, allow_unused=True))
+        return [next(found) if each.requires_grad else None for each in self.inputs]
+
+
+class _Theirs(torch.autograd.Function):
+    """The value of a graph as a function of what the graph's inputs are copies of."""
+
+    @staticmethod
+    def forward(ctx: Any, graph: _Graph, *given: Tensor) -> Tensor:  # noqa: ARG004
+        ctx.graph = graph
+        return graph.value.detach()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return None, *ctx.graph.pulled_back(gradient)

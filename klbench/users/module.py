@@ -1,0 +1,136 @@
+"""A user's function found in its module: imported, seen to be the one that was meant, and of a kind that can be called.
+
+Python finds a module by its name alone, so that a file of the current folder may stand behind one of Python's own, or
+behind one that was imported before; then the function is sought in the wrong file, and that is said.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.machinery import PathFinder
+from inspect import Parameter
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from klbench.errors import UserError, nearest
+from klbench.users.theirs import Theirs
+
+HOW = "a function of your own is module:function, of (log_q, log_p) or (log_q, log_p, log_sampler), tensors to tensor"
+_MOST_NAMES = 12
+
+
+def load(theirs: Theirs) -> Callable[..., Any]:
+    """The function, its module imported.
+
+    Raises:
+        UserError: the module cannot be imported, is not the one of the current folder, or has no such function; or what
+            has that name cannot be called for a tensor.
+    """
+    module_name, _, path = theirs.name.partition(":")
+    with theirs.running("importing it"):
+        module = _imported(theirs, module_name)
+        _refuse_another(theirs, module_name.partition(".")[0])
+        holder, found = _attribute(module, path)
+    if not callable(found):
+        raise UserError(_missing(module_name, path, found), theirs.name, help=_instead(module, module_name, path))
+    for wrong, instead in _unfit(holder, found, path.rpartition(".")[2]):
+        raise UserError(wrong, theirs.name, help=[instead, HOW])
+    return found  # type: ignore[no-any-return]
+
+
+def arity(name: str, function: Callable[..., Any]) -> int:
+    """How many log-probabilities a function takes: 2, or 3 with the sampler's.
+
+    Raises:
+        UserError: neither, or it takes something else besides.
+    """
+    try:
+        given = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 2
+    places = [each for each in given if each.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    needed = [each for each in places if each.default is Parameter.empty]
+    most = inf if any(each.kind is Parameter.VAR_POSITIONAL for each in given) else len(places)
+    allowed = [count for count in (2, 3) if len(needed) <= count <= most]
+    for each in given:
+        if each.kind is Parameter.KEYWORD_ONLY and each.default is Parameter.empty:
+            raise UserError(f"it needs the keyword {each.name}", name, help=[f"give {each.name} a default", HOW])
+    if not allowed:
+        count = len(needed) if len(needed) > most or len(needed) > 3 else len(places)
+        raise UserError(f"it takes {count} argument{'s' * (count != 1)}", name, help=[HOW])
+    return allowed[0]
+
+
+def _imported(theirs: Theirs, module_name: str) -> Any:
+    try:
+        return import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        top = module_name.partition(".")[0]
+        found = f"{top} is {_file(sys.modules.get(top))}"
+        raise UserError(f"there is no module {error.name}", theirs.name, help=[found]) from error
+
+
+def _refuse_another(theirs: Theirs, top: str) -> None:
+    """Where the current folder has a module of that name, it is the one that is meant."""
+    meant = PathFinder.find_spec(top, [theirs.folder])
+    found = _file(sys.modules.get(top))
+    if meant and meant.origin and found and top != "__main__" and not _is_same(meant.origin, found):
+        hints = [f"give {meant.origin} another name; a module that was changed or replaced needs a new Python"]
+        raise UserError(f"{top} is {found} here, which hides {meant.origin}", theirs.name, help=hints)
+
+
+def _is_same(meant: str, found: str) -> bool:
+    return Path(meant).resolve() == Path(found).resolve()
+
+
+def _file(module: Any) -> str | None:
+    """Where a module is from: its file, its folder, or what Python says of it; None of what is no module."""
+    known = getattr(module, "__dict__", {})  # the module's own, and not what a __getattr__ in it makes up
+    origin = getattr(known.get("__spec__"), "origin", None)
+    return known.get("__file__") or next(iter(known.get("__path__", ())), None) or origin
+
+
+def _attribute(module: Any, path: str) -> tuple[Any, Any]:
+    """(what holds it, what has that name), None where there is nothing."""
+    holder: Any = None
+    found: Any = module
+    for step in path.split("."):
+        holder, found = found, getattr(found, step, None)
+    return holder, found
+
+
+def _missing(module_name: str, path: str, found: Any) -> str:
+    if found is None:
+        return f"{module_name} has no function {path!r}"
+    return f"{path} is of type {type(found).__name__} and no function"
+
+
+def _instead(module: Any, module_name: str, path: str) -> list[str]:
+    """What a module has, its own functions before what it imported, and where it is."""
+    values = {name: value for name, value in getattr(module, "__dict__", {}).items() if not name.startswith("_")}
+    names = [name for name, value in values.items() if callable(value) and not isinstance(value, type)]
+    names.sort(key=lambda name: getattr(values[name], "__module__", None) != module_name)
+    near = nearest(path, names)
+    hint = [] if near is None else [f"did you mean {near}?"]
+    more = ", ..." if len(names) > _MOST_NAMES else ""
+    has = [f"it has: {', '.join(names[:_MOST_NAMES])}{more}"] if names else []
+    return [*hint, *has, f"{module_name} is {_file(module) or 'not a module'}"]
+
+
+def _unfit(holder: Any, found: Any, name: str) -> Iterator[tuple[str, str]]:
+    """(what is wrong with calling it, what to do instead)."""
+    called = getattr(found, "__call__", None)  # noqa: B004
+    if isinstance(found, type):
+        yield "it is a class", "name a function, or an object that can be called"
+    elif isinstance(holder, type) and inspect.isfunction(inspect.getattr_static(holder, name)):
+        yield f"it is a method of the class {holder.__name__}", "name that of an object, or make it a staticmethod"
+    elif any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (found, called)):
+        yield "it is async", "write def and not async def"
+    elif any(map(inspect.isgeneratorfunction, (found, called))):
+        yield "it yields its values one by one", "return one tensor"

@@ -1,0 +1,147 @@
+"""Running code that is a user's: what it needs while it runs, what it may not leave behind, and whose its errors are.
+
+While it runs the folder the command was given in is importable, as it is to a script there; afterwards torch's settings
+are what they were before. What it raises is shown as the user's, with the place in their file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache, cached_property
+from linecache import getline
+from pathlib import Path
+from traceback import FrameSummary, extract_tb
+from typing import TYPE_CHECKING
+
+from klbench.errors import Location, UserError
+
+if TYPE_CHECKING:
+    from torch import dtype
+
+_LONGEST = 300
+"""Of what an error of theirs says, so many characters are told."""
+_COLOURS = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """A user's code.
+
+    Args:
+        name: as a spec names it, ``module:function``.
+        folder: the one the command was given in; it is importable while the code runs.
+    """
+
+    name: str
+    folder: str
+
+    @contextmanager
+    def running(self, doing: str = "it") -> Iterator[None]:
+        """Run the user's code inside; ``doing`` is what it does, the subject of what is told.
+
+        Raises:
+            UserError: whatever it raises. Interrupts pass, and so does memory that is full: fewer draws may fit.
+        """
+        with self._torch_as_it_was(), _importable(self.folder):
+            try:
+                yield
+            except (KeyboardInterrupt, UserError):
+                raise
+            except BaseException as error:
+                if _is_full_memory(error):
+                    raise
+                hints = ["the error is in that module, not in klbench"]
+                raise UserError(f"{doing} raised {_said(error)}", self.name, place(error), hints) from error
+
+    @contextmanager
+    def _torch_as_it_was(self) -> Iterator[None]:
+        import torch
+
+        dtype, device, is_differentiating = self._dtype, torch.get_default_device(), torch.is_grad_enabled()
+        try:
+            yield
+        finally:
+            torch.set_grad_enabled(is_differentiating)
+            if torch.get_default_dtype() != dtype:
+                torch.set_default_dtype(dtype)
+            if torch.get_default_device() != device:
+                torch.set_default_device(device)
+
+    @cached_property
+    def _dtype(self) -> dtype:
+        """The process's, before any of their code has run: in several threads nobody knows whose change is seen."""
+        import torch
+
+        return torch.get_default_dtype()
+
+
+def current_folder() -> str:
+    """The current folder; where that has been deleted, a name for it that leads nowhere."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "."
+
+
+@contextmanager
+def _importable(folder: str) -> Iterator[None]:
+    """Each thread that runs their code puts the folder in once and takes it out once."""
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            sys.path.remove(folder)
+
+
+def _is_full_memory(error: BaseException) -> bool:
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) and torch.cuda.is_available()
+
+
+def _said(error: BaseException) -> str:
+    """``ValueError: what it says``, on one line and not long, without what would speak to a terminal."""
+    try:
+        text = _COLOURS.sub("", str(error)[: 10 * _LONGEST])
+    except Exception:  # its own __str__ is theirs too
+        text = ""
+    line = "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
+    told = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__
+
+
+def place(error: BaseException) -> Location | None:
+    """The innermost line of the user's files that an error came through; where it is one of syntax, it."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno and Path(error.filename).is_file():
+        line = (error.text or getline(error.filename, error.lineno)).rstrip("\n")
+        return Location(error.filename, error.lineno, error.offset or 1, line)
+    frames = [frame for frame in extract_tb(error.__traceback__) if _is_a_users(frame)]
+    return _location(frames[-1]) if frames else None
+
+
+def _location(frame: FrameSummary) -> Location:
+    line = _line(frame)
+    before = line.encode()[: frame.colno or 0].decode(errors="ignore")  # Python counts bytes
+    return Location(frame.filename, frame.lineno or 1, len(before) + 1, line)
+
+
+def _line(frame: FrameSummary) -> str:
+    return getline(frame.filename, frame.lineno or 1).rstrip("\n")
+
+
+def _is_a_users(frame: FrameSummary) -> bool:
+    path = Path(frame.filename)
+    return bool(_line(frame)) and not any(path.is_relative_to(folder) for folder in _not_a_users())
+
+
+@cache
+def _not_a_users() -> tuple[Path, ...]:
+    """Where klbench is, Python, and what was installed."""
+    installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return (Path(__file__).parents[1], *map(Path, installed))
