@@ -17,7 +17,7 @@ ORDER = (
     *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
 BY_NAME = {("estimators/catalogue.py", "frameworks"), ("estimators/catalogue.py", "users")}
-"""The catalogue of estimators finds a framework's entry and a user's function too, once one is asked for by its name."""
+"""The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name."""
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

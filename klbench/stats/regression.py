@@ -32,11 +32,12 @@ def regressed_mean(moments: Moments, index: int, known: Sequence[float]) -> tupl
     if not (matrix.isfinite().all() and with_value.isfinite().all()) or float(matrix.diagonal().min()) <= 0:
         return None
     coefficients = torch.linalg.lstsq(matrix, with_value[:, None], driver="gelsd").solution[:, 0]
-    off = torch.tensor([moments.central(control).mean - mean for control, mean in zip(controls, known, strict=True)])
+    means = [moments.central(control).mean for control in controls]
+    off = torch.tensor([mean - true for mean, true in zip(means, known, strict=True)], dtype=torch.float64)
     residual = value.variance - float(coefficients @ with_value)
     if not residual > _ROUNDING * value.variance:
         return None
-    return value.mean - float(coefficients @ off.double()), sqrt(residual / moments.count)
+    return value.mean - float(coefficients @ off), sqrt(residual / moments.count)
 
 
 def in_span(function: Function, controls: Sequence[Function]) -> bool:
