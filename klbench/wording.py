@@ -14,6 +14,11 @@ def joined(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def counted(number: int, one: str) -> str:
+    """A number of things by the name of one of them: ``1 sample``, ``10,000 samples``."""
+    return f"{number:,} {one}" + ("" if number == 1 else "s")
+
+
 def percent(fraction: float) -> str:
     """A share as ``48.0%``; one too small to see as ``<0.1%``, never as 0."""
     if isnan(fraction):

@@ -72,7 +72,8 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
         if each.nonfinite:
             name, count = each.estimator.name, each.nonfinite
             where = "" if each.dtype == EXACT else f" in {each.dtype}"
-            yield f"{name}: {count:,} values are infinite or not a number{where}; they are counted in."
+            are = "value is" if count == 1 else "values are"
+            yield f"{name}: {count:,} {are} infinite or not a number{where}, and counted in."
 
 
 def _about_the_tail(answers: Answers) -> Iterator[str]:
