@@ -19,6 +19,7 @@ from klbench.measure.controls import Controls, controls_for
 from klbench.measure.headlines import Headlines
 from klbench.measure.notes import notes
 from klbench.measure.pair import Pair
+from klbench.measure.remedies import instead_of_values
 from klbench.measure.rows import Answers, headline, row
 from klbench.measure.setting import Setting
 from klbench.measure.truth import Truth, true_value
@@ -46,8 +47,12 @@ def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tup
         for estimator in estimators
         for dtype in spec.dtype
     ]
-    remarks = notes(setting.kl, setting.unseen, answers, setting.asked.fits)
-    return tuple(row(each, spec, setting.device) for each in answers), (*remarks, *clamp_notes(estimators, draws))
+    remarks = (
+        *notes(setting.kl, setting.unseen, answers, setting.asked.fits),
+        *instead_of_values(pair, answers),
+        *clamp_notes(estimators, draws),
+    )
+    return tuple(row(each, spec, setting.device) for each in answers), remarks
 
 
 def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:

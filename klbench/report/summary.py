@@ -71,6 +71,12 @@ class Summary:
     charts: tuple[Chart, ...]
     notes: tuple[str, ...]
 
+    @property
+    def has_components(self) -> bool:
+        """Whether there is a gradient whose components are known."""
+        rows = (row for chart in self.charts for block in chart.blocks for row in block.rows)
+        return any(isinstance(row, GradientRow) and row.components is not None for row in rows)
+
 
 def summaries(results: Results) -> Iterator[Summary]:
     """One summary per pair, in the order of the spec."""
