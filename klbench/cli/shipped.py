@@ -16,7 +16,7 @@ from klbench.estimators.catalogue import unweighted
 from klbench.frameworks import catalogue
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
-from klbench.identity.words import of_nonfinite, of_value, of_zones
+from klbench.identity.words import of_kinks, of_nonfinite, of_value, of_zones
 from klbench.report.entries import SHORTHAND, clamps, default_follows, default_place, value_name
 from klbench.report.fitting import Fitting
 
@@ -76,6 +76,7 @@ def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
         yield "no gradient", "in the loss, where it is saturated" if same else f"in the loss, {of_zones(zones.stopped)}"
     elif zones.clamped:
         yield "no gradient", "nowhere: what is clamped is not what is differentiated"
+    yield "kink", " and ".join(f"at {where}" for where in of_kinks(zones))
     yield "infinite or NaN", "\n".join(of_nonfinite(zones.nonfinite))
 
 
