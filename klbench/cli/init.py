@@ -15,9 +15,7 @@ _NAME = "klbench.yaml"
 
 
 def init(
-    path: Annotated[
-        str, typer.Argument(metavar="[PATH]", help=f"The file to write; in a folder it is {_NAME}.")
-    ] = _NAME,
+    path: Annotated[str, typer.Argument(metavar="PATH", help=f"The file to write; in a folder it is {_NAME}.")] = _NAME,
 ) -> None:
     """Write a commented starter spec."""
     from klbench.files import write_new

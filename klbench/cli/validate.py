@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RATE = 1e7
 """Samples a second on one core, as measured for a Gaussian pair with three estimators."""
+_SHORTEST = 0.1
+"""Seconds: a shorter time is not told from this one."""
 
 
 def validate(spec: SpecSource, overrides: Overrides = None) -> None:
@@ -52,7 +54,7 @@ def _overview(spec: Spec) -> Iterator[str]:
         yield _gradient(spec)
     total = f" = {counted(cases * spec.samples, 'sample')}" if cases > 1 else ""
     yield f"{counted(cases, 'case')} × {counted(spec.samples, 'sample')}{total}"
-    estimate, on = seconds(precisions * cases * spec.samples / RATE / cores), counted(cores, "core")
+    estimate, on = seconds(max(precisions * cases * spec.samples / RATE / cores, _SHORTEST)), counted(cores, "core")
     if spec.measure == "gradient":
         yield f"at least {estimate} on {on}: so long values would take; gradients take several times that"
     else:

@@ -169,7 +169,7 @@ mine
 estimators: k1, k3 · seed 7 · float64
 gradients · placements: as each estimator has by default · weightings: as each estimator has by default
 1 case × 1,000 samples
-at least 0.0 s on """)
+at least 0.1 s on """)
     assert done.out.endswith("""
 close
 q = Normal(loc=0, scale=1)
