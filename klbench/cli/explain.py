@@ -102,11 +102,10 @@ def _unknown(name: str) -> SpecError:
         return SpecError(f"{name!r} names a release, and nothing in it", help=hints)
     if name in builtin.names():
         return SpecError(f"{name!r} is a built-in spec", help=[f"klbench validate {name} shows what it measures"])
-    named = [entry.qualified for entry in shipped.entries() if name in (entry.name, *entry.aliases)]
     near = nearest(name, _known(), alike=_ALIKE)
-    meant = f"{', '.join(named)}?" if named else near and f"{near}?"
+    meant = ", ".join(shipped.called(name) or filter(None, [near]))
     lists = "klbench list estimators|frameworks|distributions shows the names; so does the header of results.csv"
-    return SpecError(f"unknown name {name!r}", help=[*([f"did you mean {meant}"] if meant else []), lists])
+    return SpecError(f"unknown name {name!r}", help=[*([f"did you mean {meant}?"] if meant else []), lists])
 
 
 def _known() -> Iterator[str]:

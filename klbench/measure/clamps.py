@@ -11,7 +11,7 @@ from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term, on_samples_of_q
 from klbench.measure.draws import Draws
 from klbench.roads.exact import exact_road
-from klbench.wording import joined, share
+from klbench.wording import joined, percent
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,26 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
     if exact is not None and isfinite(exact.mean):
         return Share(exact.mean, 0.0)
     (drawn,) = draws.pilot((term,))
-    held_share = float(drawn.mean())
-    return Share(held_share, sqrt(held_share * (1 - held_share) / len(drawn)))
+    share = float(drawn.mean())
+    return Share(share, sqrt(share * (1 - share) / len(drawn)))
 
 
 def clamp_notes(estimators: Sequence[Estimator], draws: Draws) -> Iterator[str]:
     """A sentence for each share above nothing, naming all whose clamps hold as much."""
     names_of: dict[str, list[str]] = {}
     for estimator in estimators:
-        held = clamp_share(estimator, draws)
-        if held is not None and held.value > _NOTHING:
-            names_of.setdefault(_shown(held), []).append(estimator.name)
+        share = clamp_share(estimator, draws)
+        if share is not None and share.value > _NOTHING:
+            names_of.setdefault(_shown(share), []).append(estimator.name)
     for shown, names in names_of.items():
         clamps, hold = ("clamp", "holds") if len(names) == 1 else ("clamps", "hold")
         yield f"The {clamps} of {joined(names)} {hold} {shown}."
 
 
-def _shown(held: Share) -> str:
-    return f"{'about ' if held.error else ''}{share(held.value)} of the samples"
+def _shown(share: Share) -> str:
+    if share.value > _ALL:
+        return f"{percent(share.value)} of the samples"  # "1 of the samples" would read as a single one
+    return f"{share.value:.3g}{f' ± {share.error:.1g}' if share.error else ''} of the samples"
 
 
-_NOTHING = 1e-12
+_NOTHING, _ALL = 1e-12, 0.9995

@@ -97,6 +97,8 @@ def test_a_message_of_any_length_is_a_few_lines(capsys: pytest.CaptureFixture[st
         (["identify", "no_such_file.py:my_kl"], "module:function"),
         (["identify", "mine.yaml"], "mine.yaml"),
         (["identify", "schulman"], "unknown estimator 'schulman'"),
+        (["identify", "unbiased_kl"], "did you mean deepseek:unbiased_kl?"),
+        (["identify", "trl"], "trl is a framework; klbench explain trl lists what it ships"),
         (["list", "colours"], "estimators"),
         (["init", "mine.yaml"], "mine.yaml is there already"),
     ],
