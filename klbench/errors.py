@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 _ALIKE = 0.5
+"""How alike, from 0 to 1, a name must be to one of the few that are allowed in a place."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,12 @@ def choice_of(given: str, allowed: Iterable[str]) -> tuple[str, ...]:
     return (*hint, f"allowed: {', '.join(names)}")
 
 
-def nearest(given: str, names: Iterable[str]) -> str | None:
-    """The name that was probably meant, whatever its capitals, or None where none is alike.
+def nearest(given: str, names: Iterable[str], alike: float = _ALIKE) -> str | None:
+    """The name that was probably meant, whatever its capitals, or None where none is ``alike`` enough.
 
     >>> nearest("norml", ["Normal", "Gamma"])
     'Normal'
     """
     by_letters = {name.lower(): name for name in names}
-    near = get_close_matches(given.lower(), by_letters, n=1, cutoff=_ALIKE)
+    near = get_close_matches(given.lower(), by_letters, n=1, cutoff=alike)
     return by_letters[near[0]] if near else None

@@ -55,7 +55,7 @@ def write_new(path: Path, text: str) -> bool:
     """
     if path.exists():
         return False
-    with _explained(path, "give the path of a file in a folder that can be written"):
+    with _explained(path, "give the path of a file in a folder that is there and can be written"):
         try:
             _write_flushed(path, text)
         except OSError:

@@ -9,9 +9,14 @@ _SEEN = 1e-3
 """A smaller share is written as one in so many."""
 
 
-def joined(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+def joined(names: Sequence[str], last: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``; with another word before the ``last``, ``a, b or c``."""
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def counted(number: int, one: str) -> str:
+    """A number of things by the name of one of them: ``1 sample``, ``10,000 samples``."""
+    return f"{number:,} {one}" + ("" if number == 1 else "s")
 
 
 def percent(fraction: float) -> str:

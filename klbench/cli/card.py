@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -23,6 +23,12 @@ def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableT
             table.add_row(Text(name, style="dim", no_wrap=True), fact)
     beside = [Padding(table, (1, 0, 0, 0))] if facts else []
     return Group(Text(title, style="bold cyan"), "", Text(_unwrapped(summary)), *beside, *below)
+
+
+def stacked(cards: Iterable[RenderableType]) -> RenderableType:
+    """Several cards, a blank line between them."""
+    first, *others = cards
+    return Group(first, *(each for other in others for each in ("", other)))
 
 
 def follows_table(identity: Identity, default: str = "", whose: str = "its") -> RenderableType:

@@ -1,16 +1,16 @@
-"""``klbench explain``: one estimator, distribution or column; what a framework ships is explained in ``shipped``."""
+"""``klbench explain``: one estimator, distribution, column or word; what frameworks ship is in ``shipped``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from klbench.cli import output
-from klbench.cli.card import card, follows_table
-from klbench.errors import SpecError, unknown
+from klbench.cli import output, words
+from klbench.cli.card import card, follows_table, stacked
+from klbench.errors import SpecError, nearest
 from klbench.estimators.estimator import OPTIMAL
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.estimator import Family as EstimatorFamily
     from klbench.identity.identity import Identity
-    from klbench.report.columns import Column
 
+
+_ALIKE = 0.7
+"""How alike a name must be to one of the many there are: less, and what is suggested has nothing to do with it."""
 
 HEADERS = {
     "bias/true": ("bias_over_true",),
@@ -41,31 +43,33 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="An estimator (k3, verl:low_var_kl), a distribution, a column of the results."
+            metavar="NAME",
+            help="An estimator (k3, verl:low_var_kl), a framework, a distribution, a column of the results, a word of "
+            "the spec.",
         ),
     ],
 ) -> None:
-    """Explain an estimator, a distribution or a column."""
+    """Explain an estimator, framework, distribution, column or word."""
     from klbench.distributions import catalogue as distributions
     from klbench.estimators import catalogue as estimators
-    from klbench.report import columns
+    from klbench.frameworks import catalogue as shipped
 
-    if ":" in name:
-        _explain_named(name.strip())
-        return
-    by_column = {column.name: column for column in columns.COLUMNS}
+    name = name.strip()
     by_family = {family.name: family for family in estimators.families()}
-    if name in by_column or name in HEADERS:
-        for number, meant in enumerate(HEADERS.get(name, (name,))):
-            _explain_column(by_column[meant], after=number)
+    if ":" in name:
+        _explain_named(name)
     elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
         _explain_family(by_family[name])
     elif _stem(name) in {_stem(known) for known in estimators.names()}:
         _explain_estimator(estimators.find(name))
+    elif name in shipped.frameworks():
+        _explain_framework(name)
+    elif cards := [*_columns(name), *_words(name, words.meanings(name))] or [*_words(name, words.keys(name))]:
+        output.data(stacked(cards))
     else:
-        raise _unknown(name, [*estimators.names(), *distributions.FAMILIES, *by_column])
+        raise _unknown(name)
 
 
 def _explain_named(name: str) -> None:
@@ -82,11 +86,36 @@ def _explain_named(name: str) -> None:
     raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing of it yet", help=hints)
 
 
-def _unknown(name: str, known: Iterable[str]) -> SpecError:
-    error = unknown("name", name, known)
-    hints = [line for line in error.help if not line.startswith("allowed")]
+def _explain_framework(framework: str) -> None:
+    from klbench.cli.shipped import explain_framework
+
+    explain_framework(framework)
+
+
+def _unknown(name: str) -> SpecError:
+    from klbench.frameworks import catalogue as shipped
+    from klbench.spec import builtin
+
+    owner, at, _ = name.partition("@")
+    if at and owner in shipped.frameworks():
+        hints = [f"klbench explain {owner} lists what it ships; write {name}:NAME for one of them"]
+        return SpecError(f"{name!r} names a release, and nothing in it", help=hints)
+    if name in builtin.names():
+        return SpecError(f"{name!r} is a built-in spec", help=[f"klbench validate {name} shows what it measures"])
+    near = nearest(name, _known(), alike=_ALIKE)
+    meant = ", ".join(shipped.called(name) or filter(None, [near]))
     lists = "klbench list estimators|frameworks|distributions shows the names; so does the header of results.csv"
-    return SpecError(error.message, help=[*hints, lists])
+    return SpecError(f"unknown name {name!r}", help=[*([f"did you mean {meant}?"] if meant else []), lists])
+
+
+def _known() -> Iterator[str]:
+    """Every name that can be explained, those with a colon left out."""
+    from klbench.distributions.catalogue import FAMILIES
+    from klbench.estimators.catalogue import names
+    from klbench.frameworks.catalogue import frameworks
+    from klbench.report.columns import COLUMNS
+
+    yield from (*names(), *frameworks(), *FAMILIES, *HEADERS, *words.known(), *(column.name for column in COLUMNS))
 
 
 def _stem(name: str) -> str:
@@ -129,11 +158,20 @@ def _explain_distribution(family: Family) -> None:
     _print(f"{family.name}, a {family.kind} distribution", family.summary, facts)
 
 
-def _explain_column(column: Column, after: int = 0) -> None:
-    """What a column is; ``after`` another there is a line between them."""
-    if after:
-        output.text("\n")
-    _print(f"{column.name}, a column of {column.where}", column.description, {})
+def _columns(name: str) -> Iterator[RenderableType]:
+    """The columns called so, in the files or in the table."""
+    from klbench.report.columns import COLUMNS
+
+    for meant in HEADERS.get(name, (name,)):
+        for column in COLUMNS:
+            if column.name == meant:
+                yield card(f"{column.name}, a column of {column.where}", column.description, {})
+
+
+def _words(name: str, meanings: Iterable[words.Word]) -> Iterator[RenderableType]:
+    """What the word means in a spec."""
+    for word in meanings:
+        yield card(f"{name}, {word.kind}", word.meaning, {"in a spec": word.written} if word.written else {})
 
 
 def _default(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,23 @@ import typer
 from klbench.cli import output
 from klbench.errors import SpecError
 
+_NAME = "klbench.yaml"
+
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The file to write.")] = Path("klbench.yaml"),
+    path: Annotated[str, typer.Argument(metavar="PATH", help=f"The file to write; in a folder it is {_NAME}.")] = _NAME,
 ) -> None:
     """Write a commented starter spec."""
     from klbench.files import write_new
     from klbench.spec.starter import STARTER
 
-    if not write_new(path, STARTER):
-        raise SpecError(f"{path} is there already", help=["name another file: klbench init PATH"])
-    output.remark(f"wrote {path}; next: klbench run {path}")
+    file = _file(path)
+    if not write_new(file, STARTER):
+        raise SpecError(f"{file} is there already", help=["name another file: klbench init PATH"])
+    output.remark(f"wrote {file}; next: klbench run {file}")
+
+
+def _file(path: str) -> Path:
+    """The file meant: in a folder, or in what is written as one, the one of the usual name."""
+    is_folder = path.endswith(("/", os.sep)) or Path(path).is_dir()
+    return Path(path) / _NAME if is_folder else Path(path)

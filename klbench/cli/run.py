@@ -38,7 +38,7 @@ def _device(name: str) -> str:
 
 
 def _not_empty(value: str | None) -> str | None:
-    if value == "":
+    if value is not None and not value.strip():
         raise typer.BadParameter("is empty; give a value, or leave the option out")
     return value
 
@@ -80,10 +80,11 @@ def run(
     """
     from klbench.files import ensure_writable
     from klbench.report.folder import FILES
+    from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
 
-    options = {"samples": samples, "seed": seed}
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    options = [("-n/--samples", "samples", samples), ("--seed", "seed", seed)]
+    given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
     folder = out / resolved.name
     ensure_writable(folder, FILES)
@@ -143,18 +144,24 @@ def _say_where(results: Results, folder: Path, written: Sequence[str]) -> None:
 
 def _hold(results: Results, quiet: bool) -> None:
     from klbench.report.check import check, not_checkable
+    from klbench.wording import counted
 
     points = list(check(results))
     missed = [point for point in points if not point.holds]
     for point in missed:
         output.remark(f"check failed: {point.text}")
     if missed:
-        output.remark(f"{len(missed)} of {len(points)} checks failed")
+        output.remark(f"{len(missed)} of {counted(len(points), 'check')} failed")
         raise typer.Exit(1)
     if not quiet:
-        output.remark(f"all {len(points)} checks passed" if points else "nothing to check")
+        output.remark(_passed(len(points)))
         unchecked = sum(1 for _ in not_checkable(results))
         if unchecked:
-            output.remark(
-                f"{unchecked} numbers could not be checked: no exact value or error bar, or less than float64"
-            )
+            numbers = counted(unchecked, "number")
+            output.remark(f"{numbers} could not be checked: no exact value or error bar, or less than float64")
+
+
+def _passed(count: int) -> str:
+    if not count:
+        return "nothing to check"
+    return f"all {count} checks passed" if count > 1 else "the one check passed"

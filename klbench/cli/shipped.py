@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +16,7 @@ from klbench.estimators.catalogue import unweighted
 from klbench.frameworks import catalogue
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
-from klbench.identity.words import of_nonfinite, of_value, of_zones
+from klbench.identity.words import of_kinks, of_nonfinite, of_value, of_zones
 from klbench.report.entries import SHORTHAND, clamps, default_follows, default_place, value_name
 from klbench.report.fitting import Fitting
 
@@ -35,6 +36,15 @@ def explain_entry(estimator: Estimator) -> None:
         facts |= {"infinite variance": estimator.infinite_variance_when}
     below = follows_table(identity, default_place(entry), whose)
     output.data(card(title, estimator.summary, facts, below))
+
+
+def explain_framework(framework: str) -> None:
+    """List what one framework ships, the newest releases first."""
+    entries = [entry for entry in catalogue.entries() if entry.framework == framework]
+    about = f"What it ships, as each release does it; klbench explain {entries[0].qualified} tells all of one."
+    output.data(
+        card(f"{framework}, a framework", about, {}, Text(), _overview(entries), Text(), Text("\n".join(LEGEND)))
+    )
 
 
 def _formula(entry: Entry, estimator: Estimator) -> str:
@@ -66,6 +76,7 @@ def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
         yield "no gradient", "in the loss, where it is saturated" if same else f"in the loss, {of_zones(zones.stopped)}"
     elif zones.clamped:
         yield "no gradient", "nowhere: what is clamped is not what is differentiated"
+    yield "kink", " and ".join(f"at {where}" for where in of_kinks(zones))
     yield "infinite or NaN", "\n".join(of_nonfinite(zones.nonfinite))
 
 
@@ -78,9 +89,14 @@ def _put(entry: Entry) -> str:
 
 def list_entries() -> None:
     """The table of all entries: one line each where it fits, else each framework's under its name."""
-    output.data(Fitting((_wide(), _narrow())))
+    output.data(_overview(catalogue.entries()))
     output.text("\n")
     output.data(Text("\n".join(LEGEND)))
+
+
+def _overview(entries: Sequence[Entry]) -> RenderableType:
+    """A line for each entry, as wide as there is room."""
+    return Fitting((_wide(entries), _narrow(entries)))
 
 
 LEGEND = (
@@ -91,18 +107,18 @@ LEGEND = (
 )
 
 
-def _wide() -> Table:
+def _wide(entries: Iterable[Entry]) -> Table:
     table = _table("framework:name", "releases", "value", "formula, r = p/q", "clamps", "placement", "follows")
-    for entry in catalogue.entries():
+    for entry in entries:
         formula = "log² r, r = sampler/q" if entry.against_sampler else entry.arithmetic.formula
         cells = entry.versions, value_name(entry), formula, clamps(entry), default_place(entry), _follows(entry)
         table.add_row(Text(entry.qualified, style="cyan"), *cells)
     return table
 
 
-def _narrow() -> Table:
+def _narrow(entries: Iterable[Entry]) -> Table:
     table, before = _table("framework", "value", "clamps", "placement", "follows"), ""
-    for entry in catalogue.entries():
+    for entry in entries:
         owner = entry.qualified.removesuffix(entry.name)
         if owner != before:
             table.add_row(Text(owner, style="bold cyan"))

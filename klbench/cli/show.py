@@ -7,7 +7,8 @@ import sys
 from rich.text import Text
 
 from klbench.cli import output
-from klbench.report.console import rendered
+from klbench.report.console import console_for, rendered
+from klbench.report.elsewhere import elsewhere
 from klbench.report.fields import legend
 from klbench.report.summary import Summary, summaries
 from klbench.report.table import Tables, bullets, heading
@@ -16,8 +17,8 @@ from klbench.results import Results
 
 def show_tables(results: Results, *, notes: bool) -> None:
     """Pair by pair: heading, table, notes; the marks explained at the end."""
-    shown = ""
-    for summary in summaries(results):
+    shown, all_pairs = "", list(summaries(results))
+    for summary in all_pairs:
         if shown:
             output.text("\n")
         output.data(heading(summary))
@@ -26,7 +27,8 @@ def show_tables(results: Results, *, notes: bool) -> None:
         if notes:
             _show_notes(summary, named=not sys.stdout.isatty())
     output.text("\n")
-    for sentence in legend(shown):
+    width = console_for(sys.stdout).width
+    for sentence in (*legend(shown), *elsewhere(all_pairs, width)):
         output.data(Text(sentence, style="dim"))
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RATE = 1e7
 """Samples a second on one core, as measured for a Gaussian pair with three estimators."""
+_SHORTEST = 0.1
+"""Seconds: a shorter time is not told from this one."""
 
 
 def validate(spec: SpecSource, overrides: Overrides = None) -> None:
@@ -41,20 +43,22 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
 
 
 def _overview(spec: Spec) -> Iterator[str]:
-    from klbench.report.numbers import count, seconds
+    from klbench.report.numbers import seconds
     from klbench.runner import available_cores
+    from klbench.wording import counted
 
     cases, cores, precisions = len(spec.cases()), available_cores(), len(spec.dtype)
     yield from filter(None, (spec.name, spec.description))
     yield f"estimators: {', '.join(spec.estimators)} · seed {spec.seed} · {', '.join(spec.dtype)}"
     if spec.measure == "gradient":
         yield _gradient(spec)
-    yield f"{cases} cases × {count(spec.samples)} samples = {count(cases * spec.samples)} samples"
-    estimate = seconds(precisions * cases * spec.samples / RATE / cores)
+    total = f" = {counted(cases * spec.samples, 'sample')}" if cases > 1 else ""
+    yield f"{counted(cases, 'case')} × {counted(spec.samples, 'sample')}{total}"
+    estimate, on = seconds(max(precisions * cases * spec.samples / RATE / cores, _SHORTEST)), counted(cores, "core")
     if spec.measure == "gradient":
-        yield f"at least {estimate} on {cores} cores: so long values would take; gradients take several times that"
+        yield f"at least {estimate} on {on}: so long values would take; gradients take several times that"
     else:
-        yield f"about {estimate} on {cores} cores for Gaussian pairs and three estimators, a few times that for others"
+        yield f"about {estimate} on {on} for Gaussian pairs and three estimators, a few times that for others"
 
 
 def _gradient(spec: Spec) -> str:

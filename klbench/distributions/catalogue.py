@@ -92,7 +92,7 @@ def with_defaults(family: Family, arguments: Sequence[tuple[str, Value]]) -> dic
 def _by_name(family: Family, positional: Sequence[Value], keyword: Mapping[str, Value]) -> dict[str, Value]:
     names = [parameter.name for parameter in family.parameters]
     if len(positional) > len(names):
-        message = f"{family.name} takes at most {len(names)} arguments, {len(positional)} were given"
+        message = f"{family.name} takes at most {counted(len(names), 'argument')}, {len(positional)} were given"
         raise SpecError(message, help=[f"write {family.signature}"])
     given = dict(zip(names, positional, strict=False))
     for name, value in keyword.items():

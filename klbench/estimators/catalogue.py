@@ -77,7 +77,7 @@ def _find_native(given: str, name: str) -> Estimator:
     """One without a colon, the name it was ``given`` as told where it is wrong."""
     match = _NAME.fullmatch(name)
     if match is None:
-        raise unknown("estimator", given, _allowed())
+        raise _unknown(given, name)
     return _find_base(given, match["base"], match["value"])
 
 
@@ -120,8 +120,23 @@ def _find_base(given: str, base: str, value: str | None) -> Estimator:
         family = next((entry for entry in families() if entry.name == base), None)
         found = family.bind(value) if family else None
     if found is None:
-        raise unknown("estimator", given, _allowed())
+        raise _unknown(given, base)
     return found
+
+
+def _unknown(given: str, name: str) -> SpecError:
+    """The error for a name without a colon, which may be what frameworks call one of theirs, or a framework itself."""
+    from klbench.frameworks import catalogue as shipped
+
+    error = unknown("estimator", given, _allowed())
+    allowed = error.help[-1]
+    if meant := shipped.called(name):
+        return SpecError(error.message, help=[f"did you mean {', '.join(meant)}?", allowed])
+    if name in shipped.frameworks():
+        return SpecError(
+            error.message, help=[f"{name} is a framework; klbench explain {name} lists what it ships", allowed]
+        )
+    return error
 
 
 def _allowed() -> tuple[str, ...]:

@@ -67,16 +67,16 @@ def find(name: str) -> Entry:
             help=["write framework:name or framework@version:name, for example verl:low_var_kl or nemo-rl@0.6:k3"],
         )
     shipped = _of_framework(match["framework"])
-    called = [entry for entry in shipped if match["name"] in (entry.name, *entry.aliases)]
-    if not called:
+    found = [entry for entry in shipped if match["name"] in (entry.name, *entry.aliases)]
+    if not found:
         raise unknown(f"name in {match['framework']}", match["name"], _called(shipped))
     if match["version"] is None:
-        return called[0]
+        return found[0]
     version = _numbers(match["version"], name)
-    for entry in called:
+    for entry in found:
         if _ships(entry, version):
             return entry
-    raise _not_then(match, shipped, called, version)
+    raise _not_then(match, shipped, found, version)
 
 
 def estimator(name: str) -> Estimator:
@@ -86,6 +86,11 @@ def estimator(name: str) -> Estimator:
         SpecError: as ``find``.
     """
     return find(name).estimator(name.strip())
+
+
+def called(name: str) -> tuple[str, ...]:
+    """The qualified name of every entry that some framework calls ``name``."""
+    return tuple(entry.qualified for entry in entries() if name in (entry.name, *entry.aliases))
 
 
 def same_as(entry: Entry) -> tuple[Entry, ...]:

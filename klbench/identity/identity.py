@@ -38,11 +38,15 @@ class Zones:
         stopped: where the gradient of the loss is 0 (single points left out).
         nonfinite: where the value, or the gradient of the loss, is infinite or NaN, in each dtype it can be computed
             in.
+        kinks: the log_ratios, not an end of any of these, at which value or slope bends or jumps.
+        weight_kinks: the values of q/sampler at which they do.
     """
 
     clamped: tuple[Zone, ...]
     stopped: tuple[Zone, ...]
     nonfinite: Mapping[str, tuple[Zone, ...]]
+    kinks: tuple[float, ...] = ()
+    weight_kinks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Identity:
             "clamped": _written(self.zones.clamped),
             "stopped": _written(self.zones.stopped),
             "nonfinite": {dtype: _written(where) for dtype, where in self.zones.nonfinite.items()},
+            "kinks": list(self.zones.kinks),
+            "weight_kinks": list(self.zones.weight_kinks),
         }
         return written
 
@@ -88,6 +94,8 @@ class Identity:
             _read(zones["clamped"]),
             _read(zones["stopped"]),
             {dtype: _read(where) for dtype, where in zones["nonfinite"].items()},
+            tuple(zones["kinks"]),
+            tuple(zones["weight_kinks"]),
         )
         return Identity(**{**written, "zones": read})
 

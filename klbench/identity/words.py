@@ -7,7 +7,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from klbench.estimators.vocabulary import DTYPES
-from klbench.identity.identity import Identity, Zone
+from klbench.identity.identity import Identity, Zone, Zones
 from klbench.wording import joined
 
 if TYPE_CHECKING:
@@ -74,19 +74,29 @@ def of_gradient(follows: str) -> str:
 
 
 def of_breaks(identity: Identity) -> Iterator[str]:
-    """Where clamps hold, where the gradient stops, where there is no number, and in which precision none at all."""
+    """Where clamps hold, the gradient stops, a kink is, there is no number, and in which precision none at all."""
     zones = identity.zones
     if zones.clamped:
         stops = ", and its gradient in the loss stops there" if zones.stopped == zones.clamped else ""
         yield f"a clamp holds where {of_zones(zones.clamped)}{stops}"
     if zones.stopped and zones.stopped != zones.clamped and identity.follows["loss"] != "0":
         yield f"its gradient in the loss is 0 where {of_zones(zones.stopped)}"
+    bent = list(of_kinks(zones))
+    if bent:
+        yield f"it has a kink, as a branch or a bound makes, at {' and at '.join(bent)}"
     broken = list(of_nonfinite(zones.nonfinite))
     if broken:
         yield f"its value or gradient is infinite or NaN where {', '.join(broken)}"
     refused = [dtype for dtype in DTYPES if dtype not in zones.nonfinite]
     if refused:
         yield f"it cannot be computed in {' or '.join(refused)}"
+
+
+def of_kinks(zones: Zones) -> Iterator[str]:
+    """Where value or slope bends or jumps: ``log r = −1.5 and 1.5``, ``q/sampler = 2``."""
+    for name, places in (("log r", zones.kinks), ("q/sampler", zones.weight_kinks)):
+        if places:
+            yield f"{name} = {joined([_number(place) for place in places])}"
 
 
 def of_likeness(likeness: Likeness) -> str:

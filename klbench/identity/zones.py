@@ -1,5 +1,5 @@
-"""Where an estimator is not what its formula says: the log_ratios at which a clamp holds, a gradient stops, or a number
-is none.
+"""Where an estimator is not what its formula says: the log_ratios at which a clamp holds, a gradient stops, a number is
+none, or a branch leaves a kink.
 
 Found by looking along log_ratio, on samples of q, and closing in on every change by bisection.
 """
@@ -7,6 +7,7 @@ Found by looking along log_ratio, on samples of q, and closing in on every chang
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import inf, isfinite
 
 import torch
@@ -19,6 +20,7 @@ from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint
 from klbench.estimators.vocabulary import DTYPES
 from klbench.identity.identity import Zone, Zones
+from klbench.identity.kinks import kinks, kinks_of_weight
 
 FARTHEST = 2000.0
 _STEPS = 80_000
@@ -26,7 +28,7 @@ _HALVINGS = 50
 _NEVER = 700.0
 """Beyond this log_ratio r is 0 or infinite in float64: a clamp there guards the arithmetic and changes no estimate."""
 _FADED = 1e-12
-_BESIDE = 1e-6
+_BESIDE, _BESIDE_A_KINK = 1e-6, 1e-3
 
 Property = Callable[[Tensor], Tensor]
 """log_ratio [n] -> whether it holds there [n]."""
@@ -38,11 +40,19 @@ def zones(estimator: Estimator) -> Zones:
     held = clamped(joint)
     where_clamped = _where(lambda x: held(torch.zeros_like(x), x, torch.zeros_like(x)) > 0)
     where_stopped = _where(lambda x: _value_and_slope(joint, x)[1] == 0)
-    return Zones(
+    found = Zones(
         clamped=tuple((low, high) for low, high in where_clamped if low < _NEVER and high > -_NEVER),
         stopped=tuple(zone for zone in where_stopped if not _fades(joint, zone)),
         nonfinite=dict(_nonfinite(joint)),
+        weight_kinks=kinks_of_weight(estimator),
     )
+    return replace(found, kinks=tuple(place for place in kinks(estimator) if not _is_an_end(place, found)))
+
+
+def _is_an_end(place: float, found: Zones) -> bool:
+    """Whether something that is told anyway begins or ends there."""
+    told = (*found.clamped, *found.stopped, *found.nonfinite.get("float64", ()))
+    return any(abs(place - end) < _BESIDE_A_KINK for zone in told for end in zone)
 
 
 def _nonfinite(joint: Joint) -> Iterator[tuple[str, tuple[Zone, ...]]]:

@@ -36,6 +36,11 @@ class Cell:
         return coefficient(self.estimator.term, self.placement, self.weighting)
 
     @property
+    def called(self) -> str:
+        """``k1 (loss, ratio)``: the estimator and where it is put, as a sentence has it."""
+        return f"{self.estimator.name} ({self.placement}{'' if self.weighting == 'none' else f', {self.weighting}'})"
+
+    @property
     def sampled(self) -> Evaluated:
         """The coefficient as it is sampled."""
         return in_precision(self.term, self.dtype)

@@ -11,7 +11,7 @@ from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term, on_samples_of_q
 from klbench.measure.draws import Draws
 from klbench.roads.exact import exact_road
-from klbench.wording import joined
+from klbench.wording import joined, percent
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def clamp_notes(estimators: Sequence[Estimator], draws: Draws) -> Iterator[str]:
 
 
 def _shown(share: Share) -> str:
+    if share.value > _ALL:
+        return f"{percent(share.value)} of the samples"  # "1 of the samples" would read as a single one
     return f"{share.value:.3g}{f' ± {share.error:.1g}' if share.error else ''} of the samples"
 
 
-_NOTHING = 1e-12
+_NOTHING, _ALL = 1e-12, 0.9995

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from klbench.measure.clamps import clamp_notes
+from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import LABELS
 from klbench.measure.gradient_rows import GradientAnswers
 from klbench.measure.notes import about_the_setting
+from klbench.measure.remedies import instead_of_gradients
 from klbench.measure.setting import Setting
 from klbench.wording import joined
 
 
-def gradient_notes(setting: Setting, answers: Sequence[GradientAnswers]) -> tuple[str, ...]:
+def gradient_notes(setting: Setting, exact: ExactGradients, answers: Sequence[GradientAnswers]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about what the gradients do."""
     return (
         *about_the_setting(setting),
         *_about_truth(answers),
+        *instead_of_gradients(exact, answers),
         *_about_no_gradient(answers),
         *_about_ambiguity(answers),
         *_about_shrinking(answers),
@@ -73,7 +76,7 @@ def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     endless = [each for each in answers if not each.has_variance and not _is_never_finite(each)]
     if endless:
-        cells = joined(list(dict.fromkeys(_place(each) for each in endless)))
+        cells = joined(list(dict.fromkeys(each.cell.called for each in endless)))
         yield (
             f"The gradient of {cells} has infinite variance here: no number of samples gives its mean an error bar. "
             "Use one that has a variance, or clamp and accept the bias."
@@ -88,7 +91,7 @@ def _about_no_exact(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     known = [each for each in answers if each.exact is not None and bool(each.exact.mean.isfinite().all())]
     lost = [each for each in answers if _loses_digits(each) and each not in known]
     if known and lost:
-        places = joined(list(dict.fromkeys(map(_place, lost))))
+        places = joined(list(dict.fromkeys(each.cell.called for each in lost)))
         yield f"No exact numbers for {places}: the arithmetic leaves fewer digits here than an exact number needs."
 
 
@@ -99,7 +102,7 @@ def _loses_digits(answers: GradientAnswers) -> bool:
 
 
 def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
-    missed = list(dict.fromkeys(_place(each) for each in answers if each.misses_rare_draws))
+    missed = list(dict.fromkeys(each.cell.called for each in answers if each.misses_rare_draws))
     if missed:
         yield (
             f"The measured noise of {joined(missed)} falls short of the exact one: what carries it is rarer than the "
@@ -113,14 +116,9 @@ def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:
         if each.sampled is not None and each.sampled.nonfinite:
             unit = "batches" if each.baseline else "samples"
             key = each.cell.dtype, each.sampled.nonfinite, each.sampled.count, unit
-            places_of.setdefault(key, []).append(_place(each))
+            places_of.setdefault(key, []).append(each.cell.called)
     for (dtype, nonfinite, count, unit), places in places_of.items():
         yield (
             f"The gradient of {joined(places)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} {unit}, and "
             "one of them spoils a training step. Where exp overflows, clamp log_ratio before it."
         )
-
-
-def _place(answers: GradientAnswers) -> str:
-    cell = answers.cell
-    return f"{cell.estimator.name} ({cell.placement}{'' if cell.weighting == 'none' else f', {cell.weighting}'})"

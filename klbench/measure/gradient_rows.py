@@ -183,16 +183,27 @@ def _components(answers: GradientAnswers) -> Components:
     moments = answers.sampled.moments if answers.sampled else None
     count = answers.sampled.count if answers.sampled else 1
     bessel = count / (count - 1) if count > 1 else nan
+    mean = unknown if moments is None else moments.mean
     stdev = unknown if moments is None else (moments.variances * bessel).sqrt()
     return Components(
         parameter=parameter,
         index=index,
         true=answers.true.numpy(),
-        mean=(unknown if moments is None else moments.mean).numpy(),
-        mean_mcse=(stdev / sqrt(count) if answers.has_variance else unknown).numpy(),
+        mean=mean.numpy(),
+        mean_mcse=_component_errors(answers, mean, stdev / sqrt(count)).numpy(),
         exact=(unknown if answers.exact is None else answers.exact.mean).numpy(),
         stdev=(stdev * sqrt(answers.batch)).numpy(),
     )
+
+
+def _component_errors(answers: GradientAnswers, mean: Tensor, errors: Tensor) -> Tensor:
+    """Of each component [J]: none without a variance, nor where no sample shows what makes it differ."""
+    if not answers.has_variance:
+        return torch.full_like(errors, nan)
+    if answers.exact is None or answers.cell.dtype != EXACT:
+        return errors
+    unseen = (errors == 0) & ((mean - answers.exact.mean).abs() > 10 * answers.exact.rounding)
+    return errors.masked_fill(unseen, nan)
 
 
 def _over(value: float, true: float) -> float:

@@ -37,7 +37,7 @@ def gradients(setting: Setting, headlines: Headlines) -> tuple[tuple[GradientRow
     sample = survey.draws(setting.draws).sample(spec.samples, on_block)
     answers = [survey.answers(cell, sample) for cell in survey.cells]
     rows = tuple(gradient_row(each, spec, setting.device) for each in answers)
-    return rows, gradient_notes(setting, answers)
+    return rows, gradient_notes(setting, survey.exact, answers)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from math import inf, isinf, isnan
 from klbench.estimators.vocabulary import EXACT
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.fit import Fit
+from klbench.measure.remedies import instead_of_values
 from klbench.measure.rows import Answers
 from klbench.measure.setting import Setting
 from klbench.measure.truth import Truth
@@ -20,8 +21,12 @@ MOST_SAMPLES = 1e13
 
 def notes(setting: Setting, answers: Sequence[Answers]) -> tuple[str, ...]:
     """The notes of a case: about the pair first, then about the estimators."""
-    clamps = clamp_notes(setting.asked.estimators, setting.draws)
-    return (*about_the_setting(setting), *_about_moments(answers), *clamps)
+    return (
+        *about_the_setting(setting),
+        *_about_moments(answers),
+        *instead_of_values(setting.pair, answers),
+        *clamp_notes(setting.asked.estimators, setting.draws),
+    )
 
 
 def about_the_setting(setting: Setting) -> tuple[str, ...]:
@@ -102,7 +107,8 @@ def _about_nonfinite(answers: Answers) -> str:
     name, count, total = answers.estimator.name, answers.nonfinite, answers.sample.count
     where = "" if answers.dtype == EXACT else f" in {answers.dtype}"
     if not answers.has_no_mean:
-        return f"{name}: {count:,} values are infinite or not a number{where}; they are counted in."
+        are = "value is" if count == 1 else "values are"
+        return f"{name}: {count:,} {are} infinite or not a number{where}, and counted in."
     how_many = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
     return f"{name}: NaN or infinite for {how_many} samples{where}, so that it has neither mean nor variance."
 

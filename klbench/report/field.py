@@ -27,6 +27,7 @@ class Field:
     Args:
         header: above it.
         show: what it says for a row, of values or of gradients as its layout is.
+        columns: the columns of results.csv it shows.
         numeric: whether decimal points are set one below the other.
         quiet: whether it stands back, being the reference and not the measurement.
         once: whether, of rows that say the same one below the other, only the first does, as in a printed table.
@@ -35,6 +36,7 @@ class Field:
 
     header: str
     show: Callable[[Any], str]
+    columns: tuple[str, ...] = ()
     numeric: bool = True
     quiet: bool = False
     once: bool = False
@@ -76,7 +78,11 @@ def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
 
 ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False, once=True)
 DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
-ROUNDING = Field("rounding", lambda row: measured(row.rounding_over_true, row.rounding_over_true_mcse))
+ROUNDING = Field(
+    "rounding",
+    lambda row: measured(row.rounding_over_true, row.rounding_over_true_mcse),
+    ("rounding_over_true",),
+)
 
 
 def told_apart_by_dtype(layout: Layout, rows: Sequence[Any]) -> Layout:

@@ -62,18 +62,18 @@ def _stdev(row: Row) -> str:
     return with_error(row.stdev_over_true, row.stdev_over_true_mcse, surprise(row, "z_stdev"), 2 * _tail(row))
 
 
-BIAS = Field("bias/true", _bias)
-REGRESSED_BIAS = Field("regressed", _regressed)
-BETTER_BIAS = Field("bias/true", _better_bias)
-EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), quiet=True)
-Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), quiet=True)
-STDEV = Field("stdev/true", _stdev)
-EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
-Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), quiet=True)
+BIAS = Field("bias/true", _bias, ("bias_over_true",))
+REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",))
+BETTER_BIAS = Field("bias/true", _better_bias, ("bias_over_true", "bias_over_true_cv"))
+EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True)
+Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True)
+STDEV = Field("stdev/true", _stdev, ("stdev_over_true",))
+EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True)
+Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True)
 MEAN = Field("mean", lambda row: with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
 ABSOLUTE_STDEV = Field("stdev", lambda row: with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
-NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction))
-KHAT = Field("k̂", lambda row: fixed(row.khat, 2))
+NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction), ("negative_fraction",))
+KHAT = Field("k̂", lambda row: fixed(row.khat, 2), ("khat",))
 
 RATIOS = (
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, Z_BIAS, STDEV, EXACT_STDEV, Z_STDEV, NEGATIVE, KHAT),

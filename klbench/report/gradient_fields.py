@@ -9,9 +9,9 @@ from collections import Counter
 from math import inf, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
-from klbench.report.field import ESTIMATOR, Field, Layout, comparable, surprise, with_error
+from klbench.report.field import ESTIMATOR, Field, Layout, surprise, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
-from klbench.results import Components, GradientRow, z_score
+from klbench.results import Components, GradientRow
 
 FEW = 8
 """So many components are shown one by one."""
@@ -48,19 +48,10 @@ def _component(name: str, index: int) -> Field:
         held = row.components
         if held is None:
             return MISSING
-        mean, error = float(held.mean[index]), float(held.mean_mcse[index])
-        return with_error(mean, error, _z(row, held, index), _tail(row))
+        # no mark: a component is held to nothing alone, its error bar being of chance where a token is rare
+        return with_error(float(held.mean[index]), float(held.mean_mcse[index]), 0.0, _tail(row))
 
     return Field(f"∇{name}", show)
-
-
-def _z(row: GradientRow, held: Components, index: int) -> float:
-    if not comparable(row, "z_bias"):
-        return 0.0
-    mean, exact_mean, error, scale = (
-        float(each[index]) for each in (held.mean, held.exact, held.mean_mcse, held.stdev)
-    )
-    return z_score(mean, exact_mean, error, scale)
 
 
 def _exact_component(index: int) -> Field:
@@ -105,13 +96,15 @@ def _length(row: GradientRow, name: str) -> float:
 
 PLACEMENT = Field("placement", placement, numeric=False)
 FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
-BIAS = Field("bias/true", _bias)
-EXACT_BIAS = Field("exact", lambda row: exact_beside(row.exact_bias_over_true, 1.0), quiet=True)
-STDEV = Field("stdev/true", _stdev)
-EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), quiet=True)
-COSINE = Field("cosine", _cosine)
-EXACT_COSINE = Field("exact", lambda row: exact_beside(row.exact_cosine, 1.0), quiet=True)
-NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING)
+BIAS = Field("bias/true", _bias, ("bias_over_true",))
+EXACT_BIAS = Field(
+    "exact", lambda row: exact_beside(row.exact_bias_over_true, 1.0), ("exact_bias_over_true",), quiet=True
+)
+STDEV = Field("stdev/true", _stdev, ("stdev_over_true",))
+EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True)
+COSINE = Field("cosine", _cosine, ("cosine",))
+EXACT_COSINE = Field("exact", lambda row: exact_beside(row.exact_cosine, 1.0), ("exact_cosine",), quiet=True)
+NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING, ("nonfinite",))
 LENGTH = Field("‖mean‖", lambda row: measured(_length(row, "mean"), nan))
 EXACT_LENGTH = Field("exact", lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")), quiet=True)
 NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from klbench.report.console import UNLIMITED
+from klbench.report.elsewhere import elsewhere
 from klbench.report.fields import legend
 from klbench.report.summary import Chart, Summary, summaries
 from klbench.results import Results
@@ -15,9 +17,10 @@ from klbench.results import Results
 
 def to_markdown(results: Results) -> str:
     """The whole document."""
-    parts = [_section(summary) for summary in summaries(results)]
+    pairs = list(summaries(results))
+    parts = [_section(summary) for summary in pairs]
     tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
-    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in legend(tables)]
+    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(tables), *elsewhere(pairs, UNLIMITED))]
     return "\n".join([f"# {results.spec.name}", "", *parts, *meanings]) + "\n"
 
 

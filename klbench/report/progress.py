@@ -18,6 +18,7 @@ from klbench.report.numbers import count, measured
 from klbench.results import CaseResult
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
+from klbench.wording import counted
 
 
 class Tally(Observer):
@@ -41,8 +42,8 @@ class Tally(Observer):
     @property
     def so_far(self) -> str:
         """``after 1 of 3 cases, 12,000,000 of 30,000,000 samples``."""
-        cases = f"{len(self._finished)} of {len(self._cases)} cases"
-        return f"after {cases}, {count(self.done)} of {count(self.total)} samples"
+        cases = f"{len(self._finished)} of {counted(len(self._cases), 'case')}"
+        return f"after {cases}, {count(self.done)} of {counted(self.total, 'sample')}"
 
     @property
     def place(self) -> str:

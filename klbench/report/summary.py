@@ -15,10 +15,11 @@ from klbench.estimators.divergence import REVERSE_KL
 from klbench.report import fields, gradient_fields
 from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rounding
 from klbench.report.gradient_fields import FEW, component_layouts, component_names, symbol
-from klbench.report.numbers import count, exact, parameters_text, true_value
+from klbench.report.numbers import exact, parameters_text, true_value
 from klbench.report.true_gradient import true_gradient
 from klbench.results import CaseResult, GradientRow, Results, Row
 from klbench.spec.model import Pair, Spec
+from klbench.wording import counted
 
 AnyRow = Row | GradientRow
 
@@ -70,6 +71,12 @@ class Summary:
     charts: tuple[Chart, ...]
     notes: tuple[str, ...]
 
+    @property
+    def has_components(self) -> bool:
+        """Whether there is a gradient whose components are known."""
+        rows = (row for chart in self.charts for block in chart.blocks for row in block.rows)
+        return any(isinstance(row, GradientRow) and row.components is not None for row in rows)
+
 
 def summaries(results: Results) -> Iterator[Summary]:
     """One summary per pair, in the order of the spec."""
@@ -100,14 +107,14 @@ def _shortened(text: str) -> str:
 def _divergence(cases: tuple[CaseResult, ...]) -> str:
     names = ", ".join(cases[0].case.parameters)
     if names:
-        return f"KL(q‖p) over {len(cases)} value{'s'[: len(cases) > 1]} of {names}"
+        return f"KL(q‖p) over {counted(len(cases), 'value')} of {names}"
     return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
 
 
 def _facts(result: CaseResult, spec: Spec) -> str:
     first = result.rows[0]
     dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows))
-    drawn = f"{count(first.samples)} samples · seed {first.seed} · {dtypes} · {first.device}"
+    drawn = f"{counted(first.samples, 'sample')} · seed {first.seed} · {dtypes} · {first.device}"
     return drawn if spec.baseline == "none" else f"{drawn} · baseline {spec.baseline} of {spec.batch}"
 
 

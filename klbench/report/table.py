@@ -38,13 +38,21 @@ class Tables:
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for chart in self.summary.charts:
-            ways = (True,) if chart.captioned else (False, True)
-            drawings = [_Drawing(chart, layout, captioned=way) for way in ways for layout in chart.layouts]
-            fitting = next((drawing for drawing in drawings if drawing.width <= options.max_width), drawings[-1])
-            if chart.spare and fitting.width > options.max_width:
-                continue
-            yield Text()
-            yield Text("\n", no_wrap=True, overflow="ignore").join(fitting.lines())
+            if drawn := drawing(chart, options.max_width):
+                yield Text()
+                yield Text("\n", no_wrap=True, overflow="ignore").join(drawn.lines())
+
+
+def drawing(chart: Chart, width: int) -> Drawing | None:
+    """The chart in its fullest layout that fits; None where none does and it can be spared."""
+    drawings = list(_drawings(chart))
+    fitting = next((each for each in drawings if each.width <= width), drawings[-1])
+    return None if chart.spare and fitting.width > width else fitting
+
+
+def _drawings(chart: Chart) -> Iterator[Drawing]:
+    for way in (True,) if chart.captioned else (False, True):
+        yield from (Drawing(chart, layout, captioned=way) for layout in chart.layouts)
 
 
 def bullets(lines: Iterable[str]) -> RenderableType:
@@ -71,10 +79,11 @@ class _Column:
         return text
 
 
-class _Drawing:
+class Drawing:
     """One chart in one layout, its blocks told apart by captions or by labels."""
 
     def __init__(self, chart: Chart, layout: Layout, *, captioned: bool) -> None:
+        self.layout, self.is_fullest = layout, layout == chart.layouts[0]
         rows = [row for block in chart.blocks for row in block.rows]
         labels = () if captioned else zip(*(block.labels for block in chart.blocks), strict=True)
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
@@ -86,6 +95,11 @@ class _Drawing:
         columns = [*self._labels, *self._fields]
         self._headers = GAP.join(column.header for column in columns)
         self.width = sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
+
+    @staticmethod
+    def fullest(chart: Chart) -> Drawing:
+        """The narrowest that shows every column."""
+        return min((each for each in _drawings(chart) if each.is_fullest), key=lambda each: each.width)
 
     def lines(self) -> Iterator[Text]:
         """The header, then block by block: its caption, its rows, a blank line where blocks have several."""

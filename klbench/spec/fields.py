@@ -88,7 +88,8 @@ def estimator_name(written: object) -> str:
 
 def _estimators(written: object) -> tuple[str, ...]:
     if not isinstance(written, list | tuple) or not written:
-        raise Refusal(f"estimators cannot be {shown(written)}", help=["a list of names: [k1, k2, k3]"])
+        names = written if isinstance(written, str) and written.strip() else "k1, k2, k3"
+        raise Refusal(f"estimators cannot be {shown(written)}", help=[f"a list of names: [{names}]"])
     return _each_once(written, estimator_name, "estimator")
 
 

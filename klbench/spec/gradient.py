@@ -12,6 +12,7 @@ from klbench.distributions.parameters import chosen, differentiable
 from klbench.estimators.catalogue import find
 from klbench.estimators.vocabulary import PLACEMENTS
 from klbench.spec.refusal import Refusal, refusing
+from klbench.wording import counted
 
 if TYPE_CHECKING:
     from klbench.spec.model import Pair, Spec
@@ -70,7 +71,7 @@ def _check_baseline(spec: Spec) -> None:
         help = ["add batch, the number of samples that share a baseline: batch: 64"]
         raise Refusal(f"the baseline {spec.baseline} needs a batch", help=help, path=("baseline",))
     if spec.batch > spec.samples:
-        message = f"a batch of {spec.batch} is more than the {spec.samples} samples"
+        message = f"a batch of {spec.batch} is more than the {counted(spec.samples, 'sample')}"
         raise Refusal(message, help=["at most as many as samples"], path=("batch",))
 
 

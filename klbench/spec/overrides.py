@@ -1,33 +1,47 @@
 """Overrides from the command line: ``samples=1e6``, ``pairs.0.p=N(0.2, 1)``, put into the tree before it is judged.
 
 A step of the path is a key, an index of a list, or the name of an entry (``pairs.close.p``). The value is YAML, and
-what is wrong with it is located in the override itself.
+what is wrong with it is located in the override itself; an option that stands for one, ``-n 1e6``, is quoted as an
+option.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from klbench.errors import SpecError
 from klbench.spec.document import read_document
 from klbench.spec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
 from klbench.spec.refusal import shown
 
-NAME = "override"
+NAMES = OVERRIDE, OPTION = "override", "option"
 _WRITTEN = "an override is KEY=VALUE, such as samples=1e6, seed=3 or pairs.0.p='N(0.2, 1)'"
 
 
-def overridden(root: Node, override: str) -> Node:
+@dataclass(frozen=True)
+class Option:
+    """An override that is an option of the command line: its ``flag`` as the help has it, the ``key`` of the spec it is
+    put over, and its ``value``."""
+
+    flag: str
+    key: str
+    value: str
+
+
+def overridden(root: Node, override: str | Option) -> Node:
     """The tree with the override's value in its place.
 
     Raises:
         SpecError: located in the override; it is not ``key=value``, or its path leads nowhere.
     """
-    source = Source(NAME, override)
+    if isinstance(override, Option):
+        source = Source(OPTION, f"{override.flag} {override.value}")
+        return _put(root, _steps(source, override.key), _value(source, len(override.flag) + 1))
+    source = Source(OVERRIDE, override)
     path, equals, _ = override.partition("=")
     if not equals or not all(step.strip() for step in path.split(".")):
         raise SpecError(f"{shown(override)} is not an override", location=source.location(1, 1), help=[_WRITTEN])
-    return _put(root, _steps(source, path), _value(override, len(path) + 1))
+    return _put(root, _steps(source, path), _value(source, len(path) + 1))
 
 
 def _steps(source: Source, path: str) -> list[ScalarNode]:
@@ -38,13 +52,13 @@ def _steps(source: Source, path: str) -> list[ScalarNode]:
     return steps
 
 
-def _value(override: str, start: int) -> Node:
-    """The value as a node whose columns count in the whole override."""
-    value = override[start:]
+def _value(source: Source, start: int) -> Node:
+    """What an override says from ``start`` on, as a node whose columns count in the whole of it."""
+    value = source.text[start:]
     if not value.strip():
-        return ScalarNode(source=Source(NAME, override), line=1, column=start + 1, text="")
+        return ScalarNode(source=source, line=1, column=start + 1, text="")
     # Blanks in place of the key keep the columns right.
-    return read_document(Source(NAME, " " * start + value, displayed=override))
+    return read_document(Source(source.name, " " * start + value, displayed=source.text))
 
 
 def _put(node: Node, steps: list[ScalarNode], value: Node) -> Node:

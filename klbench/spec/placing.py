@@ -9,18 +9,18 @@ from pydantic import ValidationError
 
 from klbench.errors import SpecError
 from klbench.spec.nodes import Node, ScalarNode, find
-from klbench.spec.overrides import NAME as OVERRIDE
+from klbench.spec.overrides import NAMES as OVERRIDES
 from klbench.spec.refusal import Refusal, Step, shown
 
 _MOST_ERRORS = 3
 _CONSEQUENCES = {"default_factory_not_called", "too_short"}
 """What pydantic also says where a field before, or every entry of a list, is wrong."""
+_PAIRS = 'a list of at least one pair: [{q: "N(0, 1)", p: "N(1, 1)"}]'
 _EXPECTED = {
-    "tuple_type": "a list",
-    "list_type": "a list",
+    "tuple_type": _PAIRS,
     "mapping_type": "a mapping",
     "dict_type": "a mapping",
-    "too_short": "a list with at least one entry",
+    "too_short": _PAIRS,
 }
 
 
@@ -39,7 +39,7 @@ def _details(error: ValidationError) -> Iterable[Any]:
 
 def _order(error: SpecError) -> tuple[bool, int, int]:
     location = error.location
-    return (False, 0, 0) if location is None else (location.source != OVERRIDE, location.line, location.column)
+    return (False, 0, 0) if location is None else (location.source not in OVERRIDES, location.line, location.column)
 
 
 def _as_refusal(details: Any) -> Refusal:

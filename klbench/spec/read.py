@@ -13,14 +13,14 @@ from klbench.spec import builtin
 from klbench.spec.document import LONGEST, decode, read_document
 from klbench.spec.model import Spec
 from klbench.spec.nodes import Source, plain_value
-from klbench.spec.overrides import overridden
+from klbench.spec.overrides import Option, overridden
 from klbench.spec.placing import located
 from klbench.spec.refusal import shown
 
 STANDARD_INPUT = "-"
 
 
-def read_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
+def read_spec(source: str, overrides: Sequence[str | Option] = ()) -> Spec:
     """The spec in a file, on standard input (``-``) or built in (its name), with ``key=value`` overrides.
 
     Raises:
@@ -30,7 +30,7 @@ def read_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
     return read_text(text, name, overrides)
 
 
-def read_text(text: str, source_name: str = "spec", overrides: Sequence[str] = ()) -> Spec:
+def read_text(text: str, source_name: str = "spec", overrides: Sequence[str | Option] = ()) -> Spec:
     """The spec that a text writes; ``source_name`` is what its errors begin with.
 
     Raises:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import log, log2
 from pathlib import Path
 
 import pytest
+import torch
 
+from klbench.cli import words
 from klbench.cli.explain import HEADERS
 from klbench.distributions.catalogue import FAMILIES
 from klbench.estimators import catalogue
+from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
+from klbench.frameworks import catalogue as shipped
 from klbench.report.columns import COLUMNS
 from tests.cli.conftest import GRADIENTS, Done
 
@@ -66,6 +71,45 @@ def test_every_header_is_explained(call: Call, header: str) -> None:
     assert call("explain", header).status == 0
 
 
+@pytest.mark.parametrize(
+    ("word", "titles"),
+    [
+        ("loss", ["loss, a placement"]),
+        ("none", ["none, a weighting", "none, a baseline"]),
+        ("mean", ["mean, a column of results.csv of values and components.csv", "mean, a baseline"]),
+        ("sampler", ["sampler, a column of results.csv"]),
+        ("batch", ["batch, a key of a spec"]),
+        ("grid", ["grid, a key of a pair"]),
+    ],
+)
+def test_a_word_of_the_spec_is_explained_by_everything_it_means(call: Call, word: str, titles: list[str]) -> None:
+    assert [line for line in call("explain", word).out.splitlines() if line.startswith(f"{word}, ")] == titles
+
+
+def test_every_word_of_the_vocabulary_is_explained() -> None:
+    assert set(words.known()) == {*MEASURES, *PLACEMENTS, *WEIGHTINGS, *BASELINES, *DTYPES}
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+def test_what_is_said_of_a_precision_is_so(dtype: str) -> None:
+    limits = torch.finfo(getattr(torch, dtype))
+    bits, overflow = 1 - round(log2(limits.eps)), log(limits.max)
+    assert words.COMPUTED[dtype] == f"{bits} significant bits; beyond log r = {overflow:.1f} exp overflows."
+
+
+@pytest.mark.parametrize("name", ["reward_model", "xyz", "gaussian", "klein"])
+def test_nothing_is_suggested_that_is_far_from_what_was_given(call: Call, name: str) -> None:
+    assert "did you mean" not in call("explain", name).err
+
+
+@pytest.mark.parametrize("framework", ["verl", "trl"])
+def test_a_framework_is_explained_by_what_it_ships(call: Call, framework: str) -> None:
+    said = call("explain", framework).out
+    assert said.startswith(f"{framework}, a framework\n")
+    listed = [line.split()[0] for line in said.splitlines() if line.partition(":")[0].partition("@")[0] == framework]
+    assert listed == [entry.qualified for entry in shipped.entries() if entry.framework == framework]
+
+
 def test_lists_hold_everything_there_is(call: Call) -> None:
     estimators, distributions = call("list", "estimators").out, call("list", "distributions").out
     for name in ESTIMATORS:
@@ -85,6 +129,15 @@ def test_the_starter_spec_validates_and_is_never_overwritten(call: Call, here: P
     assert call("validate", "klbench.yaml").status == 0
     assert call("init").status == 2
     assert (here / "klbench.yaml").read_text() == first
+
+
+@pytest.mark.parametrize("path", ["specs", "specs/"])
+def test_a_starter_spec_in_a_folder_has_the_usual_name(call: Call, here: Path, path: str) -> None:
+    missing = call("init", "specs/")
+    assert (missing.status, missing.err.count("specs/klbench.yaml")) == (3, 1)
+    (here / "specs").mkdir()
+    assert call("init", path).err == "wrote specs/klbench.yaml; next: klbench run specs/klbench.yaml\n"
+    assert call("validate", "specs/klbench.yaml").status == 0
 
 
 def test_validate_shows_true_values_and_cost_and_writes_nothing(call: Call, here: Path) -> None:
@@ -115,8 +168,8 @@ def test_validate_shows_what_gradients_are_of(call: Call, here: Path) -> None:
 mine
 estimators: k1, k3 · seed 7 · float64
 gradients · placements: as each estimator has by default · weightings: as each estimator has by default
-1 cases × 1,000 samples = 1,000 samples
-at least 0.0 s on """)
+1 case × 1,000 samples
+at least 0.1 s on """)
     assert done.out.endswith("""
 close
 q = Normal(loc=0, scale=1)

@@ -269,3 +269,9 @@ def test_a_share_is_told_of_the_pair_it_is_of(found: tuple[Practice, ...]) -> No
     moved = {**practice.readings, "stale": broken, "far apart": replace(broken, broken={})}
     told = verdict(replace(practice, readings=moved))
     assert "70.5% of the samples of an older policy" in told
+
+
+@pytest.mark.parametrize(("name", "kink"), [("trinity-rft:corrected_k3", "q/sampler = 2"), ("verl:abs", "log r = 0")])
+def test_a_kink_is_told_where_no_clamp_is_called(call: Call, name: str, kink: str) -> None:
+    assert f"at {kink}" in call("explain", name).out
+    assert "kink" not in call("explain", "verl:low_var_kl").out

@@ -83,7 +83,7 @@ def test_ctrl_c_stops_a_real_run_cleanly(start: Start, here: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert err.startswith("error: interrupted after 0 of 1 cases, ")
+    assert err.startswith("error: interrupted after 0 of 1 case, ")
     assert "Traceback" not in err
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 

@@ -101,7 +101,7 @@ def test_an_interrupt_says_what_was_done_and_writes_nothing(
     monkeypatch.setattr("klbench.runner.run", interrupted)
     done = call("run", "mine.yaml")
     assert (done.status, done.out) == (3, "")
-    assert done.err == "error: interrupted after 0 of 1 cases, 0 of 1,000 samples\n  = nothing was written\n"
+    assert done.err == "error: interrupted after 0 of 1 case, 0 of 1,000 samples\n  = nothing was written\n"
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 
 
@@ -153,7 +153,7 @@ def test_every_format_shows_gradients(call: Call, here: Path, format: str, said:
     done = call("run", "mine.yaml", "--format", format, "--check")
     assert done.status == 0
     assert said in done.out
-    assert "all 8 checks passed\n1 numbers could not be checked" in done.err
+    assert "all 8 checks passed\n1 number could not be checked" in done.err
 
 
 def test_components_of_a_run_before_are_not_left_to_be_taken_for_this_ones(

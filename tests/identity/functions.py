@@ -36,6 +36,22 @@ def switched(log_q: Tensor, log_p: Tensor) -> Tensor:
     return torch.where(log_ratio > 2, torch.full_like(log_ratio, 3.0), k3(log_q, log_p))
 
 
+def huber(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """k2 up to 1.5, straight beyond: its slope is continuous."""
+    away = (log_q - log_p).abs()
+    return torch.where(away < 1.5, away**2 / 2, 1.5 * (away - 0.75))
+
+
+def stepped(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """A value that jumps where its slope does not."""
+    return torch.where(log_p - log_q < 3, log_q - log_p, log_q - log_p + 1)
+
+
+def bounded_weight(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
+    ratio = (log_q - log_sampler).exp()
+    return torch.where(ratio < 4, ratio, 4) * k3(log_q, log_p)
+
+
 def not_differentiable(log_q: Tensor, log_p: Tensor) -> Tensor:
     return (log_q - log_p).detach()
 

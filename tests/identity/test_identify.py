@@ -15,7 +15,7 @@ from klbench.estimators.vocabulary import DTYPES
 from klbench.identity.identify import identify
 from klbench.identity.identity import PLACES, Identity, Zone, place
 from klbench.identity.probes import on_policy
-from klbench.identity.words import of_zones, paragraph
+from klbench.identity.words import of_breaks, of_zones, paragraph
 from klbench.users.ready import ready
 
 REVERSE, FORWARD, DIFFERENCE = "KL(q‖p)", "KL(p‖q)", "KL(q‖p) − KL(p‖q)"
@@ -120,6 +120,32 @@ def test_a_gradient_stops_where_a_clamp_holds_and_where_a_switch_does() -> None:
 @pytest.mark.parametrize("name", ["chi2_pq", "forward_kl", "trinity-rft:corrected_k3"])
 def test_a_slope_that_fades_is_not_stopped(name: str) -> None:
     assert known(name).zones.stopped == ()
+
+
+KINKS = {
+    f"{OWN}:huber": ((-1.5, 1.5), ()),
+    f"{OWN}:stepped": ((3.0,), ()),
+    f"{OWN}:bounded_weight": ((), (4.0,)),
+    "trinity-rft:corrected_k3": ((), (2.0,)),
+    "abs": ((0.0,), ()),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_a_bound_in_a_branch_shows_as_a_kink(name: str) -> None:
+    found = known(name)
+    assert (found.zones.kinks, found.zones.weight_kinks) == KINKS[name]
+    assert "it has a kink, as a branch or a bound makes, at " in " ".join(of_breaks(found))
+
+
+@pytest.mark.parametrize("name", ["k1", "k2", "k3", "chi2_pq", "chi2_pq_cv", "jensen_shannon", f"{OWN}:weighted"])
+def test_what_is_smooth_has_no_kink_and_rounding_makes_none(name: str) -> None:
+    assert (known(name).zones.kinks, known(name).zones.weight_kinks) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["verl:low_var_kl", "nemo-rl:k3", f"{OWN}:switched"])
+def test_the_end_of_a_clamp_is_told_once(name: str) -> None:
+    assert known(name).zones.kinks == ()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -212,3 +212,9 @@ def test_what_a_clamp_holds_is_said(estimator: str, ends: tuple[float, float]) -
     held = 1 - (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
     (note,) = [note for note in case.notes if "clamp" in note]
     assert f"{held:.3g}" in note
+
+
+@pytest.mark.parametrize(("distance", "said"), [(9, ">99.9% of the samples"), (60, "100% of the samples")])
+def test_a_clamp_that_holds_nearly_everything_is_not_said_to_hold_one_sample(distance: float, said: str) -> None:
+    case = gradient_case("N(0, 1)", f"N({distance}, 1)", estimators='["openrlhf:k2"]', more="placements: [loss]")
+    assert [said in note for note in case.notes if "clamp" in note] == [True]

@@ -141,7 +141,7 @@ REFUSED = {
     "a batch that is a text": (edited(("64", "many")), "9:8", "'many' is not a batch size"),
     "a list of batches": (edited(("64", "[64]")), "9:8", "a list is not a batch size"),
     "an absurd batch": (edited(("64", "2e6")), "9:8", "2000000 is not a batch size"),
-    "a batch of more than the samples": (edited(("64", "1001")), "9:8", "more than the 1000 samples"),
+    "a batch of more than the samples": (edited(("64", "1001")), "9:8", "more than the 1,000 samples"),
     "expect of a gradient": (SPEC + EXPECT, "18:5", "--check holds gradients to their exact values"),
     **{
         f"{key} of a value": (VALUES.replace("KEY\n", line), "5:1", f"add measure: gradient, or take {key} out")

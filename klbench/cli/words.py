@@ -1,0 +1,75 @@
+"""The words of a spec that are no estimator, distribution or column, and what each means: for ``klbench explain``.
+
+A word may mean several things: ``none`` is a weighting and a baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+MEASURED = {
+    "value": "The estimator's value itself: its bias and its noise.",
+    "gradient": "What training follows: the gradient that the estimator gives, in the loss or in the reward.",
+}
+PLACED = {
+    "loss": "The estimator is differentiated, as a part of the loss: a sample's gradient is dk/d log q times the score "
+    "∇ log q(x).",
+    "reward": "The estimator is part of the reward, a number that nothing is differentiated through: a sample's "
+    "gradient is the value k times the score ∇ log q(x).",
+}
+WEIGHTED = {
+    "none": "No importance weight: samples count as they are drawn.",
+    "ratio": "Times q/sampler, differentiated: it has a gradient of its own. A value is weighted as ratio*k3.",
+    "detached": "Times q/sampler, held constant: it weights the gradient and has none of its own.",
+}
+CENTRED = {
+    "none": "Nothing is subtracted from the rewards.",
+    "mean": "The batch's own mean is subtracted from its rewards, which shrinks the gradient by exactly 1 − 1/batch.",
+    "leave-one-out": "From each reward of a batch the mean of the others is subtracted: less noise, the same gradient.",
+}
+COMPUTED = {
+    "float64": "The precision the truth is computed in; an estimator is computed in it unless the spec asks otherwise.",
+    "float32": "24 significant bits; beyond log r = 88.7 exp overflows.",
+    "bfloat16": "8 significant bits; beyond log r = 88.7 exp overflows.",
+    "float16": "11 significant bits; beyond log r = 11.1 exp overflows.",
+}
+
+
+@dataclass(frozen=True)
+class Word:
+    """One meaning of a word: what ``kind`` of thing it is, how a spec has it, and what it does."""
+
+    kind: str
+    written: str
+    meaning: str
+
+
+_VALUES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    ("a measure", "measure: {}", MEASURED),
+    ("a placement", "placements: [{}]", PLACED),
+    ("a weighting", "weightings: [{}]", WEIGHTED),
+    ("a baseline", "baseline: {}", CENTRED),
+    ("a precision", "dtype: [{}]", COMPUTED),
+)
+
+
+def meanings(name: str) -> Iterator[Word]:
+    """Every meaning of ``name`` as the value of a key."""
+    for kind, written, words in _VALUES:
+        if name in words:
+            yield Word(kind, written.format(name), words[name])
+
+
+def keys(name: str) -> Iterator[Word]:
+    """The key of that name, of a spec or of a pair."""
+    from klbench.spec.model import Pair, Spec
+
+    for form in (Spec, Pair):
+        if name in form.model_fields:
+            yield Word(f"a key of {form.noun}", "", form.model_fields[name].description or "")
+
+
+def known() -> tuple[str, ...]:
+    """Every word that is a value."""
+    return tuple(dict.fromkeys(name for _, _, words in _VALUES for name in words))

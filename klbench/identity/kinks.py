@@ -1,0 +1,107 @@
+"""Where an estimator bends: so a bound shows that is no clamp but a branch, ``torch.where``.
+
+A line is walked, once along log_ratio and once along log(q/sampler), and the second differences of value and slope are
+looked at. Of what is smooth they shrink with the square of the step, at a kink with the step, at a jump not at all:
+where they shrink too slowly the place is closed in on, and looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import exp
+
+import torch
+from torch import Tensor
+
+from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Joint
+
+_FARTHEST, _STEP, _FINEST = 45.0, 0.02, 1e-5
+_ZOOM = 16
+_SMOOTH = 3.4
+"""Twice the step makes a smooth function's second difference four times as large, one across a kink at most thrice."""
+_VISIBLE, _SHARP = 1e-8, 1e-4
+_SAME = 1e-3
+_LOG_RATIOS = (-0.71, 0.93)
+
+Along = Callable[[Tensor], tuple[Tensor, ...]]
+"""Places on a line [n] -> what is looked at there, each [n]."""
+
+
+def kinks(estimator: Estimator) -> tuple[float, ...]:
+    """The log_ratios at which the value or the slope bends or jumps, on samples of q, to four places."""
+    joint = estimator.term.of_three
+    return tuple(round(x, 4) + 0.0 for x in _merged(_kinks(lambda x: _looked_at(joint, x, torch.zeros_like(x)))))
+
+
+def kinks_of_weight(estimator: Estimator) -> tuple[float, ...]:
+    """The values of q/sampler at which it bends or jumps, whatever the log_ratio, to four digits."""
+    joint = estimator.term.of_three
+
+    def at(log_ratio: float) -> tuple[float, ...]:
+        return _merged(_kinks(lambda log_weight: _looked_at(joint, torch.full_like(log_weight, log_ratio), log_weight)))
+
+    first, second = map(at, _LOG_RATIOS)
+    return tuple(float(f"{exp(place):.4g}") for place in first if any(abs(place - other) < _SAME for other in second))
+
+
+def _looked_at(joint: Joint, log_ratio: Tensor, log_weight: Tensor) -> tuple[Tensor, ...]:
+    """Value and slope; the value alone where autograd finds no slope."""
+    nothing = torch.zeros_like(log_ratio)
+    try:
+        return value_and_slope(joint, nothing, log_ratio, -log_weight)
+    except NotDifferentiableError:
+        return (joint(nothing, log_ratio, -log_weight),)
+
+
+def _kinks(along: Along) -> Iterator[float]:
+    count = round(2 * _FARTHEST / _STEP)
+    points = torch.linspace(-_FARTHEST, _FARTHEST, count + 1, dtype=torch.float64) + 1e-3 * 2**0.5
+    looked_at = along(points)
+    for which, values in enumerate(looked_at):
+        for index in _rough(values, _size(looked_at)).nonzero().flatten().tolist():
+            place = _closed_in(along, which, float(points[index + 2]))
+            if place is not None:
+                yield place
+
+
+def _rough(values: Tensor, size: Tensor) -> Tensor:
+    """Where the second difference shrinks too slowly and is more than rounding, of the n - 4 inner points."""
+    fine, coarse = _bend(values, 1)[1:-1], _bend(values, 2)
+    return (fine > _VISIBLE * size[2:-2]) & (fine > 0) & (coarse < _SMOOTH * fine)
+
+
+def _size(looked_at: tuple[Tensor, ...]) -> Tensor:
+    """What is looked at may be the difference of numbers as large as any of it: so much of it may be rounding [n]."""
+    return torch.stack(looked_at).abs().sum(0)
+
+
+def _bend(values: Tensor, stride: int) -> Tensor:
+    """The size of the second difference, without the ``stride`` points at either end; 0 where there is no number."""
+    return (values[2 * stride :] - 2 * values[stride:-stride] + values[: -2 * stride]).abs().nan_to_num(0.0, 0.0)
+
+
+def _closed_in(along: Along, which: int, place: float) -> float | None:
+    """The kink near ``place``; None where on a closer look there is none."""
+    step = 2 * _STEP
+    while step > _FINEST:
+        step /= _ZOOM
+        near = place + step * torch.arange(-2 * _ZOOM, 2 * _ZOOM + 1, dtype=torch.float64)
+        looked_at = along(near)
+        values = looked_at[which]
+        index = int(_bend(values, 1)[1:-1].argmax()) + 2
+        place = float(near[index])
+    inner, size = (each[index - 2 : index + 3] for each in (values, _size(looked_at)))
+    slope = float((inner[3] - inner[1]).abs()) / (2 * step)
+    sharp = float(_bend(inner, 1)[1]) / step > _SHARP * (float(inner[2].abs()) + slope)
+    return place if sharp and bool(_rough(inner, size)[0]) else None
+
+
+def _merged(places: Iterator[float]) -> tuple[float, ...]:
+    """In order, each once."""
+    kept: list[float] = []
+    for place in sorted(places):
+        if not kept or place - kept[-1] > _SAME:
+            kept.append(place)
+    return tuple(kept)

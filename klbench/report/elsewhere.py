@@ -1,0 +1,37 @@
+"""What the tables leave out, and where it is: columns for which a terminal is too narrow, components that are many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from klbench.report.summary import Chart, Summary
+from klbench.report.table import Drawing, drawing
+from klbench.wording import joined
+
+
+def elsewhere(summaries: Sequence[Summary], width: int) -> Iterator[str]:
+    """A sentence for what the tables of these pairs do not show at so many characters a line."""
+    main = [chart for summary in summaries for chart in summary.charts if not chart.spare]
+    left_out = list(dict.fromkeys(column for chart in main for column in _left_out(chart, width)))
+    if left_out:
+        needed = max(Drawing.fullest(chart).width for chart in main)
+        yield (
+            f"not shown for want of room: {joined(left_out)}; results.csv has them, and a terminal of {needed} columns "
+            "shows them."
+        )
+    if any(_hides_components(summary, width) for summary in summaries):
+        yield "components.csv has the gradients component by component."
+
+
+def _left_out(chart: Chart, width: int) -> Iterator[str]:
+    """The columns of results.csv that the fullest layout shows and the one that fits does not."""
+    drawn = drawing(chart, width)
+    shown = {column for field in (drawn.layout if drawn else ()) for column in field.columns}
+    for field in chart.layouts[0]:
+        yield from (column for column in field.columns if column not in shown)
+
+
+def _hides_components(summary: Summary, width: int) -> bool:
+    """Whether the pair's gradients have components that no table of its shows in full."""
+    drawn = [drawing(chart, width) for chart in summary.charts if chart.spare]
+    return summary.has_components and not any(each and each.is_fullest for each in drawn)

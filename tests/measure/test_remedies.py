@@ -1,0 +1,105 @@
+"""What to use instead is said where something is wrong, and is right; it is not said where nothing is."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from klbench.results import Row
+from klbench.runner import run
+from klbench.spec.read import read_text
+from tests.measure.gradient_run import by_cell, gradient_case
+
+
+def value_notes(estimators: str, q: str = "N(0, 1)", p: str = "N(1, 1)", sampler: str = "") -> list[str]:
+    pair = f'{{q: "{q}", p: "{p}"' + (f', sampler: "{sampler}"}}' if sampler else "}")
+    text = f"name: x\nsamples: 100\nestimators: {estimators}\npairs: [{pair}]\n"
+    (case,) = run(read_text(text), device="cpu", threads=1).cases
+    assert all(isinstance(row, Row) for row in case.rows)
+    return [note for note in case.notes if "biased here" in note]
+
+
+def gradient_remedies(estimators: str, more: str, sampler: str | None = None) -> list[str]:
+    case = gradient_case("N(0, 1)", "N(1, 1.3)", sampler, estimators=estimators, more=more, samples=100)
+    return [note for note in case.notes if "descend" in note]
+
+
+@pytest.mark.parametrize(
+    ("estimators", "note"),
+    [
+        ("[k1, k2, k3]", "k2 is biased here; k1 and k3 are not, and the quieter of them is k3."),
+        ("[k2, abs, k1]", "k2 and abs are biased here; k1 is not."),
+        ("[k2]", "k2 is biased here; k1 and k3 are not, and the quieter of them is k3."),
+    ],
+)
+def test_a_biased_value_has_an_unbiased_one_beside_it(estimators: str, note: str) -> None:
+    assert value_notes(estimators) == [note]
+
+
+@pytest.mark.parametrize(
+    ("estimators", "pair"),
+    [
+        ("[k1, k3, k1_cv(0.3)]", ("N(0, 1)", "N(1, 1)")),
+        ("[k1, k2]", ("N(0, 1)", "N(0.1, 1)")),
+        ("[k1, k2]", ("N(0, 1)", "N(0, 1)")),
+        ("[k1, k2]", ("Uniform(0, 2)", "Uniform(0, 1)")),
+    ],
+    ids=["all right", "off by less than a hundredth", "a KL of 0", "an infinite KL"],
+)
+def test_no_value_is_replaced_without_need(estimators: str, pair: tuple[str, str]) -> None:
+    assert value_notes(estimators, *pair) == []
+
+
+def test_an_estimator_without_a_variance_is_not_recommended_unasked() -> None:
+    assert value_notes("[k2]", "N(0, 1)", "N(0, 2)") == ["k2 is biased here; k1 is not."]
+
+
+def test_stale_values_are_to_be_weighted() -> None:
+    (note,) = value_notes("[k1]", sampler="N(0.2, 1)")
+    assert note.startswith("k1 is biased here; ratio*k1 and ratio*k3 are not")
+
+
+@pytest.mark.parametrize(
+    ("estimators", "more", "sampler", "note"),
+    [
+        ("[k1, k2]", "", None, "To descend the reverse KL here, use k1 (reward) or k2 (loss)."),
+        (
+            "[k1, k2]",
+            "weightings: [none, ratio, detached]",
+            None,
+            "To descend the reverse KL here, use k1 (reward) or k2 (loss).",
+        ),
+        (
+            "[k1]",
+            "placements: [loss]",
+            None,
+            "Nothing measured descends the reverse KL here; k1 (reward) and k2 (loss) do.",
+        ),
+        (
+            "[k3]",
+            "",
+            "N(0.2, 1)",
+            "Nothing measured descends the reverse KL here; k1 (loss, ratio) and k1 (reward, ratio) do.",
+        ),
+        ("[forward_kl]", "placements: [loss]", None, "Nothing measured descends the forward KL here; k3 (loss) does."),
+    ],
+)
+def test_a_gradient_of_something_else_has_the_right_one_beside_it(
+    estimators: str, more: str, sampler: str | None, note: str
+) -> None:
+    (found,) = gradient_remedies(estimators, more, sampler)
+    assert found.startswith(note)
+
+
+@pytest.mark.parametrize("more", ["placements: [reward]", "placements: [reward]\nbaseline: mean\nbatch: 4"])
+def test_nothing_is_said_where_every_gradient_is_right_or_only_shrunk(more: str) -> None:
+    assert gradient_remedies("[k1]", more) == []
+
+
+def test_what_is_recommended_has_no_bias_when_it_is_measured() -> None:
+    (note,) = gradient_remedies("[k3]", "", "N(0.2, 1)")
+    assert "k1 (loss, ratio) and k1 (reward, ratio)" in note
+    case = gradient_case("N(0, 1)", "N(1, 1.3)", "N(0.2, 1)", estimators="[k1]", more="weightings: [ratio]")
+    assert [row.exact_bias_over_true for row in by_cell(case).values()] == [0.0, 0.0]
+    assert all(math.isfinite(row.exact_stdev_over_true) for row in by_cell(case).values())
