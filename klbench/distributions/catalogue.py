@@ -15,6 +15,7 @@ from klbench.distributions.constraints import known
 from klbench.distributions.expression import Value
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
+from klbench.wording import counted
 
 
 def _declared() -> Iterator[Family]:
