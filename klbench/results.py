@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from klbench.spec.model import Spec
 
 
+def falls_far_short(measured: float, exact: float) -> bool:
+    """Whether a measured standard deviation is so much smaller than a finite exact one that rare draws are unseen."""
+    return measured < 0.8 * exact < inf
+
+
 class _Spread:
     """What the exact noise beside the measured one says of the error bars."""
 
@@ -33,7 +38,7 @@ class _Spread:
 
         Below float64 it is not said: the exact number is of float64, and the difference may be rounding.
         """
-        return self.dtype == EXACT and self.stdev_over_true < 0.8 * self.exact_stdev_over_true < inf
+        return self.dtype == EXACT and falls_far_short(self.stdev_over_true, self.exact_stdev_over_true)
 
     @property
     def confirmed(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from math import isnan
 
+_MOST = 4
+"""Of more names than these the others are only counted."""
 _SEEN = 1e-3
 """A smaller share is written as one in so many."""
 
@@ -12,6 +14,17 @@ _SEEN = 1e-3
 def joined(names: Sequence[str], last: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``; with another word before the ``last``, ``a, b or c``."""
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def few(names: Sequence[str], last: str = "and") -> str:
+    """The same, of many names only the first few: ``a, b, c, d and 96 more``."""
+    more = len(names) - _MOST
+    return joined([*names[:_MOST], f"{more:,} more"] if more > 1 else names, last)
+
+
+def agreeing(subjects: Sized, one: str, many: str) -> str:
+    """The form of a word that goes with so many subjects: ``is`` with one of them, else ``are``."""
+    return one if len(subjects) == 1 else many
 
 
 def counted(number: int, one: str) -> str:

@@ -26,7 +26,9 @@ def imports(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, "name the whole path"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         yield from (name.split(".")[1] for name in names if name.startswith("klbench."))
         yield from imports(node)
 
@@ -43,6 +45,10 @@ def test_imports_go_one_way(path: Path) -> None:
     part = inside.parts[0].removesuffix(".py")
     found = {(str(inside), other) for other in imports(ast.parse(path.read_text(encoding="utf-8")))} - BY_NAME
     assert {other for _, other in found if ORDER.index(other) > ORDER.index(part)} == set()
+
+
+def test_every_exception_is_needed() -> None:
+    assert {(file, part) for file, part in BY_NAME if part in imports(ast.parse((ROOT / file).read_text()))} == BY_NAME
 
 
 def test_every_part_has_its_place() -> None:

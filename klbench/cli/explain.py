@@ -26,7 +26,7 @@ _ALIKE = 0.7
 """How alike a name must be to one of the many there are: less, and what is suggested has nothing to do with it."""
 
 HEADERS = {
-    "bias/true": ("bias_over_true",),
+    "bias/true": ("bias_over_true", "bias_over_true_cv"),
     "stdev/true": ("stdev_over_true",),
     "regressed": ("bias_over_true_cv",),
     "exact": ("exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact"),
@@ -34,9 +34,9 @@ HEADERS = {
     "k < 0": ("negative_fraction",),
     "k̂": ("khat",),
     "rounding": ("rounding_over_true",),
+    "‖mean‖": ("mean",),
 }
-"""What the table calls a column, and the columns of the files that it may stand for: after which it is, the table
-shows."""
+"""What the table calls a column, and the columns of the files that it may stand for."""
 
 
 def explain(
@@ -114,8 +114,10 @@ def _known() -> Iterator[str]:
     from klbench.estimators.catalogue import names
     from klbench.frameworks.catalogue import frameworks
     from klbench.report.columns import COLUMNS
+    from klbench.spec.model import Pair, Spec
 
     yield from (*names(), *frameworks(), *FAMILIES, *HEADERS, *words.known(), *(column.name for column in COLUMNS))
+    yield from (*Spec.model_fields, *Pair.model_fields)
 
 
 def _stem(name: str) -> str:

@@ -25,7 +25,7 @@ WEIGHTED = {
 }
 CENTRED = {
     "none": "Nothing is subtracted from the rewards.",
-    "mean": "The batch's own mean is subtracted from its rewards, which shrinks the gradient by exactly 1 − 1/batch.",
+    "mean": "The batch's own mean is subtracted from its rewards: the gradient is exactly 1 − 1/batch times as long.",
     "leave-one-out": "From each reward of a batch the mean of the others is subtracted: less noise, the same gradient.",
 }
 COMPUTED = {

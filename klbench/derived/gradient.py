@@ -119,13 +119,17 @@ def own_coefficient(term: Term) -> Term:
     )
 
 
+def value_and_any_slope(value: Joint, *log_probs: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The value [n] and its derivative with respect to log q; None for that where autograd has nothing to follow."""
+    try:
+        return value_and_slope(value, *log_probs)
+    except NotDifferentiableError:
+        return value(*log_probs).detach(), None
+
+
 def _differentiable(value: Joint) -> bool:
     nothing = torch.zeros(1, dtype=torch.float64)
-    try:
-        value_and_slope(value, nothing, nothing, nothing)
-    except NotDifferentiableError:
-        return False
-    return True
+    return value_and_any_slope(value, nothing, nothing, nothing)[1] is not None
 
 
 def _slope(function: Function) -> Function:

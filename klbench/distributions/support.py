@@ -22,7 +22,8 @@ class Interval:
 
     @property
     def interior(self) -> tuple[float, float]:
-        """The floating-point numbers next to the ends, where a density may be 0 or infinite."""
+        """The numbers next to the ends, where a density may be 0 or infinite; at 0 the smallest normal one, since
+        those below it have fewer digits."""
         return float_info.min if self.low == 0 else nextafter(self.low, inf), nextafter(self.high, -inf)
 
     def covers(self, other: Support) -> bool:

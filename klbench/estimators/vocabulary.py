@@ -22,3 +22,8 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 EXACT: Dtype = "float64"
 """The precision the truth is computed in."""
+
+
+def placed(placement: str, weighting: str) -> str:
+    """``loss``, ``loss × ratio``, ``reward × detached``."""
+    return placement if weighting == "none" else f"{placement} × {weighting}"

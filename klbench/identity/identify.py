@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 
-import torch
-
-from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import EXACT, Placement, Weighting
 from klbench.identity.identity import PLACES, UNKNOWN, Identity
@@ -27,9 +24,8 @@ def identify(estimator: Estimator) -> Identity:
     """Measure what an estimator is; a user's function must be ``ready``.
 
     Raises:
-        SpecError: a user's function raises, gives no number for each sample, or one that depends on the others.
+        UserError: a user's function raises.
     """
-    _refuse_batches(estimator)
     value = _named(_mean(estimator, on_policy()), on_policy().values)
     return Identity(
         value=value,
@@ -38,17 +34,8 @@ def identify(estimator: Estimator) -> Identity:
         follows=_follows(estimator, on_policy()),
         stale_follows=_follows(estimator, stale()),
         zones=zones(estimator),
+        looks_at_log_q=estimator.looks_at == "absolute",
     )
-
-
-def _refuse_batches(estimator: Estimator) -> None:
-    """An estimator is a function of one sample: whatever else is in the batch, its value is the same."""
-    given = torch.tensor([[-1.0, -1.3, -0.9], [-2.0, -1.5, -2.1], [-0.5, -2.5, -0.4]], dtype=torch.float64)
-    joint = estimator.term.of_three
-    together, alone = joint(*given.unbind(1)).detach(), joint(*given[:1].unbind(1)).detach()
-    if not torch.allclose(together[:1], alone, rtol=1e-9, atol=1e-12, equal_nan=True):
-        hints = ["return a value for each sample from its own log-probabilities; leave means and baselines to klbench"]
-        raise SpecError(f"{estimator.name} gives a sample a value that depends on the others in the batch", help=hints)
 
 
 def _mean(estimator: Estimator, probe: Probe) -> float:

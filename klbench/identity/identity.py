@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.estimators.vocabulary import Placement, Weighting, placed
 
 Zone = tuple[float, float]
 """From one log_ratio to another; infinite where it reaches the farthest looked at."""
@@ -26,12 +26,13 @@ so × detached is the same there."""
 
 def place(placement: str, weighting: str) -> str:
     """The key in ``PLACES`` of a placement and a weighting."""
-    return placement if weighting == "none" else f"{placement} × {'ratio' if placement == 'reward' else weighting}"
+    in_reward = placement == "reward" and weighting != "none"
+    return placed(placement, "ratio" if in_reward else weighting)
 
 
 @dataclass(frozen=True)
 class Zones:
-    """Intervals of log_ratio, in order.
+    """Intervals and points of log_ratio, in order, and points of q/sampler.
 
     Args:
         clamped: where a clamp holds.
@@ -59,7 +60,9 @@ class Identity:
         stale_value: the divergence its mean is on stale samples.
         follows: by place, what its gradient is the gradient of on samples of q; '' where it has no gradient.
         stale_follows: the same on stale samples.
-        zones: where a clamp holds, the gradient stops, or a number is none.
+        zones: where a clamp holds, the gradient stops or bends, or a number is none; of one that looks at log q itself
+            only the last, at log q = 0.
+        looks_at_log_q: whether it is more than a function of differences of log-probabilities.
     """
 
     value: str
@@ -68,6 +71,7 @@ class Identity:
     follows: Mapping[str, str]
     stale_follows: Mapping[str, str]
     zones: Zones
+    looks_at_log_q: bool = False
 
     @property
     def is_differentiable(self) -> bool:

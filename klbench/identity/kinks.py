@@ -13,7 +13,7 @@ from math import exp
 import torch
 from torch import Tensor
 
-from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.derived.gradient import value_and_any_slope
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint
 
@@ -48,11 +48,8 @@ def kinks_of_weight(estimator: Estimator) -> tuple[float, ...]:
 
 def _looked_at(joint: Joint, log_ratio: Tensor, log_weight: Tensor) -> tuple[Tensor, ...]:
     """Value and slope; the value alone where autograd finds no slope."""
-    nothing = torch.zeros_like(log_ratio)
-    try:
-        return value_and_slope(joint, nothing, log_ratio, -log_weight)
-    except NotDifferentiableError:
-        return (joint(nothing, log_ratio, -log_weight),)
+    value, slope = value_and_any_slope(joint, torch.zeros_like(log_ratio), log_ratio, -log_weight)
+    return (value,) if slope is None else (value, slope)
 
 
 def _kinks(along: Along) -> Iterator[float]:

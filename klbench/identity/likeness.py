@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from klbench.derived.clamps import clamped
-from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.derived.gradient import value_and_any_slope
 from klbench.estimators import catalogue as native
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.term import Joint
+from klbench.estimators.term import Joint, weigh
 from klbench.frameworks import catalogue as shipped
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-11
@@ -49,6 +49,8 @@ def likeness(estimator: Estimator) -> Likeness:
     if same:
         return Likeness(same)
     free = ~_held(estimator.term.of_three) & mine.is_moving
+    if not free.any():
+        return Likeness()
     natives = {name: others[name] for name in _natives() if name in others}
     return Likeness(
         value_of=next((name for name, points in natives.items() if mine.has_value_of(points, free)), ""),
@@ -99,10 +101,7 @@ def _grid() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _sampled(joint: Joint) -> _Sampled:
-    try:
-        return _Sampled(*value_and_slope(joint, *_grid()))
-    except NotDifferentiableError:
-        return _Sampled(joint(*_grid()), None)
+    return _Sampled(*value_and_any_slope(joint, *_grid()))
 
 
 def _held(joint: Joint) -> Tensor:
@@ -115,8 +114,8 @@ def _weighted(joint: Joint, weighting: str) -> Joint:
         return joint
 
     def value(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
-        weight = (log_q - log_sampler).exp()
-        return (weight.detach() if weighting == "detached" else weight) * joint(log_q, log_p, log_sampler)
+        log_weight = log_q - log_sampler
+        return weigh(joint(log_q, log_p, log_sampler), log_weight.detach() if weighting == "detached" else log_weight)
 
     return value
 

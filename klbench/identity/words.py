@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from klbench.estimators.vocabulary import DTYPES
 from klbench.identity.identity import Identity, Zone, Zones
-from klbench.wording import joined
+from klbench.wording import few, joined
 
 if TYPE_CHECKING:
     from klbench.identity.likeness import Likeness
@@ -76,6 +76,8 @@ def of_gradient(follows: str) -> str:
 def of_breaks(identity: Identity) -> Iterator[str]:
     """Where clamps hold, the gradient stops, a kink is, there is no number, and in which precision none at all."""
     zones = identity.zones
+    if identity.looks_at_log_q:
+        yield "it looks at log q itself and not only at differences, so that no log r says where it is clamped or bent"
     if zones.clamped:
         stops = ", and its gradient in the loss stops there" if zones.stopped == zones.clamped else ""
         yield f"a clamp holds where {of_zones(zones.clamped)}{stops}"
@@ -96,7 +98,7 @@ def of_kinks(zones: Zones) -> Iterator[str]:
     """Where value or slope bends or jumps: ``log r = −1.5 and 1.5``, ``q/sampler = 2``."""
     for name, places in (("log r", zones.kinks), ("q/sampler", zones.weight_kinks)):
         if places:
-            yield f"{name} = {joined([_number(place) for place in places])}"
+            yield f"{name} = {few([_number(place) for place in places])}"
 
 
 def of_likeness(likeness: Likeness) -> str:
@@ -105,7 +107,7 @@ def of_likeness(likeness: Likeness) -> str:
         return f"It computes the same as {joined(likeness.same)}."
     value, gradient = likeness.value_of, likeness.gradient_of
     if value and value == gradient:
-        return f"Wherever no clamp holds it is {value}; with its clamps it is nobody else's."
+        return f"Wherever no clamp holds it is {value}; elsewhere it is nobody else's."
     if value and gradient:
         return (
             f"It is nobody else's: wherever no clamp holds its value is that of {value}, its slope that of {gradient}."

@@ -1,5 +1,5 @@
 """Where an estimator is not what its formula says: the log_ratios at which a clamp holds, a gradient stops, a number is
-none, or a branch leaves a kink.
+none, or a branch leaves a kink, and the weights at which one does.
 
 Found by looking along log_ratio, on samples of q, and closing in on every change by bisection.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from klbench.derived.clamps import clamped
-from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.derived.gradient import value_and_any_slope
 from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint
@@ -35,8 +35,10 @@ Property = Callable[[Tensor], Tensor]
 
 
 def zones(estimator: Estimator) -> Zones:
-    """Look at an estimator, whoever's it is."""
+    """Look at an estimator, whoever's it is; of one that looks at log q itself no log_ratio says where it clamps."""
     joint = estimator.term.of_three
+    if estimator.looks_at == "absolute":
+        return Zones((), (), dict(_nonfinite(joint)))
     held = clamped(joint)
     where_clamped = _where(lambda x: held(torch.zeros_like(x), x, torch.zeros_like(x)) > 0)
     where_stopped = _where(lambda x: _value_and_slope(joint, x)[1] == 0)
@@ -75,10 +77,8 @@ def _unsound(joint: Joint, dtype: torch.dtype) -> Property:
 def _value_and_slope(joint: Joint, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
     """On samples of q; a slope of 1 where there is none."""
     nothing = torch.zeros_like(log_ratio)
-    try:
-        return value_and_slope(joint, nothing, log_ratio, nothing)
-    except NotDifferentiableError:
-        return joint(nothing, log_ratio, nothing), torch.ones_like(log_ratio)
+    value, slope = value_and_any_slope(joint, nothing, log_ratio, nothing)
+    return value, torch.ones_like(log_ratio) if slope is None else slope
 
 
 def _fades(joint: Joint, zone: Zone) -> bool:

@@ -11,7 +11,7 @@ from klbench.derived.gradient import NotDifferentiableError, coefficient
 from klbench.derived.precision import Evaluated, in_precision
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
-from klbench.estimators.vocabulary import PLACEMENTS, Placement, Weighting
+from klbench.estimators.vocabulary import PLACEMENTS, Placement, Weighting, placed
 from klbench.spec.model import Spec
 
 
@@ -37,8 +37,8 @@ class Cell:
 
     @property
     def called(self) -> str:
-        """``k1 (loss, ratio)``: the estimator and where it is put, as a sentence has it."""
-        return f"{self.estimator.name} ({self.placement}{'' if self.weighting == 'none' else f', {self.weighting}'})"
+        """``k1 (loss × ratio)``: the estimator and where it is put, as a sentence has it."""
+        return f"{self.estimator.name} ({placed(self.placement, self.weighting)})"
 
     @property
     def sampled(self) -> Evaluated:

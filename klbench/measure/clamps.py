@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
+from klbench import wording
 from klbench.derived.clamps import clamped, has_clamp
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.term import Term, on_samples_of_q
+from klbench.estimators.term import LooksAt, Term, on_samples_of_q
 from klbench.measure.draws import Draws
 from klbench.roads.exact import exact_road
-from klbench.wording import joined, percent
+from klbench.wording import agreeing, joined
+
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
     if joint is None or not has_clamp(joint):
         return None
     held = clamped(joint)
-    term = Term(on_samples_of_q(held), joint=held, looks_at="sampler")
+    looks_at: LooksAt = "absolute" if estimator.looks_at == "absolute" else "sampler"
+    term = Term(on_samples_of_q(held), joint=held, looks_at=looks_at)
     (exact,) = exact_road(draws.pair.integrand((term,)))
     if exact is not None and isfinite(exact.mean):
         return Share(exact.mean, 0.0)
@@ -45,14 +49,9 @@ def clamp_notes(estimators: Sequence[Estimator], draws: Draws) -> Iterator[str]:
         if share is not None and share.value > _NOTHING:
             names_of.setdefault(_shown(share), []).append(estimator.name)
     for shown, names in names_of.items():
-        clamps, hold = ("clamp", "holds") if len(names) == 1 else ("clamps", "hold")
-        yield f"The {clamps} of {joined(names)} {hold} {shown}."
+        yield f"The {agreeing(names, 'clamp', 'clamps')} of {joined(names)} {agreeing(names, 'holds', 'hold')} {shown}."
 
 
 def _shown(share: Share) -> str:
-    if share.value > _ALL:
-        return f"{percent(share.value)} of the samples"  # "1 of the samples" would read as a single one
-    return f"{share.value:.3g}{f' ± {share.error:.1g}' if share.error else ''} of the samples"
-
-
-_NOTHING, _ALL = 1e-12, 0.9995
+    error = f" ± {100 * share.error:.1g}%" if share.error else ""
+    return f"{wording.share(share.value)}{error} of the samples"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.exact_gradients import ExactGradients
-from klbench.measure.follows import LABELS
+from klbench.measure.follows import ITSELF, LABELS
 from klbench.measure.gradient_rows import GradientAnswers
 from klbench.measure.notes import about_the_setting
 from klbench.measure.remedies import instead_of_gradients
@@ -34,9 +35,7 @@ def gradient_notes(setting: Setting, exact: ExactGradients, answers: Sequence[Gr
 def _about_truth(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for target in dict.fromkeys(each.cell.estimator.target.name for each in answers if each.true_norm == 0):
         yield f"The true gradient of the {target} is 0 here: nothing can be given in units of it; see components.csv."
-    for target in dict.fromkeys(
-        each.cell.estimator.target.name for each in answers if each.true_norm != each.true_norm
-    ):
+    for target in dict.fromkeys(each.cell.estimator.target.name for each in answers if isnan(each.true_norm)):
         yield f"The true gradient of the {target} is not known here: no exact road leads to it, or it is infinite."
 
 
@@ -60,16 +59,14 @@ def _about_ambiguity(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 
 def _others(follows: tuple[str, ...]) -> tuple[str, ...]:
     """The divergences named; the estimator's own expectation is no second answer."""
-    return tuple(name for name in follows if name != "E_q[k]")
+    return tuple(name for name in follows if name != ITSELF)
 
 
 def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
-    shrunk = {each.baseline for each in answers if each.baseline is not None and each.baseline.shrinks < 1}
-    for baseline in shrunk:
-        n = baseline.batch
+    for baseline in {each.baseline for each in answers if each.baseline is not None and each.is_shrunk}:
         yield (
-            f"Centred by its own batch's mean, every reward gradient is shrunk by exactly 1 - 1/{n} = {1 - 1 / n:.6g}, "
-            "and so follows no divergence; leave-one-out does not shrink it."
+            f"Centred by its own batch's mean, every reward gradient is exactly 1 − 1/{baseline.batch} = "
+            f"{baseline.shrinks:.6g} times as long, and so follows no divergence; leave-one-out does not shrink it."
         )
 
 

@@ -7,7 +7,7 @@ infinite, the cosine of a gradient that is 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, isnan, nan, sqrt
+from math import isfinite, isnan, nan, sqrt
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell
 from klbench.measure.gradient_draws import Sampled
 from klbench.observer import Headline
-from klbench.results import Components, GradientRow
+from klbench.results import Components, GradientRow, falls_far_short
 from klbench.roads.gradient import ExactVector
 from klbench.spec.model import Spec
 from klbench.stats.gradient import Measured, cosine, length, noise
@@ -59,11 +59,7 @@ class GradientAnswers:
     @property
     def exact_bias(self) -> float:
         """‖E g − ∇‖; 0 where they differ by rounding only."""
-        if self.exact is None:
-            return nan
-        off = float((self.exact.mean - self.true).norm())
-        floor = _ROUNDING * self.true_norm + self.exact.rounding
-        return 0.0 if off <= floor else off
+        return nan if self.exact is None else bias_of(self.exact, self.true)
 
     @property
     def exact_noise(self) -> float:
@@ -87,7 +83,12 @@ class GradientAnswers:
         if self.sampled is None or self.count < 2 or self.cell.dtype != EXACT:  # below float64 it may be rounding
             return False
         measured = noise(self.sampled.moments, self.count).value * sqrt(self.batch)
-        return measured < 0.8 * self.exact_noise < inf
+        return falls_far_short(measured, self.exact_noise)
+
+    @property
+    def is_shrunk(self) -> bool:
+        """Whether its baseline makes it shorter, the batch's own mean being one."""
+        return self.baseline is not None and self.baseline.shrinks < 1
 
     @property
     def batch(self) -> int:
@@ -103,6 +104,12 @@ class GradientAnswers:
     def has_variance(self) -> bool:
         """Whether an error bar means anything, as far as an exact road tells."""
         return self.exact is None or self.exact.has_variance
+
+
+def bias_of(exact: ExactVector, true: Tensor) -> float:
+    """‖E g − ∇‖ of an exact gradient and a true one [J]; 0 where they differ by rounding only."""
+    off = float((exact.mean - true).norm())
+    return 0.0 if off <= _ROUNDING * float(true.norm()) + exact.rounding else off
 
 
 def gradient_row(answers: GradientAnswers, spec: Spec, device: str) -> GradientRow:

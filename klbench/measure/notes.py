@@ -105,7 +105,7 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
 
 def _about_nonfinite(answers: Answers) -> str:
     name, count, total = answers.estimator.name, answers.nonfinite, answers.sample.count
-    where = "" if answers.dtype == EXACT else f" in {answers.dtype}"
+    where = _in_precision(answers)
     if not answers.has_no_mean:
         are = "value is" if count == 1 else "values are"
         return f"{name}: {count:,} {are} infinite or not a number{where}, and counted in."
@@ -113,8 +113,12 @@ def _about_nonfinite(answers: Answers) -> str:
     return f"{name}: NaN or infinite for {how_many} samples{where}, so that it has neither mean nor variance."
 
 
+def _in_precision(answers: Answers) -> str:
+    return "" if answers.dtype == EXACT else f" in {answers.dtype}"
+
+
 def _about_the_tail(answers: Answers) -> Iterator[str]:
-    name = answers.estimator.name
+    name = answers.estimator.name + _in_precision(answers)
     if answers.misses_rare_draws:
         yield (
             f"{name}: the measured stdev falls short of the exact one. What carries it is rarer than the samples "

@@ -6,7 +6,7 @@ and where nothing of that is right, among k1, k2, k3 and the like.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from math import isfinite, isnan
 
@@ -14,6 +14,7 @@ from klbench.estimators.catalogue import estimators
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.vocabulary import EXACT, PLACEMENTS, Weighting
+from klbench.measure import gradient_rows, rows
 from klbench.measure.cells import Cell
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.gradient_rows import GradientAnswers
@@ -22,12 +23,10 @@ from klbench.measure.rows import Answers
 from klbench.measure.truth import Truth
 from klbench.roads.exact import exact_road
 from klbench.roads.points import Exact
-from klbench.wording import joined
+from klbench.wording import agreeing, few, joined
 
 _WORTH_A_NOTE = 0.01
 """Of the true value: a smaller bias is in the table, and nobody has to change anything."""
-_SAME = 1e-9
-_MOST = 4
 
 
 def instead_of_values(pair: Pair, answers: Sequence[Answers]) -> Iterator[str]:
@@ -38,25 +37,30 @@ def instead_of_values(pair: Pair, answers: Sequence[Answers]) -> Iterator[str]:
         truth = same[0].truth
         far = _WORTH_A_NOTE * abs(truth.value)
         biased = list(dict.fromkeys(each.estimator.name for each in same if abs(each.exact_bias) > far))
-        right = {each.estimator.name: each.exact for each in same if each.exact_bias == 0 and each.exact}
+        moments = {each.estimator.name: each.exact for each in same if each.exact and each.exact_bias == 0}
+        right = {name: exact for name, exact in moments.items() if exact.has_variance}
         found = right or dict(islice(_unbiased(pair, target, truth), 2))
         if biased and found:
-            yield f"{_few(biased)} {_are(biased)} biased here; {_few([*found])} {_are(found)} not{_quietest(found)}."
+            are, do = agreeing(biased, "is", "are"), agreeing(found, "is", "are")
+            yield f"{few(biased)} {are} biased here; {few([*found])} {do} not{_quietest(found)}."
 
 
 def instead_of_gradients(exact: ExactGradients, answers: Sequence[GradientAnswers]) -> Iterator[str]:
     """A sentence for each target that some gradient does not descend: what does so here."""
-    known = [each for each in answers if each.true_norm > 0 and not isnan(each.exact_bias) and not _is_shrunk(each)]
+    known = [each for each in answers if each.true_norm > 0 and not isnan(each.exact_bias) and not each.is_shrunk]
+    shrunk = {each.cell.called for each in answers if each.is_shrunk}
     for target in dict.fromkeys(each.cell.estimator.target for each in known):
         same = [each for each in known if each.cell.estimator.target == target]
-        right = [each.cell for each in same if each.exact_bias == 0]
+        right = [each.cell for each in same if each.exact_bias == 0 and each.has_variance]
         if len(right) == len(same):
             continue
         if right:
             names = [cell.called for cell in _without_idle_weights(right, exact.pair)]
-            yield f"To descend the {target.name} here, use {_few(list(dict.fromkeys(names)), 'or')}."
-        elif found := list(islice(_descending(exact, target), 2)):
-            yield f"Nothing measured descends the {target.name} here; {joined(found)} {_do(found)}."
+            yield f"To descend the {target.name} here, use {few(list(dict.fromkeys(names)), 'or')}."
+        elif found := list(islice((name for name in _descending(exact, target) if name not in shrunk), 2)):
+            else_, do = "else " if shrunk else "", agreeing(found, "does", "do")
+            of_finite = "" if all(each.has_variance for each in same) else " with a variance"
+            yield f"Nothing {else_}measured{of_finite} descends the {target.name} here; {joined(found)} {do}."
 
 
 def _unbiased(pair: Pair, target: Divergence, truth: Truth) -> Iterator[tuple[str, Exact]]:
@@ -64,7 +68,7 @@ def _unbiased(pair: Pair, target: Divergence, truth: Truth) -> Iterator[tuple[st
     for plain in _of(target):
         estimator = plain if pair.sampler is None else weighted(plain)
         (found,) = exact_road(pair.integrand((estimator.term,)))
-        if found is not None and found.has_variance and abs(found.mean - truth.value) <= _SAME * abs(truth.value):
+        if found is not None and found.has_variance and rows.bias_of(found, truth) == 0:
             yield estimator.name, found
 
 
@@ -77,9 +81,7 @@ def _descending(exact: ExactGradients, target: Divergence) -> Iterator[str]:
             for weighting in weightings:
                 cell = Cell(estimator, placement, weighting, EXACT)
                 found = exact.under_draws(cell.term) if cell.has_gradient else None
-                if found is None or not found.has_variance:
-                    continue
-                if float((found.mean - true).norm()) <= _SAME * float(true.norm()) + found.rounding:
+                if found is not None and found.has_variance and gradient_rows.bias_of(found, true) == 0:
                     yield cell.called
 
 
@@ -97,25 +99,8 @@ def _is_unit(true: float) -> bool:
     return isfinite(true) and true != 0
 
 
-def _is_shrunk(answers: GradientAnswers) -> bool:
-    return answers.baseline is not None and answers.baseline.shrinks < 1
-
-
 def _quietest(found: Mapping[str, Exact]) -> str:
     if len(found) < 2:
         return ""
     name = min(found, key=lambda each: found[each].stdev)
     return f", and the {'quieter' if len(found) == 2 else 'quietest'} of them is {name}"
-
-
-def _few(names: Sequence[str], last: str = "and") -> str:
-    more = len(names) - _MOST
-    return joined([*names[:_MOST], f"{more} more"] if more > 1 else names, last)
-
-
-def _are(names: Collection[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def _do(names: Collection[str]) -> str:
-    return "does" if len(names) == 1 else "do"

@@ -8,13 +8,13 @@ infinite, an exact number without a road.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, isnan, nan
+from math import isfinite, isnan, nan
 
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import EXACT
 from klbench.measure.truth import Truth
 from klbench.observer import Headline
-from klbench.results import Row, z_score
+from klbench.results import Row, falls_far_short, z_score
 from klbench.roads.points import Exact
 from klbench.spec.model import Spec
 from klbench.stats.moments import Central, relative_error_of_stdev
@@ -76,20 +76,23 @@ class Answers:
         """Whether the measured standard deviation falls far short of an exact one that is finite."""
         if self.exact is None or self.dtype != EXACT:  # below float64 the rest may be rounding
             return False
-        return self.sample.stdev < 0.8 * self.exact.stdev < inf
+        return falls_far_short(self.sample.stdev, self.exact.stdev)
 
     @property
     def exact_bias(self) -> float:
         """The exact mean less the true value; 0 where they differ by rounding only."""
-        if self.exact is None:
-            return nan
-        bias = self.exact.mean - self.truth.value
-        noise = self.exact.stdev if self.exact.has_variance else 0.0
-        return 0.0 if abs(bias) <= _ROUNDING * abs(self.truth.value) + _SUM_ROUNDING * noise else bias
+        return nan if self.exact is None else bias_of(self.exact, self.truth)
 
 
 _ROUNDING = 1e-11
 _SUM_ROUNDING = 1e-13
+
+
+def bias_of(exact: Exact, truth: Truth) -> float:
+    """The exact mean less the true value, in nats; 0 where they differ by rounding only."""
+    bias = exact.mean - truth.value
+    noise = exact.stdev if exact.has_variance else 0.0
+    return 0.0 if abs(bias) <= _ROUNDING * abs(truth.value) + _SUM_ROUNDING * noise else bias
 
 
 def row(answers: Answers, spec: Spec, device: str) -> Row:

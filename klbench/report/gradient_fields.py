@@ -9,6 +9,7 @@ from collections import Counter
 from math import inf, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
+from klbench.estimators.vocabulary import placed
 from klbench.report.field import ESTIMATOR, Field, Layout, surprise, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
 from klbench.results import Components, GradientRow
@@ -25,8 +26,8 @@ def symbol(target: str) -> str:
 
 
 def placement(row: GradientRow) -> str:
-    """``loss``, ``loss × ratio``, ``reward × detached``."""
-    return row.placement if row.weighting == "none" else f"{row.placement} × {row.weighting}"
+    """Where the estimator is put, and what it is multiplied by."""
+    return placed(row.placement, row.weighting)
 
 
 def component_names(components: Components) -> tuple[str, ...]:

@@ -51,8 +51,10 @@ def drawing(chart: Chart, width: int) -> Drawing | None:
 
 
 def _drawings(chart: Chart) -> Iterator[Drawing]:
-    for way in (True,) if chart.captioned else (False, True):
-        yield from (Drawing(chart, layout, captioned=way) for layout in chart.layouts)
+    """The fullest first; of one layout the one with labels in columns first, which reads better where it fits."""
+    for layout in chart.layouts:
+        for way in (True,) if chart.captioned else (False, True):
+            yield Drawing(chart, layout, captioned=way)
 
 
 def bullets(lines: Iterable[str]) -> RenderableType:

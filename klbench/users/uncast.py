@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 _NARROW = (torch.float32, torch.bfloat16, torch.float16)
-_CASTS: frozenset[Any] = frozenset({Tensor.float, Tensor.half, Tensor.bfloat16})
-_TO: frozenset[Any] = frozenset({Tensor.to, Tensor.type})
+_CASTS: frozenset[Any] = frozenset({Tensor.float, Tensor.half, Tensor.bfloat16, Tensor.to, Tensor.type, Tensor.type_as})
 
 
 class Uncast(TorchFunctionMode):
@@ -26,8 +25,6 @@ class Uncast(TorchFunctionMode):
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """See torch.overrides."""
-        given = kwargs or {}
-        narrows = func in _CASTS or (func in _TO and any(each in _NARROW for each in (*args[1:], *given.values())))
-        if narrows and args[0].dtype == torch.float64:
-            return args[0]
-        return func(*args, **given)
+        result = func(*args, **(kwargs or {}))
+        narrowed = func in _CASTS and args[0].dtype == torch.float64 and getattr(result, "dtype", None) in _NARROW
+        return args[0].clone() if narrowed else result  # a cast makes a new tensor, which may be changed in place

@@ -56,6 +56,20 @@ def not_differentiable(log_q: Tensor, log_p: Tensor) -> Tensor:
     return (log_q - log_p).detach()
 
 
+def constant(log_q: Tensor, log_p: Tensor) -> Tensor:
+    return 5 + 0 * (log_q - log_p)
+
+
+def floored(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """Very many kinks."""
+    return torch.floor(20 * (log_q - log_p)) / 20
+
+
+def clamped_probabilities(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """A clamp whose log_ratio depends on log q."""
+    return (log_p.exp() - log_q.exp()).clamp(-0.05, 0.05) + log_q - log_p
+
+
 def absolute(log_q: Tensor, log_p: Tensor) -> Tensor:
     """It looks at log q itself, so that no difference tells it."""
     return log_q.exp() * (log_q - log_p)

@@ -15,7 +15,7 @@ from klbench.estimators.vocabulary import DTYPES
 from klbench.identity.identify import identify
 from klbench.identity.identity import PLACES, Identity, Zone, place
 from klbench.identity.probes import on_policy
-from klbench.identity.words import of_breaks, of_zones, paragraph
+from klbench.identity.words import of_breaks, of_kinks, of_zones, paragraph
 from klbench.users.ready import ready
 
 REVERSE, FORWARD, DIFFERENCE = "KL(q‖p)", "KL(p‖q)", "KL(q‖p) − KL(p‖q)"
@@ -218,3 +218,17 @@ def test_zones_in_words() -> None:
     assert of_zones([(-inf, -11.0), (2.6108672, inf)]) == "log r < −11 or log r > 2.611"
     assert of_zones([(2.61, 709.8)]) == "2.61 < log r < 709.8"
     assert of_zones([(-inf, inf)]) == "log r is anything"
+
+
+def test_of_a_function_of_log_q_itself_no_log_ratio_says_where_it_clamps() -> None:
+    found = known(f"{OWN}:clamped_probabilities")
+    assert found.looks_at_log_q
+    assert (found.zones.clamped, found.zones.kinks) == ((), ())
+    assert "It looks at log q itself" in paragraph(found)
+    assert "a clamp holds" not in paragraph(found).lower()
+
+
+def test_of_very_many_kinks_a_few_are_told() -> None:
+    (told,) = of_kinks(known(f"{OWN}:floored").zones)
+    assert len(told) < 100
+    assert told.endswith(" more")

@@ -42,6 +42,11 @@ def test_a_clamp_of_ones_own_is_left_aside() -> None:
     assert likeness(find(f"{OWN}:switched")) == Likeness((), "k3", "k3")
 
 
+@pytest.mark.parametrize("name", ["constant", "floored"])
+def test_what_has_no_slope_is_not_taken_for_anything(name: str) -> None:
+    assert likeness(find(f"{OWN}:{name}")) == Likeness()
+
+
 def test_what_is_like_nothing_is_said_to_be() -> None:
     found = likeness(find(f"{OWN}:absolute"))
     assert found == Likeness()

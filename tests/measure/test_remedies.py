@@ -55,6 +55,17 @@ def test_an_estimator_without_a_variance_is_not_recommended_unasked() -> None:
     assert value_notes("[k2]", "N(0, 1)", "N(0, 2)") == ["k2 is biased here; k1 is not."]
 
 
+def test_nor_is_one_that_was_measured() -> None:
+    assert value_notes("[k2, k3]", "N(0, 1)", "N(0, 2)") == ["k2 is biased here; k1 is not."]
+    case = gradient_case("N(0, 1)", "N(0, 2)", estimators="[forward_kl]", more="weightings: [none, ratio]", samples=100)
+    assert not [note for note in case.notes if note.startswith("To descend the forward KL")]
+
+
+def test_what_a_baseline_only_shrinks_is_not_said_to_be_missing() -> None:
+    (note,) = gradient_remedies("[k1]", "baseline: mean\nbatch: 4")
+    assert note == "Nothing else measured descends the reverse KL here; k2 (loss) does."
+
+
 def test_stale_values_are_to_be_weighted() -> None:
     (note,) = value_notes("[k1]", sampler="N(0.2, 1)")
     assert note.startswith("k1 is biased here; ratio*k1 and ratio*k3 are not")
@@ -80,7 +91,7 @@ def test_stale_values_are_to_be_weighted() -> None:
             "[k3]",
             "",
             "N(0.2, 1)",
-            "Nothing measured descends the reverse KL here; k1 (loss, ratio) and k1 (reward, ratio) do.",
+            "Nothing measured descends the reverse KL here; k1 (loss × ratio) and k1 (reward × ratio) do.",
         ),
         ("[forward_kl]", "placements: [loss]", None, "Nothing measured descends the forward KL here; k3 (loss) does."),
     ],
@@ -99,7 +110,7 @@ def test_nothing_is_said_where_every_gradient_is_right_or_only_shrunk(more: str)
 
 def test_what_is_recommended_has_no_bias_when_it_is_measured() -> None:
     (note,) = gradient_remedies("[k3]", "", "N(0.2, 1)")
-    assert "k1 (loss, ratio) and k1 (reward, ratio)" in note
+    assert "k1 (loss × ratio) and k1 (reward × ratio)" in note
     case = gradient_case("N(0, 1)", "N(1, 1.3)", "N(0.2, 1)", estimators="[k1]", more="weightings: [ratio]")
     assert [row.exact_bias_over_true for row in by_cell(case).values()] == [0.0, 0.0]
     assert all(math.isfinite(row.exact_stdev_over_true) for row in by_cell(case).values())

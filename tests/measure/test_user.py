@@ -54,6 +54,18 @@ def floored(log_q, log_p):
     print("a word from the user")
     return torch.where(log_q < -4, torch.zeros_like(log_q), log_q - log_p)
 
+def cast_like(log_q, log_p):
+    log_ratio = (log_p - log_q).type_as(torch.zeros(1))
+    log_ratio += 0
+    return log_ratio.expm1() - log_ratio
+
+def cast_by_name(log_q, log_p):
+    log_ratio = (log_p - log_q).type("torch.FloatTensor").to(torch.zeros(1))
+    return log_ratio.expm1() - log_ratio
+
+def clamped_log_q(log_q, log_p):
+    return log_q.clamp(min=-1) - log_p + 0 * log_q.exp()
+
 def in_place(log_q, log_p):
     log_p.clamp_(min=-1)
     return log_q - log_p
@@ -166,6 +178,15 @@ def test_a_function_of_log_q_itself_is_measured_where_the_log_probabilities_are(
         assert abs(row.z_stdev) < 6
 
 
+def test_the_share_that_a_clamp_of_log_q_holds_is_that_of_the_samples() -> None:
+    q = [0.5, 0.3, 0.15, 0.05]
+    pair = f"{{q: 'Categorical({q})', p: 'Categorical([0.4, 0.3, 0.2, 0.1])'}}"
+    text = f"name: t\nsamples: 1000\nestimators: {named('clamped_log_q')}\npairs: [{pair}]\n"
+    notes = run(read_text(text), device="cpu", threads=1).cases[0].notes
+    held = sum(each for each in q if math.log(each) < -1)
+    assert f"The clamp of {MODULE}:clamped_log_q holds {100 * held:.1f}% of the samples." in notes
+
+
 def test_a_function_that_looks_at_log_q_only_of_unlikely_samples_is_found_out() -> None:
     text = f"name: t\nsamples: 200000\nestimators: {named('floored')}\npairs: [{{q: 'N(0, 1)', p: 'N(0.5, 1.2)'}}]\n"
     ((_, row),) = run(read_text(text), device="cpu", threads=1).rows()
@@ -185,7 +206,10 @@ def test_a_function_that_is_not_pure_is_refused_for_what_it_does(function: str, 
         run(read_text(text), device="cpu", threads=1)
 
 
-@pytest.mark.parametrize(("function", "native"), [("cast", "k3"), ("narrow", "k1")])
+CASTS = [("cast", "k3"), ("cast_like", "k3"), ("cast_by_name", "k3"), ("narrow", "k1")]
+
+
+@pytest.mark.parametrize(("function", "native"), CASTS)
 def test_a_cast_is_no_rounding_in_float64_and_is_as_written_below(function: str, native: str) -> None:
     text = (
         f"name: t\nsamples: 20000\nestimators: {named(function)[:-1]}, {native}]\ndtype: [float64, bfloat16]\n"
@@ -213,7 +237,7 @@ def test_a_clamp_of_theirs_is_seen_by_watching() -> None:
     case = gradient_case("N(0, 1)", "N(1, 1)", estimators=named("clamped"), more="placements: [loss]")
     # −log r = 0.5 − x: within ±1 for x in (−0.5, 1.5)
     held = 1 - (math.erf(1.5 / math.sqrt(2)) + math.erf(0.5 / math.sqrt(2))) / 2
-    assert any("clamp" in note and f"{held:.3g}" in note for note in case.notes)
+    assert any("clamp" in note and f" {100 * held:.1f}% of the samples" in note for note in case.notes)
 
 
 def test_what_is_not_differentiable_has_no_gradient_as_a_loss_and_says_so() -> None:

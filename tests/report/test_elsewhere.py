@@ -37,6 +37,17 @@ def test_columns_without_room_are_named_with_the_width_that_has_it() -> None:
     assert said(103)[0].startswith("not shown for want of room: exact_cosine;")
 
 
+@pytest.mark.parametrize("text", [made_up.CLOSE, made_up.GRID])
+def test_the_width_that_is_advised_shows_everything(text: str) -> None:
+    pairs = list(summaries(made_up.made_up(text)))
+    for width in range(40, 200):
+        said = " ".join(elsewhere(pairs, width))
+        if "a terminal of" in said:
+            advised = int(said.split("a terminal of ")[1].split()[0])
+            assert advised > width
+            assert list(elsewhere(pairs, advised)) == []
+
+
 @pytest.mark.parametrize("width", [60, 70, 80, 90])
 def test_of_values_as_of_gradients(width: int) -> None:
     results = made_up.made_up()

@@ -106,7 +106,7 @@ mu = 1 · KL(q‖p) = 0.5 (closed-form)
 
 
 def test_the_values_of_a_grid_stand_beside_their_first_row() -> None:
-    lines = drawn(made_up(GRID), 75).splitlines()
+    lines = drawn(made_up(GRID), 140).splitlines()
     assert [line[:3] for line in lines[2:7]] == ["0.5", "   ", "", "1  ", "   "]
 
 
