@@ -14,8 +14,9 @@ from pathlib import Path
 import typer
 
 from klbench.cli.app import app
+from klbench.cli.interrupts import leaving_at_once
 from klbench.cli.refusals import show_bug, show_error, show_usage_error
-from klbench.errors import Interrupted, KlbenchError
+from klbench.errors import Interrupted, KlbenchError, RunError
 
 NOT_FINISHED = 3
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _survive_closed_streams()
     _survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    status = _status(arguments)
+    with leaving_at_once():
+        status = _status(arguments)
     gc.freeze()  # the process ends here: collecting torch's modules one last time would take 0.4 s
     sys.exit(status)
 
@@ -47,10 +49,13 @@ def _status(arguments: Sequence[str] | None) -> int:
     except USAGE_ERROR as error:
         show_usage_error(error)
         return 2
-    except Exception as bug:
+    except Exception as error:
         if os.environ.get("KLBENCH_TRACEBACK"):
             raise
-        show_bug(bug)
+        if isinstance(error, OSError):
+            show_error(RunError(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}"))
+        else:
+            show_bug(error)
         return NOT_FINISHED
 
 

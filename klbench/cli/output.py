@@ -37,12 +37,12 @@ def _write(stream: TextIO, content: Callable[[], str]) -> None:
         stream.write(content())  # Rich, drawing, may write what the stream still holds
         stream.flush()
     except BrokenPipeError:
-        _close(stream)
+        abandon(stream)
     except OSError as error:
-        _close(stream)
+        abandon(stream)
         raise RunError(f"cannot write to {stream.name}: {error.strerror or error}") from error
 
 
-def _close(stream: TextIO) -> None:
+def abandon(stream: TextIO) -> None:
     """Let whatever is still to come, or still held back, go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

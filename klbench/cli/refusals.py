@@ -10,12 +10,14 @@ error: unknown key 'estimatros' of a spec
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from klbench.cli import output
 from klbench.errors import KlbenchError, Location, RunError, SpecError
 from klbench.report.console import on_stderr
 
@@ -50,7 +52,10 @@ def _print(message: str, location: Location | None, help: Iterable[str]) -> None
     if location:
         lines += _source(location, margin)
     lines += [Text.assemble(" " * (margin + 1), ("= ", "blue"), _clean(each)) for each in help]
-    on_stderr().print(Text("\n").join(lines), soft_wrap=True)
+    try:
+        on_stderr().print(Text("\n").join(lines), soft_wrap=True)
+    except OSError:  # there is nowhere left to say it: the exit status has to do
+        output.abandon(sys.stderr)
 
 
 def _source(location: Location, margin: int) -> Iterator[Text]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.interrupts import under_way
 from klbench.cli.options import Overrides, SpecSource
 from klbench.errors import Interrupted
 
@@ -43,7 +44,9 @@ def _not_empty(value: str | None) -> str | None:
     return value
 
 
-Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the files go: DIR/<name>/.")]
+Out = Annotated[
+    str, typer.Option("-o", "--out", metavar="DIR", callback=_not_empty, help="Where the files go: DIR/<name>/.")
+]
 Samples = Annotated[
     str | None, typer.Option("-n", "--samples", metavar="SIZE", callback=_not_empty, help="Samples per case: 1e7, 10M.")
 ]
@@ -64,7 +67,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no note
 def run(
     spec: SpecSource,
     overrides: Overrides = None,
-    out: Out = Path("results"),
+    out: Out = "results",
     samples: Samples = None,
     seed: Seed = None,
     device: Device = "auto",
@@ -86,7 +89,7 @@ def run(
     options = [("-n/--samples", "samples", samples), ("--seed", "seed", seed)]
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
-    folder = out / resolved.name
+    folder = Path(out) / resolved.name
     ensure_writable(folder, FILES)
     results = _measured(resolved, device, threads, quiet)
     written = _save(results, folder)
@@ -103,7 +106,7 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
     from klbench.runner import run
 
     # stdout is for the data: what a user's function prints goes where everything else does
-    with watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
+    with under_way(), watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
         try:
             return run(spec, device=device, threads=threads, observer=tally)
         except KeyboardInterrupt:
@@ -116,7 +119,8 @@ def _save(results: Results, folder: Path) -> list[str]:
     from klbench.report.folder import to_files
 
     files = to_files(results, finished=datetime.now().astimezone())
-    write_together(folder, files)
+    with under_way():
+        write_together(folder, files)
     return [name for name, text in files.items() if text is not None]
 
 

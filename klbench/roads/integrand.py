@@ -186,11 +186,13 @@ class Summands:
     def _rounding(self, index: int, order: int) -> Tensor:
         rate, rest = self._sizes[index]
         coefficients = self._coefficients(index, order, rate)
-        gathered = sum((c * log_prob).abs() for c, log_prob in zip(coefficients, self._log_probs, strict=True))
+        parts = zip(coefficients, self._log_probs, strict=True)
+        gathered = sum((c * log_prob).abs().masked_fill(c == 0, 0.0) for c, log_prob in parts)
         scale = self._log_q.abs() + self._log_p.abs()
-        # a log_ratio that is exactly 0 has lost nothing to subtraction
+        # a log_ratio that is exactly 0, or infinite, has lost nothing to subtraction
         power = self._integrand.growths[index].power(self._ratio).abs()
-        lost = (power * scale / self._ratio.abs()).masked_fill((self._ratio == 0) | (power == 0), 0.0)
+        exact = (self._ratio == 0) | self._ratio.isinf() | (power == 0)
+        lost = (power * scale / self._ratio.abs()).masked_fill(exact, 0.0)
         return gathered + order * (lost + rest.abs().masked_fill(rest.isneginf(), 0.0))
 
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:

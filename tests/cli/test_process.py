@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,45 @@ def test_ctrl_c_stops_a_real_run_cleanly(start: Start, here: Path) -> None:
     assert err.startswith("error: interrupted after 0 of 1 case, ")
     assert "Traceback" not in err
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
+
+
+INTERRUPTED_AS_IT_IMPORTS_TORCH = """
+import os, signal, sys
+from klbench.cli import main
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "mine.yaml"], ["identify", "k3"], ["validate", "mine.yaml"]], ids=" ".join
+)
+def test_ctrl_c_is_heard_before_anything_is_under_way(start: Start, here: Path, arguments: list[str]) -> None:
+    process = start(*arguments, code=INTERRUPTED_AS_IT_IMPORTS_TORCH)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (3, "", "error: interrupted\n")
+    assert [path.name for path in here.iterdir()] == ["mine.yaml"]
+
+
+FULL = Path("/dev/full")
+FILLED = [("stdout", "--help", 3), ("stderr", "nope", 2), ("stderr", "run nosuch", 2)]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(("stream", "arguments", "status"), FILLED)
+def test_a_full_stream_is_no_bug(here: Path, stream: str, arguments: str, status: int) -> None:
+    with FULL.open("w") as full:
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
+        command = [sys.executable, "-m", "klbench", *arguments.split()]
+        done = subprocess.run(command, cwd=here, text=True, check=False, timeout=60, **streams)
+    assert done.returncode == status
+    assert "bug" not in (done.stderr or "")
 
 
 @pytest.mark.parametrize("code", [SAYS_WHEN_IT_SAMPLES, DIES_WHEN_IT_WRITES], ids=["sampling", "writing"])
