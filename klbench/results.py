@@ -136,6 +136,7 @@ class GradientRow(_Spread):
     rounding_over_true: float = nan
     rounding_over_true_mcse: float = nan
     components: Components | None = field(default=None, compare=False)
+    khat: float = nan
 
     @property
     def unit(self) -> float:

@@ -26,11 +26,13 @@ MOST_COMPONENTS = 1024
 
 @dataclass(frozen=True)
 class Sampled:
-    """One gradient as sampled: its moments over ``count`` units, and how many of these were no numbers."""
+    """One gradient as sampled: its moments over ``count`` units, how many of these were no numbers, and k̂ of their
+    lengths."""
 
     moments: VectorMoments
     count: int
     nonfinite: int
+    khat: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class GradientSample:
         if key not in self.places:
             return None
         gradients, row = self.places[key]
-        return Sampled(gradients.moments(row), gradients.count, gradients.nonfinite(row))
+        return Sampled(gradients.moments(row), gradients.count, gradients.nonfinite(row), gradients.khat(row))
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isnan
 
+from klbench.estimators.vocabulary import EXACT
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import ITSELF, LABELS
 from klbench.measure.gradient_rows import GradientAnswers
-from klbench.measure.notes import about_the_setting
+from klbench.measure.notes import about_the_setting, advice
 from klbench.measure.remedies import instead_of_gradients
 from klbench.measure.setting import Setting
+from klbench.stats.tail import TRUSTED
 from klbench.wording import joined
 
 
@@ -27,6 +29,7 @@ def gradient_notes(setting: Setting, exact: ExactGradients, answers: Sequence[Gr
         *_about_noise(answers),
         *_about_no_exact(answers),
         *_about_rare_draws(answers),
+        *_about_tails(answers),
         *_about_nonfinite(answers),
         *clamp_notes(setting.asked.estimators, setting.draws),
     )
@@ -105,6 +108,13 @@ def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
             f"The measured noise of {joined(missed)} falls short of the exact one: what carries it is rarer than the "
             "samples taken, and the error bars are too small. Believe the exact columns."
         )
+
+
+def _about_tails(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    for each in answers:
+        if each.exact is None and each.khat > TRUSTED:
+            where = "" if each.cell.dtype == EXACT else f" in {each.cell.dtype}"
+            yield f"The gradient of {each.cell.called}{where}: k̂ of its length is {each.khat:.2f}. {advice(each.khat)}"
 
 
 def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:

@@ -86,6 +86,11 @@ class GradientAnswers:
         return falls_far_short(measured, self.exact_noise)
 
     @property
+    def khat(self) -> float:
+        """Pareto-k̂ of the lengths of the sampled gradients, NaN where there is none."""
+        return self.sampled.khat if self.sampled else nan
+
+    @property
     def is_shrunk(self) -> bool:
         """Whether its baseline makes it shorter, the batch's own mean being one."""
         return self.baseline is not None and self.baseline.shrinks < 1
@@ -143,6 +148,7 @@ def gradient_row(answers: GradientAnswers, spec: Spec, device: str) -> GradientR
         rounding_over_true=_over(rounding.value, true),
         rounding_over_true_mcse=_over(rounding.mcse, true),
         components=_components(answers),
+        khat=answers.khat,
     )
 
 

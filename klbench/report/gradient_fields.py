@@ -64,8 +64,8 @@ def _exact_component(index: int) -> Field:
 
 
 def _tail(row: GradientRow) -> float:
-    """Infinite where what carries the noise was not seen: then the error bar is too small."""
-    return inf if row.misses_rare_draws else -inf
+    """The tail index of the lengths, as far as it is cause for doubt; the exact noise settles it where known."""
+    return inf if row.misses_rare_draws else -inf if row.confirmed else row.khat
 
 
 def _bias(row: GradientRow) -> str:
@@ -73,7 +73,8 @@ def _bias(row: GradientRow) -> str:
 
 
 def _stdev(row: GradientRow) -> str:
-    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, surprise(row, "z_stdev"), _tail(row))
+    # a stdev averages squares, whose tail index is twice as large
+    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, surprise(row, "z_stdev"), 2 * _tail(row))
 
 
 def _cosine(row: GradientRow) -> str:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from functools import reduce
+from math import nan, prod
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from klbench.distributions.stream import Stream
 from klbench.roads.gradient import Atoms
 from klbench.roads.integrand import Integrand
 from klbench.roads.sampling import BLOCK, chunks, in_order
+from klbench.stats.tail import Largest, above, khat, none_yet
 from klbench.stats.vectors import OnPoints, Sums, VectorMoments
 
 Streams = Callable[[int], Stream]
@@ -39,6 +41,10 @@ class Gradients(ABC):
     @abstractmethod
     def nonfinite(self, row: int) -> int:
         """How many of its vectors had an entry that is infinite or NaN."""
+
+    def khat(self, row: int) -> float:  # noqa: ARG002
+        """Pareto-k̂ of the lengths of its vectors; NaN on a finite support, where every moment exists."""
+        return nan
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,20 @@ class Counted(Gradients):
 
 @dataclass(frozen=True)
 class Summed(Gradients):
-    """Sums over the draws."""
+    """Sums over the draws, and the largest lengths of each gradient's vectors."""
 
     sums: Sums
+    longest: tuple[Largest, ...]
+
+    @staticmethod
+    def of(sums: Sums, lengths: Sequence[Tensor], seen: Sequence[Largest]) -> Summed:
+        """Of some units: their sums, and of the lengths [R] of [n] those that may still be among the largest."""
+        return Summed(sums.cpu(), tuple(above(each, largest) for each, largest in zip(lengths, seen, strict=True)))
+
+    def merge(self, other: Summed) -> Summed:
+        """Both samples together."""
+        longest = tuple(mine.merge(others) for mine, others in zip(self.longest, other.longest, strict=True))
+        return Summed(self.sums.merge(other.sums), longest)
 
     @property
     def count(self) -> int:  # type: ignore[override]
@@ -78,6 +95,10 @@ class Summed(Gradients):
     def nonfinite(self, row: int) -> int:
         """See ``Gradients.nonfinite``."""
         return int(self.sums.nonfinite[row])
+
+    def khat(self, row: int) -> float:
+        """See ``Gradients.khat``."""
+        return khat(self.longest[row])
 
 
 def count_draws(
@@ -102,12 +123,14 @@ def count_draws(
 def sum_draws(integrand: Integrand, score: Score, streams: Streams, samples: int, in_flight: int) -> Iterator[Summed]:
     """Draw, and sum what the moments of every gradient need; yields the whole so far after each block."""
 
-    def measured(x: Tensor) -> Sums:
-        at = integrand.log_probs(x)
-        return Sums.of_products(torch.stack([term.values(at) for term in integrand.terms]), score.values(x))
+    def measured(x: Tensor) -> tuple[Sums, Sequence[Tensor]]:
+        at, scores = integrand.log_probs(x), score.values(x)
+        coefficients = torch.stack([term.values(at) for term in integrand.terms])
+        return Sums.of_products(coefficients, scores), [*(coefficients * scores.norm(dim=1))]
 
     each = len(score.components[0]) ** 2 + prod(integrand.base.event_shape)
-    return _summed(integrand, measured, streams, samples, in_flight, unit=1, numbers=each)
+    work = _Work(integrand, measured, len(integrand.terms), streams, samples, unit=1, numbers=each)
+    return work.run(in_flight)
 
 
 def sum_batches(
@@ -126,15 +149,17 @@ def sum_batches(
     gradients of all of them come the ``differences``, of the first and the second of these numbers.
     """
 
-    def measured(x: Tensor) -> Sums:
+    def measured(x: Tensor) -> tuple[Sums, Sequence[Tensor]]:
         at, scores = integrand.log_probs(x), score.values(x).view(-1, batch, len(score.components[0]))
         found = [term.values(at).view(-1, batch) for term in integrand.terms]
         centred = [weight * _centred(value, baseline) for value, weight in zip(found[::2], found[1::2], strict=True)]
         centred += [centred[first] - centred[second] for first, second in differences]
-        return Sums.of_vectors(torch.stack([(each[:, :, None] * scores).mean(1) for each in centred]))
+        vectors = torch.stack([(each[:, :, None] * scores).mean(1) for each in centred])
+        return Sums.of_vectors(vectors), [*vectors.norm(dim=2)]
 
-    each = len(score.components[0]) + prod(integrand.base.event_shape)
-    return _summed(integrand, measured, streams, samples, in_flight, unit=batch, numbers=each)
+    each, gradients = len(score.components[0]) + prod(integrand.base.event_shape), len(integrand.terms) // 2
+    work = _Work(integrand, measured, gradients + len(differences), streams, samples, unit=batch, numbers=each)
+    return work.run(in_flight)
 
 
 def _centred(values: Tensor, baseline: str) -> Tensor:
@@ -144,27 +169,44 @@ def _centred(values: Tensor, baseline: str) -> Tensor:
     return own * (size / (size - 1)) if baseline == "leave-one-out" else own
 
 
-def _summed(
-    integrand: Integrand,
-    measured: Callable[[Tensor], Sums],
-    streams: Streams,
-    samples: int,
-    in_flight: int,
-    unit: int,
-    numbers: int,
-) -> Iterator[Summed]:
-    def block(number: int) -> Sums:
-        stream, count = streams(number), _block(integrand, samples, number, unit)
-        parts = [measured(integrand.base.draw(stream, size)) for size in chunks(count, numbers, unit)]
-        whole = parts[0]
-        for part in parts[1:]:
-            whole = whole.merge(part)
-        return whole.cpu()
+@dataclass(frozen=True)
+class _Work:
+    """What is summed, block by block.
 
-    whole: Sums | None = None
-    for found in in_order(lambda number: lambda: block(number), _blocks(integrand, samples, unit), in_flight):
-        whole = found if whole is None else whole.merge(found)
-        yield Summed(whole)
+    Args:
+        integrand: whose base is drawn from.
+        measured: draws -> the sums over their units, and the lengths [R] of [units].
+        gradients: R.
+        streams: the numbered stream of a block.
+        samples: how many are asked for; what does not fill a unit is left out.
+        unit: how many samples make one.
+        numbers: how many numbers one sample is while it is measured.
+    """
+
+    integrand: Integrand
+    measured: Callable[[Tensor], tuple[Sums, Sequence[Tensor]]]
+    gradients: int
+    streams: Streams
+    samples: int
+    unit: int
+    numbers: int
+
+    def run(self, in_flight: int) -> Iterator[Summed]:
+        """The whole so far after each block."""
+        whole: Summed | None = None
+
+        def task(number: int) -> Callable[[], Summed]:
+            seen = whole.longest if whole else (none_yet(self.samples // self.unit),) * self.gradients
+            return lambda: self._block(number, seen)
+
+        for found in in_order(task, _blocks(self.integrand, self.samples, self.unit), in_flight):
+            whole = found if whole is None else whole.merge(found)
+            yield whole
+
+    def _block(self, number: int, seen: Sequence[Largest]) -> Summed:
+        stream, count = self.streams(number), _block(self.integrand, self.samples, number, self.unit)
+        draws = (self.integrand.base.draw(stream, size) for size in chunks(count, self.numbers, self.unit))
+        return reduce(Summed.merge, (Summed.of(*self.measured(x), seen) for x in draws))
 
 
 def _block_size(integrand: Integrand, unit: int) -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from klbench.report.components import to_components_csv
 from klbench.report.frame import to_csv
+from klbench.report.gradient_fields import BIAS
 from klbench.results import GradientRow, Results
 from klbench.runner import run
 from klbench.spec.read import read_text
@@ -218,3 +219,29 @@ def test_what_a_clamp_holds_is_said(estimator: str, ends: tuple[float, float]) -
 def test_a_clamp_that_holds_nearly_everything_is_not_said_to_hold_one_sample(distance: float, said: str) -> None:
     case = gradient_case("N(0, 1)", f"N({distance}, 1)", estimators='["openrlhf:k2"]', more="placements: [loss]")
     assert [said in note for note in case.notes if "clamp" in note] == [True]
+
+
+def test_where_no_exact_road_tells_k_hat_says_whom_not_to_trust() -> None:
+    """k3 in the loss has no variance where σp² ≥ 2σq² (its coefficient is 1 − r), k1 has every moment."""
+    case = gradient_case("N(0, 1)**2", "N(0, 2)**2", estimators="[k1, k3]", more="placements: [loss]")
+    trusted, doubtful = rows_of(case)
+    assert trusted.khat < 0.35
+    assert doubtful.khat > 0.7
+    (note,) = [note for note in case.notes if "k̂" in note]
+    assert note.startswith(f"The gradient of k3 (loss): k̂ of its length is {doubtful.khat:.2f}.")
+    assert [BIAS.show(row).endswith("†") for row in (trusted, doubtful)] == [False, True]
+
+
+def test_k_hat_is_the_same_for_any_number_of_threads() -> None:
+    more = "baseline: leave-one-out\nbatch: 5"
+    one, two = (
+        [row.khat for _, row in results("[k3]", more, threads).rows() if isinstance(row, GradientRow)]
+        for threads in (1, 2)
+    )
+    assert one == pytest.approx(two, rel=0, abs=0, nan_ok=True)
+    assert sum(not math.isnan(khat) for khat in one) >= 8
+
+
+def test_on_a_finite_support_every_moment_exists() -> None:
+    (row,) = rows_of(gradient_case("Bernoulli(0.5)", "Bernoulli(0.7)", estimators="[k3]", more="placements: [loss]"))
+    assert math.isnan(row.khat)

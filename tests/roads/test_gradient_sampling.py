@@ -19,6 +19,7 @@ from torch.distributions import Categorical, Distribution, Normal
 from klbench.measure.draws import Draws, Machine
 from klbench.runner import run
 from klbench.spec.read import read_text
+from klbench.stats.tail import above, khat, none_yet
 from tests.measure.gradient_run import by_cell
 
 COUNT = 100
@@ -107,3 +108,6 @@ pairs: [{{q: "{q}", p: "{p}"{f', sampler: "{sampler}"' if stale else ""}}}]
         off = gradients.mean(0) - components.true
         squared = float(off @ off) - gradients.var(0, ddof=1).sum() / COUNT
         assert row.bias_over_true * row.true_norm == pytest.approx(sqrt(max(squared, 0.0)), rel=1e-6, abs=1e-9)
+        if pair == "gaussian":
+            lengths = torch.from_numpy(gradients).norm(dim=1)
+            assert row.khat == pytest.approx(khat(above(lengths, none_yet(COUNT))), rel=1e-6)
