@@ -25,6 +25,7 @@ def gradient_notes(setting: Setting, exact: ExactGradients, answers: Sequence[Gr
         *instead_of_gradients(exact, answers),
         *_about_no_gradient(answers),
         *_about_ambiguity(answers),
+        *_about_batches(answers),
         *_about_shrinking(answers),
         *_about_noise(answers),
         *_about_no_exact(answers),
@@ -63,6 +64,14 @@ def _about_ambiguity(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 def _others(follows: tuple[str, ...]) -> tuple[str, ...]:
     """The divergences named; the estimator's own expectation is no second answer."""
     return tuple(name for name in follows if name != ITSELF)
+
+
+def _about_batches(answers: Sequence[GradientAnswers]) -> Iterator[str]:
+    for batch in {each.batch for each in answers if each.baseline is not None}:
+        yield (
+            f"The samples of a batch share a baseline: stdev is that of the gradient of a batch, times √{batch}, and "
+            "so what each sample adds to the noise."
+        )
 
 
 def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:

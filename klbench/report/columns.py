@@ -193,7 +193,7 @@ _AFTER_GRID = (
         "stdev_over_true",
         "number",
         "Values: stdev / true, the noise of one sample next to what it estimates. Gradients: √(trace of the covariance "
-        "of one sample's gradient) / ‖∇‖.",
+        "of one sample's gradient) / ‖∇‖; with a baseline, whose batch shares it, that of a batch of n, times √n.",
         *RESULTS,
     ),
     _of_row("stdev_over_true_mcse", "number", "The Monte Carlo standard error of `stdev_over_true`.", *RESULTS),

@@ -108,6 +108,8 @@ class Weighted:
 
 
 def _exact(weighted: Weighted, extension: Tensor, points: Points, index: int) -> Exact:
+    if weighted.first.isnan().any():  # a value that is no number where there is mass
+        return Exact(nan, nan, nan, nan, points.road)
     mean_exists, variance_exists, fourth_exists = points.converges[:, index].tolist()
     mean_error, variance_error, fourth_error = (points.error[:, index] + weighted.extension_error(extension)).tolist()
     size = weighted.size() if mean_exists else inf

@@ -45,5 +45,7 @@ def in_span(function: Function, controls: Sequence[Function]) -> bool:
     grid = torch.linspace(-2.0, 2.0, 33, dtype=torch.float64)
     basis = torch.stack([torch.ones_like(grid), *(control(grid) for control in controls)], dim=1)
     target = function(grid)[:, None]
+    if not target.isfinite().all():
+        return False
     solution = torch.linalg.lstsq(basis, target, driver="gelsd").solution
     return float((basis @ solution - target).abs().max()) <= 1e-10 * float(target.abs().max())

@@ -58,3 +58,4 @@ def test_the_span_is_of_functions() -> None:
     controls = (torch.Tensor.neg, torch.Tensor.expm1)
     assert in_span(lambda log_ratio: log_ratio.expm1() - 2 * log_ratio + 3, controls)
     assert not in_span(lambda log_ratio: log_ratio**2, controls)
+    assert not in_span(lambda log_ratio: log_ratio.sqrt(), controls), "no number is no combination"
