@@ -17,6 +17,8 @@ from klbench.estimators import catalogue
 from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.frameworks import catalogue as shipped
 from klbench.report.columns import COLUMNS
+from klbench.report.fields import ABSOLUTE, RATIOS
+from klbench.report.gradient_fields import RATIOS as GRADIENT_RATIOS
 from tests.cli.conftest import GRADIENTS, Done
 
 Call = Callable[..., Done]
@@ -200,3 +202,9 @@ def test_every_command_has_a_help_and_a_whole_line_in_the_help_of_all(call: Call
     line = next(line for line in call("--help").out.splitlines() if line.split()[:1] == [command])
     assert line.endswith(".")
     assert not line.endswith("...")
+
+
+def test_every_header_of_the_tables_is_explained_by_the_columns_it_shows() -> None:
+    fields = {field for layout in (*RATIOS, *ABSOLUTE, *GRADIENT_RATIOS) for field in layout}
+    for field in fields:
+        assert set(field.columns) <= set(HEADERS.get(field.header, (field.header,))), field.header
