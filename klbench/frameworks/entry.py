@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.schulman import k2
+from klbench.estimators.term import on_samples_of_q
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.frameworks.arithmetic import Arithmetic, Weight
 
@@ -100,8 +101,7 @@ class Entry:
 
     def of_log_ratio(self, log_ratio: Tensor) -> Tensor:
         """The value on samples of q, for which log_ratio is enough [n]."""
-        nothing = log_ratio.new_zeros(log_ratio.shape)
-        return self.value(nothing, log_ratio, nothing)
+        return on_samples_of_q(self.value)(log_ratio)
 
     def _cast(self, log_probs: Tensor) -> Tensor:
         # an upcast in every framework that has one: what is measured in float64 stays there

@@ -21,7 +21,7 @@ from klbench.distributions.build import build
 from klbench.distributions.score import score_of
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import weighted
-from klbench.estimators.term import Joint, Term
+from klbench.estimators.term import Joint, Term, on_samples_of_q
 from klbench.estimators.vocabulary import EXACT
 from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
@@ -242,11 +242,7 @@ class Ground:
 
     def _share(self, holds: Joint) -> float:
         """The share of samples for which a joint function is 1 and not 0."""
-
-        def of_ratio(log_ratio: Tensor) -> Tensor:
-            return holds(torch.zeros_like(log_ratio), log_ratio, torch.zeros_like(log_ratio))
-
-        return self._moments(Term(of_ratio, joint=holds, looks_at="sampler"))[0]
+        return self._moments(Term(on_samples_of_q(holds), joint=holds, looks_at="sampler"))[0]
 
 
 def _beside(found: ExactVector, true: Tensor) -> tuple[float, float, float]:

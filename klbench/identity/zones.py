@@ -17,7 +17,7 @@ from klbench.derived.clamps import clamped
 from klbench.derived.gradient import value_and_any_slope
 from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.term import Joint
+from klbench.estimators.term import Joint, on_samples_of_q
 from klbench.estimators.vocabulary import DTYPES
 from klbench.identity.identity import Zone, Zones
 from klbench.identity.kinks import kinks, kinks_of_weight
@@ -39,8 +39,8 @@ def zones(estimator: Estimator) -> Zones:
     joint = estimator.term.of_three
     if estimator.looks_at == "absolute":
         return Zones((), (), dict(_nonfinite(joint)))
-    held = clamped(joint)
-    where_clamped = _where(lambda x: held(torch.zeros_like(x), x, torch.zeros_like(x)) > 0)
+    held = on_samples_of_q(clamped(joint))
+    where_clamped = _where(lambda log_ratio: held(log_ratio) > 0)
     where_stopped = _where(lambda x: _value_and_slope(joint, x)[1] == 0)
     found = Zones(
         clamped=tuple((low, high) for low, high in where_clamped if low < _NEVER and high > -_NEVER),
