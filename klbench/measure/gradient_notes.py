@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isnan
 
-from klbench.estimators.vocabulary import EXACT
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import ITSELF, LABELS
 from klbench.measure.gradient_rows import GradientAnswers
-from klbench.measure.notes import about_the_setting, advice
+from klbench.measure.notes import about_the_setting, advice, in_precision
 from klbench.measure.remedies import instead_of_gradients
 from klbench.measure.setting import Setting
 from klbench.stats.tail import TRUSTED
@@ -122,8 +121,8 @@ def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
 def _about_tails(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for each in answers:
         if each.exact is None and each.khat > TRUSTED:
-            where = "" if each.cell.dtype == EXACT else f" in {each.cell.dtype}"
-            yield f"The gradient of {each.cell.called}{where}: k̂ of its length is {each.khat:.2f}. {advice(each.khat)}"
+            called = each.cell.called + in_precision(each.cell.dtype)
+            yield f"The gradient of {called}: k̂ of its length is {each.khat:.2f}. {advice(each.khat)}"
 
 
 def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:

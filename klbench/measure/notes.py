@@ -105,7 +105,7 @@ def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
 
 def _about_nonfinite(answers: Answers) -> str:
     name, count, total = answers.estimator.name, answers.nonfinite, answers.sample.count
-    where = _in_precision(answers)
+    where = in_precision(answers.dtype)
     if not answers.has_no_mean:
         are = "value is" if count == 1 else "values are"
         return f"{name}: {count:,} {are} infinite or not a number{where}, and counted in."
@@ -113,12 +113,13 @@ def _about_nonfinite(answers: Answers) -> str:
     return f"{name}: NaN or infinite for {how_many} samples{where}, so that it has neither mean nor variance."
 
 
-def _in_precision(answers: Answers) -> str:
-    return "" if answers.dtype == EXACT else f" in {answers.dtype}"
+def in_precision(dtype: str) -> str:
+    """`` in bfloat16``, and nothing of the precision the truth is computed in."""
+    return "" if dtype == EXACT else f" in {dtype}"
 
 
 def _about_the_tail(answers: Answers) -> Iterator[str]:
-    name = answers.estimator.name + _in_precision(answers)
+    name = answers.estimator.name + in_precision(answers.dtype)
     if answers.misses_rare_draws:
         yield (
             f"{name}: the measured stdev falls short of the exact one. What carries it is rarer than the samples "

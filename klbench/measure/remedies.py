@@ -37,12 +37,14 @@ def instead_of_values(pair: Pair, answers: Sequence[Answers]) -> Iterator[str]:
         truth = same[0].truth
         far = _WORTH_A_NOTE * abs(truth.value)
         biased = list(dict.fromkeys(each.estimator.name for each in same if abs(each.exact_bias) > far))
+        if not biased:
+            continue
         moments = {each.estimator.name: each.exact for each in same if each.exact and each.exact_bias == 0}
         right = {name: exact for name, exact in moments.items() if exact.has_variance}
         found = right or dict(islice(_unbiased(pair, target, truth), 2))
-        if biased and found:
-            are, do = agreeing(biased, "is", "are"), agreeing(found, "is", "are")
-            yield f"{few(biased)} {are} biased here; {few([*found])} {do} not{_quietest(found)}."
+        if found:
+            are, others_are = agreeing(biased, "is", "are"), agreeing(found, "is", "are")
+            yield f"{few(biased)} {are} biased here; {few([*found])} {others_are} not{_quietest(found)}."
 
 
 def instead_of_gradients(exact: ExactGradients, answers: Sequence[GradientAnswers]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from klbench.distributions.stream import Stream
 from klbench.roads.gradient import Atoms
 from klbench.roads.integrand import Integrand
 from klbench.roads.sampling import BLOCK, chunks, in_order
-from klbench.stats.tail import Largest, above, khat, none_yet
+from klbench.stats.tail import Largest, all_above, all_merged, khat, none_yet
 from klbench.stats.vectors import OnPoints, Sums, VectorMoments
 
 Streams = Callable[[int], Stream]
@@ -76,12 +76,11 @@ class Summed(Gradients):
     @staticmethod
     def of(sums: Sums, lengths: Sequence[Tensor], seen: Sequence[Largest]) -> Summed:
         """Of some units: their sums, and of the lengths [R] of [n] those that may still be among the largest."""
-        return Summed(sums.cpu(), tuple(above(each, largest) for each, largest in zip(lengths, seen, strict=True)))
+        return Summed(sums.cpu(), all_above(lengths, seen))
 
     def merge(self, other: Summed) -> Summed:
         """Both samples together."""
-        longest = tuple(mine.merge(others) for mine, others in zip(self.longest, other.longest, strict=True))
-        return Summed(self.sums.merge(other.sums), longest)
+        return Summed(self.sums.merge(other.sums), all_merged(self.longest, other.longest))
 
     @property
     def count(self) -> int:  # type: ignore[override]

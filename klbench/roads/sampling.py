@@ -23,7 +23,7 @@ from klbench.errors import RunError
 from klbench.roads.integrand import Integrand
 from klbench.stats import moments
 from klbench.stats.moments import Moments
-from klbench.stats.tail import Largest, above, none_yet
+from klbench.stats.tail import Largest, all_above, all_merged, none_yet
 
 BLOCK = {"cpu": 2**18, "cuda": 2**20}
 """The samples of one block, by the kind of device. Part of the format: changing it changes every number."""
@@ -44,8 +44,7 @@ class Sample:
 
     def merge(self, other: Sample) -> Sample:
         """Both samples together."""
-        largest = tuple(mine.merge(others) for mine, others in zip(self.largest, other.largest, strict=True))
-        return Sample(self.moments.merge(other.moments), largest)
+        return Sample(self.moments.merge(other.moments), all_merged(self.largest, other.largest))
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Sampling:
 
     def _chunk(self, stream: Stream, count: int, seen: tuple[Largest, ...]) -> Sample:
         values = self.integrand.values(self.integrand.base.draw(stream, count))
-        tails = tuple(above(value, largest) for value, largest in zip(values, seen, strict=True))
+        tails = all_above(values, seen)
         return Sample(moments.of(values, self.shift, self.controls), tails)
 
     def run(self, samples: int, in_flight: int) -> Iterator[Sample]:

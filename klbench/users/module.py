@@ -18,6 +18,7 @@ from typing import Any
 
 from klbench.errors import UserError, nearest
 from klbench.users.theirs import Theirs
+from klbench.wording import counted
 
 HOW = "a function of your own is module:function, of (log_q, log_p) or (log_q, log_p, log_sampler), tensors to tensor"
 _MOST_NAMES = 12
@@ -61,7 +62,7 @@ def arity(name: str, function: Callable[..., Any]) -> int:
             raise UserError(f"it needs the keyword {each.name}", name, help=[f"give {each.name} a default", HOW])
     if not allowed:
         count = len(needed) if len(needed) > most or len(needed) > 3 else len(places)
-        raise UserError(f"it takes {count} argument{'s' * (count != 1)}", name, help=[HOW])
+        raise UserError(f"it takes {counted(count, 'argument')}", name, help=[HOW])
     return allowed[0]
 
 
