@@ -13,6 +13,7 @@ from pathlib import Path
 
 import typer
 
+from klbench.cli import output
 from klbench.cli.app import app
 from klbench.cli.interrupts import leaving_at_once
 from klbench.cli.refusals import show_bug, show_error, show_usage_error
@@ -53,6 +54,8 @@ def _status(arguments: Sequence[str] | None) -> int:
         if os.environ.get("KLBENCH_TRACEBACK"):
             raise
         if isinstance(error, OSError):
+            if error.filename is None:
+                output.abandon(sys.stdout)  # what it still holds would fail once more at the end of the process
             show_error(RunError(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}"))
         else:
             show_bug(error)
