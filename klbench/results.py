@@ -25,12 +25,32 @@ def falls_far_short(measured: float, exact: float) -> bool:
     return measured < 0.8 * exact < inf
 
 
+_UNSEEN = 0.2
+
+
+def rounding_is_unseen(rounding: float, rounding_mcse: float, bias_mcse: float) -> bool:
+    """Whether rounding is known to be too small to move a z of the bias by more than a fifth.
+
+    The exact numbers are of float64. Below it a measured bias is held to them only where rounding has no part in it.
+    """
+    return abs(rounding) + 2 * rounding_mcse <= _UNSEEN * bias_mcse
+
+
 class _Spread:
     """What the exact noise beside the measured one says of the error bars."""
 
+    bias_over_true_mcse: float
     stdev_over_true: float
     exact_stdev_over_true: float
     dtype: str
+    rounding_over_true: float
+    rounding_over_true_mcse: float
+
+    @property
+    def bias_is_comparable(self) -> bool:
+        """Whether the measured bias can be held to the exact one, which is of float64."""
+        rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
+        return self.dtype == EXACT or rounding_is_unseen(rounding, error, self.bias_over_true_mcse)
 
     @property
     def misses_rare_draws(self) -> bool:
@@ -86,6 +106,14 @@ class Row(_Spread):
     def unit(self) -> float:
         """What its ratios are in units of."""
         return self.true
+
+    @property
+    def z_bias_cv(self) -> float:
+        """(bias_over_true_cv − exact_bias_over_true) / MCSE; NaN where rounding is part of the bias."""
+        rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
+        if self.dtype != EXACT and not rounding_is_unseen(rounding, error, self.bias_over_true_cv_mcse):
+            return nan
+        return z_score(self.bias_over_true_cv, self.exact_bias_over_true, self.bias_over_true_cv_mcse)
 
 
 @dataclass(frozen=True)
@@ -145,18 +173,24 @@ class GradientRow(_Spread):
 
     @property
     def z_bias(self) -> float:
-        """(bias_over_true − exact_bias_over_true) / MCSE."""
+        """(bias_over_true − exact_bias_over_true) / MCSE; NaN where rounding is part of the bias."""
+        if not self.bias_is_comparable:
+            return nan
         scale = self.exact_stdev_over_true
         return z_score(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse, scale)
 
     @property
     def z_stdev(self) -> float:
-        """(stdev_over_true − exact_stdev_over_true) / MCSE."""
+        """(stdev_over_true − exact_stdev_over_true) / MCSE; NaN below float64, of which the exact one is."""
+        if self.dtype != EXACT:
+            return nan
         return z_score(self.stdev_over_true, self.exact_stdev_over_true, self.stdev_over_true_mcse)
 
     @property
     def z_cosine(self) -> float:
-        """(cosine − exact_cosine) / MCSE."""
+        """(cosine − exact_cosine) / MCSE; NaN below float64, of which the exact one is."""
+        if self.dtype != EXACT:
+            return nan
         return z_score(self.cosine, self.exact_cosine, self.cosine_mcse, scale=1.0)
 
 

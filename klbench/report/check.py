@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 
-from klbench.report.field import SURPRISE, comparable
+from klbench.report.field import SURPRISE
 from klbench.report.gradient_fields import placement
 from klbench.report.numbers import exact, measured, parameters_text
 from klbench.results import CaseResult, GradientRow, Results, Row
@@ -66,7 +66,7 @@ def _compared(row: AnyRow) -> Mapping[str, tuple[str, str]]:
 
 def _z(row: AnyRow, z_column: str) -> float:
     """How far measured is from exact; NaN where they are not comparable."""
-    z: float = getattr(row, z_column) if comparable(row, z_column) else nan
+    z: float = getattr(row, z_column)
     return z
 
 
