@@ -7,7 +7,7 @@ of a mean is at least that over √n, and the error of a standard deviation at l
 
 from __future__ import annotations
 
-from math import inf, isfinite, isnan, nan, sqrt
+from math import inf, isnan, nan, sqrt
 
 from klbench.results import falls_far_short
 from klbench.stats.moments import relative_error_of_stdev
@@ -40,10 +40,12 @@ def error_of_mean(error: float, measured_noise: float, exact_noise: float, count
 def error_of_stdev(error: float, measured: float, exact: float, kurtosis: float, count: int) -> float:
     """The error of a standard deviation.
 
-    NaN where the fourth moment does not exist, where the error would be larger than the number, and where the sample
-    has missed rare draws and the fourth moment is not known.
+    NaN where the second or fourth moment does not exist, where the error would be larger than the number, and where the
+    sample has missed rare draws and the fourth moment is not known.
     """
-    if not isfinite(exact):
+    if exact == inf:
+        return nan
+    if isnan(exact):
         return error
     if isnan(kurtosis):
         return nan if falls_far_short(measured, exact) else error

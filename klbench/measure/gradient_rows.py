@@ -191,8 +191,6 @@ def _of_mean(measured: Measured, answers: GradientAnswers) -> Measured:
 def _of_noise(answers: GradientAnswers) -> Measured:
     spread, exact = answers.measured_noise, answers.exact
     kurtosis = nan if exact is None else exact.kurtosis
-    if not answers.has_variance:
-        return spread.without_error
     error = error_of_stdev(spread.mcse, spread.value, answers.known_noise, kurtosis, answers.count)
     return Measured(spread.value, error)
 
