@@ -17,6 +17,7 @@ from klbench.cli import output
 from klbench.cli.interrupts import under_way
 from klbench.cli.options import Overrides, SpecSource
 from klbench.errors import Interrupted
+from klbench.estimators.vocabulary import EXACT
 
 if TYPE_CHECKING:
     from klbench.results import Results
@@ -158,14 +159,19 @@ def _hold(results: Results, quiet: bool) -> None:
         output.remark(f"{len(missed)} of {counted(len(points), 'check')} failed")
         raise typer.Exit(1)
     if not quiet:
-        output.remark(_passed(len(points)))
+        output.remark(_passed(len(points), results.spec))
         unchecked = sum(1 for _ in not_checkable(results))
         if unchecked:
             numbers = counted(unchecked, "number")
             output.remark(f"{numbers} could not be checked: no exact value or error bar, or less than float64")
 
 
-def _passed(count: int) -> str:
+def _passed(count: int, spec: Spec) -> str:
+    if not count and EXACT not in spec.dtype:
+        return (
+            "nothing to check: the exact values are of float64, and rounding is part of these numbers. "
+            "Add float64 to dtype, or give the values you expect"
+        )
     if not count:
-        return "nothing to check"
+        return "nothing to check: no number here has both an exact value and an error bar"
     return f"all {count} checks passed" if count > 1 else "the one check passed"

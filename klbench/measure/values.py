@@ -18,6 +18,7 @@ from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.headlines import Headlines
 from klbench.measure.notes import notes
 from klbench.measure.pair import Pair
+from klbench.measure.rounding import about_rounding
 from klbench.measure.rows import Answers, headline, row
 from klbench.measure.setting import Setting
 from klbench.measure.truth import Truth, true_value
@@ -46,7 +47,8 @@ def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tup
         for estimator in estimators
         for dtype in spec.dtype
     ]
-    return tuple(row(each, spec, setting.device) for each in answers), notes(setting, answers)
+    rows = tuple(row(each, spec, setting.device) for each in answers)
+    return rows, (*notes(setting, answers), *about_rounding(rows))
 
 
 def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:

@@ -28,6 +28,7 @@ from klbench.spec.fields import (
     GridName,
     GridValues,
     Measure,
+    OneDtype,
     PairName,
     Parameters,
     Placements,
@@ -84,6 +85,9 @@ class Published(Form):
     value: FiniteNumber = Field(description="The published value.")
     within: FiniteNumber = Field(
         description="The distance allowed beyond 5 MCSE, such as half a unit in the last published digit."
+    )
+    dtype: OneDtype | None = Field(
+        default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
     )
 
     @model_validator(mode="after")
@@ -149,7 +153,9 @@ class Pair(Form):
     def cases(self) -> Iterator[Case]:
         """The pair's cases, one per combination of the grid's values."""
         expect = {
-            estimator: {name: Expectation(column.value, column.within) for name, column in columns.items()}
+            estimator: {
+                name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()
+            }
             for estimator, columns in self.expect.items()
         }
         for parameters in combinations(self.grid):
@@ -234,10 +240,15 @@ class Spec(Form):
                 if estimator not in self.estimators:
                     found = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
                     raise found.within("pairs", index, "expect")
-                for column in columns:
+                for column, published in columns.items():
+                    place = ("pairs", index, "expect", estimator)
                     if column not in CHECKED_COLUMNS:
-                        found = unknown_key(column, CHECKED_COLUMNS, kind="column")
-                        raise found.within("pairs", index, "expect", estimator)
+                        raise unknown_key(column, CHECKED_COLUMNS, kind="column").within(*place)
+                    if published.dtype not in (None, *self.dtype):
+                        help = [f"the spec's dtype has {', '.join(self.dtype)}"]
+                        raise Refusal(
+                            f"nothing is measured in {published.dtype}", help=help, path=(*place, column, "dtype")
+                        )
         return self
 
     @model_validator(mode="after")
