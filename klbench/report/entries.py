@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from klbench.frameworks.arithmetic import RATIO, RATIO_UP_TO_TWO, SCORE
+from klbench.frameworks.arithmetic import RATIO, RATIO_UP_TO_TWO, SCORE, SQUARE
 from klbench.frameworks.entry import Entry
 from klbench.identity.computed import load
 from klbench.identity.identity import place
@@ -20,7 +20,8 @@ SHORTHAND = (
 
 def value_name(entry: Entry) -> str:
     """What it computes, by the field's names: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
-    name = "2·k2 of sampler" if entry.against_sampler else entry.arithmetic.name
+    name = "2·k2" if entry.against_sampler and entry.arithmetic is SQUARE else entry.arithmetic.name
+    name += " of sampler" if entry.against_sampler else ""
     weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
     return weight + name + (", ∇k2" if entry.straight_through else "")
 
