@@ -28,7 +28,7 @@ Shown = Annotated[PageFormat, typer.Option("-f", "--format", help="How it is wri
 
 
 def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:
-    """Audit every estimator that frameworks ship, or those of the names given.
+    """Audit what frameworks ship, all of it or by NAME.
 
     Each is put where its framework puts it, on a standard set of pairs. Every number is exact: nothing is sampled.
     """

@@ -131,7 +131,7 @@ def _wide(entries: Iterable[Entry]) -> Table:
 
 
 def _narrow(entries: Iterable[Entry]) -> Table:
-    table, before = _table("framework", "value", "clamps", "placement", "follows"), ""
+    table, before = _table("framework", "value", "clamps", "placement", "follows", gap=0), ""
     for entry in entries:
         owner = entry.qualified.removesuffix(entry.name)
         if owner != before:
@@ -142,8 +142,9 @@ def _narrow(entries: Iterable[Entry]) -> Table:
     return table
 
 
-def _table(*headers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(*headers: str, gap: int = 1) -> Table:
+    """Columns that stand ``gap`` and one more apart; with none the narrow table has 80 columns at most."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     for header in headers:
         table.add_column(header, no_wrap=True)
     return table

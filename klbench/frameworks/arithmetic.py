@@ -109,7 +109,7 @@ ONE_MINUS_R = Arithmetic(
     "1 − r", "1 − r", one_minus_ratio, False, False, "always: its mean is 0 wherever q has support", _HEAVY_P
 )
 CUT_UPSIDE_DOWN = Arithmetic(
-    "cut upside-down k3",
+    "upside-down, cut",
     "1/r − 1 + log r, 1/r being 1 where log r ≤ −10",
     cut_upside_down,
     False,
