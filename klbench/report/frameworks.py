@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from klbench.frameworks.catalogue import entries
 from klbench.identity.audit import STANDARD, Practice, Reading, divergences
 from klbench.report.bullets import bullets
 from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
@@ -65,14 +66,26 @@ def _rank(practice: Practice) -> tuple[object, ...]:
 
 def introduction(practices: Sequence[Practice]) -> str:
     """What this is, in a paragraph."""
-    entries = [entry for practice in practices for entry in practice.entries]
-    owners = len({entry.framework for entry in entries})
+    shipped = [entry for practice in practices for entry in practice.entries]
+    owners = len({entry.framework for entry in shipped})
     return (
-        f"{len(entries)} estimators of {owners} frameworks, releases that differ counted apart, are {len(practices)} "
+        f"{len(shipped)} estimators of {owners} frameworks, releases that differ counted apart, are {len(practices)} "
         "different things. Each is put where its framework puts it by default and measured on four pairs of a policy q "
         "and a reference p. What a gradient follows is found by comparing it with those of a list of divergences, on "
         "tokens where no clamp holds. Every number is an exact sum over tokens: nothing is sampled, so nothing has an "
         "error bar."
+    )
+
+
+def _opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
+    """What stands above: of everything the introduction and the summary, of a part how much it is of the whole."""
+    shown, shipped = sum(len(practice.entries) for practice in practices), len(entries())
+    if shown == shipped:
+        return introduction(practices), tuple(summary(practices))
+    return (
+        f"{shown} of the {shipped} estimators that frameworks ship, each where its framework puts it, on four pairs of "
+        "a policy q and a reference p. Every number is exact. klbench frameworks shows them all.",
+        (),
     )
 
 
@@ -141,12 +154,12 @@ def to_page(practices: Sequence[Practice]) -> RenderableType:
     """The page at a terminal."""
     kinds = ordered(practices)
     found = [each for group in kinds.values() for each in group]
+    said, sentences = _opening(practices)
     return Group(
         Text(TITLE, style="bold cyan"),
         "",
-        Text(introduction(practices)),
-        "",
-        bullets(summary(practices)),
+        Text(said),
+        *(("", bullets(sentences)) if sentences else ()),
         *(part for each in KINDS if kinds[each] for part in _under(each, kinds[each])),
         *(part for standard in STANDARD for part in _pair(standard.name, found)),
         "",
@@ -200,7 +213,8 @@ def to_markdown(practices: Sequence[Practice]) -> str:
 
 def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     kinds = ordered(practices)
-    yield from (f"# {TITLE}", "", introduction(practices), "", *(f"- {each}" for each in summary(practices)), "")
+    said, sentences = _opening(practices)
+    yield from (f"# {TITLE}", "", said, "", *(f"- {each}" for each in sentences), *[""] * bool(sentences))
     for each in filter(kinds.__getitem__, KINDS):
         yield from (f"## {each.title}", "", each.says, "")
         rows = [_told(numbered) for numbered in kinds[each]]
