@@ -72,7 +72,8 @@ def test_there_are_918_points() -> None:
 def test_a_name_is_the_code_of_its_release_to_the_bit(name: str) -> None:
     entry = catalogue.find(name)
     code = code_of(entry, name.partition(":")[2])
-    dtypes = [torch.float64, *([torch.float32, torch.bfloat16] if entry.cast else [])]
+    # exp overflows in float32 at the farthest points: there a clamp before it shows, and a cast in bfloat16
+    dtypes = [torch.float64, torch.float32, *([torch.bfloat16] if entry.cast else [])]
     for dtype in dtypes:
         for found, expected in zip(differentiated(as_put(entry), dtype), differentiated(code, dtype), strict=True):
             assert equal_bits(found, expected), dtype
