@@ -7,11 +7,12 @@ import sys
 from rich.text import Text
 
 from klbench.cli import output
+from klbench.report.bullets import bullets
 from klbench.report.console import console_for, rendered
 from klbench.report.elsewhere import elsewhere
 from klbench.report.fields import legend
 from klbench.report.summary import Summary, summaries
-from klbench.report.table import Tables, bullets, heading
+from klbench.report.table import Tables, heading
 from klbench.results import Results
 
 
