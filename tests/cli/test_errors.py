@@ -24,13 +24,12 @@ def test_an_error_in_a_spec_shows_its_line(call: Call, here: Path) -> None:
     (here / "wrong.yaml").write_text(SPEC.replace("estimators", "estimatros"))
     done = call("run", "wrong.yaml")
     assert (done.status, done.out) == (2, "")
-    assert done.err.splitlines()[1:7] == [
+    assert done.err.splitlines()[1:] == [
         " --> wrong.yaml:5:1",
         "  |",
         "5 | estimatros: [k1]",
         "  | ^",
         "  = did you mean estimators?",
-        f"  = allowed: {', '.join(Spec.model_fields)}",
     ]
     assert not (here / "results").exists()
 
