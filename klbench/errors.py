@@ -14,9 +14,9 @@ from difflib import SequenceMatcher, get_close_matches
 from klbench.excerpt import clean, excerpt
 
 _ALIKE = 0.5
-"""How alike, from 0 to 1, a name must be to one of the few that are allowed in a place: a letter of two may be wrong."""
+"""How alike, from 0 to 1, a name must be to one of the few allowed in a place: half of its letters may be wrong."""
 SURELY = 0.7
-"""How alike a name must be to be almost certainly the one that was meant: a letter of four may be wrong."""
+"""How alike a name must be to be almost certainly the one that was meant: about a letter of four may be wrong."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import klbench
 
 ROOT = Path(klbench.__file__).parent
 ORDER = (
-    *("excerpt", "errors", "wording", "versions", "files"),
+    *("excerpt", "errors", "letters", "wording", "versions", "files"),
     *("distributions", "estimators", "frameworks", "users", "derived", "stats", "roads"),
     *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
@@ -21,8 +21,8 @@ BY_NAME = {
     ("estimators/catalogue.py", "users"),
     ("results.py", "report"),
 }
-"""The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name; and
-results show themselves in a notebook, once they are asked to."""
+"""The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name.
+Results show themselves in a notebook, once they are asked to."""
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -30,7 +30,7 @@ USAGE_ERROR: type[BaseException] = typer.BadParameter.__bases__[0]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments`` (the process's own by default) and exit with its status."""
     _survive_closed_streams()
-    _survive_narrow_encodings()
+    output.survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     with leaving_at_once():
         status = _status(arguments)
@@ -67,10 +67,3 @@ def _survive_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def _survive_narrow_encodings() -> None:
-    """Show ``?`` for a letter that the terminal's encoding lacks."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")

@@ -133,7 +133,7 @@ def _show(results: Results, format: Format, quiet: bool) -> None:
         case Format.TABLE:
             show_tables(results, notes=not quiet)
         case Format.MARKDOWN:
-            output.text(to_markdown(results))
+            output.document(to_markdown(results))
         case Format.CSV:
             show_document(to_csv(results), results, notes=not quiet)
         case Format.JSON:

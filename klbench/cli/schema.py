@@ -14,4 +14,4 @@ def schema() -> None:
     """
     from klbench.spec.schema import json_schema
 
-    output.text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+    output.document(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -9,7 +9,6 @@ import pytest
 
 from klbench.cli.refusals import show_error
 from klbench.errors import Location, SpecError
-from klbench.spec.model import Spec
 from tests.cli.conftest import SPEC, Done
 
 Call = Callable[..., Done]
