@@ -16,11 +16,11 @@ _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙ", "0123456789ijk
 _WORDS = {"∇": "grad", "√": "sqrt", "∞": "inf", "Σ": "sum", "∑": "sum", "∫": "integral", "∂": "d", "λ": "lambda"}
 """Spelled as words, which keep a blank between themselves and a word beside them."""
 _SIGNS = {
+    **dict(zip("‖±†‡✗ʳ½¼×·•∗−–—", "|| +- (t) (n) ! (r) 1/2 1/4 x * * * - - -".split(), strict=True)),
+    **dict(zip("≤≥≠≈∝∈→▸…“”‘’", "<= >= != ~ ~ in -> > ... \" \" ' '".split(), strict=True)),
     "\N{COMBINING CIRCUMFLEX ACCENT}": "hat",
-    **{"‖": "||", "±": "+-", "†": "(t)", "‡": "(n)", "✗": "!", "ʳ": "(r)"},
-    **{"½": "1/2", "¼": "1/4", "×": "x", "·": "*", "•": "*", "∗": "*", "−": "-", "–": "-", "—": "-"},
-    **{"≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∝": "~", "∈": "in", "→": "->", "▸": ">", "…": "..."},
-    **{"“": '"', "”": '"', "‘": "'", "’": "'", "\N{NO-BREAK SPACE}": " ", "\N{REPLACEMENT CHARACTER}": "~"},
+    "\N{NO-BREAK SPACE}": " ",
+    "\N{REPLACEMENT CHARACTER}": "~",
 }
 
 

@@ -29,6 +29,7 @@ def strings() -> Iterator[str]:
 
 def test_every_letter_klbench_prints_has_a_spelling() -> None:
     letters = {letter for text in strings() for letter in text if letter.isprintable() and not letter.isascii()}
+    letters -= {"\U00010000"}  # the end of a range in a regular expression
     assert {"‖", "∞", "½", "\N{COMBINING CIRCUMFLEX ACCENT}"} <= letters
     assert sorted(letter for letter in letters if not is_known(letter)) == []
 

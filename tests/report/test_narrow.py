@@ -77,5 +77,5 @@ def test_a_style_stays_on_its_letters() -> None:
 def test_a_list_has_lines_of_ascii() -> None:
     table = Table("a", "b", box=SIMPLE_HEAD, show_edge=False)
     table.add_row("1", "2")
-    assert {*drawn(table, "utf-8").splitlines()[1]} == {" ", "─"}
-    assert {*drawn(table, "ascii").splitlines()[1]} == {" ", "-"}
+    assert {*drawn(table, "utf-8").splitlines()[1]} == {"─"}
+    assert {*drawn(table, "ascii").splitlines()[1]} == {"-"}
