@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from rich.box import Box
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Span, Text
@@ -98,7 +98,7 @@ class _Spelled:
         return narrowed(self.show(row), self.encoding)
 
 
-def _with(content: RenderableType, **changed: Any) -> Any:
+def _with(content: Content, **changed: Any) -> Content:
     """A copy with other values for some of its attributes."""
     changing = copy(content)
     for name, value in changed.items():
