@@ -28,14 +28,14 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from klbench.versions import installed
+        from klbench.cli.version import show_version
 
-        typer.echo(f"klbench {installed('klbench') or '(not installed)'}")
+        show_version()
         raise typer.Exit
 
 
 Version = Annotated[
-    bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    bool, typer.Option("--version", help="Show versions and devices and exit.", callback=_show_version, is_eager=True)
 ]
 
 

@@ -32,15 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _survive_closed_streams()
     output.survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
     with leaving_at_once():
-        status = _status(arguments)
+        status = _status(given)
     gc.freeze()  # the process ends here: collecting torch's modules one last time would take 0.4 s
     sys.exit(status)
 
 
-def _status(arguments: Sequence[str] | None) -> int:
+def _status(arguments: Sequence[str]) -> int:
     try:
-        status = app(args=arguments, prog_name="klbench", standalone_mode=False) or 0
+        status = app(args=arguments, prog_name="klbench", standalone_mode=False, obj=arguments) or 0
         if status == TYPER_INTERRUPTED:
             raise Interrupted("interrupted")
         return int(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -13,3 +14,8 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'),
 ]
+
+
+def command_line(context: typer.Context) -> str:
+    """The command line as it was given, quoted where a shell needs it; bytes that are no letters as escapes."""
+    return shlex.join(["klbench", *context.find_root().obj]).encode(errors="backslashreplace").decode()

@@ -15,10 +15,12 @@ import typer
 
 from klbench.cli import output
 from klbench.cli.interrupts import under_way
-from klbench.cli.options import Overrides, SpecSource
+from klbench.cli.options import Overrides, SpecSource, command_line
+from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted
 
 if TYPE_CHECKING:
+    from klbench.report.manifest import Call
     from klbench.results import Results
     from klbench.spec.model import Spec
 
@@ -65,6 +67,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no note
 
 
 def run(
+    context: typer.Context,
     spec: SpecSource,
     overrides: Overrides = None,
     out: Out = "results",
@@ -83,6 +86,7 @@ def run(
     """
     from klbench.files import ensure_writable
     from klbench.report.folder import FILES
+    from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
 
@@ -92,7 +96,8 @@ def run(
     folder = Path(out) / resolved.name
     ensure_writable(folder, FILES)
     results = _measured(resolved, device, threads, quiet)
-    written = _save(results, folder)
+    overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
+    written = _save(results, folder, Call(command_line(context), tuple(overridden)))
     _show(results, format, quiet)
     if not quiet:
         _say_where(results, folder, written)
@@ -101,6 +106,7 @@ def run(
 
 
 def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
+    import_torch(quiet=quiet)
     from klbench.report.console import on_stderr
     from klbench.report.progress import watching
     from klbench.runner import run
@@ -113,12 +119,12 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
             raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
 
 
-def _save(results: Results, folder: Path) -> list[str]:
+def _save(results: Results, folder: Path, call: Call) -> list[str]:
     """Write the files; the names of those there are."""
     from klbench.files import write_together
     from klbench.report.folder import to_files
 
-    files = to_files(results, finished=datetime.now().astimezone())
+    files = to_files(results, finished=datetime.now().astimezone(), call=call)
     with under_way():
         write_together(folder, files)
     return [name for name, text in files.items() if text is not None]

@@ -17,13 +17,11 @@ from rich.table import Table
 from rich.text import Span, Text
 
 from klbench.letters import narrowed
-from klbench.report.field import Field
-from klbench.report.fitting import Fitting
-from klbench.report.summary import Block, Chart, Summary
-from klbench.report.table import Tables
 
 Content = TypeVar("Content")
 
+_OURS = "klbench.report."
+"""Where what is shown is made. By its name, because its modules import torch, and a list of names must not."""
 _LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 """Rich's SIMPLE_HEAD, the one kind of lines that tables here have, in ASCII."""
 
@@ -48,9 +46,8 @@ def _spelled(content: Any, encoding: str) -> Any:
         return Group(*(_spelled(each, encoding) for each in content.renderables))
     if isinstance(content, Padding):
         return _with(content, renderable=_spelled(content.renderable, encoding))
-    if isinstance(content, Fitting | Tables | Summary | Chart | Block | Field):
-        return _dataclass(content, encoding)
-    return content
+    is_ours = is_dataclass(content) and type(content).__module__.startswith(_OURS)
+    return _dataclass(content, encoding) if is_ours else content
 
 
 def _text(text: Text, encoding: str) -> Text:
@@ -78,13 +75,12 @@ def _table(table: Table, encoding: str) -> Table:
 
 
 def _dataclass(content: Any, encoding: str) -> Any:
-    """One of the report's own, field by field; rows are left as they are, being what is shown and not how."""
-    assert is_dataclass(content)
+    """One of the report's own, such as a summary, piece by piece; rows are what is shown and not how, and stay."""
     held = {field.name: getattr(content, field.name) for field in fields(content)}
-    changed = {name: _spelled(value, encoding) for name, value in held.items() if name != "show"}
-    if isinstance(content, Field):
-        changed["show"] = _Spelled(content.show, encoding)
-    return replace(content, **changed)  # type: ignore[type-var]
+    changed = {name: _spelled(value, encoding) for name, value in held.items()}
+    if "show" in held:
+        changed["show"] = _Spelled(held["show"], encoding)
+    return replace(content, **changed)
 
 
 @dataclass(frozen=True)
