@@ -18,7 +18,6 @@ from klbench.cli.validate import validate
 app = typer.Typer(
     help="The reference instrument for KL-divergence estimators: bias, noise and exact values, with an error bar "
     "on every number.\n\nStart with: klbench run schulman",
-    add_completion=False,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
     rich_markup_mode=None,

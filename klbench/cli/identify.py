@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.completion import identified
 from klbench.cli.waiting import import_torch
 from klbench.errors import SpecError
 
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="module:function of your own (it is imported), verl:low_var_kl, k3.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=identified,
+        help="module:function of your own (it is imported), verl:low_var_kl, k3.",
+    ),
 ]
 
 

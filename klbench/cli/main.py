@@ -15,6 +15,7 @@ import typer
 
 from klbench.cli import output
 from klbench.cli.app import app
+from klbench.cli.completion import whole_words
 from klbench.cli.interrupts import leaving_at_once
 from klbench.cli.refusals import show_bug, show_error, show_usage_error
 from klbench.errors import Interrupted, KlbenchError, RunError
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     output.survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     given = tuple(sys.argv[1:] if arguments is None else arguments)
-    with leaving_at_once():
+    with leaving_at_once(), whole_words():
         status = _status(given)
     gc.freeze()  # the process ends here: collecting torch's modules one last time would take 0.4 s
     sys.exit(status)

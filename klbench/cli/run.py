@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.completion import devices
 from klbench.cli.interrupts import under_way
 from klbench.cli.options import Overrides, SpecSource, command_line
 from klbench.cli.waiting import import_torch
@@ -53,7 +54,12 @@ Samples = Annotated[
     str | None, typer.Option("-n", "--samples", metavar="SIZE", callback=_not_empty, help="Samples per case: 1e7, 10M.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, in place of the spec's.")]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", callback=_device, help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", callback=_device, autocompletion=devices, help="auto, cpu, cuda or cuda:N."
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("-j", "--threads", metavar="N", min=1, help="Threads; one per core by default. Changes no number."),
