@@ -22,15 +22,15 @@ LONGEST_TEXT = 1000
 """A longer message or hint is cut in its middle: what the user gave is part of it and may have any length."""
 
 
-def excerpt(location: Location | None, help: Iterable[str], width: int = LONGEST_LINE) -> Iterator[tuple[str, str]]:
+def excerpt(location: Location | None, help: Iterable[str], width: int | None = None) -> Iterator[tuple[str, str]]:
     """The lines under the message, each as the gutter at its left and the text beside it.
 
-    ``width`` is the room for a source line, in letters, its gutter included.
+    ``width`` is that of the page, in letters: a source line is cut to fit, the sentences are not.
     """
     margin = len(str(location.line)) if location else 1
     gutter = " " * margin
     if location:
-        room = max(min(LONGEST_LINE, width - margin - len(" | ")), 1)
+        room = LONGEST_LINE if width is None else max(min(LONGEST_LINE, width - margin - len(" | ……")), 1)
         line, caret = _window(location.text, location.column - 1, room)
         yield f"{gutter}--> ", clean(str(location))
         yield f"{gutter} |", ""
