@@ -47,10 +47,8 @@ def _print(message: str, location: Location | None, help: Iterable[str]) -> None
     console = on_stderr()
     lines = [*_beside(Text("error: ", "bold red"), clean(message), "bold", console.width)]
     for gutter, text in excerpt(location, help, console.width):
-        style, width = (
-            "bold red" if text.strip() == CARET else "",
-            console.width if gutter.endswith("= ") else UNLIMITED,
-        )
+        style = "bold red" if text.strip() == CARET else ""
+        width = console.width if gutter.endswith("= ") else UNLIMITED
         lines += _beside(Text(gutter, "blue"), text, style, width)
     try:
         console.print(Text("\n").join(lines), soft_wrap=True)
