@@ -15,6 +15,7 @@ from klbench.estimators.vocabulary import EXACT
 
 if TYPE_CHECKING:
     from numpy import ndarray
+    from pandas import DataFrame
 
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
@@ -209,9 +210,9 @@ class CaseResult:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
-    """A whole run."""
+    """A whole run. In a notebook it shows its tables."""
 
     spec: Spec
     cases: tuple[CaseResult, ...]
@@ -224,6 +225,27 @@ class Results:
         for result in self.cases:
             for row in result.rows:
                 yield result.case, row
+
+    def to_frame(self) -> DataFrame:
+        """The rows of results.csv with its columns, as a pandas DataFrame."""
+        from klbench.report.frame import to_frame
+
+        return to_frame(self)
+
+    def __repr__(self) -> str:
+        """``<Results of schulman: 2 cases, 6 rows, 0.9 s; .to_frame() has the numbers>``."""
+        from klbench.report.numbers import seconds
+        from klbench.wording import counted
+
+        cases, rows = counted(len(self.cases), "case"), counted(sum(len(case.rows) for case in self.cases), "row")
+        took = seconds(self.seconds)
+        return f"<Results of {self.spec.name}: {cases}, {rows}, {took}; .to_frame() has the numbers>"
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook."""
+        from klbench.report.html import to_html
+
+        return to_html(self)
 
 
 _ROUNDING = 1e-11

@@ -41,6 +41,6 @@ def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:
         case PageFormat.TABLE:
             output.data(to_page(found))
         case PageFormat.MARKDOWN:
-            output.text(to_markdown(found))
+            output.document(to_markdown(found))
         case PageFormat.JSON:
-            output.text(to_json(found))
+            output.document(to_json(found))

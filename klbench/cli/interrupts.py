@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from klbench.cli.refusals import show_error
+from klbench.cli.waiting import wipe
 from klbench.errors import Interrupted
 
 _Handler = Callable[[int, FrameType | None], None]
@@ -49,5 +50,6 @@ def _handling(now: _Handler, *, by: _Handler) -> Iterator[None]:
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     interrupted = Interrupted("interrupted")
+    wipe()
     show_error(interrupted)
     os._exit(interrupted.exit_status)

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.completion import devices
 from klbench.cli.interrupts import under_way
-from klbench.cli.options import Overrides, SpecSource
+from klbench.cli.options import Overrides, SpecSource, command_line
+from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted
 from klbench.estimators.vocabulary import EXACT
 
 if TYPE_CHECKING:
+    from klbench.report.manifest import Call
     from klbench.results import Results
     from klbench.spec.model import Spec
 
@@ -52,7 +55,12 @@ Samples = Annotated[
     str | None, typer.Option("-n", "--samples", metavar="SIZE", callback=_not_empty, help="Samples per case: 1e7, 10M.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, in place of the spec's.")]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", callback=_device, help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", callback=_device, autocompletion=devices, help="auto, cpu, cuda or cuda:N."
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("-j", "--threads", metavar="N", min=1, help="Threads; one per core by default. Changes no number."),
@@ -66,6 +74,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no note
 
 
 def run(
+    context: typer.Context,
     spec: SpecSource,
     overrides: Overrides = None,
     out: Out = "results",
@@ -84,6 +93,7 @@ def run(
     """
     from klbench.files import ensure_writable
     from klbench.report.folder import FILES
+    from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
 
@@ -93,7 +103,8 @@ def run(
     folder = Path(out) / resolved.name
     ensure_writable(folder, FILES)
     results = _measured(resolved, device, threads, quiet)
-    written = _save(results, folder)
+    overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
+    written = _save(results, folder, Call(command_line(context), tuple(overridden)))
     _show(results, format, quiet)
     if not quiet:
         _say_where(results, folder, written)
@@ -102,6 +113,7 @@ def run(
 
 
 def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
+    import_torch(quiet=quiet)
     from klbench.report.console import on_stderr
     from klbench.report.progress import watching
     from klbench.runner import run
@@ -114,12 +126,12 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
             raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
 
 
-def _save(results: Results, folder: Path) -> list[str]:
+def _save(results: Results, folder: Path, call: Call) -> list[str]:
     """Write the files; the names of those there are."""
     from klbench.files import write_together
     from klbench.report.folder import to_files
 
-    files = to_files(results, finished=datetime.now().astimezone())
+    files = to_files(results, finished=datetime.now().astimezone(), call=call)
     with under_way():
         write_together(folder, files)
     return [name for name, text in files.items() if text is not None]
@@ -134,7 +146,7 @@ def _show(results: Results, format: Format, quiet: bool) -> None:
         case Format.TABLE:
             show_tables(results, notes=not quiet)
         case Format.MARKDOWN:
-            output.text(to_markdown(results))
+            output.document(to_markdown(results))
         case Format.CSV:
             show_document(to_csv(results), results, notes=not quiet)
         case Format.JSON:

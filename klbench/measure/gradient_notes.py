@@ -113,8 +113,8 @@ def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     missed = list(dict.fromkeys(each.cell.called for each in answers if each.misses_rare_draws))
     if missed:
         yield (
-            f"Rare samples carry most of the noise of {joined(missed)} and were not drawn, so the measured stdev is far "
-            "below the exact one. The error bars of bias and cosine use the exact noise; believe the exact columns."
+            f"Rare samples carry most of the noise of {joined(missed)} and were not drawn, so the measured stdev is "
+            "far below the exact one. The error bars of bias and cosine use the exact noise; believe the exact columns."
         )
 
 

@@ -43,8 +43,8 @@ def about_the_pair(kl: Truth) -> Iterator[str]:
     """A KL that is 0 or infinite."""
     if kl.value == 0:
         yield (
-            "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Nothing can be given in units "
-            "of it; see mean and stdev."
+            "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Nothing can be given in "
+            "units of it; see mean and stdev."
         )
     if kl.value == inf:
         yield (
@@ -125,8 +125,8 @@ def _about_the_tail(answers: Answers) -> Iterator[str]:
     name = answers.estimator.name + in_precision(answers.dtype)
     if answers.misses_rare_draws:
         yield (
-            f"{name}: rare samples carry most of the variance and were not drawn, so the measured stdev is far below the "
-            "exact one. The error bar of the mean uses the exact stdev; believe the exact columns."
+            f"{name}: rare samples carry most of the variance and were not drawn, so the measured stdev is far below "
+            "the exact one. The error bar of the mean uses the exact stdev; believe the exact columns."
         )
     elif answers.exact is None and answers.khat > TRUSTED:
         yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"

@@ -156,6 +156,8 @@ def _some_of(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
     return _choices(_one_of(allowed, kind), kind, schema, f"[{', '.join(allowed)}]")
 
 
+ESTIMATOR: JsonSchema = {"type": "string", "format": "estimator"}
+"""Stands for an estimator's name until ``schema`` puts them all in: pydantic refuses a reference it does not know."""
 _NUMBER: JsonSchema = {"type": "number"}
 _PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"^\{\s*[A-Za-z_]\w*\s*\}$"}
 _ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _PLACEHOLDER, {"type": "array"}]}
@@ -186,9 +188,9 @@ Parameters = Annotated[
 FiniteNumber = Annotated[float, _read_by(numbers.finite, _NUMBER)]
 Estimators = Annotated[
     tuple[str, ...],
-    _read_by(_estimators, {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}),
+    _read_by(_estimators, {"type": "array", "items": ESTIMATOR, "minItems": 1, "uniqueItems": True}),
 ]
-EstimatorName = Annotated[str, _read_by(estimator_name, {"type": "string"})]
+EstimatorName = Annotated[str, _read_by(estimator_name, ESTIMATOR)]
 Distribution = Annotated[
     Expression,
     _read_by(

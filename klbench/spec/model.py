@@ -17,6 +17,7 @@ from klbench.spec import gradient
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.fields import (
+    ESTIMATOR,
     Baseline,
     Batch,
     Distribution,
@@ -118,6 +119,7 @@ class Pair(Form):
     expect: Mapping[EstimatorName, Mapping[str, Published]] = Field(
         default_factory=dict,
         description="Published values by estimator and column, checked by --check in every case of the pair.",
+        json_schema_extra={"propertyNames": {**ESTIMATOR}},
     )
 
     @property

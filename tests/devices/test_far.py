@@ -31,8 +31,9 @@ TOKENS = 'q: "Categorical([0.36, 0.25, 0.15, 0.24])", p: "Categorical([0.25, 0.2
 STALE_TOKENS = f'{TOKENS}, sampler: "Categorical([0.25, 0.25, 0.25, 0.25])"'
 NORMALS = 'q: "N(0, 1)", p: "N(0.5, 1.2)"'
 STALE_NORMALS = f'{NORMALS}, sampler: "N(0.2, 1)"'
-ESTIMATORS = '[k1, k2, k3, "k1_cv(optimal)", "ratio*k3", "verl:low_var_kl", "prime-rl:kl", "tests.identity.functions:bounded_weight"]'
-GRADIENTS = '[k1, k3, "verl:low_var_kl", "slime:low_var_kl_unbiased", "tests.identity.functions:bounded_weight"]'
+OWN = "tests.identity.functions:bounded_weight"
+ESTIMATORS = f'[k1, k2, k3, "k1_cv(optimal)", "ratio*k3", "verl:low_var_kl", "prime-rl:kl", "{OWN}"]'
+GRADIENTS = f'[k1, k3, "verl:low_var_kl", "slime:low_var_kl_unbiased", "{OWN}"]'
 VALUES = f"estimators: {ESTIMATORS}"
 PLACES = f"measure: gradient\nestimators: {GRADIENTS}\nplacements: [loss, reward]"
 WEIGHTS = "weightings: [none, ratio, detached]"
@@ -57,7 +58,7 @@ pairs:
 }
 
 
-def stream(seed: int, key: bytes, block: int, device: torch.device, on: torch.device) -> Stream:
+def stream(seed: int, key: bytes, block: int, _device: torch.device, on: torch.device) -> Stream:
     """A device's stream, whatever the device."""
     return DeviceStream(np.random.SeedSequence([seed, block, *key]), on)
 
