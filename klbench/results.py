@@ -50,8 +50,12 @@ class _Spread:
     @property
     def bias_is_comparable(self) -> bool:
         """Whether the measured bias can be held to the exact one, which is of float64."""
+        return self._is_comparable(self.bias_over_true_mcse)
+
+    def _is_comparable(self, mcse: float) -> bool:
+        """Whether a bias with this error can be."""
         rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
-        return self.dtype == EXACT or rounding_is_unseen(rounding, error, self.bias_over_true_mcse)
+        return self.dtype == EXACT or rounding_is_unseen(rounding, error, mcse)
 
     @property
     def misses_rare_draws(self) -> bool:
@@ -111,8 +115,7 @@ class Row(_Spread):
     @property
     def z_bias_cv(self) -> float:
         """(bias_over_true_cv − exact_bias_over_true) / MCSE; NaN where rounding is part of the bias."""
-        rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
-        if self.dtype != EXACT and not rounding_is_unseen(rounding, error, self.bias_over_true_cv_mcse):
+        if not self._is_comparable(self.bias_over_true_cv_mcse):
             return nan
         return z_score(self.bias_over_true_cv, self.exact_bias_over_true, self.bias_over_true_cv_mcse)
 

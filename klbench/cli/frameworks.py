@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.completion import shipped
 
 
 class PageFormat(StrEnum):
@@ -21,7 +22,9 @@ class PageFormat(StrEnum):
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...", help="Frameworks or entries, such as verl or trl:grpo; all where none is named."
+        metavar="[NAME]...",
+        autocompletion=shipped,
+        help="Frameworks or entries, such as verl or trl:grpo; all where none is named.",
     ),
 ]
 Shown = Annotated[PageFormat, typer.Option("-f", "--format", help="How it is written to stdout.")]

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from klbench.cli import output
+from klbench.cli.completion import shipped
 from klbench.errors import SpecError
 from klbench.wording import joined
 
@@ -27,7 +28,11 @@ class What(StrEnum):
 Listed = Annotated[What, typer.Argument(metavar="|".join(What), help="Of what.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Of frameworks only these, or entries of theirs: verl, trl:grpo."),
+    typer.Argument(
+        metavar="[NAME]...",
+        autocompletion=shipped,
+        help="Of frameworks only these, or entries of theirs: verl, trl:grpo.",
+    ),
 ]
 
 

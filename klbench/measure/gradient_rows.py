@@ -7,6 +7,7 @@ infinite, the cosine of a gradient that is 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, isnan, nan, sqrt
 
 import torch
@@ -81,14 +82,14 @@ class GradientAnswers:
         """Whether the measured noise falls far short of an exact one that is finite."""
         return falls_far_short(self.measured_noise.value, self.known_noise)
 
-    @property
+    @cached_property
     def measured_noise(self) -> Measured:
         """√(trace of the covariance) of one sample's gradient, as sampled; NaN where nothing is."""
         if self.sampled is None:
             return Measured()
         return noise(self.sampled.moments, self.count).times(sqrt(self.batch))
 
-    @property
+    @cached_property
     def known_noise(self) -> float:
         """The exact noise, NaN where it is not known to be that of this precision."""
         if self.rounding is None or not self.has_variance:

@@ -15,7 +15,7 @@ from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, 
 from klbench.report.fields import legend
 from klbench.report.numbers import aligned
 from klbench.report.summary import Block, Chart, Summary, summaries
-from klbench.report.table import Tables
+from klbench.report.table import Tables, said
 from klbench.results import Results
 
 _AMBER, _RED, _GREEN, _BLUE = "#b8860b", "#d9534f", "#3a9d5d", "#3b8fc4"
@@ -80,17 +80,10 @@ def _block(block: Block, chart: Chart, width: int, cells: Iterator[Sequence[str]
 def _cells(field: Field, blocks: Sequence[Block]) -> list[str]:
     """A column, from top to bottom, its decimal points one below the other."""
     rows = [row for block in blocks for row in block.rows]
-    texts = [text for block in blocks for text in _said(field, block)]
+    texts = [*said(field, blocks)]
     kind = _NUMBERS if field.numeric else _WORDS
     texts = aligned(texts) if field.numeric else texts
     return [_cell(text, kind + _style(field.style(row))) for text, row in zip(texts, rows, strict=True)]
-
-
-def _said(field: Field, block: Block) -> Iterator[str]:
-    before = None
-    for text in map(field.show, block.rows):
-        yield "" if field.once and text == before else text
-        before = text
 
 
 def _style(rich: str) -> str:

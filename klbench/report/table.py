@@ -82,8 +82,7 @@ class Drawing:
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
         self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
         self._fields = [
-            _Column(f.header, [*_said(f, chart.blocks)], numeric=f.numeric, styles=[*map(f.style, rows)])
-            for f in layout
+            _Column(f.header, [*said(f, chart.blocks)], numeric=f.numeric, styles=[*map(f.style, rows)]) for f in layout
         ]
         columns = [*self._labels, *self._fields]
         self._headers = GAP.join(column.header for column in columns)
@@ -115,8 +114,8 @@ class Drawing:
         return line
 
 
-def _said(field: Field, blocks: Sequence[Block]) -> Iterator[str]:
-    """What a field says, row by row."""
+def said(field: Field, blocks: Sequence[Block]) -> Iterator[str]:
+    """What a field says, row by row; nothing where it says once what rows of a block have in common."""
     for block in blocks:
         before = None
         for text in map(field.show, block.rows):

@@ -72,18 +72,10 @@ class Integrand:
 
         A value that is a difference of nearly equal log-densities may be nothing else, and its mean with it.
         """
-        up, down = self._moved(x, 1.0), self._moved(x, -1.0)
+        at, error = self.log_probs(x), self.log_ratio.rounding(x)
+        of_weight = None if self.log_weight is None else self.log_weight.rounding(x)
+        up, down = (_moved(at, error, of_weight, sign) for sign in (1, -1))
         return [((term.values(up) - term.values(down)).abs() / 2).nan_to_num(0.0, posinf=0.0) for term in self.terms]
-
-    def _moved(self, x: Tensor, sign: float) -> LogProbs:
-        """The log-probabilities of x, each log-ratio moved by the bound of its rounding."""
-        error = sign * self.log_ratio.rounding(x)
-        weight = None if self.log_weight is None else self.log_weight(x) + sign * self.log_weight.rounding(x)
-        return LogProbs(self.log_ratio(x) + error, weight, lambda: self._absolute_moved(x, error))
-
-    def _absolute_moved(self, x: Tensor, error: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        log_q, log_p, log_sampler = self._absolute(x)
-        return log_q, log_p + error, log_sampler
 
     def values(self, x: Tensor) -> list[Tensor]:
         """Each term's value at each point: K tensors [n]."""
@@ -104,6 +96,17 @@ class Integrand:
         """How fast each term's function grows far out."""
         known = {term: growth(term.function, term.rounding) for term in dict.fromkeys(self.plain)}
         return [known[term] for term in self.plain]
+
+
+def _moved(at: LogProbs, error: Tensor, of_weight: Tensor | None, sign: int) -> LogProbs:
+    """The log-probabilities with each log-ratio moved by the bound of its rounding, up or down."""
+
+    def absolute() -> tuple[Tensor, Tensor, Tensor]:
+        log_q, log_p, log_sampler = at.three
+        return log_q, log_p + sign * error, log_sampler
+
+    weight = at.log_weight if at.log_weight is None or of_weight is None else at.log_weight + sign * of_weight
+    return LogProbs(at.log_ratio + sign * error, weight, absolute)
 
 
 class Summands:

@@ -21,7 +21,6 @@ from torch import Tensor
 
 TAIL = 4096
 TRUSTED = 0.7
-HAS_VARIANCE = 0.5
 _DISTINCT = 5
 _TIED = 1e-9
 

@@ -157,3 +157,11 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     done = subprocess.run(["bash", "-c", script], cwd=here, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["low_var_kl", "low_var_kl+"]
+
+
+@pytest.mark.parametrize("command", [("frameworks",), ("list", "frameworks")])
+def test_where_frameworks_are_chosen_they_and_their_entries_are_offered(
+    complete: Complete, command: tuple[str, ...]
+) -> None:
+    assert "verl" in complete(*command, "ver")
+    assert "trl:grpo" in complete(*command, "trl:grpo")
