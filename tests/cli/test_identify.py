@@ -96,7 +96,7 @@ def test_what_it_raises_is_shown_as_theirs_with_the_place(call: Call, here: Path
         ("schulman", ["unknown estimator 'schulman'", "allowed: k1, k2"]),
         ("{}.py", ["unknown estimator", "allowed: k1"]),
         ("verl:k33", ["unknown name in verl 'k33'", "did you mean k3?"]),
-        ("verl@0.4:k3", ["verl 0.4 has no k3", "verl 0.4 has: kl, abs"]),
+        ("verl@0.3:k3", ["verl 0.3 has no k3", "verl 0.3 has: kl, abs"]),
     ],
 )
 def test_errors_teach(call: Call, mine: str, name: str, parts: list[str]) -> None:
