@@ -12,7 +12,7 @@ import klbench
 
 ROOT = Path(klbench.__file__).parent
 ORDER = (
-    *("errors", "wording", "versions", "files"),
+    *("errors", "memory", "wording", "versions", "files"),
     *("distributions", "estimators", "frameworks", "users", "derived", "stats", "roads"),
     *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )

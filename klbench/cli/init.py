@@ -18,7 +18,7 @@ def init(
     path: Annotated[str, typer.Argument(metavar="PATH", help=f"The file to write; in a folder it is {_NAME}.")] = _NAME,
 ) -> None:
     """Write a commented starter spec."""
-    from klbench.files import write_new
+    from klbench.files.writing import write_new
     from klbench.spec.starter import STARTER
 
     file = _file(path)

@@ -19,6 +19,7 @@ from klbench.cli.options import Overrides, SpecSource
 from klbench.errors import Interrupted
 
 if TYPE_CHECKING:
+    from klbench.files.folder import Claim
     from klbench.results import Results
     from klbench.spec.model import Spec
 
@@ -81,7 +82,7 @@ def run(
     The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well.
     For example: klbench run schulman samples=1e6 --check
     """
-    from klbench.files import ensure_writable
+    from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
@@ -90,14 +91,26 @@ def run(
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
     folder = Path(out) / resolved.name
-    ensure_writable(folder, FILES)
-    results = _measured(resolved, device, threads, quiet)
-    written = _save(results, folder)
+    ensure_writable(folder, FILES)  # at once, before torch is imported, and by _written once more for the whole run
+    results, written = _written(resolved, folder, device, threads, quiet)
     _show(results, format, quiet)
     if not quiet:
         _say_where(results, folder, written)
     if check:
         _hold(results, quiet)
+
+
+def _written(spec: Spec, folder: Path, device: str, threads: int | None, quiet: bool) -> tuple[Results, Sequence[str]]:
+    """The results, and the names of their files, which are in ``folder``."""
+    import klbench.runner  # noqa: F401 (an interrupt while torch is imported is heard only outside of under_way)
+    from klbench.files.folder import claim
+    from klbench.report.folder import FILES, what_was_there
+
+    with under_way(), claim(folder, FILES) as claimed:
+        if not quiet and (earlier := what_was_there(claimed.read, spec)):
+            output.remark(f"{folder} holds {earlier}; this run replaces it")
+        results = _measured(spec, device, threads, quiet)
+        return results, _save(results, claimed)
 
 
 def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
@@ -106,21 +119,22 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
     from klbench.runner import run
 
     # stdout is for the data: what a user's function prints goes where everything else does
-    with under_way(), watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
+    with watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
         try:
             return run(spec, device=device, threads=threads, observer=tally)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
 
 
-def _save(results: Results, folder: Path) -> list[str]:
+def _save(results: Results, claimed: Claim) -> list[str]:
     """Write the files; the names of those there are."""
-    from klbench.files import write_together
     from klbench.report.folder import to_files
 
     files = to_files(results, finished=datetime.now().astimezone())
-    with under_way():
-        write_together(folder, files)
+    try:
+        claimed.write(files)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted as the files were written", help=[claimed.state(files)]) from None
     return [name for name, text in files.items() if text is not None]
 
 

@@ -27,9 +27,9 @@ def to_manifest(
 
     ``finished`` knows its time zone.
     """
-    hashes = {"spec_sha256": _digest(spec_yaml), "results_sha256": _digest(csv)}
+    hashes = {"spec_sha256": digest(spec_yaml), "results_sha256": digest(csv)}
     if components_csv is not None:
-        hashes["components_sha256"] = _digest(components_csv)
+        hashes["components_sha256"] = digest(components_csv)
     return json.dumps(_manifest(results, spec_yaml, hashes, finished), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -54,5 +54,6 @@ def _manifest(results: Results, spec_yaml: str, hashes: Mapping[str, str], finis
     }
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """SHA-256 of a text's bytes, as in the manifest."""
     return sha256(text.encode()).hexdigest()
