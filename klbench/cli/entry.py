@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -15,6 +16,7 @@ import typer
 
 from klbench.cli import output
 from klbench.cli.app import app
+from klbench.cli.interrupts import ignore
 from klbench.cli.refusals import show_bug, show_error, show_usage_error
 from klbench.errors import Interrupted, KlbenchError, RunError
 from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
@@ -33,6 +35,7 @@ def run_and_exit(arguments: Sequence[str] | None = None) -> None:
     _survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     status = _status(arguments)
+    atexit.register(ignore)  # unloading torch takes a tenth of a second, in which Python's own handlers are gone
     gc.freeze()  # the process ends here: collecting torch's modules one last time would take 0.4 s
     sys.exit(status)
 

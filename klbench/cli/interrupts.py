@@ -54,6 +54,12 @@ def _handling(now: Sequence[object], *, by: _Handler) -> Iterator[None]:
             signal.signal(each, handler)
 
 
+def ignore() -> None:
+    """Let no interrupt in any more: what is left to do is to end, with the status that is known."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+
+
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     # nothing may be imported here, and no buffered stream used: the interrupt may be in the middle of either
     with suppress(OSError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,6 @@ from klbench.cli.options import Overrides, SpecSource
 from klbench.errors import Interrupted
 
 if TYPE_CHECKING:
-    from klbench.files.folder import Claim
     from klbench.results import Results
     from klbench.spec.model import Spec
 
@@ -61,6 +60,9 @@ Check = Annotated[
     bool,
     typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
 ]
+NoImport = Annotated[
+    bool, typer.Option("--no-import", help="Import no module that the spec names: for a spec that you did not write.")
+]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")]
 
@@ -74,6 +76,7 @@ def run(
     device: Device = "auto",
     threads: Threads = None,
     check: Check = False,
+    no_import: NoImport = False,
     format: Shown = Format.TABLE,
     quiet: Quiet = False,
 ) -> None:
@@ -86,10 +89,13 @@ def run(
     from klbench.report.folder import FILES
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
+    from klbench.spec.vetting import refuse_imports
 
     options = [("-n/--samples", "samples", samples), ("--seed", "seed", seed)]
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
+    if no_import:
+        refuse_imports(resolved)
     folder = Path(out) / resolved.name
     ensure_writable(folder, FILES)  # at once, before torch is imported, and by _written once more for the whole run
     results, written = _written(resolved, folder, device, threads, quiet)
@@ -104,13 +110,20 @@ def _written(spec: Spec, folder: Path, device: str, threads: int | None, quiet: 
     """The results, and the names of their files, which are in ``folder``."""
     import klbench.runner  # noqa: F401 (an interrupt while torch is imported is heard only outside of under_way)
     from klbench.files.folder import claim
-    from klbench.report.folder import FILES, what_was_there
+    from klbench.report.folder import FILES, to_files, what_was_there
 
-    with under_way(), claim(folder, FILES) as claimed:
-        if not quiet and (earlier := what_was_there(claimed.read, spec)):
-            output.remark(f"{folder} holds {earlier}; this run replaces it")
-        results = _measured(spec, device, threads, quiet)
-        return results, _save(results, claimed)
+    files: Mapping[str, str | None] = {}
+    try:
+        with under_way(), claim(folder, FILES) as claimed:
+            if not quiet and (earlier := what_was_there(claimed.read, spec)):
+                output.remark(f"{folder} holds {earlier}; this run replaces it")
+            results = _measured(spec, device, threads, quiet)
+            files = to_files(results, finished=datetime.now().astimezone())
+            claimed.write(files)
+    except KeyboardInterrupt:
+        there = claimed.state(files) if files else "nothing was written"
+        raise Interrupted("interrupted as the files were written" if files else "interrupted", help=[there]) from None
+    return results, [name for name, text in files.items() if text is not None]
 
 
 def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
@@ -124,18 +137,6 @@ def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Resu
             return run(spec, device=device, threads=threads, observer=tally)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
-
-
-def _save(results: Results, claimed: Claim) -> list[str]:
-    """Write the files; the names of those there are."""
-    from klbench.report.folder import to_files
-
-    files = to_files(results, finished=datetime.now().astimezone())
-    try:
-        claimed.write(files)
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted as the files were written", help=[claimed.state(files)]) from None
-    return [name for name, text in files.items() if text is not None]
 
 
 def _show(results: Results, format: Format, quiet: bool) -> None:

@@ -30,7 +30,7 @@ from uuid import uuid4
 
 from klbench.errors import RunError
 from klbench.files.exchange import ASIDE, put
-from klbench.files.lock import Locked, locked
+from klbench.files.lock import Locked, insisting, locked
 from klbench.files.writing import ELSEWHERE, explained, flush_folder, write_flushed
 
 _NEW = ".new"
@@ -66,7 +66,7 @@ class Claim:
             message = f"cannot write to {self.folder}: {error.strerror or error}"
             raise RunError(message, help=[self.state(files), ELSEWHERE]) from error
         finally:
-            self._clear()
+            insisting(self._clear)
 
     def state(self, files: Mapping[str, str | None]) -> str:
         """What the folder holds, where a write of ``files`` may have been cut off: a sentence."""

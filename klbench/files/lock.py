@@ -11,14 +11,16 @@ import errno
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _LONGEST_OWNER = 200
 """Bytes: more than a process number, the name of a machine and a time need."""
+_MADE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _TRIES = 1000
 """A try fails only where another process removes the file between two system calls: never so often in a row."""
 
@@ -45,23 +47,32 @@ def locked(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        _release(path, file)
+        insisting(lambda: _release(path, file))
 
 
-def _locked(path: Path) -> int:
+def insisting(action: Callable[[], None]) -> None:
+    """Do something that may be done twice to its end, though an interrupt comes between; a second one gets through."""
+    try:
+        action()
+    except KeyboardInterrupt:
+        action()
+        raise
+
+
+def _locked(path: Path) -> IO[bytes]:
     for _ in range(_TRIES):
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # whoever had the lock has removed the file, or the folder too
-            file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+            file = os.fdopen(os.open(path, _MADE, 0o666), "r+b", buffering=0)
             try:
-                _lock(file)
-                if os.path.samestat(os.fstat(file), path.stat()):
-                    _sign(file)
+                _lock(file.fileno())
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    _sign(file.fileno())
                     return file
             except BaseException:
-                os.close(file)
+                file.close()
                 raise
-            os.close(file)
+            file.close()
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
 
 
@@ -99,11 +110,13 @@ def _sign(file: int) -> None:
     os.write(file, f"process {os.getpid()} on {platform.node()}, since {since}\n".encode())
 
 
-def _release(path: Path, file: int) -> None:
+def _release(path: Path, file: IO[bytes]) -> None:
+    if file.closed:
+        return
     with suppress(OSError):
-        if sys.platform != "win32" and os.path.samestat(os.fstat(file), path.stat()):
+        if sys.platform != "win32" and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             path.unlink()
-    os.close(file)
+    file.close()
     if sys.platform == "win32":
         with suppress(OSError):  # Windows removes no file that is open; where another process has it, that one will
             path.unlink()

@@ -203,3 +203,21 @@ def test_a_spec_by_a_pipe_gives_the_same_bytes(call: Call, start: Start, finish:
     ended = finish(start("run", "-", "--format", "csv", "--out", "piped", redirect="<s.yaml"))
     assert ended.status == 0
     assert ended.out == (here / "out" / "small" / "results.csv").read_text()
+
+
+OWN = "def k(log_q, log_p):\n    return log_q - log_p\n"
+
+
+@pytest.mark.parametrize("estimator", ["own:k", "ratio*own:k"])
+def test_no_import_refuses_a_spec_that_names_a_module(call: Call, here: Path, estimator: str) -> None:
+    (here / "own.py").write_text("open('ran', 'w').close()\n" + OWN)
+    (here / "s.yaml").write_text((here / "s.yaml").read_text().replace("k2", f"'{estimator}'"))
+    ended = call("run", "s.yaml", "--no-import", "--out", "out")
+    ended.refuses(2, f"{estimator} is a function of a module", "--> s.yaml:3:18", "--no-import")
+    call("validate", "s.yaml")
+    assert not (here / "ran").exists()
+    assert not (here / "out").exists()
+
+
+def test_no_import_lets_other_specs_run(call: Call) -> None:
+    assert call("run", "s.yaml", "--no-import", "--out", "out").status == 0
