@@ -28,8 +28,9 @@ results: .venv/ready
 schema: .venv/ready
 	$(BIN)/klbench schema > klbench.schema.json
 
+# only what changed is computed again; all of it with: make identities ARGS=--all
 identities: .venv/ready
-	$(BIN)/python results/identities.py
+	$(BIN)/python results/identities.py $(ARGS)
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv: torch and the rest take a minute or two"

@@ -1,17 +1,22 @@
 """The errors a user can cause or meet, and what each says.
 
-An error teaches: where it is, what was given, what is allowed, what to do. Every one carries the exit status the
-command line ends with, and is printed in one place (``klbench.cli``); nothing below that place prints or exits.
+An error teaches: where it is, what was given, what is allowed, what to do. As text it says all of that, so that a
+script or a notebook that does not catch it shows it. Every one carries the exit status the command line ends with, and
+is printed in one place (``klbench.cli``); nothing below that place prints or exits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+
+from klbench.excerpt import clean, excerpt
 
 _ALIKE = 0.5
-"""How alike, from 0 to 1, a name must be to one of the few that are allowed in a place."""
+"""How alike, from 0 to 1, a name must be to one of the few allowed in a place: half of its letters may be wrong."""
+SURELY = 0.7
+"""How alike a name must be to be almost certainly the one that was meant: about a letter of four may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,7 @@ class Location:
 
 
 class KlbenchError(Exception):
-    """Something the user should be told in a few lines. ``exit_status`` is what the command line ends with."""
-
-    exit_status = 3
-
-
-class SpecError(KlbenchError):
-    """The spec or the call is wrong.
+    """Something the user should be told in a few lines. ``exit_status`` is what the command line ends with.
 
     Args:
         message: what is wrong, in one sentence, with what was given.
@@ -45,13 +44,24 @@ class SpecError(KlbenchError):
         help: what is allowed and what to do, a line each.
     """
 
-    exit_status = 2
+    exit_status = 3
 
     def __init__(self, message: str, *, location: Location | None = None, help: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
         self.help = tuple(help)
+
+    def __str__(self) -> str:
+        """The message, the place with its line and a caret, and what to do: a line each."""
+        below = (gutter + text for gutter, text in excerpt(self.location, self.help))
+        return "\n".join([clean(self.message), *below])
+
+
+class SpecError(KlbenchError):
+    """The spec or the call is wrong."""
+
+    exit_status = 2
 
     def at(self, location: Location) -> SpecError:
         """The same error, placed at ``location`` unless it already has a place."""
@@ -81,11 +91,6 @@ class UserError(SpecError):
 class RunError(KlbenchError):
     """The run could not be finished: no such device, a full disk, an interrupt."""
 
-    def __init__(self, message: str, *, help: Iterable[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.help = tuple(help)
-
 
 class Interrupted(RunError):  # noqa: N818
     """The user stopped the run (Ctrl-C)."""
@@ -101,11 +106,28 @@ def unknown(kind: str, given: str, allowed: Iterable[str]) -> SpecError:
 
 
 def choice_of(given: str, allowed: Iterable[str]) -> tuple[str, ...]:
-    """The help with a name that is none of the ``allowed``: what was probably meant, and what there is."""
+    """The help with a name that is none of the ``allowed``: what was surely meant, else everything there is.
+
+    >>> choice_of("estimatros", ["name", "estimators"])
+    ('did you mean estimators?',)
+    >>> choice_of("k4", ["k1", "abs"])
+    ('did you mean k1?', 'allowed: k1, abs')
+    """
     names = tuple(allowed)
     near = nearest(given, names)
     hint = () if near is None else (f"did you mean {near}?",)
-    return (*hint, f"allowed: {', '.join(names)}")
+    return hint if is_surely(given, near, names) else (*hint, f"allowed: {', '.join(names)}")
+
+
+def is_surely(given: str, meant: str | None, names: Iterable[str]) -> bool:
+    """Whether ``meant`` is so like what was given, and every other name less like it, that no list is needed.
+
+    >>> is_surely("float8", "float64", ["float64", "float32"])
+    False
+    """
+    likeness = {name: SequenceMatcher(None, name.lower(), given.lower()).ratio() for name in names}
+    closest = likeness.pop(meant, 0.0) if meant else 0.0
+    return closest >= SURELY and all(other < closest for other in likeness.values())
 
 
 def nearest(given: str, names: Iterable[str], alike: float = _ALIKE) -> str | None:

@@ -19,7 +19,7 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 """The words of torch, NumPy, C++, the loader, and of Python where there is no room for a thread's stack."""
-_WANTED = re.compile(r"allocate (?P<size>\d[\d.]*) ?(?P<unit>bytes|[KMGT]i?B)", re.IGNORECASE)
+_WANTED = re.compile(r"allocate (?P<size>\d[\d.]*) ?(?P<unit>bytes|[KMGTPE]i?B)", re.IGNORECASE)
 _MEBIBYTE = 2**20
 
 

@@ -15,6 +15,7 @@ from klbench.estimators.vocabulary import EXACT
 
 if TYPE_CHECKING:
     from numpy import ndarray
+    from pandas import DataFrame
 
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
@@ -25,12 +26,32 @@ def falls_far_short(measured: float, exact: float) -> bool:
     return measured < 0.8 * exact < inf
 
 
+_UNSEEN = 0.2
+
+
+def rounding_is_unseen(rounding: float, rounding_mcse: float, bias_mcse: float) -> bool:
+    """Whether rounding is known to be too small to move a z of the bias by more than a fifth.
+
+    The exact numbers are of float64. Below it a measured bias is held to them only where rounding has no part in it.
+    """
+    return abs(rounding) + 2 * rounding_mcse <= _UNSEEN * bias_mcse
+
+
 class _Spread:
     """What the exact noise beside the measured one says of the error bars."""
 
+    bias_over_true_mcse: float
     stdev_over_true: float
     exact_stdev_over_true: float
     dtype: str
+    rounding_over_true: float
+    rounding_over_true_mcse: float
+
+    @property
+    def bias_is_comparable(self) -> bool:
+        """Whether the measured bias can be held to the exact one, which is of float64."""
+        rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
+        return self.dtype == EXACT or rounding_is_unseen(rounding, error, self.bias_over_true_mcse)
 
     @property
     def misses_rare_draws(self) -> bool:
@@ -86,6 +107,14 @@ class Row(_Spread):
     def unit(self) -> float:
         """What its ratios are in units of."""
         return self.true
+
+    @property
+    def z_bias_cv(self) -> float:
+        """(bias_over_true_cv − exact_bias_over_true) / MCSE; NaN where rounding is part of the bias."""
+        rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
+        if self.dtype != EXACT and not rounding_is_unseen(rounding, error, self.bias_over_true_cv_mcse):
+            return nan
+        return z_score(self.bias_over_true_cv, self.exact_bias_over_true, self.bias_over_true_cv_mcse)
 
 
 @dataclass(frozen=True)
@@ -145,18 +174,24 @@ class GradientRow(_Spread):
 
     @property
     def z_bias(self) -> float:
-        """(bias_over_true − exact_bias_over_true) / MCSE."""
+        """(bias_over_true − exact_bias_over_true) / MCSE; NaN where rounding is part of the bias."""
+        if not self.bias_is_comparable:
+            return nan
         scale = self.exact_stdev_over_true
         return z_score(self.bias_over_true, self.exact_bias_over_true, self.bias_over_true_mcse, scale)
 
     @property
     def z_stdev(self) -> float:
-        """(stdev_over_true − exact_stdev_over_true) / MCSE."""
+        """(stdev_over_true − exact_stdev_over_true) / MCSE; NaN below float64, of which the exact one is."""
+        if self.dtype != EXACT:
+            return nan
         return z_score(self.stdev_over_true, self.exact_stdev_over_true, self.stdev_over_true_mcse)
 
     @property
     def z_cosine(self) -> float:
-        """(cosine − exact_cosine) / MCSE."""
+        """(cosine − exact_cosine) / MCSE; NaN below float64, of which the exact one is."""
+        if self.dtype != EXACT:
+            return nan
         return z_score(self.cosine, self.exact_cosine, self.cosine_mcse, scale=1.0)
 
 
@@ -175,9 +210,9 @@ class CaseResult:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
-    """A whole run."""
+    """A whole run. In a notebook it shows its tables."""
 
     spec: Spec
     cases: tuple[CaseResult, ...]
@@ -190,6 +225,27 @@ class Results:
         for result in self.cases:
             for row in result.rows:
                 yield result.case, row
+
+    def to_frame(self) -> DataFrame:
+        """The rows of results.csv with its columns, as a pandas DataFrame."""
+        from klbench.report.frame import to_frame
+
+        return to_frame(self)
+
+    def __repr__(self) -> str:
+        """``<Results of schulman: 2 cases, 6 rows, 0.9 s; .to_frame() has the numbers>``."""
+        from klbench.report.numbers import seconds
+        from klbench.wording import counted
+
+        cases, rows = counted(len(self.cases), "case"), counted(sum(len(case.rows) for case in self.cases), "row")
+        took = seconds(self.seconds)
+        return f"<Results of {self.spec.name}: {cases}, {rows}, {took}; .to_frame() has the numbers>"
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook."""
+        from klbench.report.html import to_html
+
+        return to_html(self)
 
 
 _ROUNDING = 1e-11

@@ -4,37 +4,56 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from os import PathLike
 
 import torch
 
-from klbench.errors import RunError, UserError
+from klbench.errors import RunError, SpecError, UserError
 from klbench.measure.case import measure
 from klbench.measure.draws import Machine
 from klbench.observer import SILENT, Observer
 from klbench.results import Results
 from klbench.roads.memory import keep_freed_memory
 from klbench.spec.model import Spec
+from klbench.spec.overrides import as_overrides
+from klbench.spec.read import resolved
 
 _MOST_PER_CORE = 4
 
 __all__ = ["SILENT", "Observer", "resolve_device", "run"]
 
 
-def run(spec: Spec, *, device: str = "auto", threads: int | None = None, observer: Observer = SILENT) -> Results:
+def run(
+    spec: Spec | str | PathLike[str],
+    *,
+    samples: float | str | None = None,
+    seed: int | None = None,
+    overrides: Mapping[str, object] | Sequence[str] = (),
+    device: str = "auto",
+    threads: int | None = None,
+    observer: Observer = SILENT,
+) -> Results:
     """Run every case of a spec.
 
     Args:
-        spec: what to measure.
+        spec: what to measure: a ``Spec``, the name of a built-in one, or the path of a YAML file.
+        samples: per case, in place of the spec's; ``1e6`` or ``"10M"``.
+        seed: in place of the spec's.
+        overrides: put over the spec, ``{"pairs.0.p": "N(0.2, 1)"}`` or ``["pairs.0.p=N(0.2, 1)"]`` as on the command
+            line.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: blocks sampled at once; one per available core by default, a few at most. Changes no number.
         observer: told of the progress.
 
     Raises:
         RunError: no such device, or its memory does not hold one block.
-        SpecError: a user's function cannot be used.
+        SpecError: the spec cannot be found or something in it is wrong, located; or a user's function cannot be used.
     """
+    if threads is not None and threads < 1:
+        raise SpecError(f"threads is {threads}", help=["a whole number from 1 on, or None for one per core"])
+    spec = resolved(spec, as_overrides(overrides, samples=samples, seed=seed))
     machine = Machine(resolve_device(device), min(threads or available_cores(), _MOST_PER_CORE * available_cores()))
     cases = spec.cases()
     observer.started(spec, cases)

@@ -11,3 +11,7 @@ def installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+__version__ = installed("klbench") or "0+unknown"
+"""klbench's own version; ``0+unknown``, older than any, where it is used from a checkout that is not installed."""

@@ -142,7 +142,12 @@ def compare(committed: list[dict[str, str]], given: list[dict[str, str]]) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_results_pass_the_check(gallery: ModuleType, name: str) -> None:
-    assert [point.text for point in check(gallery.committed(name)) if not point.holds] == []
+    results = gallery.committed(name)
+    missed = [point.text for point in check(results) if not point.holds]
+    # the one spec that is about overflow shows it: those rows are the only ones that fail
+    overflowing = sum(row.nonfinite > 0 for _, row in results.rows()) if name == "precision_gradient" else 0
+    assert len(missed) == overflowing
+    assert all(text.endswith("gradients are infinite or NaN") for text in missed)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,12 +12,17 @@ import klbench
 
 ROOT = Path(klbench.__file__).parent
 ORDER = (
-    *("errors", "memory", "wording", "versions", "files"),
+    *("excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
     *("distributions", "estimators", "frameworks", "users", "derived", "stats", "roads"),
     *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
-BY_NAME = {("estimators/catalogue.py", "frameworks"), ("estimators/catalogue.py", "users")}
-"""The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name."""
+BY_NAME = {
+    ("estimators/catalogue.py", "frameworks"),
+    ("estimators/catalogue.py", "users"),
+    ("results.py", "report"),
+}
+"""The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name.
+Results show themselves in a notebook, once they are asked to."""
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -18,7 +18,6 @@ from klbench.cli.validate import validate
 app = typer.Typer(
     help="The reference instrument for KL-divergence estimators: bias, noise and exact values, with an error bar "
     "on every number.\n\nStart with: klbench run schulman",
-    add_completion=False,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
     rich_markup_mode=None,
@@ -28,14 +27,14 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from klbench.versions import installed
+        from klbench.cli.version import show_version
 
-        typer.echo(f"klbench {installed('klbench') or '(not installed)'}")
+        show_version()
         raise typer.Exit
 
 
 Version = Annotated[
-    bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    bool, typer.Option("--version", help="Show versions and devices and exit.", callback=_show_version, is_eager=True)
 ]
 
 

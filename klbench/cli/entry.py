@@ -16,6 +16,7 @@ import typer
 
 from klbench.cli import output
 from klbench.cli.app import app
+from klbench.cli.completion import whole_words
 from klbench.cli.interrupts import ignore
 from klbench.cli.refusals import show_bug, show_error, show_usage_error
 from klbench.errors import Interrupted, KlbenchError, RunError
@@ -32,17 +33,19 @@ USAGE_ERROR: type[BaseException] = typer.BadParameter.__bases__[0]
 def run_and_exit(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments`` (the process's own by default) and exit with its status."""
     _survive_closed_streams()
-    _survive_narrow_encodings()
+    output.survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    status = _status(arguments)
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
+    with whole_words():
+        status = _status(given)
     atexit.register(ignore)  # unloading torch takes a tenth of a second, in which Python's own handlers are gone
     gc.freeze()  # the process ends here: collecting torch's modules one last time would take 0.4 s
     sys.exit(status)
 
 
-def _status(arguments: Sequence[str] | None) -> int:
+def _status(arguments: Sequence[str]) -> int:
     try:
-        status = app(args=arguments, prog_name="klbench", standalone_mode=False) or 0
+        status = app(args=arguments, prog_name="klbench", standalone_mode=False, obj=arguments) or 0
         if status == TYPER_INTERRUPTED:
             raise Interrupted("interrupted")
         return int(status)
@@ -76,10 +79,3 @@ def _survive_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def _survive_narrow_encodings() -> None:
-    """Show ``?`` for a letter that the terminal's encoding lacks."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")

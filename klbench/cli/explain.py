@@ -10,6 +10,7 @@ import typer
 
 from klbench.cli import output, words
 from klbench.cli.card import card, follows_table, stacked
+from klbench.cli.completion import explained
 from klbench.errors import SpecError, nearest
 from klbench.estimators.estimator import OPTIMAL
 
@@ -44,6 +45,7 @@ def explain(
         str,
         typer.Argument(
             metavar="NAME",
+            autocompletion=explained,
             help="An estimator (k3, verl:low_var_kl), a framework, a distribution, a column of the results, a word of "
             "the spec.",
         ),

@@ -18,24 +18,29 @@ class PageFormat(StrEnum):
     JSON = "json"
 
 
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...", help="Frameworks or entries, such as verl or trl:grpo; all where none is named."
+    ),
+]
 Shown = Annotated[PageFormat, typer.Option("-f", "--format", help="How it is written to stdout.")]
 
 
-def frameworks(format: Shown = PageFormat.TABLE) -> None:
-    """Audit every estimator that frameworks ship.
+def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:
+    """Audit what frameworks ship, all of it or by NAME.
 
     Each is put where its framework puts it, on a standard set of pairs. Every number is exact: nothing is sampled.
     """
+    from klbench.frameworks.catalogue import chosen
     from klbench.identity.audit import audit
     from klbench.report.frameworks import to_json, to_markdown, to_page
-    from klbench.runner import one_torch_thread
 
-    with one_torch_thread():
-        found = audit()
+    found = audit(chosen(names or ()))
     match format:
         case PageFormat.TABLE:
             output.data(to_page(found))
         case PageFormat.MARKDOWN:
-            output.text(to_markdown(found))
+            output.document(to_markdown(found))
         case PageFormat.JSON:
-            output.text(to_json(found))
+            output.document(to_json(found))

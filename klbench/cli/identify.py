@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.completion import identified
+from klbench.cli.waiting import import_torch
 from klbench.errors import SpecError
 
 if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="module:function of your own (it is imported), verl:low_var_kl, k3.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=identified,
+        help="module:function of your own (it is imported), verl:low_var_kl, k3.",
+    ),
 ]
 
 
@@ -25,6 +32,7 @@ def identify(name: Name) -> None:
     NAME may be a function of your own, module:function, of (log_q, log_p) or (log_q, log_p, log_sampler), tensors in,
     tensor out. Its module is imported, from the current folder or wherever Python finds it: that runs its code.
     """
+    import_torch()
     from klbench.cli.card import card, follows_table
     from klbench.identity.identify import identify as identify_estimator
     from klbench.identity.likeness import likeness

@@ -17,14 +17,19 @@ _NAME = "klbench.yaml"
 def init(
     path: Annotated[str, typer.Argument(metavar="PATH", help=f"The file to write; in a folder it is {_NAME}.")] = _NAME,
 ) -> None:
-    """Write a commented starter spec."""
+    """Write a commented starter spec.
+
+    Beside it stands its schema, klbench.schema.json, by which an editor completes and checks it.
+    """
     from klbench.files.writing import write_new
+    from klbench.spec.schema import FILE, text
     from klbench.spec.starter import STARTER
 
     file = _file(path)
     if not write_new(file, STARTER):
         raise SpecError(f"{file} is there already", help=["name another file: klbench init PATH"])
-    output.remark(f"wrote {file}; next: klbench run {file}")
+    has_schema = write_new(file.parent / FILE, text())
+    output.remark(f"wrote {file}{f' and {FILE}' if has_schema else ''}; next: klbench run {file}")
 
 
 def _file(path: str) -> Path:

@@ -5,7 +5,7 @@ word. So until a run is under way the handler itself says so and leaves; a run, 
 KeyboardInterrupt it needs to stop between two blocks and to clean up.
 
 This is the first module that the command line imports, so that an interrupt while the others are imported is heard too:
-it imports nothing of klbench itself.
+it imports next to nothing of klbench itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+
+from klbench.cli.waiting import ERASE
 
 INTERRUPTED = 3
 """The exit status: the run could not be finished."""
@@ -63,5 +65,5 @@ def ignore() -> None:
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     # nothing may be imported here, and no buffered stream used: the interrupt may be in the middle of either
     with suppress(OSError):
-        os.write(_STDERR, b"error: interrupted\n")
+        os.write(_STDERR, (ERASE if os.isatty(_STDERR) else "").encode() + b"error: interrupted\n")
     os._exit(INTERRUPTED)

@@ -11,6 +11,8 @@ from rich import box
 from rich.table import Table
 
 from klbench.cli import output
+from klbench.errors import SpecError
+from klbench.wording import joined
 
 
 class What(StrEnum):
@@ -23,15 +25,26 @@ class What(StrEnum):
 
 
 Listed = Annotated[What, typer.Argument(metavar="|".join(What), help="Of what.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Of frameworks only these, or entries of theirs: verl, trl:grpo."),
+]
 
 
-def listing(what: Listed) -> None:
+def listing(what: Listed, names: Names = None) -> None:
     """List what there is; klbench explain NAME says more of each."""
+    if names and what is not What.FRAMEWORKS:
+        raise SpecError(
+            f"list {what} takes no names, and was given {joined(names)}",
+            help=[
+                "klbench explain NAME tells all of one; only list frameworks takes names, as in list frameworks verl"
+            ],
+        )
     match what:
         case What.ESTIMATORS:
             _estimators()
         case What.FRAMEWORKS:
-            _frameworks()
+            _frameworks(names or ())
         case What.DISTRIBUTIONS:
             _distributions()
         case What.SPECS:
@@ -46,10 +59,11 @@ def _estimators() -> None:
     output.data("\nEach can be importance-weighted for samples from another policy: ratio*k3.")
 
 
-def _frameworks() -> None:
+def _frameworks(names: Iterable[str]) -> None:
     from klbench.cli.shipped import list_entries
+    from klbench.frameworks.catalogue import chosen
 
-    list_entries()
+    list_entries(chosen(names))
 
 
 def _distributions() -> None:

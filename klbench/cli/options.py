@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
+from klbench.cli.completion import overrides, specs
+
 SpecSource = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A path, - for standard input, or a built-in spec (klbench list specs).")
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        autocompletion=specs,
+        help="A path, - for standard input, or a built-in spec (klbench list specs).",
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'),
+    typer.Argument(
+        metavar="KEY=VALUE", autocompletion=overrides, help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'
+    ),
 ]
+
+
+def command_line(context: typer.Context) -> str:
+    """The command line as it was given, quoted where a shell needs it; bytes that are no letters as escapes."""
+    return shlex.join(["klbench", *context.find_root().obj]).encode(errors="backslashreplace").decode()

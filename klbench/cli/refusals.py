@@ -6,31 +6,28 @@ error: unknown key 'estimatros' of a spec
 5 | estimatros: [k1, k2, k3]
   | ^
   = did you mean estimators?
+
+At a terminal sentences are broken between words, and go on under where they began.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import Any
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from klbench.cli import output
-from klbench.errors import KlbenchError, Location, RunError, SpecError
-from klbench.report.console import on_stderr
-
-LONGEST_LINE = 100
-"""Of a source line, so much is shown around the caret."""
-LONGEST_TEXT = 1000
-"""Of a message, in case what was given is part of it and is long."""
+from klbench.errors import KlbenchError, Location
+from klbench.excerpt import CARET, clean, excerpt
+from klbench.report.console import UNLIMITED, on_stderr
 
 
 def show_error(error: KlbenchError) -> None:
     """Print an error that klbench foresaw."""
-    message, help = (error.message, error.help) if isinstance(error, SpecError | RunError) else (str(error), ())
-    _print(message, getattr(error, "location", None), help)
+    _print(error.message, error.location, error.help)
 
 
 def show_usage_error(error: Any) -> None:
@@ -47,39 +44,26 @@ def show_bug(error: Exception) -> None:
 
 
 def _print(message: str, location: Location | None, help: Iterable[str]) -> None:
-    lines = [Text.assemble(("error", "bold red"), (f": {_clean(message)}", "bold"))]
-    margin = len(str(location.line)) if location else 1
-    if location:
-        lines += _source(location, margin)
-    lines += [Text.assemble(" " * (margin + 1), ("= ", "blue"), _clean(each)) for each in help]
+    console = on_stderr()
+    lines = [*_beside(Text("error: ", "bold red"), clean(message), "bold", console.width)]
+    for gutter, text in excerpt(location, help, console.width):
+        style = "bold red" if text.strip() == CARET else ""
+        width = console.width if gutter.endswith("= ") else UNLIMITED
+        lines += _beside(Text(gutter, "blue"), text, style, width)
     try:
-        on_stderr().print(Text("\n").join(lines), soft_wrap=True)
+        console.print(Text("\n").join(lines), soft_wrap=True)
     except OSError:  # there is nowhere left to say it: the exit status has to do
         output.abandon(sys.stderr)
 
 
-def _source(location: Location, margin: int) -> Iterator[Text]:
-    line, caret = _window(location.text, location.column - 1)
-    gutter = " " * margin
-    yield Text.assemble(gutter, ("--> ", "blue"), _clean(str(location)))
-    yield Text(f"{gutter} |", style="blue")
-    yield Text.assemble((f"{location.line} | ", "blue"), line)
-    yield Text.assemble((f"{gutter} | ", "blue"), " " * caret, ("^", "bold red"))
+def _beside(label: Text, said: str, style: str, width: int) -> Iterator[Text]:
+    """What is said beside its label, in as many lines as it takes; never broken inside a word."""
+    room = max(width - len(label), 1)
+    for paragraph in said.splitlines() or [""]:
+        for line in _wrapped(paragraph, room) if len(paragraph) > room else [paragraph]:
+            yield Text.assemble(label, (line, style))
+            label = Text(" " * len(label))
 
 
-def _window(line: str, index: int) -> tuple[str, int]:
-    """The part of ``line`` around ``index`` that is shown, and how many cells precede the caret in it."""
-    start = max(0, min(index - LONGEST_LINE // 2, len(line) - LONGEST_LINE))
-    before, after = _printable(line[start:index]), _printable(line[index : start + LONGEST_LINE])
-    head, tail = "…" * (start > 0), "…" * (start + LONGEST_LINE < len(line))
-    return f"{head}{before}{after}{tail}", cell_len(head + before)
-
-
-def _clean(text: str) -> str:
-    text = "\n".join(map(_printable, text.splitlines()))
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} … {text[-LONGEST_TEXT // 2 :]}"
-
-
-def _printable(text: str) -> str:
-    """Without tabs and control characters, which would move the caret's line or speak to the terminal."""
-    return "".join(letter if letter.isprintable() else " " if letter == "\t" else "�" for letter in text)
+def _wrapped(text: str, room: int) -> list[str]:
+    return wrap(text, room, break_long_words=False, break_on_hyphens=False)

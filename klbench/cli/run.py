@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import output
+from klbench.cli.completion import devices
 from klbench.cli.interrupts import under_way
-from klbench.cli.options import Overrides, SpecSource
+from klbench.cli.options import Overrides, SpecSource, command_line
+from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted
+from klbench.estimators.vocabulary import EXACT
 
 if TYPE_CHECKING:
+    from klbench.report.manifest import Call
     from klbench.results import Results
     from klbench.spec.model import Spec
 
@@ -51,7 +55,12 @@ Samples = Annotated[
     str | None, typer.Option("-n", "--samples", metavar="SIZE", callback=_not_empty, help="Samples per case: 1e7, 10M.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, in place of the spec's.")]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", callback=_device, help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", callback=_device, autocompletion=devices, help="auto, cpu, cuda or cuda:N."
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("-j", "--threads", metavar="N", min=1, help="Threads; one per core by default. Changes no number."),
@@ -68,6 +77,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no note
 
 
 def run(
+    context: typer.Context,
     spec: SpecSource,
     overrides: Overrides = None,
     out: Out = "results",
@@ -87,6 +97,7 @@ def run(
     """
     from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
+    from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
     from klbench.spec.vetting import refuse_imports
@@ -98,7 +109,9 @@ def run(
         refuse_imports(resolved)
     folder = Path(out) / resolved.name
     ensure_writable(folder, FILES)  # at once, before torch is imported, and by _written once more for the whole run
-    results, written = _written(resolved, folder, device, threads, quiet)
+    overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
+    call = Call(command_line(context), tuple(overridden))
+    results, written = _written(resolved, folder, call, device, threads, quiet)
     _show(results, format, quiet)
     if not quiet:
         _say_where(results, folder, written)
@@ -106,8 +119,11 @@ def run(
         _hold(results, quiet)
 
 
-def _written(spec: Spec, folder: Path, device: str, threads: int | None, quiet: bool) -> tuple[Results, Sequence[str]]:
+def _written(
+    spec: Spec, folder: Path, call: Call, device: str, threads: int | None, quiet: bool
+) -> tuple[Results, Sequence[str]]:
     """The results, and the names of their files, which are in ``folder``."""
+    import_torch(quiet=quiet)
     import klbench.runner  # noqa: F401 (an interrupt while torch is imported is heard only outside of under_way)
     from klbench.files.folder import claim
     from klbench.report.folder import FILES, to_files, what_was_there
@@ -118,7 +134,7 @@ def _written(spec: Spec, folder: Path, device: str, threads: int | None, quiet: 
             if not quiet and (earlier := what_was_there(claimed.read, spec)):
                 output.remark(f"{folder} holds {earlier}; this run replaces it")
             results = _measured(spec, device, threads, quiet)
-            files = to_files(results, finished=datetime.now().astimezone())
+            files = to_files(results, finished=datetime.now().astimezone(), call=call)
             claimed.write(files)
     except KeyboardInterrupt:
         there = claimed.state(files) if files else "nothing was written"
@@ -148,7 +164,7 @@ def _show(results: Results, format: Format, quiet: bool) -> None:
         case Format.TABLE:
             show_tables(results, notes=not quiet)
         case Format.MARKDOWN:
-            output.text(to_markdown(results))
+            output.document(to_markdown(results))
         case Format.CSV:
             show_document(to_csv(results), results, notes=not quiet)
         case Format.JSON:
@@ -173,14 +189,19 @@ def _hold(results: Results, quiet: bool) -> None:
         output.remark(f"{len(missed)} of {counted(len(points), 'check')} failed")
         raise typer.Exit(1)
     if not quiet:
-        output.remark(_passed(len(points)))
+        output.remark(_passed(len(points), results.spec))
         unchecked = sum(1 for _ in not_checkable(results))
         if unchecked:
             numbers = counted(unchecked, "number")
             output.remark(f"{numbers} could not be checked: no exact value or error bar, or less than float64")
 
 
-def _passed(count: int) -> str:
+def _passed(count: int, spec: Spec) -> str:
+    if not count and EXACT not in spec.dtype:
+        return (
+            "nothing to check: the exact values are of float64, and rounding is part of these numbers. "
+            "Add float64 to dtype, or give the values you expect"
+        )
     if not count:
-        return "nothing to check"
+        return "nothing to check: no number here has both an exact value and an error bar"
     return f"all {count} checks passed" if count > 1 else "the one check passed"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from klbench.cli import output
 
 
@@ -12,6 +10,6 @@ def schema() -> None:
 
     For editors: klbench schema > klbench.schema.json
     """
-    from klbench.spec.schema import json_schema
+    from klbench.spec.schema import text
 
-    output.text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+    output.document(text())

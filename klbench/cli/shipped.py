@@ -42,9 +42,9 @@ def explain_framework(framework: str) -> None:
     """List what one framework ships, the newest releases first."""
     entries = [entry for entry in catalogue.entries() if entry.framework == framework]
     about = f"What it ships, as each release does it; klbench explain {entries[0].qualified} tells all of one."
-    output.data(
-        card(f"{framework}, a framework", about, {}, Text(), _overview(entries), Text(), Text("\n".join(LEGEND)))
-    )
+    facts = dict(_of_framework(framework))
+    below = Text(), _overview(entries), Text(), Text("\n".join(LEGEND))
+    output.data(card(f"{framework}, a framework", about, facts, *below))
 
 
 def _formula(entry: Entry, estimator: Estimator) -> str:
@@ -52,7 +52,8 @@ def _formula(entry: Entry, estimator: Estimator) -> str:
 
 
 def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
-    yield "also called", ", ".join(f"{entry.framework}:{alias}" for alias in entry.aliases)
+    later = f" (from {entry.aliases_since})" if entry.aliases_since else ""
+    yield "also called", ", ".join(f"{entry.framework}:{alias}{later}" for alias in entry.aliases)
     yield "formula", _formula(entry, entry.estimator())
     yield "clamps", entry.clamps if entry.clamps != "none" else ""
     yield from _breaks(entry, identity)
@@ -63,8 +64,21 @@ def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
     yield "infinite variance", entry.infinite_variance_when
     yield "casts", f"log-probabilities of less precision to {entry.cast}" if entry.cast else ""
     yield "releases", entry.versions
+    yield "option", entry.option
+    yield from _of_framework(entry.framework)
     yield "same as", ", ".join(each.qualified for each in catalogue.same_as(entry))
     yield "source", str(entry.source)
+
+
+def _of_framework(name: str) -> Iterator[tuple[str, str]]:
+    """What is true of all that a framework ships."""
+    framework = catalogue.about()[name]
+    yield "coefficient", framework.coefficient
+    yield "log-probs", framework.log_probs
+    yield "k in the reward", f"taken {framework.reward}" if framework.reward else ""
+    yield "aggregation", framework.aggregation
+    yield "precision", framework.precision
+    yield "code seen", framework.seen
 
 
 def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
@@ -87,9 +101,9 @@ def _put(entry: Entry) -> str:
     return f"in the {entry.placement}{weight.get(entry.weighting, '')} ({HERE} below)"
 
 
-def list_entries() -> None:
-    """The table of all entries: one line each where it fits, else each framework's under its name."""
-    output.data(_overview(catalogue.entries()))
+def list_entries(entries: Sequence[Entry]) -> None:
+    """The table of entries: one line each where it fits, else each framework's under its name."""
+    output.data(_overview(entries))
     output.text("\n")
     output.data(Text("\n".join(LEGEND)))
 
@@ -110,14 +124,14 @@ LEGEND = (
 def _wide(entries: Iterable[Entry]) -> Table:
     table = _table("framework:name", "releases", "value", "formula, r = p/q", "clamps", "placement", "follows")
     for entry in entries:
-        formula = "log² r, r = sampler/q" if entry.against_sampler else entry.arithmetic.formula
+        formula = f"{entry.arithmetic.formula}{', r = sampler/q' if entry.against_sampler else ''}"
         cells = entry.versions, value_name(entry), formula, clamps(entry), default_place(entry), _follows(entry)
         table.add_row(Text(entry.qualified, style="cyan"), *cells)
     return table
 
 
 def _narrow(entries: Iterable[Entry]) -> Table:
-    table, before = _table("framework", "value", "clamps", "placement", "follows"), ""
+    table, before = _table("framework", "value", "clamps", "placement", "follows", gap=0), ""
     for entry in entries:
         owner = entry.qualified.removesuffix(entry.name)
         if owner != before:
@@ -128,8 +142,9 @@ def _narrow(entries: Iterable[Entry]) -> Table:
     return table
 
 
-def _table(*headers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(*headers: str, gap: int = 1) -> Table:
+    """Columns that stand ``gap`` and one more apart; with none the narrow table has 80 columns at most."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     for header in headers:
         table.add_column(header, no_wrap=True)
     return table

@@ -7,11 +7,13 @@ import sys
 from rich.text import Text
 
 from klbench.cli import output
+from klbench.report.bullets import bullets
 from klbench.report.console import console_for, rendered
 from klbench.report.elsewhere import elsewhere
 from klbench.report.fields import legend
+from klbench.report.narrow import spelled
 from klbench.report.summary import Summary, summaries
-from klbench.report.table import Tables, bullets, heading
+from klbench.report.table import Tables, heading
 from klbench.results import Results
 
 
@@ -28,13 +30,13 @@ def show_tables(results: Results, *, notes: bool) -> None:
             _show_notes(summary, named=not sys.stdout.isatty())
     output.text("\n")
     width = console_for(sys.stdout).width
-    for sentence in (*legend(shown), *elsewhere(all_pairs, width)):
+    for sentence in (*legend(shown), *elsewhere(spelled(all_pairs, sys.stdout.encoding or "utf-8"), width)):
         output.data(Text(sentence, style="dim"))
 
 
 def show_document(text: str, results: Results, *, notes: bool) -> None:
     """A text for another program to stdout, every note to stderr."""
-    output.text(text)
+    output.document(text)
     for summary in summaries(results) if notes else ():
         _show_notes(summary, named=True)
 

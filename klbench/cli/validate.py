@@ -9,6 +9,7 @@ from rich.text import Text
 
 from klbench.cli import output
 from klbench.cli.options import Overrides, SpecSource
+from klbench.cli.waiting import import_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
     from klbench.spec.read import read_spec
 
     resolved = read_spec(spec, overrides or ())
+    import_torch()
     from klbench.runner import one_torch_thread
 
     for line in _overview(resolved):

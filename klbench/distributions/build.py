@@ -40,7 +40,7 @@ def _build(expression: Expression, device: torch.device) -> Distribution:
 def _single(expression: Named, device: torch.device) -> Distribution:
     family = catalogue.find(expression.family)
     arguments = catalogue.with_defaults(family, catalogue.bind(family.name, (), dict(expression.arguments)))
-    return distribution.Single(expression, family, arguments, wrap(family, arguments, device))
+    return distribution.Single(expression, family, arguments, wrap(family, arguments, device), device)
 
 
 def wrap(family: Family, arguments: Arguments, device: torch.device) -> Any:

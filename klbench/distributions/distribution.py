@@ -71,7 +71,9 @@ class Single(Distribution):
     ``wrapped`` is the torch distribution, ``state`` what the family's own functions work on.
     """
 
-    def __init__(self, expression: Named, family: Family, arguments: Arguments, wrapped: Any) -> None:
+    def __init__(
+        self, expression: Named, family: Family, arguments: Arguments, wrapped: Any, device: torch.device
+    ) -> None:
         self.expression = expression
         self.family = family
         self.arguments = arguments
@@ -79,7 +81,7 @@ class Single(Distribution):
         self.support = family.support(arguments)
         self.wrapped = wrapped
         self.event_shape = tuple(wrapped.event_shape)
-        self.device = _device(wrapped)
+        self.device = device
         self.state = family.prepare(wrapped, arguments)
         self.inside = _membership(family, self.support, self.state)
 
@@ -217,10 +219,6 @@ class Power(Distribution):
             return None
         numbers = torch.arange(len(atoms), device=self.device)
         return atoms[torch.cartesian_prod(*[numbers] * self.copies).view(-1, self.copies)]
-
-
-def _device(wrapped: Any) -> torch.device:
-    return next((v.device for v in vars(wrapped).values() if isinstance(v, Tensor)), torch.device("cpu"))
 
 
 def _membership(family: Family, support: Support, state: Any) -> Callable[[Tensor], Tensor] | None:

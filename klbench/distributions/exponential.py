@@ -8,6 +8,7 @@ where the two would cancel. The constant is fixed by the two densities at one po
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
 
@@ -30,30 +31,53 @@ STATISTICS: Mapping[str, Function] = MappingProxyType(
 )
 
 
-def log_ratio(q: Single, p: Single) -> Function | None:
-    """x [count] inside the common support -> log p(x) - log q(x) [count]; None where the two are no such pair."""
+@dataclass(frozen=True)
+class Form:
+    """constant + Σ slope · (statistic(x) - statistic(middle)).
+
+    Args:
+        constant: log p - log q at the middle.
+        terms: (statistic, its value at the middle, slope).
+        lost: the size of what was subtracted to get the constant, whose rounding it keeps.
+    """
+
+    constant: float
+    terms: tuple[tuple[Function, float, float], ...]
+    lost: float
+
+    def function(self, x: Tensor) -> Tensor:
+        """log p(x) - log q(x) [count]."""
+        if not self.terms:
+            return torch.full_like(x, self.constant)
+        first, *others = ((statistic(x) - at_middle).mul_(slope) for statistic, at_middle, slope in self.terms)
+        total = first.add_(self.constant)
+        for term in others:
+            total = total.add_(term)
+        return total
+
+    def size(self, x: Tensor) -> Tensor:
+        """The size of what is added up at x [count], in units of which the result is rounded."""
+        total = torch.full_like(x, self.lost)
+        for statistic, at_middle, slope in self.terms:
+            total += (statistic(x).abs() + abs(at_middle)) * abs(slope)
+        return total
+
+
+def log_ratio(q: Single, p: Single) -> Form | None:
+    """log p - log q inside the common support; None where the two are no such pair."""
     if q.family.natural is None or p.family.natural is None or q.support != p.support:
         return None
     natural_q, natural_p = q.family.natural(q.state), p.family.natural(p.state)
     if natural_q.measure != natural_p.measure:
         return None
     middle = _middle(q)
-    constant = float(p.log_density(middle) - q.log_density(middle))
+    log_p, log_q = float(p.log_density(middle)), float(q.log_density(middle))
     names = sorted({*natural_q.terms, *natural_p.terms})
     slopes = {name: natural_p.terms.get(name, 0.0) - natural_q.terms.get(name, 0.0) for name in names}
-    if not all(map(isfinite, [constant, *slopes.values()])):
+    if not all(map(isfinite, [log_p - log_q, *slopes.values()])):
         return None
-    terms = [(STATISTICS[n], float(STATISTICS[n](middle)), slope) for n, slope in slopes.items() if slope != 0]
-    return lambda x: _sum(terms, constant, x)
-
-
-def _sum(terms: list[tuple[Function, float, float]], constant: float, x: Tensor) -> Tensor:
-    total = torch.full_like(x, constant) if not terms else None
-    for statistic, at_middle, slope in terms:
-        term = (statistic(x) - at_middle).mul_(slope)
-        total = term.add_(constant) if total is None else total.add_(term)
-    assert total is not None
-    return total
+    terms = tuple((STATISTICS[n], float(STATISTICS[n](middle)), slope) for n, slope in slopes.items() if slope != 0)
+    return Form(log_p - log_q, terms, abs(log_p) + abs(log_q) + 2)
 
 
 def _middle(q: Single) -> Tensor:

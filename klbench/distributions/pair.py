@@ -1,17 +1,44 @@
-"""Two distributions together: log p - log q in its fastest form."""
+"""Two distributions together: log p - log q in its fastest form, and how far rounding may have moved it.
+
+Every form knows its own rounding. A difference of two log-densities loses what they share: at |log q| = 10 no digit
+below 1e-15 is left, however close q and p are. A form that is built from the differences of the parameters keeps them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import log1p
 
+import torch
 from torch import Tensor
 
 from klbench.distributions import exponential
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Support
 
-LogRatio = Callable[[Tensor], Tensor]
+Function = Callable[[Tensor], Tensor]
+
+LOG_DENSITY_ROUNDING = 32 * torch.finfo(torch.float64).eps
+"""Rounding of a log-density, in units of 1 + |log density|. Against mpmath, over draws of every family's examples, most
+are within 1 epsilon, counts of 100,000 within 26: tests/distributions/test_families.py holds all of them to this."""
+
+
+@dataclass(frozen=True)
+class LogRatio:
+    """log p - log q as a function of x.
+
+    Args:
+        function: x [count, *event_shape] -> log p(x) - log q(x) [count], nats.
+        rounding: x -> a bound of its rounding error [count], nats.
+    """
+
+    function: Function
+    rounding: Function
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """log p(x) - log q(x) [count]."""
+        return self.function(x)
 
 
 def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -> LogRatio:
@@ -22,16 +49,26 @@ def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -
     """
     if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
         each = _special(q.base, p.base, q.base.support if inside == q.support else None)
-        return _difference(q, p, inside) if each is None else lambda x: each(x).sum(-1)
+        if each is not None:
+            function, rounding = each.function, each.rounding
+            return LogRatio(lambda x: function(x).sum(-1), lambda x: rounding(x).sum(-1))
     return _special(q, p, inside) or _difference(q, p, inside)
 
 
 def _difference(q: Distribution, p: Distribution, inside: Support | None) -> LogRatio:
     log_q, log_p = _log_density(q, inside), _log_density(p, inside)
-    return lambda x: log_p(x).sub_(log_q(x))
+    return LogRatio(lambda x: log_p(x).sub_(log_q(x)), lambda x: _unit_of(q, x) + _unit_of(p, x))
 
 
-def _log_density(d: Distribution, inside: Support | None) -> Callable[[Tensor], Tensor]:
+def _unit_of(d: Distribution, x: Tensor) -> Tensor:
+    """A bound of the rounding of log d(x) [count]; of copies, whose log-densities are added, that of all of them."""
+    if isinstance(d, Power):
+        return _unit_of(d.base, x.reshape(-1, *d.base.event_shape)).view(-1, d.copies).sum(1)
+    log_density = d.log_prob(x)
+    return (log_density.abs() + 1).masked_fill(log_density.isneginf(), 0.0) * LOG_DENSITY_ROUNDING
+
+
+def _log_density(d: Distribution, inside: Support | None) -> Function:
     return d.log_density if inside is not None and d.support.covers(inside) else d.log_prob
 
 
@@ -41,9 +78,25 @@ def _special(q: Distribution, p: Distribution, inside: Support | None) -> LogRat
         return None
     if q.family.name == p.family.name == "Normal":
         return _normals(q, p)
-    if inside is not None and q.support.covers(inside):
-        return exponential.log_ratio(q, p)
-    return None
+    if inside is None or not q.support.covers(inside):
+        return None
+    if q.family.name == p.family.name == "Categorical" and q.support == p.support:
+        return _categories(q, p)
+    form = exponential.log_ratio(q, p)
+    return None if form is None else LogRatio(form.function, lambda x: LOG_DENSITY_ROUNDING * form.size(x))
+
+
+def _categories(q: Single, p: Single) -> LogRatio:
+    """A table with an entry a category; where p/q is near 1, from the difference of the probabilities."""
+    log_q, log_p = q.state.log_probs, p.state.log_probs
+    table = log_p - log_q
+    excess = (log_p.exp() - log_q.exp()) / log_q.exp()
+    table = torch.where(excess.abs() < _NEAR, excess.log1p(), table)
+    lost = torch.where(excess.abs() < _NEAR, 2.0, log_q.abs() + log_p.abs() + 2).masked_fill(table.isinf(), 0.0)
+    return LogRatio(lambda x: table[x.long()], lambda x: (LOG_DENSITY_ROUNDING * lost)[x.long()])
+
+
+_NEAR = 0.1  # there log1p of the difference has more digits than the difference of two logarithms
 
 
 def _normals(q: Single, p: Single) -> LogRatio | None:
@@ -52,9 +105,11 @@ def _normals(q: Single, p: Single) -> LogRatio | None:
     None where float64 does not hold a coefficient.
     """
     try:
-        return _quadratic(*_coefficients(q, p))
+        loc, *coefficients = _coefficients(q, p)
     except (ZeroDivisionError, OverflowError, ValueError):
         return None
+    sizes = [LOG_DENSITY_ROUNDING * abs(coefficient) for coefficient in coefficients]
+    return LogRatio(_quadratic(loc, *coefficients), lambda x: _quadratic(0.0, *sizes)((x - loc).abs()))
 
 
 def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
@@ -67,7 +122,7 @@ def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
     return loc, constant, slope, curvature
 
 
-def _quadratic(loc: float, constant: float, slope: float, curvature: float) -> LogRatio:
+def _quadratic(loc: float, constant: float, slope: float, curvature: float) -> Function:
     def polynomial(x: Tensor) -> Tensor:
         y = x - loc if loc != 0 else x
         if curvature == 0:

@@ -129,13 +129,10 @@ def _unknown(given: str, name: str) -> SpecError:
     from klbench.frameworks import catalogue as shipped
 
     error = unknown("estimator", given, _allowed())
-    allowed = error.help[-1]
     if meant := shipped.called(name):
-        return SpecError(error.message, help=[f"did you mean {', '.join(meant)}?", allowed])
+        return SpecError(error.message, help=[f"did you mean {', '.join(meant)}?"])
     if name in shipped.frameworks():
-        return SpecError(
-            error.message, help=[f"{name} is a framework; klbench explain {name} lists what it ships", allowed]
-        )
+        return SpecError(error.message, help=[f"{name} is a framework; klbench explain {name} lists what it ships"])
     return error
 
 

@@ -7,8 +7,7 @@ expm1(l) − l that keeps its digits: as shipped, not as it should be. Tensor me
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import exp, log, sqrt
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from klbench.estimators.schulman import NO_ABSOLUTE_CONTINUITY, absolute, k1, k2
@@ -17,10 +16,10 @@ from klbench.estimators.term import Function
 if TYPE_CHECKING:
     from torch import Tensor
 
-_STEPS = 60
 _LOG_TAILS = "E_q[log² r] is infinite: q has polynomial tails and p has not"
 _SQUARE_TAILS = "E_q[log⁴ r] is infinite: q has polynomial tails and p has not"
 _HEAVY_P = "E_q[r²] is infinite: p has heavier tails than q"
+_HEAVY_Q = "E_q[1/r²] is infinite: q has heavier tails than p"
 _ALWAYS = "always, by a share of the KL that grows with it"
 
 
@@ -31,15 +30,13 @@ class Arithmetic:
     Args:
         name: what it is called here; two that share it are the same number in another order of operations.
         formula: in r and log r, in the order the code has.
-        function: log_ratio [n] -> values [n], nats.
-        within: bound -> the log_ratios (low, high) between which the value stays within ±bound.
+        function: log_ratio [n] -> values [n], nats; it uses nothing but arithmetic, ``exp``, ``expm1`` and ``abs``.
         unbiased, nonnegative, biased_when, infinite_variance_when: of the reverse KL, as an Estimator declares them.
     """
 
     name: str
     formula: str
     function: Function
-    within: Callable[[float], tuple[float, float]]
     unbiased: bool
     nonnegative: bool
     biased_when: str
@@ -49,6 +46,11 @@ class Arithmetic:
 def square(log_ratio: Tensor) -> Tensor:
     """log² r, without the half."""
     return log_ratio * log_ratio
+
+
+def negated_k1(log_ratio: Tensor) -> Tensor:
+    """log r: k1 with its sign changed."""
+    return log_ratio
 
 
 def exp_minus_one_minus_log(log_ratio: Tensor) -> Tensor:
@@ -66,60 +68,72 @@ def expm1_minus_log(log_ratio: Tensor) -> Tensor:
     return log_ratio.expm1() - log_ratio
 
 
+def one_minus_ratio(log_ratio: Tensor) -> Tensor:
+    """1 − r."""
+    return 1.0 - log_ratio.exp()
+
+
 def upside_down(log_ratio: Tensor) -> Tensor:
     """1/r − 1 + log r: k3's formula on log q − log p, where log p − log q belongs."""
+    return exp_minus_one_minus_log(-log_ratio)
+
+
+def upside_down_log_first(log_ratio: Tensor) -> Tensor:
+    """1/r + log r − 1: the same, subtracting the logarithm first."""
+    return exp_minus_log_minus_one(-log_ratio)
+
+
+def upside_down_expm1(log_ratio: Tensor) -> Tensor:
+    """(1/r − 1) + log r: the same, by expm1."""
+    return expm1_minus_log(-log_ratio)
+
+
+_CUT = 10.0
+"""ColossalAI sets log(q/p) to 0 in the exponent from here on, so that exp never overflows."""
+
+
+def cut_upside_down(log_ratio: Tensor) -> Tensor:
+    """1/r − 1 + log r, in which 1/r is 1 from log(q/p) = 10 on: there the value is log r, below −10."""
     negated = -log_ratio
-    return negated.exp() - 1 - negated
+    return (negated * (negated < _CUT)).exp() - 1 - negated
 
 
-def _symmetric(bound: float) -> tuple[float, float]:
-    return -bound, bound
-
-
-def _half_square(bound: float) -> tuple[float, float]:
-    return _symmetric(sqrt(2 * bound))
-
-
-def _square(bound: float) -> tuple[float, float]:
-    return _symmetric(sqrt(bound))
-
-
-def _k3(bound: float) -> tuple[float, float]:
-    """Where eˡ − 1 − l = bound: two contractions, one for each sign of l."""
-    low, high = -1 - bound, log(2 + 2 * bound)
-    for _ in range(_STEPS):
-        low, high = exp(low) - 1 - bound, log(1 + bound + high)
-    return low, high
-
-
-def _mirrored_k3(bound: float) -> tuple[float, float]:
-    low, high = _k3(bound)
-    return -high, -low
-
-
-K1 = Arithmetic("k1", "−log r", k1, _symmetric, True, False, "never", _LOG_TAILS)
-K2 = Arithmetic("k2", "½ log² r", k2, _half_square, False, True, _ALWAYS, _SQUARE_TAILS)
-ABSOLUTE = Arithmetic("abs", "|log r|", absolute, _symmetric, False, True, "always; most when q is near p", _LOG_TAILS)
-SQUARE = Arithmetic("square", "log² r", square, _square, False, True, "always: about twice the KL", _SQUARE_TAILS)
-UPSIDE_DOWN = Arithmetic(
-    "upside-down k3",
-    "1/r − 1 + log r",
-    upside_down,
-    _mirrored_k3,
+K1 = Arithmetic("k1", "−log r", k1, True, False, "never", _LOG_TAILS)
+NEGATED_K1 = Arithmetic(
+    "−k1", "log r", negated_k1, False, False, "always: its sign is changed, its mean is −KL(q‖p)", _LOG_TAILS
+)
+K2 = Arithmetic("k2", "½ log² r", k2, False, True, _ALWAYS, _SQUARE_TAILS)
+ABSOLUTE = Arithmetic("abs", "|log r|", absolute, False, True, "always; most when q is near p", _LOG_TAILS)
+SQUARE = Arithmetic("square", "log² r", square, False, True, "always: about twice the KL", _SQUARE_TAILS)
+ONE_MINUS_R = Arithmetic(
+    "1 − r", "1 − r", one_minus_ratio, False, False, "always: its mean is 0 wherever q has support", _HEAVY_P
+)
+CUT_UPSIDE_DOWN = Arithmetic(
+    "upside-down, cut",
+    "1/r − 1 + log r, 1/r being 1 where log r ≤ −10",
+    cut_upside_down,
     False,
-    True,
-    "always: its mean is χ²(q‖p) − KL(q‖p)",
-    "E_q[1/r²] is infinite: q has heavier tails than p",
+    False,
+    "always: below the cut its mean is χ²(q‖p) − KL(q‖p), past it the value is negative",
+    _LOG_TAILS,
 )
 
 
 def _k3_as(formula: str, function: Function) -> Arithmetic:
-    return Arithmetic("k3", formula, function, _k3, True, True, NO_ABSOLUTE_CONTINUITY, _HEAVY_P)
+    return Arithmetic("k3", formula, function, True, True, NO_ABSOLUTE_CONTINUITY, _HEAVY_P)
 
 
-K3 = _k3_as("r − 1 − log r", exp_minus_one_minus_log)
+def _upside_down_as(formula: str, function: Function) -> Arithmetic:
+    biased_when = "always: its mean is χ²(q‖p) − KL(q‖p)"
+    return Arithmetic("upside-down k3", formula, function, False, True, biased_when, _HEAVY_Q)
+
+
+K3_ONE_FIRST = _k3_as("r − 1 − log r", exp_minus_one_minus_log)
 K3_LOG_FIRST = _k3_as("r − log r − 1", exp_minus_log_minus_one)
 K3_EXPM1 = _k3_as("(r − 1) − log r", expm1_minus_log)
+UPSIDE_DOWN = _upside_down_as("1/r − 1 + log r", upside_down)
+UPSIDE_DOWN_LOG_FIRST = _upside_down_as("1/r + log r − 1", upside_down_log_first)
+UPSIDE_DOWN_EXPM1 = _upside_down_as("(1/r − 1) + log r", upside_down_expm1)
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,7 @@ class Weight:
         clamp: what of it is clamped, and to what, if anything.
         biased_when: when the weight itself makes a bias, if it can.
         of_sampler: whether it is q/sampler, so that samples of another policy count as q's.
+        stops: whether it is detached where log_ratio is clamped.
     """
 
     formula: str
@@ -139,6 +154,7 @@ class Weight:
     clamp: str = ""
     biased_when: str = ""
     of_sampler: bool = True
+    stops: bool = False
 
 
 def ratio(log_q: Tensor, log_sampler: Tensor) -> Tensor:
@@ -158,4 +174,5 @@ def one_with_a_score(log_q: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG
 
 RATIO = Weight("(q/sampler)", ratio)
 RATIO_UP_TO_TWO = Weight("min(q/sampler, 2)", ratio_up_to_two, "q/sampler to at most 2", "q/sampler exceeds 2")
-SCORE = Weight("exp(log q − sg log q)", one_with_a_score, of_sampler=False)
+STOPPING_RATIO = replace(RATIO, stops=True)
+SCORE = Weight("exp(log q − sg log q)", one_with_a_score, of_sampler=False, stops=True)

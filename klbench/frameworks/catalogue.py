@@ -1,35 +1,57 @@
 """Finding what a framework ships: ``framework:name``, or ``framework@version:name`` for the release that shipped it.
 
-Every module of this package that declares ``ENTRIES`` is found by itself: a new entry touches one place. Without a
-version the newest is meant.
+Every module of this package that declares ``ENTRIES`` and ``FRAMEWORKS`` is found by itself: a new entry touches one
+place. Without a version the newest is meant. A release is exact: ``verl@0.4`` is 0.4.0, and 0.4.1 is another. One newer
+than all that is known counts as the newest.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
-from math import inf
+from itertools import combinations
 from pkgutil import iter_modules
+from typing import TypeVar
 
 import klbench.frameworks
 from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import Estimator
 from klbench.frameworks.entry import Entry
+from klbench.frameworks.framework import Framework
+from klbench.frameworks.releases import Version, release
 
 _NAME = re.compile(r"(?P<framework>[^:@]+?)\s*(?:@\s*(?P<version>[^:]*?)\s*)?:\s*(?P<name>[^:]+)")
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)")
+
+T = TypeVar("T")
 
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """Every entry, by framework, the newest releases first."""
-    found = [
-        entry
-        for module in iter_modules(klbench.frameworks.__path__)
-        for entry in getattr(import_module(f"klbench.frameworks.{module.name}"), "ENTRIES", ())
-    ]
-    return tuple(sorted(found, key=lambda entry: (entry.framework, _age(entry))))
+    """Every entry, by framework, the newest releases first.
+
+    Raises:
+        ValueError: two entries of a framework answer to one name in one release.
+    """
+    found = tuple(sorted(_declared("ENTRIES", Entry), key=_order))
+    _ensure_distinct(found)
+    return found
+
+
+@cache
+def about() -> Mapping[str, Framework]:
+    """What is known of each framework as a whole, by its name.
+
+    Raises:
+        ValueError: one of them is described twice.
+    """
+    found = _declared("FRAMEWORKS", Framework)
+    by_name = {each.name: each for each in found}
+    if len(by_name) < len(found):
+        twice = next(name for name in by_name if sum(each.name == name for each in found) > 1)
+        raise ValueError(f"the framework {twice} is described twice")
+    return by_name
 
 
 @cache
@@ -67,16 +89,26 @@ def find(name: str) -> Entry:
             help=["write framework:name or framework@version:name, for example verl:low_var_kl or nemo-rl@0.6:k3"],
         )
     shipped = _of_framework(match["framework"])
-    found = [entry for entry in shipped if match["name"] in (entry.name, *entry.aliases)]
+    found = [entry for entry in shipped if match["name"] in entry.names]
     if not found:
         raise unknown(f"name in {match['framework']}", match["name"], _called(shipped))
     if match["version"] is None:
         return found[0]
-    version = _numbers(match["version"], name)
+    version = release(match["version"], name)
     for entry in found:
-        if _ships(entry, version):
+        if version in entry.releases_of(match["name"]):
             return entry
     raise _not_then(match, shipped, found, version)
+
+
+def chosen(names: Iterable[str]) -> tuple[Entry, ...]:
+    """The entries of a list of names, each a framework's or an entry's, in the order of the catalogue; of none all.
+
+    Raises:
+        SpecError: there is no such framework, version or name; says what was probably meant.
+    """
+    wanted = {entry for name in names for entry in _meant(name)}
+    return tuple(entry for entry in entries() if not wanted or entry in wanted)
 
 
 def estimator(name: str) -> Estimator:
@@ -90,7 +122,7 @@ def estimator(name: str) -> Estimator:
 
 def called(name: str) -> tuple[str, ...]:
     """The qualified name of every entry that some framework calls ``name``."""
-    return tuple(entry.qualified for entry in entries() if name in (entry.name, *entry.aliases))
+    return tuple(entry.qualified for entry in entries() if name in entry.names)
 
 
 def same_as(entry: Entry) -> tuple[Entry, ...]:
@@ -105,42 +137,46 @@ def _of_framework(framework: str) -> tuple[Entry, ...]:
     return found
 
 
-def _called(shipped: tuple[Entry, ...]) -> list[str]:
-    return list(dict.fromkeys(name for entry in shipped for name in (entry.name, *entry.aliases)))
+def _meant(name: str) -> tuple[Entry, ...]:
+    return (find(name),) if ":" in name else _of_framework(name.strip())
 
 
-def _not_then(
-    match: re.Match[str], shipped: tuple[Entry, ...], called: list[Entry], version: tuple[int, ...]
-) -> SpecError:
-    then = ", ".join(_called(tuple(entry for entry in shipped if _ships(entry, version)))) or "nothing"
+def _called(shipped: Iterable[Entry]) -> list[str]:
+    return list(dict.fromkeys(name for entry in shipped for name in entry.names))
+
+
+def _called_then(shipped: Iterable[Entry], version: Version) -> list[str]:
+    return [name for entry in shipped for name in entry.names if version in entry.releases_of(name)]
+
+
+def _not_then(match: re.Match[str], shipped: tuple[Entry, ...], called: list[Entry], version: Version) -> SpecError:
+    ranges = " and ".join(str(entry.releases_of(match["name"])) for entry in reversed(called))
     return SpecError(
         f"{match['framework']} {match['version']} has no {match['name']}",
         help=[
-            f"{match['name']} ships {' and '.join(entry.versions for entry in called)}",
-            f"{match['framework']} {match['version']} has: {then}",
+            f"{match['name']} ships {ranges}",
+            f"{match['framework']} {match['version']} has: {', '.join(_called_then(shipped, version)) or 'nothing'}",
         ],
     )
 
 
-def _ships(entry: Entry, version: tuple[int, ...]) -> bool:
-    since, until = (tuple(map(int, text.split("."))) if text else () for text in (entry.since, entry.until))
-    # a patch release belongs to the release it patches: 0.6.3 is within "up to 0.6"
-    return _padded(version, since) >= since and (not until or version[: len(until)] <= until)
+def _declared(what: str, kind: type[T]) -> list[T]:
+    """Everything that the modules of this package have under a name."""
+    modules = (import_module(f"klbench.frameworks.{each.name}") for each in iter_modules(klbench.frameworks.__path__))
+    return [each for module in modules for each in getattr(module, what, ()) if isinstance(each, kind)]
 
 
-def _age(entry: Entry) -> list[float]:
-    return [-float(number) for number in entry.until.split(".")] if entry.until else [-inf]
+def _order(entry: Entry) -> tuple[str, list[float]]:
+    return entry.framework, [-number for number in entry.releases.last]
 
 
-def _padded(version: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...]:
-    return version + (0,) * (len(to) - len(version))
-
-
-def _numbers(version: str, name: str) -> tuple[int, ...]:
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise SpecError(
-            f"version {version!r} in {name!r} is not a release number",
-            help=["write numbers and dots, for example nemo-rl@0.6:k3; without a version the newest is meant"],
-        )
-    return tuple(map(int, match[1].split(".")))
+def _ensure_distinct(found: tuple[Entry, ...]) -> None:
+    """No name means two things in any release, and no two entries have one qualified name."""
+    for one, other in combinations(found, 2):
+        if one.framework != other.framework:
+            continue
+        for name in {*one.names} & {*other.names}:
+            if one.releases_of(name).overlaps(other.releases_of(name)):
+                raise ValueError(f"two entries are called {one.framework}:{name}: {one.source}; {other.source}")
+        if one.qualified == other.qualified:
+            raise ValueError(f"two entries are called {one.qualified}")

@@ -7,7 +7,7 @@ declares of itself follows from the steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from klbench.estimators.divergence import REVERSE_KL, Divergence
@@ -16,6 +16,8 @@ from klbench.estimators.schulman import k2
 from klbench.estimators.term import on_samples_of_q
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.frameworks.arithmetic import Arithmetic, Weight
+from klbench.frameworks.releases import Releases
+from klbench.frameworks.saturation import within
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +25,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the code is: a public repository, a file in it, and the function or option."""
+    """Where the code is: a public repository, a file in it, and the function or option.
+
+    Args:
+        read: whether it was read and never run beside the entry.
+    """
 
     repository: str
     file: str = ""
     where: str = ""
+    read: bool = False
 
     def __str__(self) -> str:
-        return ", ".join(part for part in (self.repository, self.file, self.where) if part)
+        note = "read, not run" if self.read else ""
+        return ", ".join(part for part in (self.repository, self.file, self.where, note) if part)
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,18 @@ class Entry:
         arithmetic: what is computed of log_ratio between the clamps.
         source: where it is from.
         summary: what to know of it, in a sentence or two.
-        since, until: the first and the last release that shipped it, both included; empty where there is no limit.
+        option: how it is selected, and whether that is the default; empty where the framework has nothing else.
+        since, until: the first and the last release that shipped it, both included; empty where there is no limit. An
+            ``until`` of three numbers is that release alone, one of fewer has its patch releases in it.
+        main_after: the last release known not to have it, where only the main branch does.
         aliases: other names the framework has for it.
+        aliases_since: the first release with the other names, where that came later.
         placement: where it goes by default, ``loss`` or ``reward``; None where it is only logged.
         weighting: what multiplies it last by default, ``none``, ``ratio`` or ``detached``.
         weight: what multiplies it before its value is clamped.
         clamp_log_ratio, clamp_value: the bounds ±b of the clamps, nats.
         cast: the dtype log-probabilities of less precision are cast to before they are subtracted.
+        replaced: what an infinite log_ratio becomes, ±this; NaN becomes 0.
         straight_through: whether the gradient is that of ½ log² r, unclamped, whatever the value.
         against_sampler: whether the sampler stands where the reference p should.
         target: what it is meant to estimate.
@@ -60,15 +73,19 @@ class Entry:
     arithmetic: Arithmetic
     source: Source
     summary: str
+    option: str = ""
     since: str = ""
     until: str = ""
+    main_after: str = ""
     aliases: tuple[str, ...] = ()
+    aliases_since: str = ""
     placement: Placement | None = "loss"
     weighting: Weighting = "none"
     weight: Weight | None = None
     clamp_log_ratio: float | None = None
     clamp_value: float | None = None
     cast: str = ""
+    replaced: float | None = None
     straight_through: bool = False
     against_sampler: bool = False
     target: Divergence = REVERSE_KL
@@ -79,11 +96,24 @@ class Entry:
         return f"{self.framework}@{self.until}:{self.name}" if self.until else f"{self.framework}:{self.name}"
 
     @property
+    def releases(self) -> Releases:
+        """The releases that ship it."""
+        return Releases(self.since, self.until, self.main_after)
+
+    @property
     def versions(self) -> str:
-        """The releases that ship it, in words; empty where no limit is known."""
-        if self.since and self.until:
-            return f"{self.since} to {self.until}"
-        return f"from {self.since}" if self.since else f"up to {self.until}" if self.until else ""
+        """The same in words; empty where no limit is known."""
+        return str(self.releases)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything the framework calls it."""
+        return (self.name, *self.aliases)
+
+    def releases_of(self, name: str) -> Releases:
+        """The releases that ship it under one of its names."""
+        later = self.aliases_since if name in self.aliases else ""
+        return replace(self.releases, since=later) if later else self.releases
 
     def value(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
         """The value for each sample [n], differentiable in log_q as the framework's is.
@@ -92,10 +122,14 @@ class Entry:
             log_q, log_p, log_sampler: log-probabilities [n], nats; samples of q have log_sampler = log_q, detached.
         """
         reference = log_sampler if self.against_sampler else log_p
-        log_ratio = self._cast(reference) - self._cast(log_q)
-        values = self.arithmetic.function(_clamped(log_ratio, self.clamp_log_ratio))
+        log_ratio = _finite(self._cast(reference) - self._cast(log_q), self.replaced)
+        clamped = _clamped(log_ratio, self.clamp_log_ratio)
+        values = self.arithmetic.function(clamped)
         if self.weight:
-            values = self.weight.function(log_q, log_sampler) * values
+            weight = self.weight.function(log_q, log_sampler)
+            if self.weight.stops:
+                weight = weight.where(log_ratio == clamped, weight.detach())
+            values = weight * values
         values = _clamped(values, self.clamp_value)
         return _straight_through(values, k2(log_ratio)) if self.straight_through else values
 
@@ -112,7 +146,7 @@ class Entry:
         """The log_ratios (low, high) beyond which a clamp holds on samples of q; None where nothing is clamped."""
         zones = [(-self.clamp_log_ratio, self.clamp_log_ratio)] if self.clamp_log_ratio is not None else []
         if self.clamp_value is not None:
-            zones.append(self.arithmetic.within(self.clamp_value))
+            zones.append(within(self.arithmetic.function, self.clamp_value))
         return (max(low for low, _ in zones), min(high for _, high in zones)) if zones else None
 
     @property
@@ -208,17 +242,31 @@ class Entry:
         )
 
     def computes_as(self, other: Entry) -> bool:
-        """Whether both compute the same numbers and gradients, rounding aside, wherever they are put."""
+        """Whether both compute the same numbers and gradients, wherever they are put.
+
+        Rounding aside, and infinite log-probabilities.
+        """
         return self._steps == other._steps
 
     @property
     def _steps(self) -> tuple[object, ...]:
         value = (self.arithmetic.name, self.clamp_log_ratio, self.clamp_value)
         other_gradient = self.straight_through and value != ("k2", None, None)
-        return (*value, self.weight, self.weighting, other_gradient, self.against_sampler)
+        return (*value, self._weight_step, self.weighting, other_gradient, self.against_sampler)
+
+    @property
+    def _weight_step(self) -> Weight | None:
+        """The weight; where nothing is clamped it cannot stop at a clamp."""
+        if self.weight and self.clamp_log_ratio is None:
+            return replace(self.weight, stops=False)
+        return self.weight
 
 
 _MISSES = "the sampler misses part of q's support"
+
+
+def _finite(log_ratio: Tensor, largest: float | None) -> Tensor:
+    return log_ratio if largest is None else log_ratio.nan_to_num(0.0, largest, -largest)
 
 
 def _clamped(values: Tensor, bound: float | None) -> Tensor:

@@ -8,10 +8,43 @@ from __future__ import annotations
 
 from klbench.frameworks.arithmetic import K1, UPSIDE_DOWN
 from klbench.frameworks.entry import Entry, Source
+from klbench.frameworks.framework import Framework
 
 _REWARD = "k1 in the reward of each token: its gradient is that of the reverse KL."
 _TRLX = "trlx/trainer/accelerate_ppo_trainer.py"
+_TRAINER = "the trainer's against the reference"
+_STORED = "at the log-probabilities stored with the samples"
 
+FRAMEWORKS = (
+    Framework(
+        "deepspeed-chat",
+        "45b4b715 of 2026-03-29, run",
+        coefficient="kl_ctl, 0.1",
+        log_probs=_TRAINER,
+        reward=_STORED,
+        aggregation="reward per token; the tokens of the prompt are in the tensor and left out by an offset later",
+        precision="that of the logits",
+    ),
+    Framework(
+        "llama-factory",
+        "0.9.5, ff6d4d12 of 2026-08-18, and the TRL 0.9.6 it requires, run",
+        coefficient="adaptive",
+        log_probs=_TRAINER,
+        reward=_STORED,
+        aggregation="reward per token",
+        precision="autocast",
+    ),
+    Framework(
+        "trlx",
+        "0.7.0, 3340c2f3 of 2024-01-09, run",
+        coefficient="adaptive",
+        log_probs=_TRAINER,
+        reward=_STORED,
+        aggregation="mean_kl: sum over tokens, the prompt's included, times the attention mask, then the mean over "
+        "sequences. Reward: per token",
+        precision="that of the logits",
+    ),
+)
 ENTRIES = (
     Entry(
         "deepspeed-chat",
@@ -27,7 +60,7 @@ ENTRIES = (
         "llama-factory",
         "kl",
         K1,
-        Source("hiyouga/LLaMA-Factory", "src/llamafactory/train/ppo/trainer.py"),
+        Source("hiyouga/LLaMA-Factory", "", "_kl_penalty of TRL (0.8.6 to 0.9.6, required at run time)"),
         _REWARD,
         placement="reward",
     ),
@@ -39,13 +72,5 @@ ENTRIES = (
         Source("CarperAI/trlx", _TRLX, "mean_kl"),
         "What is logged as the KL and drives the KL controller, while the reward has k1.",
         placement=None,
-    ),
-    Entry(
-        "colossalai",
-        "approx_kl",
-        UPSIDE_DOWN,
-        Source("hpcaitech/ColossalAI", "applications/Chat/coati/models/utils.py", "compute_approx_kl"),
-        "The classic Coati: averaged over the tokens of a sequence and subtracted from its reward.",
-        placement="reward",
     ),
 )

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
+from klbench.frameworks.framework import Framework
 
 _SOURCE = Source("NovaSky-AI/SkyRL", "skyrl/backends/skyrl_train/utils/ppo_utils.py", "compute_approx_kl")
 
+FRAMEWORKS = (
+    Framework(
+        "skyrl",
+        "0.3.0, a9564572 of 2026-08-21, run",
+        coefficient="use_kl_loss, on; kl_loss_coef, 0.001; kl_estimator_type, k3",
+        log_probs="the trainer's against the reference",
+        reward="at the log-probabilities stored with the samples",
+        aggregation="always the mean of the means of sequences, whatever loss_reduction is; averaged over "
+        "micro-batches. Reward: per token",
+        precision="flash-attention's cross-entropy, else that of the logits; autocast bfloat16",
+    ),
+)
 ENTRIES = (
     Entry(
         "skyrl", "k1", K1, _SOURCE, "In the loss its mean gradient is 0; in the reward it is that of the reverse KL."
@@ -18,7 +31,8 @@ ENTRIES = (
         "k3",
         K3_LOG_FIRST,
         _SOURCE,
-        "The default. In the loss it descends the forward KL, while neither clamp holds.",
+        "In the loss it descends the forward KL, while neither clamp holds.",
+        option="kl_estimator_type k3, the default",
         clamp_log_ratio=20.0,
         clamp_value=10.0,
     ),

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3, K3_LOG_FIRST, RATIO_UP_TO_TWO
+from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST, K3_ONE_FIRST, RATIO_UP_TO_TWO
 from klbench.frameworks.entry import Entry, Source
+from klbench.frameworks.framework import Framework
 
-_SOURCE = Source("modelscope/Trinity-RFT", "trinity/algorithm/kl_fn/kl_fn.py")
+_SOURCE = Source("agentscope-ai/Trinity-RFT", "trinity/algorithm/kl_fn/kl_fn.py")
 
+FRAMEWORKS = (
+    Framework(
+        "trinity-rft",
+        "the wheels of 0.3.3, 0.4.0 and 0.6.0, read; two stored versions of the file, run as transcribed",
+        coefficient="kl_coef, 0.001; of PPO and GRPO the loss has k2 and the reward none",
+        log_probs="the current trainer's against the reference; the old policy of the weight comes with the batch",
+        reward="at the log-probabilities stored with the samples",
+        aggregation="loss_agg_mode: token-mean, seq-mean-token-sum, seq-mean-token-mean, seq-mean-token-sum-norm (over "
+        "a constant or the padded length). Reward: per token, times the mask",
+        precision="verl's",
+    ),
+)
 ENTRIES = (
     Entry("trinity-rft", "k1", K1, _SOURCE, "In the loss its mean gradient is 0."),
-    Entry("trinity-rft", "k2", K2, _SOURCE, "Biased as a value, but its gradient is that of the reverse KL."),
-    Entry("trinity-rft", "k3", K3, _SOURCE, "In the loss it descends the forward KL."),
+    Entry(
+        "trinity-rft",
+        "k2",
+        K2,
+        _SOURCE,
+        "Biased as a value, but its gradient is that of the reverse KL.",
+        option="kl_loss_fn k2, the default of PPO and GRPO",
+    ),
+    Entry("trinity-rft", "k3", K3_ONE_FIRST, _SOURCE, "In the loss it descends the forward KL."),
     Entry("trinity-rft", "abs", ABSOLUTE, _SOURCE, "In the loss it descends twice the total variation."),
     Entry(
         "trinity-rft",
@@ -24,10 +44,11 @@ ENTRIES = (
     Entry(
         "trinity-rft",
         "corrected_k3",
-        K3,
+        K3_ONE_FIRST,
         _SOURCE,
         "k3 times min(q/sampler, 2), differentiated: it descends the reverse KL while the ratio stays below 2; above, "
         "the ratio is a constant and its share of the gradient gone.",
+        since="0.4.0",
         weight=RATIO_UP_TO_TWO,
     ),
 )

@@ -3,40 +3,28 @@
 All four are tokens, which can be listed, so that every number is an exact sum and none has an error bar. The first two
 are mild, so that no clamp holds and what an estimator follows shows; the third has the tail that r cannot average over;
 the fourth is a policy that has left its reference.
+
+The numbers are kept in a file that ``make identities`` writes (``ground`` computes them), so that the page needs no
+torch. A test computes them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
-from math import nan
-from typing import TypeVar
+from math import inf, isnan, nan
+from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
-
-from klbench.derived.clamps import clamped
-from klbench.distributions.build import build
-from klbench.distributions.score import score_of
-from klbench.estimators.divergence import REVERSE_KL
-from klbench.estimators.estimator import weighted
-from klbench.estimators.term import Joint, Term, on_samples_of_q
-from klbench.estimators.vocabulary import EXACT
 from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
-from klbench.identity.computed import load
-from klbench.identity.identity import Identity, Zone, place
-from klbench.measure.cells import Cell
-from klbench.measure.exact_gradients import ExactGradients
-from klbench.measure.pair import Pair
-from klbench.measure.truth import true_value
-from klbench.roads.exact import exact_road
-from klbench.roads.gradient import ExactVector
-from klbench.spec.expression import read
+from klbench.identity import computed
+from klbench.identity.identity import Identity, place
 
-_ROUNDING = 1e-9
-_NEVER = 1e-12
+FILE = "audit.json"
+READINGS, DIVERGENCE = "readings", "divergence"
+_DIGITS = 12
+"""As many as sums of the same numbers in another order agree in."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +36,6 @@ class Standard:
     p: str
     sampler: str
     why: str
-
-    def pair(self) -> Pair:
-        """Its distributions, built."""
-        sampler = build(read(self.sampler)) if self.sampler else None
-        return Pair(build(read(self.q)), build(read(self.p)), sampler)
 
 
 _Q, _P = "Categorical(logits=[0.6, 0.2, -0.3, -0.5])", "Categorical(logits=[0.1, -0.4, 0.4, -0.1])"
@@ -112,6 +95,15 @@ class Reading:
         numbers = self.bias_over_true, self.length, self.cosine, self.noise, self.clamp_share
         return tuple(f"{number:.6g}" for number in (*numbers, *self.broken.values())) + tuple(self.broken)
 
+    def to_json(self) -> dict[str, Any]:
+        """As what JSON can hold: null where there is no number, "inf" where it is infinite."""
+        return {name: _written(value) for name, value in asdict(self).items()}
+
+    @staticmethod
+    def from_json(written: Mapping[str, Any]) -> Reading:
+        """What ``to_json`` has written."""
+        return Reading(**{name: _read(value) for name, value in written.items()})
+
 
 @dataclass(frozen=True)
 class Practice:
@@ -150,14 +142,12 @@ class Practice:
 @cache
 def divergences() -> Mapping[str, float]:
     """KL(q‖p) of each standard pair, by name."""
-    pairs = {standard.name: standard.pair() for standard in STANDARD}
-    return {name: true_value(REVERSE_KL, pair.q, pair.p).value for name, pair in pairs.items()}
+    return {name: float(value) for name, value in _kept()[DIVERGENCE].items()}
 
 
-def audit() -> tuple[Practice, ...]:
-    """Everything that is shipped, on every standard pair."""
-    grounds = [Ground.of(standard) for standard in STANDARD]
-    found = (_practice(alike, grounds) for alike in _grouped(entries(), _are_alike))
+def audit(chosen: Iterable[Entry] | None = None) -> tuple[Practice, ...]:
+    """Everything that is shipped, or the entries chosen of it, on every standard pair."""
+    found = (_practice(alike) for alike in _grouped(entries() if chosen is None else chosen, _are_alike))
     return tuple(_merged(same) for same in _grouped(found, _measure_alike))
 
 
@@ -191,78 +181,26 @@ def _merged(same: Sequence[Practice]) -> Practice:
     return replace(same[0], entries=tuple(entry for practice in same for entry in practice.entries))
 
 
-def _practice(alike: tuple[Entry, ...], grounds: Iterable[Ground]) -> Practice:
-    entry, identity = alike[0], load()[alike[0].qualified]
-    return Practice(alike, identity, {g.standard.name: g.reading(entry, identity) for g in grounds})
+@cache
+def _kept() -> computed.Lines:
+    return computed.lines(FILE)
 
 
-@dataclass(frozen=True)
-class Ground:
-    """A standard pair, built: what an estimator is read on."""
-
-    standard: Standard
-    pair: Pair
-    gradients: ExactGradients
-
-    @staticmethod
-    def of(standard: Standard) -> Ground:
-        """Build what is exact of a pair."""
-        pair = standard.pair()
-        return Ground(standard, pair, ExactGradients.of(pair, score_of(pair.q)))
-
-    def reading(self, entry: Entry, identity: Identity) -> Reading:
-        """Everything that is asked of one entry here."""
-        estimator = entry.estimator() if entry.weighting == "none" else weighted(entry.estimator())
-        true = true_value(entry.target, self.pair.q, self.pair.p).value
-        mean, stdev = self._moments(estimator.term)
-        only_logged = entry.placement is None
-        length, cosine, noise = (nan, nan, stdev / true) if only_logged else self._gradient(entry)
-        return Reading(
-            bias_over_true=_clean((mean - true) / true),
-            length=length,
-            cosine=cosine,
-            noise=noise,
-            clamp_share=self._share(clamped(entry.value)),
-            broken=self._broken(identity),
-        )
-
-    def _gradient(self, entry: Entry) -> tuple[float, float, float]:
-        """(length, cosine, noise) of the gradient where the entry is put."""
-        cell = Cell(entry.estimator(), entry.placement or "loss", entry.weighting, EXACT)
-        found, true = self.gradients.under_draws(cell.term), self.gradients.true(entry.target)
-        return (nan, nan, nan) if found is None else _beside(found, true)
-
-    def _moments(self, term: Term) -> tuple[float, float]:
-        (found,) = exact_road(self.pair.integrand((term,)))
-        return (nan, nan) if found is None else (found.mean, found.stdev)
-
-    def _broken(self, identity: Identity) -> dict[str, float]:
-        shares = {dtype: self._share(_inside(zones)) for dtype, zones in identity.zones.nonfinite.items() if zones}
-        return {dtype: share for dtype, share in shares.items() if share > _NEVER}
-
-    def _share(self, holds: Joint) -> float:
-        """The share of samples for which a joint function is 1 and not 0."""
-        return self._moments(Term(on_samples_of_q(holds), joint=holds, looks_at="sampler"))[0]
+def _practice(alike: tuple[Entry, ...]) -> Practice:
+    name = alike[0].qualified
+    readings = _kept()[name][READINGS]
+    return Practice(alike, computed.load()[name], {pair: Reading.from_json(each) for pair, each in readings.items()})
 
 
-def _beside(found: ExactVector, true: Tensor) -> tuple[float, float, float]:
-    size, unit, noise = float(found.mean.norm()), float(true.norm()), found.noise
-    if not size > _ROUNDING * unit:
-        return 0.0, nan, noise / unit
-    return size / unit, _clean(float(found.mean @ true) / (size * unit)), noise / unit
+def _written(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _written(each) for name, each in value.items()}
+    if isnan(value):
+        return None
+    return "inf" if value == inf else float(f"{value:.{_DIGITS}g}")
 
 
-def _inside(zones: Iterable[Zone]) -> Joint:
-    """1 where log_ratio is in one of the zones."""
-
-    def holds(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG001
-        log_ratio = log_p - log_q
-        inside = [(log_ratio > low) & (log_ratio < high) for low, high in zones]
-        return torch.stack(inside).any(dim=0).to(log_ratio.dtype)
-
-    return holds
-
-
-def _clean(value: float) -> float:
-    """Without the rounding of the sums behind it."""
-    return 0.0 if abs(value) < _ROUNDING else value
+def _read(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _read(each) for name, each in value.items()}
+    return nan if value is None else float(value)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from klbench.estimators import catalogue as native
 from klbench.frameworks import catalogue as shipped
@@ -18,42 +18,53 @@ from klbench.identity.identity import Identity
 
 if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
-    from klbench.frameworks.entry import Entry
 
 FILE = "computed.json"
+KEY = "key"
+"""The field of a line that says what it depends on (``keys``)."""
+
+Lines = Mapping[str, Mapping[str, Any]]
+"""By an estimator's name what is written of it, its key among it."""
 
 
 @cache
 def load() -> Mapping[str, Identity]:
     """Every identity in the file, by the estimator's name, an entry's being its qualified one."""
-    text = (files("klbench.identity") / FILE).read_text(encoding="utf-8")
-    return {name: Identity.from_json(written) for name, written in json.loads(text).items()}
+    return {name: Identity.from_json(written) for name, written in lines(FILE).items()}
 
 
-def compute() -> str:
-    """The text of the file, computed anew: a line for each estimator."""
+def lines(file: str) -> Lines:
+    """What a file of this folder has for each estimator; nothing where there is no such file yet."""
+    path = files("klbench.identity") / file
+    found: Lines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
+
+
+def text(found: Lines) -> str:
+    """The text of such a file: a line for each estimator."""
+    written = [f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in found.items()]
+    return "{\n" + ",\n".join(written) + "\n}\n"
+
+
+def compute(kept: Lines) -> Lines:
+    """What the file should have; a line of ``kept`` that still holds is not computed again."""
     from klbench.identity.identify import identify
 
-    known: dict[object, Identity] = {}
-    lines = []
+    known = {each.get(KEY): each for each in kept.values()}
+    found = {}
     for key, estimator in _everything():
         if key not in known:
-            known[key] = identify(estimator)
-        written = json.dumps(known[key].to_json(), ensure_ascii=False)
-        lines.append(f"{json.dumps(estimator.name)}: {written}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+            known[key] = {KEY: key, **identify(estimator).to_json()}
+        found[estimator.name] = known[key]
+    return found
 
 
-def _everything() -> Iterator[tuple[object, Estimator]]:
-    """Every estimator with what its identity depends on, so that what is the same is computed once."""
+def _everything() -> Iterator[tuple[str, Estimator]]:
+    """Every estimator with its key, so that what is the same is computed once."""
+    from klbench.identity import keys
+
     for estimator in native.examples():
         if estimator.control is None:
-            yield estimator.name, estimator
+            yield keys.of_estimator(estimator), estimator
     for entry in shipped.entries():
-        yield _computation(entry), entry.estimator()
-
-
-def _computation(entry: Entry) -> tuple[object, ...]:
-    """Every step of it, rounding included."""
-    clamps = entry.clamp_log_ratio, entry.clamp_value
-    return entry.arithmetic, entry.weight, clamps, entry.cast, entry.straight_through, entry.against_sampler
+        yield keys.of_entry(entry), entry.estimator()

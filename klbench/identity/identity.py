@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from klbench.estimators.vocabulary import Placement, Weighting, placed
@@ -92,7 +92,7 @@ class Identity:
 
     @staticmethod
     def from_json(written: Mapping[str, Any]) -> Identity:
-        """What ``to_json`` has written."""
+        """What ``to_json`` has written; any other field of it is left aside."""
         zones = written["zones"]
         read = Zones(
             _read(zones["clamped"]),
@@ -101,7 +101,8 @@ class Identity:
             tuple(zones["kinks"]),
             tuple(zones["weight_kinks"]),
         )
-        return Identity(**{**written, "zones": read})
+        mine = {field.name: written[field.name] for field in fields(Identity)}
+        return Identity(**{**mine, "zones": read})
 
 
 _DIGITS, _PLACES = 6, 9

@@ -11,6 +11,7 @@ from klbench.derived.clamps import clamped, has_clamp
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import LooksAt, Term, on_samples_of_q
 from klbench.measure.draws import Draws
+from klbench.measure.pair import Pair
 from klbench.roads.exact import exact_road
 from klbench.wording import agreeing, joined
 
@@ -25,15 +26,19 @@ class Share:
     error: float
 
 
-def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
-    """The share for an estimator of a framework or of a user; None where it has no clamp."""
+def clamp_share(estimator: Estimator, pair: Pair, draws: Draws) -> Share | None:
+    """The share for an estimator of a framework or of a user; None where it has no clamp.
+
+    Args:
+        pair: on the CPU, where the exact roads are; ``draws`` may have its own on another device.
+    """
     joint = estimator.joint
     if joint is None or not has_clamp(joint):
         return None
     held = clamped(joint)
     looks_at: LooksAt = "absolute" if estimator.looks_at == "absolute" else "sampler"
     term = Term(on_samples_of_q(held), joint=held, looks_at=looks_at)
-    (exact,) = exact_road(draws.pair.integrand((term,)))
+    (exact,) = exact_road(pair.integrand((term,)))
     if exact is not None and isfinite(exact.mean):
         return Share(exact.mean, 0.0)
     (drawn,) = draws.pilot((term,))
@@ -41,11 +46,11 @@ def clamp_share(estimator: Estimator, draws: Draws) -> Share | None:
     return Share(share, sqrt(share * (1 - share) / len(drawn)))
 
 
-def clamp_notes(estimators: Sequence[Estimator], draws: Draws) -> Iterator[str]:
+def clamp_notes(estimators: Sequence[Estimator], pair: Pair, draws: Draws) -> Iterator[str]:
     """A sentence for each share above nothing, naming all whose clamps hold as much."""
     names_of: dict[str, list[str]] = {}
     for estimator in estimators:
-        share = clamp_share(estimator, draws)
+        share = clamp_share(estimator, pair, draws)
         if share is not None and share.value > _NOTHING:
             names_of.setdefault(_shown(share), []).append(estimator.name)
     for shown, names in names_of.items():

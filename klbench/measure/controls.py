@@ -7,7 +7,6 @@ mean 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
@@ -16,9 +15,8 @@ from klbench.estimators.term import Function, Term
 from klbench.measure.pair import Pair
 from klbench.measure.truth import Truth
 from klbench.measure.unseen import Unseen
-from klbench.roads.points import Exact
+from klbench.roads.regression import Regression, regression
 from klbench.stats.regression import in_span
-from klbench.stats.tail import HAS_VARIANCE, Largest, khat
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,6 @@ class Controls:
 
     terms: tuple[Term, ...]
     means: tuple[float, ...]
-
-    def usable(self, exact: Mapping[Term, Exact | None], largest: Mapping[Term, Largest]) -> bool:
-        """Whether there are controls and all of them have a variance: by the exact road, else as far as k̂ can tell."""
-        return bool(self.terms) and all(_has_variance(exact[term], largest[term]) for term in self.terms)
 
     def span(self, term: Term) -> bool:
         """Whether a term is nothing but these controls and a constant, so that regression leaves nothing to measure."""
@@ -48,9 +42,12 @@ def controls_for(pair: Pair, kl: Truth, unseen: Unseen) -> Controls:
     return Controls((Term(_minus(k1, kl.value), weighted=True), Term(_minus(k3, kl.value), weighted=True)), (0.0, 0.0))
 
 
+def regression_of(term: Term, controls: Controls, pair: Pair) -> Regression | None:
+    """How a term is regressed on the controls: None where there are none, or no exact road tells how."""
+    if not controls.terms or controls.span(term):
+        return None
+    return regression(pair.integrand((term, *controls.terms)))
+
+
 def _minus(function: Function, value: float) -> Function:
     return lambda log_ratio: function(log_ratio) - value
-
-
-def _has_variance(exact: Exact | None, largest: Largest) -> bool:
-    return exact.has_variance if exact else not khat(largest) > HAS_VARIANCE

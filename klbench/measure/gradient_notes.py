@@ -31,7 +31,7 @@ def gradient_notes(setting: Setting, exact: ExactGradients, answers: Sequence[Gr
         *_about_rare_draws(answers),
         *_about_tails(answers),
         *_about_nonfinite(answers),
-        *clamp_notes(setting.asked.estimators, setting.draws),
+        *clamp_notes(setting.asked.estimators, setting.pair, setting.draws),
     )
 
 
@@ -113,8 +113,8 @@ def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     missed = list(dict.fromkeys(each.cell.called for each in answers if each.misses_rare_draws))
     if missed:
         yield (
-            f"The measured noise of {joined(missed)} falls short of the exact one: what carries it is rarer than the "
-            "samples taken, and the error bars are too small. Believe the exact columns."
+            f"Rare samples carry most of the noise of {joined(missed)} and were not drawn, so the measured stdev is "
+            "far below the exact one. The error bars of bias and cosine use the exact noise; believe the exact columns."
         )
 
 

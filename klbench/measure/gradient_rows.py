@@ -13,16 +13,15 @@ import torch
 from torch import Tensor
 
 from klbench.distributions.score import Score
-from klbench.estimators.vocabulary import EXACT
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell
+from klbench.measure.error_bars import error_of_mean, error_of_stdev, holds_below_float64
 from klbench.measure.gradient_draws import Sampled
 from klbench.observer import Headline
 from klbench.results import Components, GradientRow, falls_far_short
 from klbench.roads.gradient import ExactVector
 from klbench.spec.model import Spec
 from klbench.stats.gradient import Measured, cosine, length, noise
-from klbench.stats.moments import relative_error_of_stdev
 
 _ROUNDING = 1e-10
 
@@ -80,10 +79,22 @@ class GradientAnswers:
     @property
     def misses_rare_draws(self) -> bool:
         """Whether the measured noise falls far short of an exact one that is finite."""
-        if self.sampled is None or self.count < 2 or self.cell.dtype != EXACT:  # below float64 it may be rounding
-            return False
-        measured = noise(self.sampled.moments, self.count).value * sqrt(self.batch)
-        return falls_far_short(measured, self.exact_noise)
+        return falls_far_short(self.measured_noise.value, self.known_noise)
+
+    @property
+    def measured_noise(self) -> Measured:
+        """√(trace of the covariance) of one sample's gradient, as sampled; NaN where nothing is."""
+        if self.sampled is None:
+            return Measured()
+        return noise(self.sampled.moments, self.count).times(sqrt(self.batch))
+
+    @property
+    def known_noise(self) -> float:
+        """The exact noise, NaN where it is not known to be that of this precision."""
+        if self.rounding is None or not self.has_variance:
+            return self.exact_noise
+        rounding = noise(self.rounding.moments, self.rounding.count).times(sqrt(self.batch))
+        return self.exact_noise if holds_below_float64(rounding.value, self.exact_noise) else nan
 
     @property
     def khat(self) -> float:
@@ -167,20 +178,21 @@ def _measured(answers: GradientAnswers) -> tuple[Measured, Measured, Measured]:
         return Measured(), Measured(), Measured()
     moments, count = answers.sampled.moments, answers.sampled.count
     bias, angle = length(moments, count, answers.true), cosine(moments, count, answers.true)
-    spread = noise(moments, count).times(sqrt(answers.batch))
-    if not answers.has_variance:
-        return bias.without_error, spread.without_error, angle.without_error
-    return bias, _with_tail(spread, answers), angle
+    return _of_mean(bias, answers), _of_noise(answers), _of_mean(angle, answers)
 
 
-def _with_tail(spread: Measured, answers: GradientAnswers) -> Measured:
-    """The noise with an error at least the exact one, and none where that is larger than what it is the error of."""
-    exact = answers.exact
-    if exact is None or isnan(exact.kurtosis):
-        return spread
-    relative = relative_error_of_stdev(exact.kurtosis, answers.count)
-    most = max(spread.mcse, relative * answers.exact_noise) if relative <= 1 else nan
-    return Measured(spread.value, most)
+def _of_mean(measured: Measured, answers: GradientAnswers) -> Measured:
+    """What depends on the mean gradient, with an error at least what the exact noise makes of it."""
+    units = answers.count * answers.batch  # the exact noise is of a sample, and a batch has many
+    sampled, known = answers.measured_noise.value, answers.known_noise
+    return Measured(measured.value, error_of_mean(measured.mcse, sampled, known, units))
+
+
+def _of_noise(answers: GradientAnswers) -> Measured:
+    spread, exact = answers.measured_noise, answers.exact
+    kurtosis = nan if exact is None else exact.kurtosis
+    error = error_of_stdev(spread.mcse, spread.value, answers.known_noise, kurtosis, answers.count)
+    return Measured(spread.value, error)
 
 
 def _rounding(answers: GradientAnswers) -> Measured:
@@ -203,20 +215,20 @@ def _components(answers: GradientAnswers) -> Components:
         index=index,
         true=answers.true.numpy(),
         mean=mean.numpy(),
-        mean_mcse=_component_errors(answers, mean, stdev / sqrt(count)).numpy(),
+        mean_mcse=_component_errors(answers, stdev / sqrt(count)).numpy(),
         exact=(unknown if answers.exact is None else answers.exact.mean).numpy(),
         stdev=(stdev * sqrt(answers.batch)).numpy(),
     )
 
 
-def _component_errors(answers: GradientAnswers, mean: Tensor, errors: Tensor) -> Tensor:
-    """Of each component [J]: none without a variance, nor where no sample shows what makes it differ."""
+def _component_errors(answers: GradientAnswers, errors: Tensor) -> Tensor:
+    """Of each component [J], at least the exact one; none without a variance."""
     if not answers.has_variance:
         return torch.full_like(errors, nan)
-    if answers.exact is None or answers.cell.dtype != EXACT:
+    if answers.exact is None or isnan(answers.known_noise):
         return errors
-    unseen = (errors == 0) & ((mean - answers.exact.mean).abs() > 10 * answers.exact.rounding)
-    return errors.masked_fill(unseen, nan)
+    exact = answers.exact.stdev / sqrt(answers.count * answers.batch)
+    return torch.where(exact > errors, exact, errors)
 
 
 def _over(value: float, true: float) -> float:

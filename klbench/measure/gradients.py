@@ -19,6 +19,7 @@ from klbench.measure.gradient_notes import gradient_notes
 from klbench.measure.gradient_rows import GradientAnswers, gradient_headline, gradient_row
 from klbench.measure.headlines import Headlines
 from klbench.measure.pair import Pair
+from klbench.measure.rounding import about_rounding
 from klbench.measure.setting import Setting
 from klbench.observer import Headline
 from klbench.results import GradientRow
@@ -37,7 +38,7 @@ def gradients(setting: Setting, headlines: Headlines) -> tuple[tuple[GradientRow
     sample = survey.draws(setting.draws).sample(spec.samples, on_block)
     answers = [survey.answers(cell, sample) for cell in survey.cells]
     rows = tuple(gradient_row(each, spec, setting.device) for each in answers)
-    return rows, gradient_notes(setting, survey.exact, answers)
+    return rows, (*gradient_notes(setting, survey.exact, answers), *about_rounding(rows))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def notes(setting: Setting, answers: Sequence[Answers]) -> tuple[str, ...]:
         *about_the_setting(setting),
         *_about_moments(answers),
         *instead_of_values(setting.pair, answers),
-        *clamp_notes(setting.asked.estimators, setting.draws),
+        *clamp_notes(setting.asked.estimators, setting.pair, setting.draws),
     )
 
 
@@ -42,7 +42,10 @@ def about_the_setting(setting: Setting) -> tuple[str, ...]:
 def about_the_pair(kl: Truth) -> Iterator[str]:
     """A KL that is 0 or infinite."""
     if kl.value == 0:
-        yield "KL(q‖p) is 0: q and p are the same, so nothing can be given in units of it; see mean and stdev."
+        yield (
+            "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Nothing can be given in "
+            "units of it; see mean and stdev."
+        )
     if kl.value == inf:
         yield (
             "KL(q‖p) is infinite: q has mass, or tails, that p has not. Ratios to it do not exist; "
@@ -122,8 +125,8 @@ def _about_the_tail(answers: Answers) -> Iterator[str]:
     name = answers.estimator.name + in_precision(answers.dtype)
     if answers.misses_rare_draws:
         yield (
-            f"{name}: the measured stdev falls short of the exact one. What carries it is rarer than the samples "
-            "taken, and the error bars are too small: believe the exact columns."
+            f"{name}: rare samples carry most of the variance and were not drawn, so the measured stdev is far below "
+            "the exact one. The error bar of the mean uses the exact stdev; believe the exact columns."
         )
     elif answers.exact is None and answers.khat > TRUSTED:
         yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"

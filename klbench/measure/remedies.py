@@ -44,7 +44,8 @@ def instead_of_values(pair: Pair, answers: Sequence[Answers]) -> Iterator[str]:
         found = right or dict(islice(_unbiased(pair, target, truth), 2))
         if found:
             are, others_are = agreeing(biased, "is", "are"), agreeing(found, "is", "are")
-            yield f"{few(biased)} {are} biased here; {few([*found])} {others_are} not{_quietest(found)}."
+            exactly = "" if all(each.dtype == EXACT for each in same) else ", in float64"
+            yield f"{few(biased)} {are} biased here; {few([*found])} {others_are} not{_quietest(found)}{exactly}."
 
 
 def instead_of_gradients(exact: ExactGradients, answers: Sequence[GradientAnswers]) -> Iterator[str]:

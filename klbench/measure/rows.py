@@ -12,12 +12,13 @@ from math import isfinite, isnan, nan
 
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import EXACT
+from klbench.measure.error_bars import error_of_mean, error_of_stdev, holds_below_float64
 from klbench.measure.truth import Truth
 from klbench.observer import Headline
-from klbench.results import Row, falls_far_short, z_score
+from klbench.results import Row, falls_far_short, rounding_is_unseen, z_score
 from klbench.roads.points import Exact
 from klbench.spec.model import Spec
-from klbench.stats.moments import Central, relative_error_of_stdev
+from klbench.stats.moments import Central
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,37 @@ class Answers:
     khat: float
 
     @property
+    def measured(self) -> Central:
+        """Its measured moments; 0 where all there is to measure is rounding of the log-densities."""
+        return Central(0.0, 0.0, 0.0, self.sample.count) if self.is_rounding else self.sample
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether all there is to measure is the rounding of the log-densities: q and p are the same distribution."""
+        if self.exact is None or self.dtype != EXACT:
+            return False
+        return self.exact.size == 0 and abs(self.sample.mean) <= self.exact.rounding
+
+    @property
     def mean_mcse(self) -> float:
-        """The error of the mean; NaN where the variance does not exist, or no sample shows any of it."""
-        if self.exact is None:
-            return self.sample.mean_mcse
-        unseen = self.sample.stdev == 0 < self.exact.stdev
-        return self.sample.mean_mcse if self.exact.has_variance and not unseen else nan
+        """The error of the mean; NaN where the variance does not exist."""
+        return error_of_mean(self.measured.mean_mcse, self.measured.stdev, self._noise, self.sample.count)
 
     @property
     def stdev_mcse(self) -> float:
-        """The error of the standard deviation, at least the exact one where that is known.
+        """The error of the standard deviation; NaN where the fourth moment does not exist or cannot be measured."""
+        kurtosis = nan if self.exact is None else self.exact.kurtosis
+        sample = self.measured
+        return error_of_stdev(sample.stdev_mcse, sample.stdev, self._noise, kurtosis, sample.count)
 
-        NaN where the fourth moment does not exist, and where the error would be larger than what it is the error of.
-        """
-        if self.exact is None or isnan(self.exact.kurtosis):
-            return self.sample.stdev_mcse
-        relative = relative_error_of_stdev(self.exact.kurtosis, self.sample.count)
-        # what no sample of this size can measure has no error bar; else the tail may hold more than the sample has seen
-        return max(self.sample.stdev_mcse, relative * self.exact.stdev) if relative <= 1 else nan
+    @property
+    def _noise(self) -> float:
+        """The exact stdev, NaN where it is not known to be that of this precision."""
+        if self.exact is None:
+            return nan
+        if self.rounding is None or not self.exact.has_variance:
+            return self.exact.stdev
+        return self.exact.stdev if holds_below_float64(self.rounding.stdev, self.exact.stdev) else nan
 
     @property
     def has_no_mean(self) -> bool:
@@ -74,9 +88,12 @@ class Answers:
     @property
     def misses_rare_draws(self) -> bool:
         """Whether the measured standard deviation falls far short of an exact one that is finite."""
-        if self.exact is None or self.dtype != EXACT:  # below float64 the rest may be rounding
-            return False
-        return falls_far_short(self.sample.stdev, self.exact.stdev)
+        return falls_far_short(self.sample.stdev, self._noise)
+
+    @property
+    def bias_is_comparable(self) -> bool:
+        """Whether the measured bias can be held to the exact one, which is of float64."""
+        return self.rounding is None or rounding_is_unseen(self.rounding.mean, self.rounding.mean_mcse, self.mean_mcse)
 
     @property
     def exact_bias(self) -> float:
@@ -92,12 +109,14 @@ def bias_of(exact: Exact, truth: Truth) -> float:
     """The exact mean less the true value, in nats; 0 where they differ by rounding only."""
     bias = exact.mean - truth.value
     noise = exact.stdev if exact.has_variance else 0.0
-    return 0.0 if abs(bias) <= _ROUNDING * abs(truth.value) + _SUM_ROUNDING * noise else bias
+    tolerance = _ROUNDING * abs(truth.value) + _SUM_ROUNDING * noise + exact.rounding
+    return 0.0 if abs(bias) <= tolerance else bias
 
 
 def row(answers: Answers, spec: Spec, device: str) -> Row:
     """The row of results.csv."""
-    sample, exact, true = answers.sample, answers.exact, answers.truth.value
+    sample, exact, true = answers.measured, answers.exact, answers.truth.value
+    known = exact or Exact(nan, nan, nan, nan, "")
     bias = sample.mean - true
     regressed_mean, regressed_mcse = answers.regressed or (nan, nan)
     return Row(
@@ -108,7 +127,7 @@ def row(answers: Answers, spec: Spec, device: str) -> Row:
         true_from=answers.truth.road,
         mean=sample.mean,
         mean_mcse=answers.mean_mcse,
-        bias=_defined(bias),
+        bias=bias,
         bias_mcse=answers.mean_mcse if isfinite(true) else nan,
         stdev=sample.stdev,
         stdev_mcse=answers.stdev_mcse,
@@ -119,13 +138,13 @@ def row(answers: Answers, spec: Spec, device: str) -> Row:
         bias_over_true_cv=_over(regressed_mean - true, true),
         bias_over_true_cv_mcse=_over(regressed_mcse, true),
         exact_bias_over_true=_over(answers.exact_bias, true),
-        exact_stdev_over_true=_over(exact.stdev if exact else nan, true),
-        exact_from=exact.road if exact else "",
-        z_bias=z_score(sample.mean, exact.mean if exact else nan, answers.mean_mcse),
-        z_stdev=z_score(sample.stdev, exact.stdev if exact else nan, answers.stdev_mcse),
-        negative_fraction=answers.negative_fraction,
+        exact_stdev_over_true=_over(known.stdev, true),
+        exact_from=known.road,
+        z_bias=z_score(sample.mean, known.mean, answers.mean_mcse) if answers.bias_is_comparable else nan,
+        z_stdev=z_score(sample.stdev, known.stdev, answers.stdev_mcse) if answers.dtype == EXACT else nan,
+        negative_fraction=0.0 if answers.is_rounding else answers.negative_fraction,
         nonfinite=answers.nonfinite,
-        khat=answers.khat,
+        khat=nan if answers.is_rounding else answers.khat,
         seed=spec.seed,
         dtype=answers.dtype,
         device=device,
@@ -144,8 +163,3 @@ def headline(name: str, sample: Central, true: float) -> Headline:
 def _over(value: float, true: float) -> float:
     """``value`` in units of the true value, which has to be finite and not 0."""
     return value / true if isfinite(true) and true != 0 else nan
-
-
-def _defined(value: float) -> float:
-    """inf − inf is no number."""
-    return value if value == value else nan

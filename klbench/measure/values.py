@@ -14,10 +14,11 @@ from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
 from klbench.estimators.vocabulary import EXACT
-from klbench.measure.controls import Controls, controls_for
+from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.headlines import Headlines
 from klbench.measure.notes import notes
 from klbench.measure.pair import Pair
+from klbench.measure.rounding import about_rounding
 from klbench.measure.rows import Answers, headline, row
 from klbench.measure.setting import Setting
 from klbench.measure.truth import Truth, true_value
@@ -25,6 +26,7 @@ from klbench.observer import Headline
 from klbench.results import Row
 from klbench.roads.exact import exact_road
 from klbench.roads.points import Exact
+from klbench.roads.regression import Regression
 from klbench.roads.sampling import Sample
 from klbench.stats.regression import regressed_mean
 from klbench.stats.tail import khat
@@ -45,7 +47,8 @@ def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tup
         for estimator in estimators
         for dtype in spec.dtype
     ]
-    return tuple(row(each, spec, setting.device) for each in answers), notes(setting, answers)
+    rows = tuple(row(each, spec, setting.device) for each in answers)
+    return rows, (*notes(setting, answers), *about_rounding(rows))
 
 
 def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:
@@ -60,6 +63,7 @@ class Survey:
     terms: tuple[Evaluated, ...]
     controls: Controls
     exact: Mapping[Term, Exact | None]
+    regressions: Mapping[Term, Regression | None]
 
     @staticmethod
     def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> Survey:
@@ -68,7 +72,9 @@ class Survey:
         rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != EXACT]
         sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
         terms = dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)])
-        return Survey(tuple(terms), controls, dict(zip(exact, exact_road(pair.integrand(exact)), strict=True)))
+        answers = dict(zip(exact, exact_road(pair.integrand(exact)), strict=True))
+        regressions = {term: regression_of(term, controls, pair) for term in exact}
+        return Survey(tuple(terms), controls, answers, regressions)
 
     def answers(self, estimator: Estimator, dtype: str, truth: Truth, sample: Sample) -> Answers:
         """What is known of one estimator in one precision, now that it is sampled."""
@@ -96,10 +102,7 @@ class Survey:
         return found if exact is None or exact.has_variance else replace(found, error=nan)
 
     def _regressed(self, term: Term, index: int, sample: Sample) -> tuple[float, float] | None:
-        exact = self.exact[term]
-        largest = dict(zip(self.controls.terms, sample.largest, strict=False))
-        if not self.controls.usable(self.exact, largest) or (exact and not exact.has_variance):
+        regression = self.regressions[term]
+        if regression is None:
             return None
-        if self.controls.span(term):
-            return None
-        return regressed_mean(sample.moments, index, self.controls.means)
+        return regressed_mean(sample.moments, index, self.controls.means, regression.coefficients, regression.noise)

@@ -2,16 +2,17 @@
 
 |z| is at most 5, and |measured - expected| at most ``within`` + 5 MCSE. What was expected and could not be measured is
 missed. A result of chance fails a z once in 1.7 million. The exact values are of float64: of a row in less, whose noise
-is in part rounding, only the bias is held to them, and not where rounding is seen to be part of that.
+is in part rounding, only the bias is held to them, and not where rounding is seen to be part of that. Values that are
+infinite or NaN fail, unless the true value is infinite too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 
-from klbench.report.field import SURPRISE, comparable
+from klbench.report.field import SURPRISE
 from klbench.report.gradient_fields import placement
 from klbench.report.numbers import exact, measured, parameters_text
 from klbench.results import CaseResult, GradientRow, Results, Row
@@ -22,6 +23,7 @@ COMPARED = {
     "z_stdev": ("stdev_over_true", "exact_stdev_over_true"),
 }
 """Of every row: the z, the measured column, the exact one."""
+COMPARED_VALUES = {**COMPARED, "z_bias_cv": ("bias_over_true_cv", "exact_bias_over_true")}
 COMPARED_GRADIENTS = {**COMPARED, "z_cosine": ("cosine", "exact_cosine")}
 AnyRow = Row | GradientRow
 
@@ -39,8 +41,10 @@ def check(results: Results) -> Iterator[Point]:
     for result in results.cases:
         for row in result.rows:
             yield from _agreement(result, row)
+            yield from _numbers(result, row)
             for column, expectation in result.case.expect.get(row.estimator, {}).items():
-                yield _expected(result, row, column, expectation)
+                if expectation.dtype in (None, row.dtype):
+                    yield _expected(result, row, column, expectation)
 
 
 def not_checkable(results: Results) -> Iterator[str]:
@@ -48,7 +52,7 @@ def not_checkable(results: Results) -> Iterator[str]:
     for result in results.cases:
         for row in result.rows:
             for z_column, (column, _) in _compared(row).items():
-                if isnan(_z(row, z_column)):
+                if isnan(_z(row, z_column)) and not isnan(getattr(row, column)):
                     yield _place(result, row, column)
 
 
@@ -60,13 +64,21 @@ def _agreement(result: CaseResult, row: AnyRow) -> Iterator[Point]:
             yield Point(abs(z) <= SURPRISE, f"{_place(result, row, column)}, {beside}")
 
 
+def _numbers(result: CaseResult, row: AnyRow) -> Iterator[Point]:
+    """Values that are infinite or NaN, unless that is what they should be: the KL itself may be infinite."""
+    if row.nonfinite and not (isinstance(row, Row) and row.true == row.mean == inf):
+        units = "gradients" if isinstance(row, GradientRow) else "values"
+        how_many = f"all {row.samples:,}" if row.nonfinite == row.samples else f"{row.nonfinite:,} of {row.samples:,}"
+        yield Point(False, f"{', '.join(_which(result, row))}: {how_many} {units} are infinite or NaN")
+
+
 def _compared(row: AnyRow) -> Mapping[str, tuple[str, str]]:
-    return COMPARED_GRADIENTS if isinstance(row, GradientRow) else COMPARED
+    return COMPARED_GRADIENTS if isinstance(row, GradientRow) else COMPARED_VALUES
 
 
 def _z(row: AnyRow, z_column: str) -> float:
     """How far measured is from exact; NaN where they are not comparable."""
-    z: float = getattr(row, z_column) if comparable(row, z_column) else nan
+    z: float = getattr(row, z_column)
     return z
 
 
@@ -86,12 +98,17 @@ def _error_of(row: AnyRow, column: str) -> float:
 
 
 def _place(result: CaseResult, row: AnyRow, column: str) -> str:
+    shown = _shown(getattr(row, column), _error_of(row, column))
+    return f"{', '.join(_which(result, row))}: {column} is {shown}"
+
+
+def _which(result: CaseResult, row: AnyRow) -> list[str]:
+    """Which row of a run: the pair with its parameters, the estimator, where it is put, its precision among several."""
     parameters = parameters_text(result.case.parameters)
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
     which = [placement(row)] if isinstance(row, GradientRow) else []
     dtype = [row.dtype] if any(each.dtype != row.dtype for each in result.rows) else []
-    what = ", ".join([where, row.estimator, *which, *dtype])
-    return f"{what}: {column} is {_shown(getattr(row, column), _error_of(row, column))}"
+    return [where, row.estimator, *which, *dtype]
 
 
 def _shown(value: float, error: float) -> str:

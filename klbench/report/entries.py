@@ -10,6 +10,8 @@ from klbench.report.numbers import MISSING
 
 LOGGED = "logged"
 _WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
+_OF_SAMPLER = {"square": "2·k2", "k1": "k1", "upside-down k3": "k3"}
+"""Upside-down with q and the sampler, the samples being the sampler's, is the right way round: KL(sampler‖q)."""
 
 SHORTHAND = (
     "ρ: q/sampler before the clamp of the value; w: exp(log q − sg log q), which is 1, its gradient the score;",
@@ -20,7 +22,7 @@ SHORTHAND = (
 
 def value_name(entry: Entry) -> str:
     """What it computes, by the field's names: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
-    name = "2·k2 of sampler" if entry.against_sampler else entry.arithmetic.name
+    name = f"{_OF_SAMPLER[entry.arithmetic.name]} of sampler" if entry.against_sampler else entry.arithmetic.name
     weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
     return weight + name + (", ∇k2" if entry.straight_through else "")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
 
-from klbench.estimators.vocabulary import EXACT
 from klbench.report.numbers import MISSING, exact, measured
 from klbench.stats.tail import TRUSTED
 
@@ -53,19 +52,6 @@ Layout = tuple[Field, ...]
 def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:
     """The layout without the columns that say nothing of any row."""
     return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))
-
-
-def comparable(row: Any, z_column: str) -> bool:
-    """Whether a measured number can be held to the exact one, which is of float64: below it only a bias can, and only
-    where rounding is known and too small to see."""
-    unrounded = abs(row.rounding_over_true) <= SURPRISE * row.rounding_over_true_mcse
-    return row.dtype == EXACT or (z_column == "z_bias" and unrounded)
-
-
-def surprise(row: Any, z_column: str) -> float:
-    """How far measured is from exact; 0 where the two are not comparable."""
-    z: float = getattr(row, z_column)
-    return z if comparable(row, z_column) else 0.0
 
 
 def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:

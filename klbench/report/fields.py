@@ -20,7 +20,6 @@ from klbench.report.field import (
     SURPRISE,
     UNTRUSTED,
     Field,
-    surprise,
     with_error,
 )
 from klbench.report.numbers import exact, fixed
@@ -46,11 +45,11 @@ def _tail(row: Row) -> float:
 
 
 def _bias(row: Row) -> str:
-    return with_error(row.bias_over_true, row.bias_over_true_mcse, surprise(row, "z_bias"), _tail(row))
+    return with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
 
 
 def _regressed(row: Row) -> str:
-    return with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, 0.0, _tail(row))
+    return with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, row.z_bias_cv, _tail(row))
 
 
 def _better_bias(row: Row) -> str:
@@ -59,7 +58,7 @@ def _better_bias(row: Row) -> str:
 
 def _stdev(row: Row) -> str:
     # a stdev averages squares, whose tail index is twice as large
-    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, surprise(row, "z_stdev"), 2 * _tail(row))
+    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
 
 
 BIAS = Field("bias/true", _bias, ("bias_over_true",))

@@ -19,6 +19,6 @@ class Fitting:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         free = options.update(width=UNLIMITED)
-        widths = [Measurement.get(console, free, table).maximum for table in self.tables]
-        fitting = (table for table, width in zip(self.tables, widths, strict=True) if width <= options.max_width)
-        yield from console.render(next(fitting, self.tables[-1]), free)
+        # measuring costs as much as drawing: no further than to the first that fits, and the last is drawn anyway
+        fits = (each for each in self.tables[:-1] if Measurement.get(console, free, each).maximum <= options.max_width)
+        yield from console.render(next(fits, self.tables[-1]), free)

@@ -13,12 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from klbench.frameworks.catalogue import entries
 from klbench.identity.audit import STANDARD, Practice, Reading, divergences
+from klbench.report.bullets import bullets
 from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
 from klbench.report.fitting import Fitting
-from klbench.report.markdown import escaped
 from klbench.report.numbers import MISSING
-from klbench.report.table import bullets
 from klbench.report.verdict import KINDS, RARE, Kind, kind, summary, verdict
 from klbench.wording import share
 
@@ -66,14 +66,26 @@ def _rank(practice: Practice) -> tuple[object, ...]:
 
 def introduction(practices: Sequence[Practice]) -> str:
     """What this is, in a paragraph."""
-    entries = [entry for practice in practices for entry in practice.entries]
-    owners = len({entry.framework for entry in entries})
+    shipped = [entry for practice in practices for entry in practice.entries]
+    owners = len({entry.framework for entry in shipped})
     return (
-        f"{len(entries)} estimators of {owners} frameworks, releases that differ counted apart, are {len(practices)} "
+        f"{len(shipped)} estimators of {owners} frameworks, releases that differ counted apart, are {len(practices)} "
         "different things. Each is put where its framework puts it by default and measured on four pairs of a policy q "
         "and a reference p. What a gradient follows is found by comparing it with those of a list of divergences, on "
         "tokens where no clamp holds. Every number is an exact sum over tokens: nothing is sampled, so nothing has an "
         "error bar."
+    )
+
+
+def _opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
+    """What stands above: of everything the introduction and the summary, of a part how much it is of the whole."""
+    shown, shipped = sum(len(practice.entries) for practice in practices), len(entries())
+    if shown == shipped:
+        return introduction(practices), tuple(summary(practices))
+    return (
+        f"{shown} of the {shipped} estimators that frameworks ship, each where its framework puts it, on four pairs of "
+        "a policy q and a reference p. Every number is exact. klbench frameworks shows them all.",
+        (),
     )
 
 
@@ -142,12 +154,12 @@ def to_page(practices: Sequence[Practice]) -> RenderableType:
     """The page at a terminal."""
     kinds = ordered(practices)
     found = [each for group in kinds.values() for each in group]
+    said, sentences = _opening(practices)
     return Group(
         Text(TITLE, style="bold cyan"),
         "",
-        Text(introduction(practices)),
-        "",
-        bullets(summary(practices)),
+        Text(said),
+        *(("", bullets(sentences)) if sentences else ()),
         *(part for each in KINDS if kinds[each] for part in _under(each, kinds[each])),
         *(part for standard in STANDARD for part in _pair(standard.name, found)),
         "",
@@ -201,7 +213,8 @@ def to_markdown(practices: Sequence[Practice]) -> str:
 
 def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     kinds = ordered(practices)
-    yield from (f"# {TITLE}", "", introduction(practices), "", *(f"- {each}" for each in summary(practices)), "")
+    said, sentences = _opening(practices)
+    yield from (f"# {TITLE}", "", said, "", *(f"- {each}" for each in sentences), *[""] * bool(sentences))
     for each in filter(kinds.__getitem__, KINDS):
         yield from (f"## {each.title}", "", each.says, "")
         rows = [_told(numbered) for numbered in kinds[each]]
@@ -213,13 +226,20 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
         yield from (f"{standard.why} {roles}.", "")
         yield from _table(NUMBERS, number_rows(found, standard.name), texts=_TEXTS)
-    yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE)
+    yield from ("## How to read it", "", *(f"- {_escaped(line)}" for line in LEGEND), "", REPRODUCE)
+
+
+def _escaped(text: str) -> str:
+    """As in any Markdown of klbench; imported here, since the page at a terminal needs none of what that imports."""
+    from klbench.report import markdown
+
+    return markdown.escaped(text)
 
 
 def _told(each: Numbered) -> tuple[str, ...]:
     practice = each.practice
     names = ", ".join(f"`{entry.qualified}`" for entry in practice.entries)
-    return str(each.number), escaped(label(practice)), escaped(verdict(practice)), names
+    return str(each.number), _escaped(label(practice)), _escaped(verdict(practice)), names
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from math import inf, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.estimators.vocabulary import placed
-from klbench.report.field import ESTIMATOR, Field, Layout, surprise, with_error
+from klbench.report.field import ESTIMATOR, Field, Layout, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
 from klbench.results import Components, GradientRow
 
@@ -69,16 +69,16 @@ def _tail(row: GradientRow) -> float:
 
 
 def _bias(row: GradientRow) -> str:
-    return with_error(row.bias_over_true, row.bias_over_true_mcse, surprise(row, "z_bias"), _tail(row))
+    return with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
 
 
 def _stdev(row: GradientRow) -> str:
     # a stdev averages squares, whose tail index is twice as large
-    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, surprise(row, "z_stdev"), 2 * _tail(row))
+    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
 
 
 def _cosine(row: GradientRow) -> str:
-    return with_error(row.cosine, row.cosine_mcse, surprise(row, "z_cosine"), _tail(row))
+    return with_error(row.cosine, row.cosine_mcse, row.z_cosine, _tail(row))
 
 
 def _colour(row: GradientRow) -> str:

@@ -8,41 +8,64 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import yaml
 
+from klbench.hardware import device_name
 from klbench.results import Results
 from klbench.versions import installed
 
 PACKAGES = ("klbench", "torch", "numpy", "pandas")
 
 
+@dataclass(frozen=True)
+class Call:
+    """How a run was asked for: the ``command`` line, None in a library, and what it puts over the spec, KEY=VALUE."""
+
+    command: str | None = None
+    overrides: tuple[str, ...] = ()
+
+
+UNKNOWN = Call()
+
+
 def to_manifest(
-    results: Results, spec_yaml: str, csv: str, finished: datetime, components_csv: str | None = None
+    results: Results,
+    spec_yaml: str,
+    csv: str,
+    finished: datetime,
+    components_csv: str | None = None,
+    call: Call = UNKNOWN,
 ) -> str:
     """The text of manifest.json, for these texts of spec.yaml, results.csv and, of gradients, components.csv.
 
-    ``finished`` knows its time zone.
+    ``finished`` knows its time zone; ``call`` is how the run was asked for.
     """
     hashes = {"spec_sha256": digest(spec_yaml), "results_sha256": digest(csv)}
     if components_csv is not None:
         hashes["components_sha256"] = digest(components_csv)
-    return json.dumps(_manifest(results, spec_yaml, hashes, finished), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_manifest(results, spec_yaml, hashes, finished, call), indent=2, ensure_ascii=False) + "\n"
 
 
-def _manifest(results: Results, spec_yaml: str, hashes: Mapping[str, str], finished: datetime) -> Mapping[str, Any]:
+def _manifest(
+    results: Results, spec_yaml: str, hashes: Mapping[str, str], finished: datetime, call: Call
+) -> Mapping[str, Any]:
     started = finished - timedelta(seconds=results.seconds)
     return {
         "name": results.spec.name,
+        "command": call.command,
+        "overrides": list(call.overrides),
         "spec": yaml.safe_load(spec_yaml),
         **hashes,
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
         "platform": platform.platform(),
         "processor": platform.machine(),
         "device": results.device,
+        "device_name": device_name(results.device),
         "threads": results.threads,
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),

@@ -21,7 +21,8 @@ def to_markdown(results: Results) -> str:
     pairs = list(summaries(results))
     parts = [_section(summary) for summary in pairs]
     tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
-    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(tables), *elsewhere(pairs, UNLIMITED))]
+    shown = re.sub(r"\\([^\w\s])", r"\1", tables)  # the marks as the reader sees them
+    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(shown), *elsewhere(pairs, UNLIMITED))]
     return "\n".join([f"# {escaped(results.spec.name)}", "", *parts, *meanings]) + "\n"
 
 

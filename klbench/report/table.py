@@ -7,12 +7,11 @@ which can neither set decimal points one below the other nor let a caption run a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field, Layout
@@ -55,14 +54,6 @@ def _drawings(chart: Chart) -> Iterator[Drawing]:
     for layout in chart.layouts:
         for way in (True,) if chart.captioned else (False, True):
             yield Drawing(chart, layout, captioned=way)
-
-
-def bullets(lines: Iterable[str]) -> RenderableType:
-    """Sentences as a list, each wrapped beside its bullet."""
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    for line in lines:
-        grid.add_row(Text("•", style="yellow"), Text(line))
-    return grid
 
 
 class _Column:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from klbench.roads.enumeration import enumeration
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import Exact, exact_moments
+from klbench.roads.points import Exact, Points, exact_moments
 from klbench.roads.quadrature import quadrature
 
 
@@ -19,5 +19,10 @@ def exact_road(integrand: Integrand) -> list[Exact | None]:
 
 
 def _alone(integrand: Integrand) -> Exact | None:
-    points = enumeration(integrand) if integrand.base.kind == "discrete" else quadrature(integrand)
+    points = points_of(integrand)
     return None if points is None else exact_moments(integrand, points)[0]
+
+
+def points_of(integrand: Integrand) -> Points | None:
+    """Points that stand for the integrand's base, good for all of its terms at once; None without a road."""
+    return enumeration(integrand) if integrand.base.kind == "discrete" else quadrature(integrand)

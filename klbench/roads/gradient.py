@@ -16,10 +16,9 @@ from klbench.distributions.distribution import Distribution
 from klbench.distributions.score import OneHotScore, Score
 from klbench.distributions.support import Lattice
 from klbench.estimators.term import Term
-from klbench.roads.enumeration import enumeration
+from klbench.roads.exact import points_of
 from klbench.roads.integrand import Integrand
 from klbench.roads.points import exact_moments
-from klbench.roads.quadrature import quadrature
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints
 
@@ -34,6 +33,7 @@ class ExactVector:
             fourth moment does not exist, NaN where nothing is known of it.
         size: E |g|, component by component, in units of which the mean is rounded [J].
         road: ``enumeration`` or ``quadrature``.
+        moved: how far rounding of the log-densities may have moved the mean.
     """
 
     mean: Tensor
@@ -41,11 +41,12 @@ class ExactVector:
     kurtosis: float
     size: Tensor
     road: str
+    moved: float = 0.0
 
     @property
     def rounding(self) -> float:
         """The length below which a mean is nothing but rounding."""
-        return _ROUNDING * float(self.size[self.size.isfinite()].norm())
+        return _ROUNDING * float(self.size[self.size.isfinite()].norm()) + self.moved
 
     @property
     def noise(self) -> float:
@@ -92,7 +93,14 @@ class Atoms:
 
     def moments(self, integrand: Integrand, term: Term) -> OnPoints:
         """The exact moments of coefficient × score."""
-        values = term.values(integrand.log_probs(self.x))
+        return self._on_points(term.values(integrand.log_probs(self.x)))
+
+    def rounding(self, integrand: Integrand, term: Term) -> Tensor:
+        """How far rounding of the log-densities may have moved the mean of coefficient × score [J]."""
+        (errors,) = replace(integrand, terms=(term,)).rounding_of_values(self.x)
+        return self._on_points(errors).size
+
+    def _on_points(self, values: Tensor) -> OnPoints:
         return OnPoints(self.probabilities, values.masked_fill(self.probabilities == 0, 0.0), self.table)
 
 
@@ -103,8 +111,9 @@ def exact_gradient(integrand: Integrand, term: Term, score: Score, atoms: Atoms 
     """The exact moments of ``term`` times the score of q; None without a road."""
     if atoms is not None:
         moments = atoms.moments(integrand, term)
-        kurtosis, size = moments.fourth / moments.trace**2 if moments.trace > 0 else nan, moments.size
-        return ExactVector(_or_zero(moments.mean, size), moments.variances.sqrt(), kurtosis, size, "enumeration")
+        kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
+        moved = atoms.rounding(integrand, term)
+        return _of_digits(moments.mean, moments.variances.sqrt(), kurtosis, moments.size, "enumeration", moved)
     components = len(score.components[0])
     if components > _MOST_COMPONENTS:
         return None
@@ -115,16 +124,16 @@ _MOST_COMPONENTS = 64
 
 
 def _by_component(integrand: Integrand) -> ExactVector | None:
-    points = enumeration(integrand) if integrand.base.kind == "discrete" else quadrature(integrand)
+    points = points_of(integrand)
     if points is None:
         return None
     found = exact_moments(integrand, points)
-    mean, stdev, kurtoses, size = (
+    mean, stdev, kurtoses, size, moved = (
         torch.tensor([getattr(each, name) for each in found], dtype=torch.float64)
-        for name in ("mean", "stdev", "kurtosis", "size")
+        for name in ("mean", "stdev", "kurtosis", "size", "rounding")
     )
-    mean = _or_zero(torch.where(mean.isfinite(), mean, nan), size)
-    return ExactVector(mean, stdev, _most((stdev / stdev.amax()).square(), kurtoses), size, points.road)
+    mean = torch.where(mean.isfinite(), mean, nan)
+    return _of_digits(mean, stdev, _most((stdev / stdev.amax()).square(), kurtoses), size, points.road, moved)
 
 
 def _most(variances: Tensor, kurtoses: Tensor) -> float:
@@ -134,9 +143,19 @@ def _most(variances: Tensor, kurtoses: Tensor) -> float:
     return float((shares.sum() / trace).square()) if 0 < trace < inf else nan
 
 
-def _or_zero(mean: Tensor, size: Tensor) -> Tensor:
-    """0 where a mean is only what rounding has left of terms that cancel."""
-    return mean.masked_fill(size.isfinite() & (mean.abs() <= _ROUNDING * size), 0.0)
+def _of_digits(mean: Tensor, stdev: Tensor, kurtosis: float, size: Tensor, road: str, moved: Tensor) -> ExactVector:
+    """The moments, 0 where a mean is only what rounding has left of terms that cancel, or of log-densities that do."""
+    nothing = size <= moved
+    none_left = nothing | (size.isfinite() & (mean.abs() <= _ROUNDING * size))
+    return ExactVector(
+        mean.masked_fill(none_left, 0.0),
+        stdev.masked_fill(nothing, 0.0),
+        kurtosis,
+        size.masked_fill(nothing, 0.0),
+        road,
+        float(moved.norm()),
+    )
 
 
 _ROUNDING = 1e-12
+"""Sums of up to 2^17 terms in float64 keep this much of the size of their terms."""

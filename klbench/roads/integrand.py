@@ -15,7 +15,7 @@ from torch import Tensor
 
 from klbench.derived.precision import Evaluated
 from klbench.distributions.distribution import Distribution
-from klbench.distributions.pair import log_ratio
+from klbench.distributions.pair import LogRatio, log_ratio
 from klbench.estimators.term import LogProbs, Term
 from klbench.roads.growth import Growth, growth
 
@@ -44,8 +44,8 @@ class Integrand:
     q: Distribution
     p: Distribution
     base: Distribution
-    log_ratio: Callable[[Tensor], Tensor]
-    log_weight: Callable[[Tensor], Tensor] | None
+    log_ratio: LogRatio
+    log_weight: LogRatio | None
     terms: tuple[Evaluated, ...]
     factor: Callable[[Tensor], Tensor] | None = None
 
@@ -66,6 +66,24 @@ class Integrand:
     def _absolute(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         log_q = self.q.log_prob(x)
         return log_q, self.p.log_prob(x), log_q if self.log_weight is None else self.base.log_prob(x)
+
+    def rounding_of_values(self, x: Tensor) -> list[Tensor]:
+        """How far rounding of the log-probabilities may move each term's value: K tensors [n].
+
+        A value that is a difference of nearly equal log-densities may be nothing else, and its mean with it.
+        """
+        up, down = self._moved(x, 1.0), self._moved(x, -1.0)
+        return [((term.values(up) - term.values(down)).abs() / 2).nan_to_num(0.0, posinf=0.0) for term in self.terms]
+
+    def _moved(self, x: Tensor, sign: float) -> LogProbs:
+        """The log-probabilities of x, each log-ratio moved by the bound of its rounding."""
+        error = sign * self.log_ratio.rounding(x)
+        weight = None if self.log_weight is None else self.log_weight(x) + sign * self.log_weight.rounding(x)
+        return LogProbs(self.log_ratio(x) + error, weight, lambda: self._absolute_moved(x, error))
+
+    def _absolute_moved(self, x: Tensor, error: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        log_q, log_p, log_sampler = self._absolute(x)
+        return log_q, log_p + error, log_sampler
 
     def values(self, x: Tensor) -> list[Tensor]:
         """Each term's value at each point: K tensors [n]."""

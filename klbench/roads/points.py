@@ -6,7 +6,7 @@ quadrature the nodes of a mesh; from there on mean, variance and higher moments 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, inf, isfinite, nan
 
 import torch
@@ -50,6 +50,8 @@ class Exact:
             deviation rests; inf where it does not exist.
         size: E |k|, in units of which the mean is rounded.
         road: ``enumeration`` or ``quadrature``.
+        rounding: how far rounding of the log-densities may have moved the mean, nats. A k that is nothing else has mean
+            and stdev 0, as where q and p are one distribution under two names.
     """
 
     mean: float
@@ -57,6 +59,7 @@ class Exact:
     kurtosis: float
     size: float
     road: str
+    rounding: float = 0.0
 
     @property
     def has_variance(self) -> bool:
@@ -70,10 +73,28 @@ def exact_moments(integrand: Integrand, points: Points) -> list[Exact]:
     rows = summands.rows + points.log_measure
     moments = rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1)
     extensions = summands.extension_error()
+    roundings = mean_rounding(integrand, points.x, rows[0].exp())
     return [
-        _exact(Weighted(value, rows[0], *by_term), extension, points, index)
-        for index, (value, by_term, extension) in enumerate(zip(summands.values, moments, extensions, strict=True))
+        _within_rounding(_exact(Weighted(value, rows[0], *by_term), extension, points, index), rounding)
+        for index, (value, by_term, extension, rounding) in enumerate(
+            zip(summands.values, moments, extensions, roundings, strict=True)
+        )
     ]
+
+
+def mean_rounding(integrand: Integrand, x: Tensor, mass: Tensor) -> list[float]:
+    """How far rounding may have moved the mean of each of K terms, over points of these masses [n]."""
+    errors = integrand.rounding_of_values(x)
+    if integrand.factor is not None:
+        errors = [error * factor.abs() for error, factor in zip(errors, integrand.factor(x).T, strict=True)]
+    return [float((mass * error).nan_to_num(0.0, posinf=0.0).sum()) for error in errors]
+
+
+def _within_rounding(exact: Exact, rounding: float) -> Exact:
+    """The same, 0 where the value is nothing but rounding wherever it has mass."""
+    if exact.size <= rounding:
+        return Exact(0.0, 0.0, nan, 0.0, exact.road, rounding)
+    return replace(exact, rounding=rounding)
 
 
 @dataclass(frozen=True)

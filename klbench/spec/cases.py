@@ -10,10 +10,17 @@ from klbench.distributions.expression import Expression
 
 @dataclass(frozen=True)
 class Expectation:
-    """A published value, checked by ``--check``: |measured - value| <= within + 5 MCSE."""
+    """A published value, checked by ``--check``: |measured - value| <= within + 5 MCSE.
+
+    Args:
+        value: what was published.
+        within: how far off a measured one may be, beyond its error.
+        dtype: the precision it is of; None for every row of the estimator.
+    """
 
     value: float
     within: float
+    dtype: str | None = None
 
 
 @dataclass(frozen=True)

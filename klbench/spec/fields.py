@@ -177,6 +177,8 @@ def _some_of(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
     return _choices(_one_of(allowed, kind), kind, schema, f"[{', '.join(allowed)}]")
 
 
+ESTIMATOR: JsonSchema = {"type": "string", "format": "estimator"}
+"""Stands for an estimator's name until ``schema`` puts them all in: pydantic refuses a reference it does not know."""
 _NUMBER: JsonSchema = {"type": "number"}
 _PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"^\{\s*[A-Za-z_]\w*\s*\}$"}
 _ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _PLACEHOLDER, {"type": "array"}]}
@@ -202,6 +204,7 @@ Batch = Annotated[int, _count(numbers.batch, 2, numbers.MOST_BATCH)]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
 Measure = Annotated[str, _choice(MEASURES, "measure")]
 Baseline = Annotated[str, _choice(BASELINES, "baseline")]
+OneDtype = Annotated[str, _choice(DTYPES, "dtype")]
 Dtypes = Annotated[tuple[Dtype, ...], _some_of(DTYPES, "dtype")]
 Placements = Annotated[tuple[Placement, ...], _some_of(PLACEMENTS, "placement")]
 Weightings = Annotated[tuple[Weighting, ...], _some_of(WEIGHTINGS, "weighting")]
@@ -214,10 +217,10 @@ Estimators = Annotated[
     tuple[str, ...],
     _read_by(
         _estimators,
-        {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_ESTIMATORS, "uniqueItems": True},
+        {"type": "array", "items": ESTIMATOR, "minItems": 1, "maxItems": MOST_ESTIMATORS, "uniqueItems": True},
     ),
 ]
-EstimatorName = Annotated[str, _read_by(estimator_name, {"type": "string"})]
+EstimatorName = Annotated[str, _read_by(estimator_name, ESTIMATOR)]
 Distribution = Annotated[
     Expression,
     _read_by(

@@ -30,6 +30,7 @@ from klbench.spec import gradient
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.fields import (
+    ESTIMATOR,
     MOST_ESTIMATORS,
     Baseline,
     Batch,
@@ -42,6 +43,7 @@ from klbench.spec.fields import (
     GridName,
     GridValues,
     Measure,
+    OneDtype,
     PairName,
     Parameters,
     Placements,
@@ -104,6 +106,9 @@ class Published(Form):
     within: FiniteNumber = Field(
         description="The distance allowed beyond 5 MCSE, such as half a unit in the last published digit."
     )
+    dtype: OneDtype | None = Field(
+        default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
+    )
 
     @model_validator(mode="after")
     def _within_is_a_distance(self) -> Self:
@@ -133,6 +138,7 @@ class Pair(Form):
     expect: Mapping[EstimatorName, Mapping[str, Published]] = Field(
         default_factory=dict,
         description="Published values by estimator and column, checked by --check in every case of the pair.",
+        json_schema_extra={"propertyNames": {**ESTIMATOR}},
     )
 
     @field_validator("expect", mode="before")
@@ -176,7 +182,9 @@ class Pair(Form):
     def cases(self) -> Iterator[Case]:
         """The pair's cases, one per combination of the grid's values."""
         expect = {
-            estimator: {name: Expectation(column.value, column.within) for name, column in columns.items()}
+            estimator: {
+                name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()
+            }
             for estimator, columns in self.expect.items()
         }
         for parameters in combinations(self.grid):
@@ -283,10 +291,15 @@ class Spec(Form):
                 if estimator not in measured:
                     found = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
                     raise found.within("pairs", index, "expect")
-                for column in columns:
+                for column, published in columns.items():
+                    place = ("pairs", index, "expect", estimator)
                     if column not in CHECKED_COLUMNS:
-                        found = unknown_key(column, CHECKED_COLUMNS, kind="column")
-                        raise found.within("pairs", index, "expect", estimator)
+                        raise unknown_key(column, CHECKED_COLUMNS, kind="column").within(*place)
+                    if published.dtype not in (None, *self.dtype):
+                        help = [f"the spec's dtype has {', '.join(self.dtype)}"]
+                        raise Refusal(
+                            f"nothing is measured in {published.dtype}", help=help, path=(*place, column, "dtype")
+                        )
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ option.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from klbench.errors import SpecError
@@ -26,6 +28,38 @@ class Option:
     flag: str
     key: str
     value: str
+
+
+def as_overrides(given: Mapping[str, object] | Sequence[str], **keys: object) -> tuple[str, ...]:
+    """Overrides as the command line has them, from a mapping or from texts; ``keys`` that are not None come last.
+
+    >>> as_overrides({"pairs.0.p": "N(0.2, 1)"}, samples=1000, seed=None)
+    ('pairs.0.p=N(0.2, 1)', 'samples=1000')
+
+    Raises:
+        SpecError: a value that YAML cannot write.
+    """
+    named = {key: value for key, value in keys.items() if value is not None}
+    if isinstance(given, Mapping):
+        return tuple(f"{key}={_written(key, value)}" for key, value in {**given, **named}.items())
+    texts = [given] if isinstance(given, str) else given
+    return (*texts, *as_overrides(named))
+
+
+def _written(key: str, value: object) -> str:
+    """A value as YAML has it: a text as it is, so that it may be an expression, and JSON of anything else."""
+    try:
+        return value if isinstance(value, str) else json.dumps(value, default=_listed)
+    except TypeError:
+        help = ["a text, a number, or a list or mapping of these"]
+        raise SpecError(f"{key} cannot be of type {type(value).__name__}", help=help) from None
+
+
+def _listed(value: object) -> object:
+    """Numbers and arrays of NumPy and torch as Python's own."""
+    if not hasattr(value, "tolist"):
+        raise TypeError
+    return value.tolist()
 
 
 def overridden(root: Node, override: str | Option) -> Node:

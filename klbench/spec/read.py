@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from klbench.errors import SpecError, nearest
+from klbench.errors import SpecError, is_surely, nearest
 from klbench.spec import builtin
 from klbench.spec.document import LONGEST, decode, read_document
 from klbench.spec.model import Spec
@@ -21,14 +22,25 @@ from klbench.spec.refusal import shown
 STANDARD_INPUT = "-"
 
 
-def read_spec(source: str, overrides: Sequence[str | Option] = ()) -> Spec:
+def read_spec(source: str | os.PathLike[str], overrides: Sequence[str | Option] = ()) -> Spec:
     """The spec in a file, on standard input (``-``) or built in (its name), with ``key=value`` overrides.
 
     Raises:
         SpecError: it cannot be found or read, or something in it is wrong, located.
     """
-    name, text = _find_text(source)
+    name, text = _find_text(_place(source))
     return read_text(text, name, overrides)
+
+
+def resolved(spec: Spec | str | os.PathLike[str], overrides: Sequence[str] = ()) -> Spec:
+    """The spec that is meant: itself, or read as ``read_spec`` does; with overrides put over it.
+
+    Raises:
+        SpecError: as ``read_spec``.
+    """
+    if not isinstance(spec, Spec):
+        return read_spec(spec, overrides)
+    return read_text(spec.to_yaml(), spec.name, overrides) if overrides else spec
 
 
 def read_text(text: str, source_name: str = "spec", overrides: Sequence[str | Option] = ()) -> Spec:
@@ -44,6 +56,21 @@ def read_text(text: str, source_name: str = "spec", overrides: Sequence[str | Op
         return Spec.model_validate(plain_value(tree), context=Counter()).written_as(tree)
     except ValidationError as error:
         raise located(error, tree) from None
+
+
+def _place(source: object) -> str:
+    """What names a spec, as text.
+
+    Raises:
+        SpecError: it names none.
+    """
+    if isinstance(source, os.PathLike):
+        source = os.fspath(source)
+    if not isinstance(source, str):
+        raise SpecError(f"{shown(source)} is not a spec", help=["a path, a built-in name, or what read_spec returns"])
+    if "\n" in source.strip():
+        raise SpecError("this is the text of a spec, not where it is", help=["klbench.read_text reads a spec's text"])
+    return source
 
 
 def _find_text(source: str) -> tuple[str, str]:
@@ -70,6 +97,8 @@ def _nearby(source: str) -> list[str]:
     known = {**{name: name for name in names}, **_files_beside(Path(source))}
     near = nearest(Path(source).stem, known)
     hint = [] if near is None else [f"did you mean {known[near]}?"]
+    if is_surely(Path(source).stem, near, known):
+        return hint
     return [*hint, "a path, - for standard input, or a built-in spec: " + ", ".join(names)]
 
 

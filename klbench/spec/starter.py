@@ -1,6 +1,8 @@
 """The spec that ``klbench init`` writes: it runs as it is, and shows what can be changed."""
 
 STARTER = """\
+# yaml-language-server: $schema=klbench.schema.json
+# By that file an editor completes and checks this one; klbench schema > klbench.schema.json writes it anew.
 # A klbench spec: which estimators, on which distributions, with how many samples.
 #   klbench validate THIS_FILE    shows its cases and their true values
 #   klbench run THIS_FILE         measures them

@@ -48,7 +48,7 @@ def _pair(pair: Pair) -> dict[str, object]:
         written["grid"] = {name: list(values) for name, values in pair.grid.items()}
     if pair.expect:
         written["expect"] = {
-            estimator: {column: published.model_dump() for column, published in columns.items()}
+            estimator: {column: published.model_dump(exclude_none=True) for column, published in columns.items()}
             for estimator, columns in pair.expect.items()
         }
     return written

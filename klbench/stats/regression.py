@@ -1,9 +1,8 @@
 """The regressed mean: what a measured mean becomes when controls of known mean are taken into account.
 
 Since the KL divergence is known, every sample comes with two values whose means are known: k1, and r − 1 (or k3,
-which spans the same space with k1). Regressing an estimator on them removes the noise it shares with them, which is
-most of it where q and p are close. The coefficients are fitted on the same samples; that costs a bias of O(1/n), far
-below the error bar.
+which spans the same space with k1). Taking off what an estimator shares with them removes that part of its noise,
+which is most of it where q and p are close.
 
 Source: Owen (2013), Monte Carlo theory, methods and examples, chapter 8 (control variates).
 """
@@ -11,33 +10,37 @@ Source: Owen (2013), Monte Carlo theory, methods and examples, chapter 8 (contro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import isfinite, sqrt
 
 import torch
 
 from klbench.estimators.term import Function
 from klbench.stats.moments import Moments
 
-_ROUNDING = 1e-12
 
+def regressed_mean(
+    moments: Moments, index: int, known: Sequence[float], coefficients: Sequence[float], noise: float
+) -> tuple[float, float] | None:
+    """(mean, MCSE) of value ``index`` without its share of the first values, whose true means are ``known``.
 
-def regressed_mean(moments: Moments, index: int, known: Sequence[float]) -> tuple[float, float] | None:
-    """(mean, MCSE) of value ``index`` after regression on the first values, whose true means are ``known``.
+    Args:
+        coefficients: how much of each is taken off.
+        noise: the exact standard deviation of what is left; the MCSE is at least that over √n, since a sample that has
+            missed the rare draws shows less.
 
-    None where the controls do not vary, and where the value is a combination of them: then nothing is left to measure.
+    None where the sample's moments are no numbers.
     """
     controls = range(len(known))
     matrix, with_value = moments.covariances(index, controls)
-    value = moments.central(index)
-    if not (matrix.isfinite().all() and with_value.isfinite().all()) or float(matrix.diagonal().min()) <= 0:
-        return None
-    coefficients = torch.linalg.lstsq(matrix, with_value[:, None], driver="gelsd").solution[:, 0]
+    taken = torch.tensor(coefficients, dtype=torch.float64)
     means = [moments.central(control).mean for control in controls]
     off = torch.tensor([mean - true for mean, true in zip(means, known, strict=True)], dtype=torch.float64)
-    residual = value.variance - float(coefficients @ with_value)
-    if not residual > _ROUNDING * value.variance:
+    value = moments.central(index)
+    left = value.variance - 2 * float(taken @ with_value) + float(taken @ matrix @ taken)
+    mean = value.mean - float(taken @ off)
+    if not (isfinite(mean) and isfinite(left)):
         return None
-    return value.mean - float(coefficients @ off), sqrt(residual / moments.count)
+    return mean, max(noise, sqrt(max(left, 0.0))) / sqrt(moments.count)
 
 
 def in_span(function: Function, controls: Sequence[Function]) -> bool:

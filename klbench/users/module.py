@@ -16,7 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from klbench.errors import UserError, nearest
+from klbench.errors import UserError, is_surely, nearest
 from klbench.users.theirs import Theirs
 from klbench.wording import counted
 
@@ -120,7 +120,7 @@ def _instead(module: Any, module_name: str, path: str) -> list[str]:
     near = nearest(path, names)
     hint = [] if near is None else [f"did you mean {near}?"]
     more = ", ..." if len(names) > _MOST_NAMES else ""
-    has = [f"it has: {', '.join(names[:_MOST_NAMES])}{more}"] if names else []
+    has = [f"it has: {', '.join(names[:_MOST_NAMES])}{more}"] if names and not is_surely(path, near, names) else []
     return [*hint, *has, f"{module_name} is {_file(module) or 'not a module'}"]
 
 

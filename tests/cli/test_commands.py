@@ -133,12 +133,20 @@ def test_the_starter_spec_validates_and_is_never_overwritten(call: Call, here: P
     assert (here / "klbench.yaml").read_text() == first
 
 
+def test_a_schema_that_is_there_stays(call: Call, here: Path) -> None:
+    (here / "klbench.schema.json").write_text("mine")
+    assert call("init", "other.yaml").err == "wrote other.yaml; next: klbench run other.yaml\n"
+    assert (here / "klbench.schema.json").read_text() == "mine"
+
+
 @pytest.mark.parametrize("path", ["specs", "specs/"])
 def test_a_starter_spec_in_a_folder_has_the_usual_name(call: Call, here: Path, path: str) -> None:
     missing = call("init", "specs/")
     assert (missing.status, missing.err.count("specs/klbench.yaml")) == (3, 1)
     (here / "specs").mkdir()
-    assert call("init", path).err == "wrote specs/klbench.yaml; next: klbench run specs/klbench.yaml\n"
+    said = "wrote specs/klbench.yaml and klbench.schema.json; next: klbench run specs/klbench.yaml\n"
+    assert call("init", path).err == said
+    assert (here / "specs/klbench.schema.json").read_text(encoding="utf-8") == call("schema").out
     assert call("validate", "specs/klbench.yaml").status == 0
 
 

@@ -60,13 +60,36 @@ def test_verls_default_is_explained_whole(call: Call) -> None:
         "infinite or NaN 11.09 < log r < 20.01 in float16",
         "its mean is KL(q‖p) on samples of q",
         "put in the loss",
-        "releases from 0.5",
-        "same as cosmos-rl:grpo, ms-swift:grpo, nemo-rl@0.6:k3, skyrl:k3, trinity-rft:low_var_kl",
+        "releases from 0.4.1",
+        "option actor.kl_loss_type low_var_kl, the default of the loss",
+        "coefficient actor.use_kl_loss, off, and actor.kl_loss_coef, 0.001",
+        "log-probs the trainer's: in the loss the current policy against the reference",
+        "k in the reward taken at the old policy's log-probabilities",
+        "aggregation loss: loss_agg_mode, the same as the policy's: token-mean (default",
+        "code seen 0.9.0, 1dda039b of 2026-08-22, run",
+        "same as cosmos-rl:grpo, easyr1:low_var_kl, miles:low_var_kl, ms-swift:grpo, nemo-rl@0.6:k3, rlinf:low_var_kl",
+        "source verl-project/verl, verl/trainer/ppo/core_algos.py, kl_penalty",
         "▸ in the loss KL(p‖q) none",
         "in the loss × ratio KL(q‖p) KL(q‖p)",
         "in the reward KL(q‖p) − KL(p‖q) none",
     ):
         assert part in said, part
+
+
+@pytest.mark.parametrize("name", catalogue.frameworks())
+def test_every_framework_is_explained_with_what_its_entries_have_in_common(call: Call, name: str) -> None:
+    said = " ".join(call("explain", name).out.split())
+    about = catalogue.about()[name]
+    for fact in (about.coefficient, about.log_probs, about.reward, about.aggregation, about.precision, about.seen):
+        assert " ".join(fact.split()) in said
+
+
+def test_what_switches_a_penalty_on_is_told(call: Call) -> None:
+    said = " ".join(call("explain", "trl:grpo").out.split())
+    assert "beta, 0.0: the penalty is off unless it is set" in said
+    assert "option use_bias_correction_kl=False, the default up to 1.9 (from 1.10 it is True)" in said
+    assert "read, not run" in call("explain", "liger-kernel:grpo").out
+    assert "verl:k1 (from 0.4.0)" in call("explain", "verl:kl").out
 
 
 def test_a_straight_through_clamp_stops_nothing(call: Call) -> None:
@@ -83,7 +106,7 @@ def test_a_weighted_entry_is_explained_as_what_it_is(call: Call) -> None:
         "verl:low_var_kl's gradient follows",
     ):
         assert part in said, part
-    assert "same as" not in said
+    assert "same as cosmos-rl" not in said
     assert "ratio* would weight it twice" in call("explain", "ratio*slime:k3_unbiased").err
 
 
@@ -143,9 +166,11 @@ def test_the_list_fits_the_terminal(width: int, call: Call, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list", "frameworks"], ["explain", "verl:low_var_kl"], ["explain", "verl:nothing"]], ids=" ".join
+    "arguments",
+    [["list", "frameworks"], ["explain", "verl:low_var_kl"], ["explain", "verl:nothing"], ["frameworks"]],
+    ids=" ".join,
 )
-def test_neither_list_nor_explain_imports_torch(start: Start, arguments: list[str]) -> None:
+def test_neither_list_nor_explain_nor_the_audit_imports_torch(start: Start, arguments: list[str]) -> None:
     _, err = start(*arguments, code=IMPORTS).communicate(timeout=60)
     imported = err.splitlines()[-1].split()
     assert imported[0] == "imported:"
@@ -246,6 +271,17 @@ def test_the_command_prints_the_page(call: Call, found: tuple[Practice, ...]) ->
     assert (done.status, done.err) == (0, "")
     assert done.out == to_json(found)
     assert call("frameworks", "-f", "html").status == 2
+
+
+def test_names_choose_what_is_audited_and_listed(call: Call, found: tuple[Practice, ...]) -> None:
+    everything = {name for each in json.loads(to_json(found))["estimators"] for name in each["names"]}
+    done = call("frameworks", "verl", "trl:ppo", "-f", "json")
+    named = {name for each in json.loads(done.out)["estimators"] for name in each["names"]}
+    assert named == {name for name in everything if name.startswith("verl")} | {"trl:ppo_k1"}
+    assert f"1 of the {len(catalogue.entries())} estimators that frameworks ship" in call("frameworks", "trl:grpo").out
+    listed = call("list", "frameworks", "skyrl", "trl:grpo").out
+    lines = [line.split()[0] for line in listed.splitlines() if ":" in line.split(" ")[0][:-1]]
+    assert lines == ["framework:name", "skyrl:k1", "skyrl:abs", "skyrl:k2", "skyrl:k3", "trl:grpo"]
 
 
 @pytest.mark.parametrize(

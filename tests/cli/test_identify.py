@@ -95,7 +95,7 @@ def test_what_it_raises_is_shown_as_theirs_with_the_place(call: Call, here: Path
         ("{}:", ["unknown framework or module", "module:function"]),
         ("schulman", ["unknown estimator 'schulman'", "allowed: k1, k2"]),
         ("{}.py", ["unknown estimator", "allowed: k1"]),
-        ("verl:k33", ["unknown name in verl 'k33'", "allowed: kl, k1"]),
+        ("verl:k33", ["unknown name in verl 'k33'", "did you mean k3?"]),
         ("verl@0.4:k3", ["verl 0.4 has no k3", "verl 0.4 has: kl, abs"]),
     ],
 )

@@ -173,3 +173,16 @@ def test_components_of_a_run_before_are_not_left_to_be_taken_for_this_ones(
     assert {path.name: path.read_bytes() for path in made.iterdir()} == old
     assert call("run", "mine.yaml", "-q").status == 0
     assert sorted(path.name for path in made.iterdir()) == ["manifest.json", "results.csv", "spec.yaml"]
+
+
+def test_the_manifest_has_the_command_line(call: Call, here: Path) -> None:
+    assert call("run", "mine.yaml", "pairs.0.p=N(0.5, 1)", "-n", "2k", "--seed", "5", "-q").status == 0
+    manifest = json.loads((here / "results/mine/manifest.json").read_text())
+    assert manifest["command"] == "klbench run mine.yaml 'pairs.0.p=N(0.5, 1)' -n 2k --seed 5 -q"
+    assert manifest["overrides"] == ["pairs.0.p=N(0.5, 1)", "samples=2k", "seed=5"]
+
+
+def test_a_command_line_of_any_bytes_is_kept(call: Call, here: Path) -> None:
+    assert call("run", "mine.yaml", "-o", "out\udcff").status == 0
+    manifest = json.loads((here / "out\udcff/mine/manifest.json").read_text(encoding="utf-8"))
+    assert manifest["command"] == "klbench run mine.yaml -o 'out\\udcff'"

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from klbench.distributions.catalogue import FAMILIES
 from klbench.distributions.distribution import Distribution, Single
-from klbench.distributions.pair import log_ratio
+from klbench.distributions.pair import LOG_DENSITY_ROUNDING, log_ratio
 from klbench.distributions.support import Interval, Lattice
 from tests.distributions.examples import (
     CONTINUOUS,
@@ -104,6 +104,15 @@ def test_log_prob_is_right_to_twelve_digits_also_in_the_tails(text: str) -> None
     for point, found in zip(x.tolist(), d.log_prob(x).tolist(), strict=True):
         wanted = float(log_density(d.family.name, given, point))
         assert found == wanted or abs(found - wanted) <= 1e-12 * max(1.0, abs(wanted)), point
+
+
+@pytest.mark.parametrize("text", UNIVARIATE)
+def test_the_rounding_of_a_log_density_is_within_what_close_pairs_are_held_to(text: str) -> None:
+    d, given = single(text), arguments(text)
+    x = d.draw(host_stream(), 20)
+    for point, found in zip(x.tolist(), d.log_prob(x).tolist(), strict=True):
+        wanted = float(log_density(d.family.name, given, point))
+        assert abs(found - wanted) <= LOG_DENSITY_ROUNDING * (1 + abs(wanted)), point
 
 
 def test_every_univariate_family_has_a_reference() -> None:

@@ -2,7 +2,8 @@
 
     python -m tests.docs.documents
 
-writes into README.md what its examples print, which is how the blocks there are made.
+writes into README.md what its examples print, which is how the blocks there are made, and how many estimators and
+frameworks there are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from klbench.frameworks import catalogue as shipped
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 NAMES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -25,6 +28,12 @@ _FENCE = re.compile(r"^```(?P<language>\w+)(?: (?P<file>\S+))?\n(?P<body>.*?)^``
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 _WIDTH = 120
+NAMED = ("verl", "trl", "openrlhf")
+"""The frameworks that README names before it counts the others."""
+_COUNTS = (
+    re.compile(r"()(\d+)( entries, each as shipped)"),
+    re.compile(r"(what verl, TRL, OpenRLHF and )(\d+)( others ship)"),
+)
 _TIME = re.compile(r"· [\d.]+ (?:ms|s|min)\b")
 
 
@@ -85,8 +94,17 @@ def performed(document: str) -> Iterator[tuple[Block, str]]:
                     program = ""
 
 
+def counted(document: str) -> str:
+    """The document with the counts of what frameworks ship as they are now."""
+    counts = len(shipped.entries()), len(shipped.frameworks()) - len(NAMED)
+    for sentence, count in zip(_COUNTS, counts, strict=True):
+        document = sentence.sub(lambda match, count=count: f"{match[1]}{count}{match[3]}", document)  # type: ignore[misc]
+    return document
+
+
 def refreshed(document: str) -> str:
-    """The document with every shown output as it is now."""
+    """The document with every shown output and count as it is now."""
+    document = counted(document)
     for block, output in performed(document):
         if timeless(output) != timeless(block.body):
             opening = f"\n```{block.language}\n"

@@ -19,7 +19,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
 SPECS: dict[str, tuple[str | bytes, str, str]] = {
     # keys, names, arguments
     "misspelt key": (edited("estimators", "estimatros"), "3:1", "did you mean estimators?"),
-    "unknown key": (SPEC + "speed: 9\n", "9:1", "allowed: name, description"),
+    "unknown key": (SPEC + "tempo: 9\n", "9:1", "allowed: name, description"),
     "misspelt key of a pair": (edited("    grid", "    gird"), "8:5", "did you mean grid?"),
     "key twice": (SPEC + "name: again\n", "9:1", "given twice"),
     "unknown estimator": (edited("k3]", "k4]"), "3:22", "did you mean k3?"),
@@ -67,7 +67,21 @@ SPECS: dict[str, tuple[str | bytes, str, str]] = {
     "user function of no module": (edited("k3]", "no_such_module:k3]"), "3:22", "module"),
     **{
         f"name {value[:12]}": (edited("name: small", f"name: {value}"), "1:7", "is not a name for a spec")
-        for value in ("../x", "a/b", "'a\\b'", "''", "'..'", ".hidden", "é", "a b", "x" * 300, "5", "[a]", "-", "-rf")
+        for value in (
+            "../x",
+            "a/b",
+            "'a\\b'",
+            "''",
+            "'..'",
+            ".hidden",
+            "é",
+            "a b",
+            "x" * 300,
+            "5",
+            "[a]",
+            "-rf",
+            "--help",
+        )
     },
     **{
         f"name {value}": (edited("name: small", f"name: {value}"), "1:7", "on Windows")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from klbench.memory import is_out_of_memory, out_of_memory
-from tests.faults.conftest import Ended
+from tests.faults.conftest import SPEC, Ended
 
 Call = Callable[..., Ended]
 
@@ -60,8 +60,8 @@ def test_how_much_was_wanted_is_said() -> None:
 PLACES = {
     "reading": "klbench.spec.read.read_document",
     "building": "klbench.measure.case.Setting",
-    "enumeration": "klbench.roads.points.enumeration",
-    "quadrature": "klbench.roads.points.quadrature",
+    "enumeration": "klbench.roads.exact.enumeration",
+    "quadrature": "klbench.roads.exact.quadrature",
     "a block": "klbench.roads.sampling.Sampling.block",
     "the tail": "klbench.stats.tail._generalized_pareto_shape",
     "the files": "klbench.report.folder.to_csv",
@@ -79,7 +79,7 @@ def test_full_memory_anywhere_is_told_as_that(
 
     monkeypatch.setattr(PLACES[place], full)
     if place == "enumeration":
-        (here / "s.yaml").write_text((here / "s.yaml").read_text().replace("N(", "Poisson(0.").replace("1)", "5)"))
+        (here / "s.yaml").write_text(SPEC.replace("N(0, 1)", "Poisson(1)").replace("N({mu}, 1)", "Poisson({mu})"))
     call("run", "s.yaml", "--out", "out").refuses(3, "error: out of memory", "what helps: -j 1")
     assert (here / "out").exists() == (place == "the table")
 
@@ -94,10 +94,11 @@ with open("/proc/self/statm") as file:
 resource.setrlimit(resource.RLIMIT_AS, (used + limit, used + limit))
 main(sys.argv[1:])
 """
+_UNIT = [[float(row == column) for column in range(200)] for row in range(200)]
 BIG = {
-    "a large power": "q: N(0, 1)**10000, p: N(0.01, 1)**10000",
-    "many dimensions": f"q: 'MultivariateNormal([{', '.join(['0'] * 300)}], scale_tril=[{', '.join(f'[{row}]' for row in (', '.join('1' if i == j else '0' for j in range(300)) for i in range(300)))}])', p: N(0.01, 1)**300",
-    "a mixture": f"q: '{' + '.join(f'0.0005*N({i}, 1)' for i in range(2000))}', p: 'N(0, 100)'",
+    "a large power": "q: 'N(0, 1)**10000', p: 'N(0.01, 1)**10000'",
+    "many dimensions": f"q: 'MultivariateNormal({[0] * 200}, scale_tril={_UNIT})', p: 'N(0.01, 1)**200'",
+    "many tokens": f"q: {{Categorical: {{logits: {[0.5] * 20_000}}}}}, p: {{Categorical: {{logits: {[0] * 20_000}}}}}",
 }
 
 

@@ -58,7 +58,7 @@ def test_a_missed_expectation_says_what_was_expected() -> None:
 
 
 def test_every_point_is_counted() -> None:
-    assert len(list(check(made_up(EXPECTING)))) == 5
+    assert len(list(check(made_up(EXPECTING)))) == 6
 
 
 def missed_gradients(row: GradientRow) -> list[str]:
@@ -93,13 +93,24 @@ def test_what_cannot_be_checked_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "rounding", "held"),
-    [("float64", 0.6, True), ("float16", 0.6, False), ("float16", 0.4, True), ("float16", nan, False)],
+    [("float64", 0.6, True), ("float16", 0.6, False), ("float16", 0.001, True), ("float16", nan, False)],
 )
 def test_what_rounding_biases_is_not_held_to_float64(dtype: str, rounding: float, held: bool) -> None:
-    off = {"dtype": dtype, "rounding_over_true": rounding, "rounding_over_true_mcse": 0.1}
-    assert bool(missed(replace(K1, z_bias=9.0, **off))) == held
-    assert bool(missed_gradients(replace(gradients.K3, bias_over_true=9.0, **off))) == held
-    assert bool(missed(replace(K1, z_stdev=9.0, **off))) == (dtype == "float64"), "part of the noise is rounding"
+    row = replace(gradients.K3, dtype=dtype, rounding_over_true=rounding, rounding_over_true_mcse=0.001)
+    assert bool(missed_gradients(replace(row, bias_over_true=9.0))) == held
+    assert bool(missed_gradients(replace(row, stdev_over_true=9.0))) == (dtype == "float64"), "noise is part rounding"
+    assert bool(missed_gradients(replace(row, cosine=-0.9))) == (dtype == "float64")
+
+
+def test_the_regressed_bias_is_held_to_the_exact_one_too() -> None:
+    off = {"bias_over_true_cv": 0.3, "bias_over_true_cv_mcse": 0.01}
+    assert missed(replace(K1, **off)) == ["close, k1: bias_over_true_cv is 0.300(10), exactly 0: z = 30.0, beyond ±5"]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1000, "all 1,000"), (3, "3 of 1,000")])
+def test_values_that_are_no_numbers_fail(count: int, shown: str) -> None:
+    (line,) = missed(replace(K1, nonfinite=count, z_bias=nan, z_stdev=nan))
+    assert line == f"close, k1: {shown} values are infinite or NaN"
 
 
 def test_rows_of_several_dtypes_are_told_apart() -> None:

@@ -6,8 +6,9 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from klbench.hardware import processor_name
 from klbench.report.frame import to_csv
-from klbench.report.manifest import to_manifest
+from klbench.report.manifest import Call, to_manifest
 from tests.report.made_up import GRID, made_up
 
 
@@ -27,3 +28,14 @@ def test_it_says_what_was_run_and_where() -> None:
 def test_the_hash_of_the_components_is_there_where_they_are() -> None:
     manifest = json.loads(to_manifest(made_up(), "a: 1", "csv", datetime(2026, 1, 2, tzinfo=UTC), "components"))
     assert manifest["components_sha256"] == sha256(b"components").hexdigest()
+
+
+def test_it_says_how_the_run_was_asked_for_and_on_what() -> None:
+    finished = datetime(2026, 1, 2, tzinfo=UTC)
+    call = Call("klbench run x.yaml 'pairs.0.p=N(0, 2)'", ("pairs.0.p=N(0, 2)",))
+    manifest = json.loads(to_manifest(made_up(), "a: 1", "csv", finished, call=call))
+    assert manifest["command"] == "klbench run x.yaml 'pairs.0.p=N(0, 2)'"
+    assert manifest["overrides"] == ["pairs.0.p=N(0, 2)"]
+    assert manifest["device_name"] == processor_name()
+    library = json.loads(to_manifest(made_up(), "a: 1", "csv", finished))
+    assert (library["command"], library["overrides"]) == (None, [])

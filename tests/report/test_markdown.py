@@ -135,7 +135,7 @@ def test_whatever_a_name_holds_is_shown_as_it_is(name: str) -> None:
 
 
 def test_names_are_escaped_wherever_a_document_has_them() -> None:
-    for name in ("[a](http://b)", "<img src=x>"):
+    for name in ("[a](http://b)", "a`b`&amp;"):
         document = to_markdown(made_up(rows=lambda _, name=name: (replace(K1, estimator=name),), notes=(name,)))
         assert name not in document
         assert document.count(escaped(name)) == 2

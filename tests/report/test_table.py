@@ -10,9 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from klbench.report.bullets import bullets
 from klbench.report.fields import legend
 from klbench.report.summary import summaries
-from klbench.report.table import Tables, bullets, heading
+from klbench.report.table import Tables, heading
 from klbench.results import Results
 from tests.report.made_up import CLOSE, GRID, K1, K2, NO_RATIOS, made_up
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import klbench
+from klbench.estimators import catalogue
+from klbench.frameworks import catalogue as shipped
 from klbench.spec import builtin
 from klbench.spec.document import read_document
 from klbench.spec.nodes import Source, plain_value
 from klbench.spec.read import read_text
-from klbench.spec.schema import json_schema
+from klbench.spec.schema import json_schema, text
 from klbench.spec.starter import STARTER
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -45,27 +47,26 @@ pairs: [{q: "N(0, 1)", p: "N(1, 1)"}]
 
 
 def test_the_file_is_in_step() -> None:
-    written = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    assert FILE.read_text(encoding="utf-8") == written, "klbench schema > klbench.schema.json"
+    assert FILE.read_text(encoding="utf-8") == text(), "klbench schema > klbench.schema.json"
 
 
 def test_it_is_a_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-def _errors(text: str) -> list[str]:
-    value = plain_value(read_document(Source("x", text)))
+def _errors(written: str) -> list[str]:
+    value = plain_value(read_document(Source("x", written)))
     return [error.message for error in jsonschema.Draft202012Validator(json_schema()).iter_errors(value)]
 
 
-@pytest.mark.parametrize("text", [WRITTEN, GRADIENT, STARTER, *map(builtin.text, builtin.names())])
-def test_it_accepts_what_users_write(text: str) -> None:
-    assert _errors(text) == []
+@pytest.mark.parametrize("written", [WRITTEN, GRADIENT, STARTER, *map(builtin.text, builtin.names())])
+def test_it_accepts_what_users_write(written: str) -> None:
+    assert _errors(written) == []
 
 
-@pytest.mark.parametrize("text", [STARTER, *map(builtin.text, builtin.names())])
-def test_it_accepts_a_resolved_spec(text: str) -> None:
-    assert _errors(read_text(text, "x").to_yaml()) == []
+@pytest.mark.parametrize("written", [STARTER, *map(builtin.text, builtin.names())])
+def test_it_accepts_a_resolved_spec(written: str) -> None:
+    assert _errors(read_text(written, "x").to_yaml()) == []
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,12 @@ def test_it_accepts_a_resolved_spec(text: str) -> None:
         ("[k1]", "[]"),
         ("within", "near"),
         ("N(0, 1)\n", "3\n"),
+        ("[k1]", "[k9]"),
+        ("[k1]", "['k1(3)']"),
+        ("[k1]", "[alpha]"),
+        ("[k1]", "['verl:']"),
+        ("[k1]", "['ratio*']"),
+        ("{k1: {bias", "{k9: {bias"),
     ],
 )
 def test_it_refuses_what_the_reader_refuses(old: str, new: str) -> None:
@@ -118,3 +125,36 @@ def test_every_property_is_described() -> None:
     properties = list(_properties(json_schema()))
     assert {"name", "q", "grid", "within", "logspace"} <= {name for name, _ in properties}
     assert [name for name, schema in properties if not schema.get("description")] == []
+
+
+def test_it_lists_the_estimators() -> None:
+    listed = json_schema()["$defs"]["Estimator"]["anyOf"][0]["enum"]
+    assert {*catalogue.names(), *shipped.names()} == set(listed)
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(prefix + name for name in catalogue.names() for prefix in ("", "ratio*", " ratio * ")),
+        *shipped.names(),
+        "alpha( 0.25 )",
+        "k1_cv(-3e-2)",
+        "verl@0.4:low_var_kl",
+        "verl : k3",
+        "ratio*openrlhf:k3",
+        "os.path:join",
+    ],
+)
+def test_every_name_the_reader_takes_is_in_it(name: str) -> None:
+    assert catalogue.find(name)
+    assert _errors(WRITTEN.replace("[k1]", f'["{name}"]').replace("{k1: {", f'{{"{name}": {{')) == []
+
+
+def test_its_name_is_no_address_and_follows_the_version() -> None:
+    name = json_schema()["$id"]
+    assert name == "urn:klbench:spec:" + ".".join(klbench.__version__.split(".")[:2])
+
+
+def test_the_starter_names_it() -> None:
+    assert STARTER.startswith(f"# yaml-language-server: $schema={FILE.name}\n")

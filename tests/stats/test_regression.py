@@ -1,10 +1,9 @@
-"""Regression on controls, by NumPy's least squares: the same mean and the same standard error, to the last digits."""
+"""The regressed mean: the mean of what is left of a value without its controls, computed draw by draw."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -22,16 +21,22 @@ def draws(seed: int = 0) -> list[Tensor]:
     return [first, second, 3 * first - second + normal[2] ** 3]
 
 
-def regressed(values: list[Tensor], known: list[float]) -> tuple[float, float] | None:
-    return regressed_mean(of(values, torch.zeros(len(values), dtype=torch.float64), len(known)), len(known), known)
+def regressed(values: list[Tensor], known: list[float], noise: float = 0.0) -> tuple[float, float] | None:
+    moments = of(values, torch.zeros(len(values), dtype=torch.float64), len(known))
+    return regressed_mean(moments, len(known), known, (3.0, -1.0), noise)
 
 
-def test_it_is_the_fitted_value_where_the_controls_have_their_true_means() -> None:
+def test_it_is_the_mean_of_what_is_left_with_the_controls_at_their_true_means() -> None:
     values, known = draws(), [0.0, 0.5]
-    basis = np.column_stack([np.ones(COUNT), values[0] - known[0], values[1] - known[1]])
-    fitted, squares, *_ = np.linalg.lstsq(basis, values[2].numpy(), rcond=None)
-    found = regressed(values, known)
-    assert found == pytest.approx((fitted[0], math.sqrt(squares[0]) / COUNT), rel=1e-12)
+    left = values[2] - 3 * (values[0] - known[0]) + (values[1] - known[1])
+    expected = float(left.mean()), float(left.std(correction=0)) / math.sqrt(COUNT)
+    assert regressed(values, known) == pytest.approx(expected, rel=1e-12)
+
+
+def test_its_error_is_at_least_the_exact_one() -> None:
+    found = regressed(draws(), [0.0, 0.5], noise=100.0)
+    assert found is not None
+    assert found[1] == 100 / math.sqrt(COUNT)
 
 
 def test_what_the_process_takes_for_a_float_changes_no_digit() -> None:
@@ -44,14 +49,10 @@ def test_what_the_process_takes_for_a_float_changes_no_digit() -> None:
         torch.set_default_dtype(before)
 
 
-def test_nothing_is_left_to_measure_of_a_combination_of_the_controls() -> None:
-    first, second, _ = draws()
-    assert regressed([first, second, 2 * first - second + 1], [0.0, 0.5]) is None
-
-
-def test_a_control_that_does_not_vary_is_none() -> None:
-    first, _, value = draws()
-    assert regressed([first, torch.ones_like(first), value], [0.0, 1.0]) is None
+def test_what_is_no_number_has_no_regressed_mean() -> None:
+    first, second, value = draws()
+    value[0] = math.inf
+    assert regressed([first, second, value], [0.0, 0.5]) is None
 
 
 def test_the_span_is_of_functions() -> None:

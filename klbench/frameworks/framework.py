@@ -1,0 +1,28 @@
+"""A framework as a whole: what its entries have in common, told once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What one framework does with any of its estimators.
+
+    Args:
+        name: its key, as a spec writes it before the colon.
+        seen: the newest state of its code that was seen, and whether it was run.
+        coefficient: the options that switch the penalty on and weigh it, with their defaults.
+        log_probs: which log-probabilities the KL is measured on, and against which.
+        reward: at which log-probabilities k is taken where it goes into the reward, off-policy.
+        aggregation: how values of tokens become one number.
+        precision: the dtype log-probabilities come in.
+    """
+
+    name: str
+    seen: str
+    coefficient: str = ""
+    log_probs: str = ""
+    reward: str = ""
+    aggregation: str = ""
+    precision: str = ""

@@ -1,0 +1,136 @@
+"""What the audit's numbers are computed on: a standard pair, built, and everything that is exact of it.
+
+All four pairs are tokens, which can be listed, so that every number is an exact sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from klbench.derived.clamps import clamped
+from klbench.distributions.build import build
+from klbench.distributions.score import score_of
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.estimators.estimator import weighted
+from klbench.estimators.term import Joint, Term, on_samples_of_q
+from klbench.estimators.vocabulary import EXACT
+from klbench.frameworks.catalogue import entries
+from klbench.frameworks.entry import Entry
+from klbench.identity import keys
+from klbench.identity.audit import DIVERGENCE, READINGS, STANDARD, Reading, Standard
+from klbench.identity.computed import KEY, Lines
+from klbench.identity.identity import Identity, Zone
+from klbench.measure.cells import Cell
+from klbench.measure.exact_gradients import ExactGradients
+from klbench.measure.pair import Pair
+from klbench.measure.truth import true_value
+from klbench.roads.exact import exact_road
+from klbench.roads.gradient import ExactVector
+from klbench.spec.expression import read
+
+_ROUNDING = 1e-9
+"""Relative to the KL less is what sums of rounded numbers leave."""
+_NEVER = 1e-12
+"""A smaller share of the samples is the rounding of their probabilities."""
+
+
+def compute(kept: Lines, identities: Mapping[str, Identity]) -> Lines:
+    """What the file of the audit should have; a line of ``kept`` that still holds is not computed again.
+
+    Args:
+        identities: by an entry's qualified name.
+    """
+    known = {each.get(KEY): each for each in kept.values()}
+    grounds = [Ground.of(standard) for standard in STANDARD]
+    found: dict[str, Mapping[str, Any]] = {DIVERGENCE: {each.standard.name: each.divergence for each in grounds}}
+    for entry in entries():
+        key = keys.of_entry(entry, entry.placement, entry.weighting, STANDARD)
+        if key not in known:
+            readings = {each.standard.name: each.reading(entry, identities[entry.qualified]) for each in grounds}
+            known[key] = {KEY: key, READINGS: {name: each.to_json() for name, each in readings.items()}}
+        found[entry.qualified] = known[key]
+    return found
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A standard pair, built: what an estimator is read on."""
+
+    standard: Standard
+    pair: Pair
+    gradients: ExactGradients
+
+    @staticmethod
+    def of(standard: Standard) -> Ground:
+        """Build what is exact of a pair."""
+        sampler = build(read(standard.sampler)) if standard.sampler else None
+        pair = Pair(build(read(standard.q)), build(read(standard.p)), sampler)
+        return Ground(standard, pair, ExactGradients.of(pair, score_of(pair.q)))
+
+    @property
+    def divergence(self) -> float:
+        """KL(q‖p)."""
+        return true_value(REVERSE_KL, self.pair.q, self.pair.p).value
+
+    def reading(self, entry: Entry, identity: Identity) -> Reading:
+        """Everything that is asked of one entry here."""
+        estimator = entry.estimator() if entry.weighting == "none" else weighted(entry.estimator())
+        true = true_value(entry.target, self.pair.q, self.pair.p).value
+        mean, stdev = self._moments(estimator.term)
+        only_logged = entry.placement is None
+        length, cosine, noise = (nan, nan, stdev / true) if only_logged else self._gradient(entry)
+        return Reading(
+            bias_over_true=_clean((mean - true) / true),
+            length=length,
+            cosine=cosine,
+            noise=noise,
+            clamp_share=self._share(clamped(entry.value)),
+            broken=self._broken(identity),
+        )
+
+    def _gradient(self, entry: Entry) -> tuple[float, float, float]:
+        """(length, cosine, noise) of the gradient where the entry is put."""
+        cell = Cell(entry.estimator(), entry.placement or "loss", entry.weighting, EXACT)
+        found, true = self.gradients.under_draws(cell.term), self.gradients.true(entry.target)
+        return (nan, nan, nan) if found is None else _beside(found, true)
+
+    def _moments(self, term: Term) -> tuple[float, float]:
+        (found,) = exact_road(self.pair.integrand((term,)))
+        return (nan, nan) if found is None else (found.mean, found.stdev)
+
+    def _broken(self, identity: Identity) -> dict[str, float]:
+        shares = {dtype: self._share(_inside(zones)) for dtype, zones in identity.zones.nonfinite.items() if zones}
+        return {dtype: share for dtype, share in shares.items() if share > _NEVER}
+
+    def _share(self, holds: Joint) -> float:
+        """The share of samples for which a joint function is 1 and not 0."""
+        return self._moments(Term(on_samples_of_q(holds), joint=holds, looks_at="sampler"))[0]
+
+
+def _beside(found: ExactVector, true: Tensor) -> tuple[float, float, float]:
+    size, unit, noise = float(found.mean.norm()), float(true.norm()), found.noise
+    if not size > _ROUNDING * unit:
+        return 0.0, nan, noise / unit
+    return size / unit, _clean(float(found.mean @ true) / (size * unit)), noise / unit
+
+
+def _inside(zones: Iterable[Zone]) -> Joint:
+    """1 where log_ratio is in one of the zones."""
+
+    def holds(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG001
+        log_ratio = log_p - log_q
+        inside = [(log_ratio > low) & (log_ratio < high) for low, high in zones]
+        return torch.stack(inside).any(dim=0).to(log_ratio.dtype)
+
+    return holds
+
+
+def _clean(value: float) -> float:
+    """Without the rounding of the sums behind it."""
+    return 0.0 if abs(value) < _ROUNDING else value

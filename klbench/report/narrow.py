@@ -1,0 +1,102 @@
+"""What is drawn at a terminal, its letters spelled out before it is laid out, so that columns stay below their headers.
+
+Only narrow encodings need it, such as ASCII and cp1252; for any other the content is returned as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
+
+from rich.box import Box
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Span, Text
+
+from klbench.letters import narrowed
+
+Content = TypeVar("Content")
+
+_OURS = "klbench.report."
+"""Where what is shown is made. By its name, because its modules import torch, and a list of names must not."""
+_LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+"""Rich's SIMPLE_HEAD, the one kind of lines that tables here have, in ASCII."""
+
+
+def spelled(content: Content, encoding: str) -> Content:
+    """The same content, of whatever is shown here, with the letters spelled out that ``encoding`` lacks."""
+    if encoding.lower().replace("-", "").startswith("utf"):
+        return content
+    return cast(Content, _spelled(content, encoding))
+
+
+def _spelled(content: Any, encoding: str) -> Any:
+    if isinstance(content, str):
+        return narrowed(content, encoding)
+    if isinstance(content, tuple | list):
+        return type(content)(_spelled(each, encoding) for each in content)
+    if isinstance(content, Text):
+        return _text(content, encoding)
+    if isinstance(content, Table):
+        return _table(content, encoding)
+    if isinstance(content, Group):
+        return Group(*(_spelled(each, encoding) for each in content.renderables))
+    if isinstance(content, Padding):
+        return _with(content, renderable=_spelled(content.renderable, encoding))
+    is_ours = is_dataclass(content) and type(content).__module__.startswith(_OURS)
+    return _dataclass(content, encoding) if is_ours else content
+
+
+def _text(text: Text, encoding: str) -> Text:
+    """The same text, its styles on the letters they were on."""
+    plain = text.plain
+    starts = [0]
+    for at, letter in enumerate(plain):
+        # beside its neighbours, which decide about a blank or a ^
+        until = len(narrowed(plain[: at + 1], encoding)) if not letter.isascii() else starts[-1] + 1
+        starts.append(until)
+    spans = [Span(starts[min(s.start, len(plain))], starts[min(s.end, len(plain))], s.style) for s in text.spans]
+    return _with(text.copy(), plain=narrowed(plain, encoding), spans=spans)
+
+
+def _table(table: Table, encoding: str) -> Table:
+    columns = [
+        replace(
+            column,
+            header=_spelled(column.header, encoding),
+            _cells=[_spelled(cell, encoding) for cell in column.cells],
+        )
+        for column in table.columns
+    ]
+    return _with(table, columns=columns, box=table.box and _LINES)
+
+
+def _dataclass(content: Any, encoding: str) -> Any:
+    """One of the report's own, such as a summary, piece by piece; rows are what is shown and not how, and stay."""
+    held = {field.name: getattr(content, field.name) for field in fields(content)}
+    changed = {name: _spelled(value, encoding) for name, value in held.items()}
+    if "show" in held:
+        changed["show"] = _Spelled(held["show"], encoding)
+    return replace(content, **changed)
+
+
+@dataclass(frozen=True)
+class _Spelled:
+    """What a field says of a row, spelled out; equal to another where what it says is."""
+
+    show: Callable[[Any], str]
+    encoding: str
+
+    def __call__(self, row: Any) -> str:
+        return narrowed(self.show(row), self.encoding)
+
+
+def _with(content: Content, **changed: Any) -> Content:
+    """A copy with other values for some of its attributes."""
+    changing = copy(content)
+    for name, value in changed.items():
+        setattr(changing, name, value)
+    return changing
