@@ -21,7 +21,7 @@ def init(
 
     Beside it stands its schema, klbench.schema.json, by which an editor completes and checks it.
     """
-    from klbench.files import write_new
+    from klbench.files.writing import write_new
     from klbench.spec.schema import FILE, text
     from klbench.spec.starter import STARTER
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,9 @@ Check = Annotated[
     bool,
     typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
 ]
+NoImport = Annotated[
+    bool, typer.Option("--no-import", help="Import no module that the spec names: for a spec that you did not write.")
+]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")]
 
@@ -83,6 +86,7 @@ def run(
     device: Device = "auto",
     threads: Threads = None,
     check: Check = False,
+    no_import: NoImport = False,
     format: Shown = Format.TABLE,
     quiet: Quiet = False,
 ) -> None:
@@ -91,20 +95,23 @@ def run(
     The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well.
     For example: klbench run schulman samples=1e6 --check
     """
-    from klbench.files import ensure_writable
+    from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
     from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
+    from klbench.spec.vetting import refuse_imports
 
     options = [("-n/--samples", "samples", samples), ("--seed", "seed", seed)]
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
+    if no_import:
+        refuse_imports(resolved)
     folder = Path(out) / resolved.name
-    ensure_writable(folder, FILES)
-    results = _measured(resolved, device, threads, quiet)
+    ensure_writable(folder, FILES)  # at once, before torch is imported, and by _written once more for the whole run
     overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
-    written = _save(results, folder, Call(command_line(context), tuple(overridden)))
+    call = Call(command_line(context), tuple(overridden))
+    results, written = _written(resolved, folder, call, device, threads, quiet)
     _show(results, format, quiet)
     if not quiet:
         _say_where(results, folder, written)
@@ -112,29 +119,40 @@ def run(
         _hold(results, quiet)
 
 
-def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
+def _written(
+    spec: Spec, folder: Path, call: Call, device: str, threads: int | None, quiet: bool
+) -> tuple[Results, Sequence[str]]:
+    """The results, and the names of their files, which are in ``folder``."""
     import_torch(quiet=quiet)
+    import klbench.runner  # noqa: F401 (an interrupt while torch is imported is heard only outside of under_way)
+    from klbench.files.folder import claim
+    from klbench.report.folder import FILES, to_files, what_was_there
+
+    files: Mapping[str, str | None] = {}
+    try:
+        with under_way(), claim(folder, FILES) as claimed:
+            if not quiet and (earlier := what_was_there(claimed.read, spec)):
+                output.remark(f"{folder} holds {earlier}; this run replaces it")
+            results = _measured(spec, device, threads, quiet)
+            files = to_files(results, finished=datetime.now().astimezone(), call=call)
+            claimed.write(files)
+    except KeyboardInterrupt:
+        there = claimed.state(files) if files else "nothing was written"
+        raise Interrupted("interrupted as the files were written" if files else "interrupted", help=[there]) from None
+    return results, [name for name, text in files.items() if text is not None]
+
+
+def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
     from klbench.report.console import on_stderr
     from klbench.report.progress import watching
     from klbench.runner import run
 
     # stdout is for the data: what a user's function prints goes where everything else does
-    with under_way(), watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
+    with watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
         try:
             return run(spec, device=device, threads=threads, observer=tally)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
-
-
-def _save(results: Results, folder: Path, call: Call) -> list[str]:
-    """Write the files; the names of those there are."""
-    from klbench.files import write_together
-    from klbench.report.folder import to_files
-
-    files = to_files(results, finished=datetime.now().astimezone(), call=call)
-    with under_way():
-        write_together(folder, files)
-    return [name for name, text in files.items() if text is not None]
 
 
 def _show(results: Results, format: Format, quiet: bool) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 
 _LINE = "importing torch ..."
+ERASE = f"\r{' ' * len(_LINE)}\r"
+"""Blanks over the line, which every terminal understands."""
 
 
 def import_torch(*, quiet: bool = False) -> None:
@@ -25,7 +27,7 @@ def import_torch(*, quiet: bool = False) -> None:
 
 
 def wipe() -> None:
-    """Take the line away, if there may be one: blanks over it, which every terminal understands."""
+    """Take the line away, if there may be one."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r{' ' * len(_LINE)}\r")
+        sys.stderr.write(ERASE)
         sys.stderr.flush()

@@ -19,6 +19,7 @@ from torch import Tensor
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Joint, Term, on_samples_of_q, weigh
 from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.memory import is_out_of_memory
 
 _EPSILON = torch.finfo(torch.float64).eps
 _REMEMBERED = 4096
@@ -148,7 +149,9 @@ def _slope(function: Function) -> Function:
     probe = torch.tensor([-0.7, -0.3, 0.2, 0.6], dtype=torch.float64)
     try:
         right = torch.allclose(by_autograd(probe), by_difference(probe), rtol=1e-6, atol=1e-6)
-    except RuntimeError:  # autograd has nothing to follow
+    except RuntimeError as error:  # autograd has nothing to follow
+        if is_out_of_memory(error):
+            raise
         right = False
     return by_autograd if right else by_difference
 

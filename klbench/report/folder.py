@@ -1,14 +1,18 @@
-"""The files of a run, by name: what stands in its folder, and what must not stand there."""
+"""The files of a run, by name: what stands in its folder, what must not stand there, what stood there before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from klbench.report.components import to_components_csv
 from klbench.report.frame import to_csv
-from klbench.report.manifest import UNKNOWN, Call, to_manifest
+from klbench.report.manifest import UNKNOWN, Call, digest, to_manifest
 from klbench.results import Results
+from klbench.spec.model import Spec
+from klbench.wording import counted
 
 FILES = ("results.csv", "components.csv", "manifest.json", "spec.yaml")
 """The names; components.csv is of gradients only."""
@@ -23,3 +27,36 @@ def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapp
     components = to_components_csv(results) if results.spec.measure == "gradient" else None
     manifest = to_manifest(results, spec_yaml, csv, finished, components, call)
     return dict(zip(FILES, (csv, components, manifest, spec_yaml), strict=True))
+
+
+def what_was_there(read: Callable[[str], str | None], spec: Spec) -> str | None:
+    """What a folder holds of another spec, in words; None where it holds nothing, or results of this very spec.
+
+    ``read`` gives the text of a file in the folder by its name, None of one that is not there.
+    """
+    if all(read(name) is None for name in FILES):
+        return None
+    manifest = _loaded(read("manifest.json"))
+    if manifest.get("spec_sha256") == digest(spec.to_yaml()):
+        return None
+    try:
+        return _described(manifest)
+    except (KeyError, TypeError):
+        return "results without a manifest that can be read"
+
+
+def _loaded(text: str | None) -> Mapping[str, Any]:
+    try:
+        loaded = json.loads(text or "")
+    except ValueError:
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _described(manifest: Mapping[str, Any]) -> str:
+    """``other results: 2 pairs, 1,000,000 samples, seed 0, finished 2026-01-02T03:04:05+00:00``."""
+    spec = manifest["spec"]
+    pairs, size = counted(len(spec["pairs"]), "pair"), counted(int(spec["samples"]), "sample")
+    kind = "gradients" if spec.get("measure") == "gradient" else "values"
+    facts = f"{kind} of {pairs}, {size}, seed {int(spec['seed'])}, finished {str(manifest['finished'])[:40]}"
+    return f"results of another spec ({facts})"

@@ -45,9 +45,9 @@ def to_manifest(
 
     ``finished`` knows its time zone; ``call`` is how the run was asked for.
     """
-    hashes = {"spec_sha256": _digest(spec_yaml), "results_sha256": _digest(csv)}
+    hashes = {"spec_sha256": digest(spec_yaml), "results_sha256": digest(csv)}
     if components_csv is not None:
-        hashes["components_sha256"] = _digest(components_csv)
+        hashes["components_sha256"] = digest(components_csv)
     return json.dumps(_manifest(results, spec_yaml, hashes, finished, call), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -77,5 +77,6 @@ def _manifest(
     }
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """SHA-256 of a text's bytes, as in the manifest."""
     return sha256(text.encode()).hexdigest()

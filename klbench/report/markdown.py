@@ -6,6 +6,7 @@ and the target stand in columns of their own, in every row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from klbench.report.console import UNLIMITED
@@ -20,8 +21,9 @@ def to_markdown(results: Results) -> str:
     pairs = list(summaries(results))
     parts = [_section(summary) for summary in pairs]
     tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
-    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(tables), *elsewhere(pairs, UNLIMITED))]
-    return "\n".join([f"# {results.spec.name}", "", *parts, *meanings]) + "\n"
+    shown = re.sub(r"\\([^\w\s])", r"\1", tables)  # the marks as the reader sees them
+    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(shown), *elsewhere(pairs, UNLIMITED))]
+    return "\n".join([f"# {escaped(results.spec.name)}", "", *parts, *meanings]) + "\n"
 
 
 def _section(summary: Summary) -> str:
@@ -49,7 +51,17 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown shows as it is, in a table too."""
-    for letter in "\\|*_<":
-        text = text.replace(letter, f"\\{letter}")
-    return text
+    """A text that Markdown, and GitHub's, shows as it is, in a table too: no link, image, code, formula, entity or tag.
+
+    GitHub also links bare addresses, mentions and mail addresses, and draws :words: as pictures. A backslash in a bare
+    address stops that; in the others only an empty comment does.
+    """
+    text = _SPECIAL.sub(r"\\\g<0>", " ".join(text.splitlines()))
+    text = _ADDRESS.sub(r"\\\g<0>", text)
+    return _MENTION.sub(r"\g<0><!---->", text)
+
+
+_SPECIAL = re.compile(r"[\\|*_<`\[&~$#]")
+_ADDRESS = re.compile(r"(?<=\w):(?=//)|(?<=\bwww)\.", re.IGNORECASE)
+_MENTION = re.compile(r"@(?=[^\W\d])|:(?=[a-z0-9\\_+-]+:)")
+"""An @ before a digit is a release, as in verl@0.4.1."""

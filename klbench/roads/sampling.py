@@ -20,6 +20,7 @@ from torch import Tensor
 
 from klbench.distributions.stream import Stream
 from klbench.errors import RunError
+from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 from klbench.roads.integrand import Integrand
 from klbench.stats import moments
 from klbench.stats.moments import Moments
@@ -114,11 +115,11 @@ class Sampling:
 def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int) -> Iterator[T]:
     """The results of ``count`` tasks in order, at most ``in_flight`` of them running at once.
 
-    ``task(number)`` is called in order, right before its result may start to be computed. Where the device runs out of
-    memory fewer are in flight from then on, and the task is done again: its result is the same.
+    ``task(number)`` is called in order, right before its result may start to be computed. Where memory runs out, the
+    machine's or the device's, fewer are in flight from then on, and the task is done again: its result is the same.
 
     Raises:
-        RunError: one task alone does not fit the device's memory.
+        RunError: one task alone does not fit.
     """
     number = 0
     while number < count:
@@ -126,11 +127,14 @@ def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int)
             for result in _in_order(task, number, count, in_flight):
                 number += 1
                 yield result
-        except torch.cuda.OutOfMemoryError as full:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             if in_flight == 1:
                 raise RunError(
-                    "the device's memory does not hold one block of samples", help=["use --device cpu"]
-                ) from full
+                    f"{out_of_memory(error)}, in one block of samples",
+                    help=[*LESS_MEMORY, "--device cpu, where a GPU is full"],
+                ) from error
             in_flight //= 2
             torch.cuda.empty_cache()
 

@@ -70,6 +70,7 @@ class _Builder:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._has_escapes = "\\" in source.text
         self._events = self._parsed()
         self._anchors: dict[str, Node | None] = {}
 
@@ -150,7 +151,7 @@ class _Builder:
         node = ScalarNode(**self._place(event), text=event.value, plain=event.style in (None, ""))
         if flow and node.plain and node.text.count("(") > node.text.count(")"):
             raise self._split(node)
-        if "\\" in self._source.text and _UNPRINTABLE.search(node.text):
+        if self._has_escapes and _UNPRINTABLE.search(node.text):
             raise self._error(event, f"unexpected character in {shown(node.text)}")
         return node
 

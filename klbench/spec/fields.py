@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import GetPydanticSchema
@@ -33,10 +34,18 @@ from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
 JsonSchema = dict[str, Any]
 
 LONGEST_ESTIMATOR = 200
+MOST_ESTIMATORS = 1000
+"""Every block measures all of them at once: with more the sums of a block take longer and more room than its draws."""
+_KNOWN_ESTIMATORS = 4096
+"""So many names that were found once are not sought again: a spec may name the same ones in every pair."""
 
 _COUNT = r"^[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?\s*[kKMG]?$"
 _PARAMETER = r"(\d{1,9}\.)*[A-Za-z_]\w*"
-_FILE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", re.ASCII)
+_FILE_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}", re.ASCII)
+_DEVICES = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
+"""Names that Windows reads as devices wherever they stand: a folder cannot be called so."""
+_FORMULA = "=+-@＝＋－＠"
+"""A cell of a CSV file that begins so is a formula to a spreadsheet, the wide letters of East Asia included."""
 
 
 def _read_by(reader: Callable[[Any], object], schema: JsonSchema) -> GetPydanticSchema:
@@ -49,8 +58,10 @@ def _read_by(reader: Callable[[Any], object], schema: JsonSchema) -> GetPydantic
 
 def _file_name(written: object) -> str:
     if not isinstance(written, str) or not _FILE_NAME.fullmatch(written):
-        help = [f"letters, digits, - and _, at most {LONGEST_NAME}: it names the folder of the results"]
+        help = [f"letters, digits, - and _, not - first, at most {LONGEST_NAME}: it names the folder of the results"]
         raise Refusal(f"{shown(written)} is not a name for a spec", help=[*help, *_quoted(written)])
+    if _DEVICES.fullmatch(written):
+        raise Refusal(f"{shown(written)} is the name of a device on Windows", help=[f"such as {written}-1"])
     return written
 
 
@@ -66,6 +77,9 @@ def _pair_name(written: object) -> str:
     name = _text(written)
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise Refusal(f"{shown(name)} is not a name for a pair", help=[f"one line, at most {LONGEST_NAME} characters"])
+    if name.lstrip()[0] in _FORMULA:
+        help = [f"a name that does not begin with {' '.join(_FORMULA[:4])}: a spreadsheet reads a formula there"]
+        raise Refusal(f"{shown(name)} is not a name for a pair", help=help)
     return name
 
 
@@ -83,7 +97,12 @@ def estimator_name(written: object) -> str:
         help = [f"a name of at most {LONGEST_ESTIMATOR} characters; klbench list estimators shows what there is"]
         raise Refusal(f"{shown(written)} is not an estimator", help=help)
     with refusing():
-        return find(written).name
+        return _name_of(written)
+
+
+@lru_cache(_KNOWN_ESTIMATORS)
+def _name_of(written: str) -> str:
+    return find(written).name
 
 
 def _estimators(written: object) -> tuple[str, ...]:
@@ -94,7 +113,9 @@ def _estimators(written: object) -> tuple[str, ...]:
 
 
 def _each_once(written: Sequence[object], read_one: Callable[[object], str], kind: str) -> tuple[str, ...]:
-    names: list[str] = []
+    if len(written) > MOST_ESTIMATORS:
+        raise Refusal(f"a list of {len(written)} {kind}s", help=[f"at most {MOST_ESTIMATORS} {kind}s in a spec"])
+    names: dict[str, None] = {}
     for index, item in enumerate(written):
         try:
             name = read_one(item)
@@ -102,7 +123,7 @@ def _each_once(written: Sequence[object], read_one: Callable[[object], str], kin
             raise refusal.within(index) from None
         if name in names:
             raise Refusal(f"{name} is listed twice", help=[f"each {kind} once"], path=(index,))
-        names.append(name)
+        names[name] = None
     return tuple(names)
 
 
@@ -168,10 +189,16 @@ _SPACINGS = {
 }
 
 FileName = Annotated[
-    str, _read_by(_file_name, {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": LONGEST_NAME})
+    str, _read_by(_file_name, {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]*$", "maxLength": LONGEST_NAME})
 ]
 Text = Annotated[str, _read_by(_text, {"type": "string", "minLength": 1})]
-PairName = Annotated[str, _read_by(_pair_name, {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME})]
+PairName = Annotated[
+    str,
+    _read_by(
+        _pair_name,
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": rf"^\s*[^\s{re.escape(_FORMULA)}]"},
+    ),
+]
 Samples = Annotated[int, _count(numbers.samples, 1, numbers.MOST_SAMPLES)]
 Batch = Annotated[int, _count(numbers.batch, 2, numbers.MOST_BATCH)]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
@@ -188,7 +215,10 @@ Parameters = Annotated[
 FiniteNumber = Annotated[float, _read_by(numbers.finite, _NUMBER)]
 Estimators = Annotated[
     tuple[str, ...],
-    _read_by(_estimators, {"type": "array", "items": ESTIMATOR, "minItems": 1, "uniqueItems": True}),
+    _read_by(
+        _estimators,
+        {"type": "array", "items": ESTIMATOR, "minItems": 1, "maxItems": MOST_ESTIMATORS, "uniqueItems": True},
+    ),
 ]
 EstimatorName = Annotated[str, _read_by(estimator_name, ESTIMATOR)]
 Distribution = Annotated[

@@ -28,6 +28,8 @@ from klbench.spec.refusal import Refusal, shown
 LONGEST_TEXT = 2 * 2**20
 LONGEST_NAME = 80
 DEEPEST = 16
+MOST_FAMILIES = 10_000
+"""Components of a mixture, all in all: as many as ``algebra.MOST_COPIES``; each is a density of every sample."""
 
 PARAMETER = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}", re.ASCII)
 WRITTEN = "a distribution is written like Normal(0, 1), 0.5*Normal(0, 1) + 0.5*Normal(2, 1) or Normal(0, 1)**10"
@@ -95,7 +97,7 @@ class Parser:
             raise Refusal(f"the expression has {len(text)} characters", help=[f"at most {LONGEST_TEXT}"])
         self._tokens = list(tokens(text))
         self._position = 0
-        self._depth = 0
+        self._depth = self._families = 0
 
     def expression(self) -> Expression:
         """The whole text as one expression."""
@@ -187,6 +189,9 @@ class Parser:
 
     def _call(self) -> Expression:
         family = self._consume()
+        self._families += 1
+        if self._families > MOST_FAMILIES:
+            raise self._refusal("the sum has too many parts", f"at most {MOST_FAMILIES}", at=family)
         self._expect("(", f"its arguments follow in brackets: {family.text}(...)")
         arguments = self._separated(self._argument, ")")
         return bound(family.text, arguments, Place(family.offset))

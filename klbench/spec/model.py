@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from klbench.distributions.expression import Expression, placeholders, size
 from klbench.distributions.shape import check_pair
@@ -18,6 +31,7 @@ from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.fields import (
     ESTIMATOR,
+    MOST_ESTIMATORS,
     Baseline,
     Batch,
     Distribution,
@@ -41,11 +55,16 @@ from klbench.spec.fields import (
 from klbench.spec.grid import MOST_CASES, combinations, count_cases
 from klbench.spec.naming import pair_name
 from klbench.spec.nodes import Node
+from klbench.spec.placing import NOT_JUDGED
 from klbench.spec.refusal import Refusal, refusing, shown, unknown_key
 from klbench.spec.written import Written
 
 DEFAULT_SAMPLES = 1_000_000
-MOST_NUMBERS = 10_000_000
+MOST_NUMBERS = 1_000_000
+"""Of all cases of a pair together: each is held to its rules before anything runs, at some 3 µs a number."""
+_ENOUGH_ERRORS = 20
+"""Of a list of pairs with so many errors the rest is not judged: only the first few are shown, and each takes a
+millisecond to say what was probably meant."""
 
 CHECKED_COLUMNS = tuple(
     field.name
@@ -122,6 +141,14 @@ class Pair(Form):
         json_schema_extra={"propertyNames": {**ESTIMATOR}},
     )
 
+    @field_validator("expect", mode="before")
+    @classmethod
+    def _expect_is_short(cls, written: Any) -> Any:
+        for name, columns in {"expect": written, **(written if isinstance(written, Mapping) else {})}.items():
+            if isinstance(columns, Mapping) and len(columns) > MOST_ESTIMATORS:
+                raise Refusal(f"{shown(name)} has {len(columns)} keys", help=[f"at most {MOST_ESTIMATORS}"])
+        return written
+
     @property
     def roles(self) -> dict[str, Expression]:
         """The pair's distributions by the name of their field."""
@@ -130,7 +157,7 @@ class Pair(Form):
 
     @model_validator(mode="after")
     def _grid_is_used(self) -> Self:
-        used = {name: role for role, expression in self.roles.items() for name in placeholders(expression)}
+        used = {name: role for role, expression in self.roles.items() for name in sorted(placeholders(expression))}
         for name, role in used.items():
             if name not in self.grid:
                 raise _undefined(name, self.grid).within(role)
@@ -178,6 +205,18 @@ def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) 
         raise Refusal(f"with {values}: {refusal.message}", help=refusal.help, path=(role,)) from refusal
 
 
+def _until_enough(written: Any, judge: ModelWrapValidatorHandler[Pair], info: ValidationInfo) -> Pair:
+    """Judge a pair of a list, unless there are enough errors in those before it; they are counted in the context."""
+    errors = info.context if isinstance(info.context, Counter) else Counter[str]()
+    if errors["pairs"] >= _ENOUGH_ERRORS:
+        raise PydanticCustomError(NOT_JUDGED, "not judged")
+    try:
+        return judge(written)
+    except ValidationError as error:
+        errors["pairs"] += error.error_count()
+        raise
+
+
 class Spec(Form):
     """What to measure: estimators, pairs, and how many samples."""
 
@@ -217,17 +256,26 @@ class Spec(Form):
     batch: Batch | None = Field(
         None, description="Gradients only. The number of samples that share a baseline: a whole number from 2 to 1e6."
     )
-    pairs: tuple[Pair, ...] = Field(description="The pairs of distributions to measure them on.", min_length=1)
+    pairs: tuple[Annotated[Pair, WrapValidator(_until_enough)], ...] = Field(
+        description="The pairs of distributions to measure them on.", min_length=1
+    )
     _written: Written = PrivateAttr(default=Written())
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _pairs_are_few(cls, written: Any) -> Any:
+        if isinstance(written, list | tuple) and len(written) > MOST_CASES:
+            raise Refusal(f"the spec has {len(written)} pairs", help=[f"at most {MOST_CASES} cases in all"])
+        return written
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names: list[str] = []
+        names: set[str] = set()
         for index, pair in enumerate(self.pairs):
             if pair.name in names:
                 help = ["give each pair a name of its own"]
                 raise Refusal(f"two pairs are called {shown(pair.name)}", help=help, path=("pairs", index, "name"))
-            names.append(pair.name)
+            names.add(pair.name)
         return self
 
     @model_validator(mode="after")
@@ -237,9 +285,10 @@ class Spec(Form):
 
     @model_validator(mode="after")
     def _expected_is_measured(self) -> Self:
+        measured = set(self.estimators)
         for index, pair in enumerate(self.pairs):
             for estimator, columns in pair.expect.items():
-                if estimator not in self.estimators:
+                if estimator not in measured:
                     found = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
                     raise found.within("pairs", index, "expect")
                 for column, published in columns.items():

@@ -24,10 +24,13 @@ class Source:
         self.name = name
         self.text = text
         self._lines = LINE_END.split(text if displayed is None else displayed)
+        self._showable: dict[int, str] = {}
 
     def location(self, line: int, column: int) -> Location:
         """The place with this line and column, both counted from 1."""
-        return Location(self.name, line, column, _UNSHOWABLE.sub("\ufffd", self.line(line)).replace("\t", " "))
+        if line not in self._showable:  # many errors may be in one line, and that may be very long
+            self._showable[line] = _UNSHOWABLE.sub("\ufffd", self.line(line)).replace("\t", " ")
+        return Location(self.name, line, column, self._showable[line])
 
     def end(self, line: int) -> Location:
         """Where the last text before the end of ``line`` ends."""

@@ -13,7 +13,9 @@ from klbench.spec.overrides import NAMES as OVERRIDES
 from klbench.spec.refusal import Refusal, Step, shown
 
 _MOST_ERRORS = 3
-_CONSEQUENCES = {"default_factory_not_called", "too_short"}
+NOT_JUDGED = "not_judged"
+"""The type of the error of a pair that is not looked at any more, after many others with errors."""
+_CONSEQUENCES = {"default_factory_not_called", "too_short", NOT_JUDGED}
 """What pydantic also says where a field before, or every entry of a list, is wrong."""
 _PAIRS = 'a list of at least one pair: [{q: "N(0, 1)", p: "N(1, 1)"}]'
 _EXPECTED = {

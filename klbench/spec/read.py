@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def read_text(text: str, source_name: str = "spec", overrides: Sequence[str | Op
     for override in overrides:
         tree = overridden(tree, override)
     try:
-        return Spec.model_validate(plain_value(tree)).written_as(tree)
+        return Spec.model_validate(plain_value(tree), context=Counter()).written_as(tree)
     except ValidationError as error:
         raise located(error, tree) from None
 

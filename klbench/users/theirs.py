@@ -19,6 +19,7 @@ from traceback import FrameSummary, extract_tb
 from typing import TYPE_CHECKING
 
 from klbench.errors import Location, UserError
+from klbench.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from torch import dtype
@@ -53,7 +54,8 @@ class Theirs:
             except (KeyboardInterrupt, UserError):
                 raise
             except BaseException as error:
-                if _is_full_memory(error):
+                if is_out_of_memory(error):
+                    error.add_note(f"in {self.name}")
                     raise
                 hints = ["the error is in that module, not in klbench"]
                 raise UserError(f"{doing} raised {_said(error)}", self.name, place(error), hints) from error
@@ -97,12 +99,6 @@ def _importable(folder: str) -> Iterator[None]:
     finally:
         with suppress(ValueError):
             sys.path.remove(folder)
-
-
-def _is_full_memory(error: BaseException) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) and torch.cuda.is_available()
 
 
 def _said(error: BaseException) -> str:

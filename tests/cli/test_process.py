@@ -70,19 +70,20 @@ LONG = "1e9"
 """Samples for half a minute: time enough to interrupt, and an end if nothing does."""
 DIES_WHEN_IT_WRITES = """
 import os, signal, sys
-from pathlib import Path
 from klbench.cli import main
+from klbench.files import folder
 
-Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+folder.put = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 main(sys.argv[1:])
 """
 
 
-def test_ctrl_c_stops_a_real_run_cleanly(start: Start, here: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_a_real_run_cleanly(start: Start, here: Path, sent: signal.Signals) -> None:
     with start("run", "mine.yaml", "-n", LONG, code=SAYS_WHEN_IT_SAMPLES) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "sampling\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert err.startswith("error: interrupted after 0 of 1 case, ")
@@ -90,25 +91,38 @@ def test_ctrl_c_stops_a_real_run_cleanly(start: Start, here: Path) -> None:
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 
 
-INTERRUPTED_AS_IT_IMPORTS_TORCH = """
+INTERRUPTED_AS_IT_IMPORTS = """
 import os, signal, sys
 from klbench.cli import main
 
 class Interrupting:
     def find_spec(self, name, *_):
-        if name == "torch":
-            os.kill(os.getpid(), signal.SIGINT)
+        if name == MODULE:
+            os.kill(os.getpid(), signal.SENT)
 
 sys.meta_path.insert(0, Interrupting())
 main(sys.argv[1:])
 """
 
 
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize(
-    "arguments", [["run", "mine.yaml"], ["identify", "k3"], ["validate", "mine.yaml"]], ids=" ".join
+    ("module", "arguments"),
+    [
+        ("torch", ["run", "mine.yaml"]),
+        ("torch", ["identify", "k3"]),
+        ("torch", ["validate", "mine.yaml"]),
+        ("klbench.cli.entry", ["--help"]),
+        ("typer", ["--help"]),
+        ("rich.console", ["run", "mine.yaml"]),
+        ("yaml", ["run", "mine.yaml"]),
+    ],
 )
-def test_ctrl_c_is_heard_before_anything_is_under_way(start: Start, here: Path, arguments: list[str]) -> None:
-    process = start(*arguments, code=INTERRUPTED_AS_IT_IMPORTS_TORCH)
+def test_an_interrupt_is_heard_before_anything_is_under_way(
+    start: Start, here: Path, module: str, arguments: list[str], sent: str
+) -> None:
+    code = INTERRUPTED_AS_IT_IMPORTS.replace("MODULE", repr(module)).replace("SENT", sent)
+    process = start(*arguments, code=code)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (3, "", "error: interrupted\n")
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]

@@ -112,7 +112,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
     (here / "out").write_text("mine")
     done = call("run", "mine.yaml", "--out", "out")
     assert (done.status, done.out) == (3, "")
-    assert done.err == "error: cannot write to out/mine: Not a directory\n  = --out DIR writes elsewhere\n"
+    assert done.err == "error: cannot write to out/mine: out is a file\n  = --out DIR writes elsewhere\n"
 
 
 def test_a_bug_is_called_one(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_process import INTERRUPTED_AS_IT_IMPORTS_TORCH
+from tests.cli.test_process import INTERRUPTED_AS_IT_IMPORTS
 
 pty = pytest.importorskip("pty", reason="needs a terminal")
 
 SAID = "importing torch ..."
+CODE = INTERRUPTED_AS_IT_IMPORTS.replace("MODULE", "'torch'").replace("SENT", "SIGINT")
 GONE = f"\r{' ' * len(SAID)}\r"
 NO_TORCH = """
 import sys
@@ -56,7 +57,7 @@ def test_a_person_is_told_and_the_line_goes_away(here: Path, arguments: list[str
 
 
 def test_an_interrupt_takes_the_line_away(here: Path) -> None:
-    said = stderr_of("run", "mine.yaml", here=here, code=INTERRUPTED_AS_IT_IMPORTS_TORCH)
+    said = stderr_of("run", "mine.yaml", here=here, code=CODE)
     assert said.startswith(SAID + GONE)
     assert "interrupted" in said.removeprefix(SAID + GONE)
 

@@ -67,7 +67,37 @@ SPECS: dict[str, tuple[str | bytes, str, str]] = {
     "user function of no module": (edited("k3]", "no_such_module:k3]"), "3:22", "module"),
     **{
         f"name {value[:12]}": (edited("name: small", f"name: {value}"), "1:7", "is not a name for a spec")
-        for value in ("../x", "a/b", "'a\\b'", "''", "'..'", ".hidden", "é", "a b", "x" * 300, "5", "[a]")
+        for value in (
+            "../x",
+            "a/b",
+            "'a\\b'",
+            "''",
+            "'..'",
+            ".hidden",
+            "é",
+            "a b",
+            "x" * 300,
+            "5",
+            "[a]",
+            "-rf",
+            "--help",
+        )
+    },
+    **{
+        f"name {value}": (edited("name: small", f"name: {value}"), "1:7", "on Windows")
+        for value in ("nul", "CON", "com1")
+    },
+    **{
+        f"pair {value!r}": (edited("name: shift", f'name: "{value}"'), "5:11", "is not a name for a pair")
+        for value in ("=1+1", "+1", "-1", "@a", " =1", "＝1", "a\\tb", "a\\nb")
+    },
+    **{
+        f"pair with {value}": (edited("name: shift", f'name: "a{value}b"'), "5:11", "unexpected character")
+        for value in ("\\e[31m", "\\a", "\\b", "\\x7f", "\\x9b")
+    },
+    **{
+        f"pair with {value}": (edited("name: shift", f'name: "a{value}b"'), "5:11", "cannot be shown")
+        for value in ("\\u202e", "\\u200b", "\\xa0")
     },
     # pairs and grids
     "kinds": (edited("N({mu}, 1)", "Poisson({mu})"), "7:8", "one is continuous, the other discrete"),

@@ -59,10 +59,10 @@ def test_a_disk_that_fills_leaves_the_old_files_or_none(call: Call, here: Path, 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))  # the probe fits, the results do not
     try:
-        ended = call("run", "s.yaml", "--seed", "9", "--out", "out")
+        ended = call("run", "s.yaml", "--seed", "9", "--out", "out", "--quiet")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    ended.refuses(3, "cannot write to out/small")
+    ended.refuses(3, "cannot write to out/small", "is as it was before" if old else "nothing was written")
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
     assert (here / "out").exists() == old
 
@@ -79,38 +79,55 @@ def test_kill_leaves_the_old_files(call: Call, start: Start, here: Path) -> None
 
 
 KILLED_WHILE_WRITING = """
-import os, pathlib, signal, sys
+import os, signal, sys
 from klbench.cli import main
-pathlib.Path.replace = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+from klbench.files import folder
+put = folder.put
+def killed(*arguments):
+    if WHEN == "after":
+        put(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+folder.put = killed
 main(sys.argv[1:])
 """
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("old", [False, True], ids=["first", "again"])
-def test_kill_while_writing_leaves_nothing_that_passes_for_a_result(
-    call: Call, finish: Finish, start: Start, here: Path, old: bool
+def test_kill_while_writing_leaves_one_run_whole(
+    call: Call, finish: Finish, start: Start, here: Path, old: bool, when: str
 ) -> None:
-    made = here / "out" / "small"
-    before = {}
+    made, before = here / "out" / "small", {}
     if old:
         assert call("run", "s.yaml", "--out", "out").status == 0
         before = {name: (made / name).read_bytes() for name in FILES}
-    ended = finish(start("run", "s.yaml", "--seed", "9", "--out", "out", code=KILLED_WHILE_WRITING))
-    assert ended.status == -signal.SIGKILL
-    remains = {path.name: path.read_bytes() for path in made.iterdir()}
-    assert {name: content for name, content in remains.items() if not name.endswith(".tmp")} == before
-    assert all(name.startswith(".") for name in remains.keys() - before.keys())
+    code = f"WHEN = {when!r}{KILLED_WHILE_WRITING}"
+    assert finish(start("run", "s.yaml", "--seed", "9", "--out", "out", code=code)).status == -signal.SIGKILL
+    remains = {path.name: path.read_bytes() for path in made.iterdir()} if made.exists() else {}
+    if when == "before":
+        assert remains == before
+    else:
+        assert remains.keys() == FILES
+        assert json.loads(remains["manifest.json"])["spec"]["seed"] == 9
+        assert (
+            json.loads(remains["manifest.json"])["results_sha256"] == hashlib.sha256(remains["results.csv"]).hexdigest()
+        )
+    assert call("run", "s.yaml", "--out", "out").status == 0
+    assert left_in(here / "out") == {f"small/{name}" for name in FILES}
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.4, 3.0])
-def test_an_interrupt_says_so_and_leaves_nothing(start: Start, finish: Finish, here: Path, seconds: float) -> None:
+def test_an_interrupt_says_so_and_leaves_nothing(
+    start: Start, finish: Finish, here: Path, seconds: float, sent: signal.Signals
+) -> None:
     process = start("run", "s.yaml", ENDLESS, "--out", "out")
     time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     ended = finish(process)
     assert "Traceback" not in ended.err
     assert "interrupted" in ended.err
-    assert ended.status in (3, -signal.SIGINT)  # the interpreter may not get to its own exit
+    assert ended.status == 3
     assert not (here / "out").exists()
 
 
@@ -142,12 +159,32 @@ def test_odd_environments(start: Start, finish: Finish, here: Path, environment:
     assert ended.out == (here / "out" / "small" / "results.csv").read_text()
 
 
-def test_two_runs_at_once_leave_whole_files(start: Start, finish: Finish, here: Path) -> None:
-    runs = [start("run", "s.yaml", "--seed", str(seed), "--out", "out") for seed in (1, 2)]
-    assert [finish(run).status for run in runs] == [0, 0]
-    assert left_in(here / "out" / "small") == FILES
-    json.loads((here / "out" / "small" / "manifest.json").read_text())
-    assert (here / "out" / "small" / "results.csv").read_bytes().endswith(b"\n")
+def test_of_two_runs_at_once_the_second_is_refused(call: Call, start: Start, finish: Finish, here: Path) -> None:
+    first = start("run", "s.yaml", ENDLESS, "--out", "out")
+    for _ in range(600):
+        if (here / "out" / ".small.lock").exists():
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    second = call("run", "s.yaml", "--out", "out")
+    second.refuses(3, f"another run writes to out/small: process {first.pid} on", "--out DIR writes elsewhere")
+    assert call("run", "s.yaml", "name=other", "--out", "out").status == 0
+    first.send_signal(signal.SIGTERM)
+    assert finish(first).status == 3
+    assert call("run", "s.yaml", "--out", "out").status == 0
+    assert left_in(here / "out") == {f"{name}/{file}" for name in ("small", "other") for file in FILES}
+
+
+def test_results_of_another_spec_are_not_replaced_in_silence(call: Call, here: Path) -> None:
+    assert "holds" not in call("run", "s.yaml", "--out", "out").err
+    assert "holds" not in call("run", "s.yaml", "--out", "out").err
+    said = call("run", "s.yaml", "--seed", "9", "--out", "out").err.splitlines()[0]
+    assert said.startswith(
+        "out/small holds results of another spec (values of 1 pair, 2,000 samples, seed 0, finished 2"
+    )
+    assert said.endswith("; this run replaces it")
+    (here / "out" / "small" / "manifest.json").write_text("[1]")
+    assert "results without a manifest that can be read" in call("run", "s.yaml", "--out", "out").err
 
 
 def test_the_manifest_names_the_results_beside_it(call: Call, here: Path) -> None:
@@ -166,3 +203,21 @@ def test_a_spec_by_a_pipe_gives_the_same_bytes(call: Call, start: Start, finish:
     ended = finish(start("run", "-", "--format", "csv", "--out", "piped", redirect="<s.yaml"))
     assert ended.status == 0
     assert ended.out == (here / "out" / "small" / "results.csv").read_text()
+
+
+OWN = "def k(log_q, log_p):\n    return log_q - log_p\n"
+
+
+@pytest.mark.parametrize("estimator", ["own:k", "ratio*own:k"])
+def test_no_import_refuses_a_spec_that_names_a_module(call: Call, here: Path, estimator: str) -> None:
+    (here / "own.py").write_text("open('ran', 'w').close()\n" + OWN)
+    (here / "s.yaml").write_text((here / "s.yaml").read_text().replace("k2", f"'{estimator}'"))
+    ended = call("run", "s.yaml", "--no-import", "--out", "out")
+    ended.refuses(2, f"{estimator} is a function of a module", "--> s.yaml:3:18", "--no-import")
+    call("validate", "s.yaml")
+    assert not (here / "ran").exists()
+    assert not (here / "out").exists()
+
+
+def test_no_import_lets_other_specs_run(call: Call) -> None:
+    assert call("run", "s.yaml", "--no-import", "--out", "out").status == 0

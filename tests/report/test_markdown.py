@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 
-from klbench.report.markdown import to_markdown
+import pytest
+from markdown_it import MarkdownIt
+
+from klbench.report.markdown import escaped, to_markdown
 from tests.report import made_up_gradients as gradients
 from tests.report.made_up import GRID, K1, K2, NO_RATIOS, made_up
 
@@ -104,5 +108,34 @@ def test_the_legend_is_of_the_tables_and_not_of_the_notes() -> None:
     said = to_markdown(
         gradients.made_up(rows=lambda _: (replace(gradients.K3, follows="E_q[k]"),), notes=("a none b",))
     )
-    assert r"<sub>E\_q[k]: " in said
+    assert r"<sub>E\_q\[k]: " in said
     assert "<sub>none: " not in said
+
+
+HOSTILE = [
+    *("[a](http://b)", "![a](b)", "[r]: x", "<b>x</b>", "<!-- -->", "`c`", "&amp; &#42; &copy &lt;", "~~s~~", "$x$"),
+    *("# h", "a #", "a|b", "\\", "\\*", "k \\", "_x_ **b**", "1. x", "two\nlines", "a \\| b", "</td></table>"),
+    *("http://b.c", "HTTPS://b.c", "www.b.c", "a@b.c", "@user", "verl@0.4.1:low_var_kl", "x :smile: y", "a:b:c"),
+]
+LINKED_BY_GITHUB = re.compile(r"\w://|\bwww\.|\w@[a-z]|(^|\s)@[a-z]|:[a-z]+:", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_name_holds_is_shown_as_it_is(name: str) -> None:
+    """Read back by another program's reader of Markdown; GitHub's links, which that has not, by what starts one."""
+    text = escaped(name)
+    html = (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .render(f"## {text}\n\n| {text} |\n|--|\n| {text} |\n")
+    )
+    shown = re.findall(r"<(?:h2|th|td)>(.*?)</(?:h2|th|td)>", html.replace("<!---->", ""))
+    assert [unescape(each) for each in shown] == [" ".join(name.splitlines())] * 3
+    assert not LINKED_BY_GITHUB.search(text)
+
+
+def test_names_are_escaped_wherever_a_document_has_them() -> None:
+    for name in ("[a](http://b)", "a`b`&amp;"):
+        document = to_markdown(made_up(rows=lambda _, name=name: (replace(K1, estimator=name),), notes=(name,)))
+        assert name not in document
+        assert document.count(escaped(name)) == 2

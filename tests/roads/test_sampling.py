@@ -103,7 +103,7 @@ def test_a_block_that_does_not_fit_at_all_is_said_to_the_user() -> None:
 
         return work
 
-    with pytest.raises(RunError, match="does not hold one block"):
+    with pytest.raises(RunError, match="out of memory, in one block of samples"):
         list(in_order(task, 3, 4))
 
 

@@ -97,12 +97,17 @@ def _spec(name: str, description: str, pair: str, values: list[float], seed: int
     )
 
 
-NAMES = st.one_of(st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), st.sampled_from(["1e7", "null", "yes", "-"]))
+NAMES = st.one_of(
+    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{3,20}", fullmatch=True),
+    st.sampled_from(["1e7", "null", "yes", "_", "1-"]),
+)
 TEXTS = st.one_of(
     st.text(min_size=1).filter(lambda text: text.strip() and text.isprintable()),
     st.sampled_from(["1e7", "null", "true", "a\nb", "a\n\n b\t\n", " - a ", "a: b", "*a", "{q}", "# x", "'", '"']),
 )
-PAIRS = TEXTS.filter(lambda text: text.isprintable() and len(text) <= 100)
+PAIRS = TEXTS.filter(
+    lambda text: text.isprintable() and len(text) <= 100 and not text.lstrip().startswith(tuple("=+-@＝＋－＠"))
+)
 VALUES = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, unique=True)
 
 

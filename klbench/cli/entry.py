@@ -1,10 +1,11 @@
-"""The entry point, and the one place where an error is printed and the exit status set.
+"""The one place where an error is printed and the exit status set.
 
 0: done. 1: a check failed. 2: the spec or the call is wrong. 3: the run could not be finished.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -16,9 +17,10 @@ import typer
 from klbench.cli import output
 from klbench.cli.app import app
 from klbench.cli.completion import whole_words
-from klbench.cli.interrupts import leaving_at_once
+from klbench.cli.interrupts import ignore
 from klbench.cli.refusals import show_bug, show_error, show_usage_error
 from klbench.errors import Interrupted, KlbenchError, RunError
+from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 
 NOT_FINISHED = 3
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -28,14 +30,15 @@ USAGE_ERROR: type[BaseException] = typer.BadParameter.__bases__[0]
 """Every way of calling a command wrongly. typer has no public name for it, only for this one kind."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run_and_exit(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments`` (the process's own by default) and exit with its status."""
     _survive_closed_streams()
     output.survive_narrow_encodings()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     given = tuple(sys.argv[1:] if arguments is None else arguments)
-    with leaving_at_once(), whole_words():
+    with whole_words():
         status = _status(given)
+    atexit.register(ignore)  # unloading torch takes a tenth of a second, in which Python's own handlers are gone
     gc.freeze()  # the process ends here: collecting torch's modules one last time would take 0.4 s
     sys.exit(status)
 
@@ -55,13 +58,20 @@ def _status(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("KLBENCH_TRACEBACK"):
             raise
-        if isinstance(error, OSError):
-            if error.filename is None:
-                output.abandon(sys.stdout)  # what it still holds would fail once more at the end of the process
-            show_error(RunError(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}"))
-        else:
-            show_bug(error)
+        _show_unforeseen(error)
         return NOT_FINISHED
+
+
+def _show_unforeseen(error: Exception) -> None:
+    """Print what is no error of klbench's own: memory that is full, a stream or file that cannot be used, a bug."""
+    if is_out_of_memory(error):
+        show_error(RunError(out_of_memory(error), help=LESS_MEMORY))
+    elif isinstance(error, OSError):
+        if error.filename is None:
+            output.abandon(sys.stdout)  # what it still holds would fail once more at the end of the process
+        show_error(RunError(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}"))
+    else:
+        show_bug(error)
 
 
 def _survive_closed_streams() -> None:

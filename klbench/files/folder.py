@@ -1,0 +1,212 @@
+"""The folder of a run's results, one unit: at every moment all of it is of one run.
+
+A run claims its folder DIR/NAME before it starts, with a lock on DIR/.NAME.lock: a second run into it is refused at
+once. To write, it makes a folder beside, DIR/.NAME.<number>.new, with all of the new files, flushed to the disk, and
+with whatever else is in DIR/NAME (a user's notes, figures, a store of blocks). Then the two change places in one step.
+What is left, the old files, is cleared. So, whenever the power, the disk or the process fails:
+
+- before the exchange DIR/NAME is as it was; after it, it is the new one; it is never a mixture, nor missing.
+- files that are not the run's are linked and so in both; other folders are moved, as a folder cannot be linked. After a
+  kill in the instant between their move and the exchange they are in the folder beside.
+- the next run into DIR/NAME finds the folder beside, moves what is not the run's back to where it was, and clears it.
+
+A file that a run no longer has (its text is None) goes with the old ones: so a store of blocks that is removed when the
+results are written goes in the same instant. Two things differ where a system cannot exchange two folders: see
+``klbench.files.exchange``. Where DIR/NAME is a link to a folder, that folder is the one that is replaced, and the link
+stays; a mount point cannot be replaced and is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from klbench.errors import RunError
+from klbench.files.exchange import ASIDE, put
+from klbench.files.lock import Locked, insisting, locked
+from klbench.files.writing import ELSEWHERE, explained, flush_folder, write_flushed
+
+_NEW = ".new"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write one folder of results.
+
+    Args:
+        folder: as the user calls it.
+        place: where that really is, links followed.
+        names: the files of a run, those that it may have: whatever else is in the folder is somebody else's.
+    """
+
+    folder: Path
+    place: Path
+    names: frozenset[str]
+
+    def write(self, files: Mapping[str, str | None]) -> None:
+        """Make the folder hold every text of ``files`` (name to text, UTF-8), and no other file of a run.
+
+        Raises:
+            RunError: it cannot be written, and is as it was.
+        """
+        new = self.place.with_name(f".{self.place.name}.{uuid4().hex}{_NEW}")
+        try:
+            self._stage(new, {name: text for name, text in files.items() if text is not None})
+            put(new, self.place)
+            flush_folder(self.place.parent)
+        except OSError as error:
+            self._clear()
+            message = f"cannot write to {self.folder}: {error.strerror or error}"
+            raise RunError(message, help=[self.state(files), ELSEWHERE]) from error
+        finally:
+            insisting(self._clear)
+
+    def state(self, files: Mapping[str, str | None]) -> str:
+        """What the folder holds, where a write of ``files`` may have been cut off: a sentence."""
+        if all(_read(self.place / name) == text for name, text in files.items()):
+            return f"{self.folder} holds the results of this run, all of them"
+        return f"{self.folder} is as it was before" if self.place.exists() else "nothing was written"
+
+    def read(self, name: str) -> str | None:
+        """The text of a file in the folder; None where there is none that can be read."""
+        return _read(self.place / name)
+
+    def _stage(self, new: Path, texts: Mapping[str, str]) -> None:
+        """Make the folder that is to be, beside its place."""
+        new.mkdir()
+        for name, text in texts.items():
+            write_flushed(new / name, text)
+        if self.place.exists():
+            new.chmod(stat.S_IMODE(self.place.stat().st_mode))
+            for entry in list(self.place.iterdir()):
+                if entry.name not in self.names:
+                    _share(entry, new / entry.name)
+        flush_folder(new)
+
+    def _clear(self) -> None:
+        clear(self.place, self.names)
+
+
+@contextmanager
+def claim(folder: Path, names: Iterable[str] = ()) -> Iterator[Claim]:
+    """Have a folder for one run: nobody else writes into it, and ``Claim.write`` could write ``names`` there now.
+
+    What a run that was killed left there is cleared. Nothing is left behind where nothing is written.
+
+    Raises:
+        RunError: another run has the folder, or it cannot be written.
+    """
+    with ExitStack() as held:
+        with explained(folder, ELSEWHERE), _refusing_a_second(folder):
+            _refuse_what_is_in_the_way(folder)
+            claimed = Claim(folder, Path(os.path.realpath(folder)), frozenset(names))
+            held.enter_context(_unmade(claimed.place.parent))
+            held.enter_context(locked(claimed.place.with_name(f".{claimed.place.name}.lock")))
+            clear(claimed.place, claimed.names)
+            _refuse_unfit(claimed)
+        yield claimed
+
+
+def ensure_writable(folder: Path, names: Iterable[str] = ()) -> None:
+    """Find out before anything else is done whether ``claim`` would be granted, leaving nothing behind.
+
+    Raises:
+        RunError: it would not.
+    """
+    with claim(folder, names):
+        pass
+
+
+def clear(place: Path, names: frozenset[str]) -> None:
+    """Clear what writing ``place`` has left beside it: the files of a run are removed, whatever else there is moved
+    back. What the system does not let go of stays, for the next time."""
+    for left in sorted(_left_beside(place), key=lambda left: left.suffix != ASIDE):
+        with suppress(OSError):
+            if left.suffix == ASIDE and not os.path.lexists(place):
+                left.rename(place)  # a write in two steps was cut off between them
+                continue
+            for entry in list(left.iterdir()):
+                _take_back(entry, place / entry.name, is_of_a_run=entry.name in names)
+            left.rmdir()
+
+
+def _left_beside(place: Path) -> Iterator[Path]:
+    form = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{32}}({re.escape(_NEW)}|{re.escape(ASIDE)})")
+    with suppress(OSError):
+        yield from (entry for entry in place.parent.iterdir() if form.fullmatch(entry.name))
+
+
+def _take_back(left: Path, home: Path, *, is_of_a_run: bool) -> None:
+    """Remove a file that is a run's or is at home too; move home what is neither; two different ones both stay."""
+    if is_of_a_run:
+        left.unlink()
+    elif not os.path.lexists(home):
+        left.rename(home)
+    elif os.path.samestat(left.lstat(), home.lstat()):
+        left.unlink()
+
+
+def _share(entry: Path, there: Path) -> None:
+    """Have somebody's file in two folders; move a folder, and a file where the file system has no links."""
+    if not stat.S_ISDIR(entry.lstat().st_mode):
+        with suppress(OSError, NotImplementedError):
+            os.link(entry, there, follow_symlinks=False)
+            return
+    entry.rename(there)
+
+
+@contextmanager
+def _refusing_a_second(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except Locked as held:
+        owner = f": {held.owner}" if held.owner else ""
+        help = ["wait until it has ended", ELSEWHERE]
+        raise RunError(f"another run writes to {folder}{owner}", help=help) from None
+
+
+def _refuse_what_is_in_the_way(folder: Path) -> None:
+    for each in (folder, *folder.parents):
+        if each.is_symlink() and not each.exists():
+            raise FileNotFoundError(errno.ENOENT, f"{each} is a link that leads nowhere")
+        if each.exists() and not each.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{each} is a file")
+
+
+def _refuse_unfit(claimed: Claim) -> None:
+    place = claimed.place
+    if not place.exists():
+        return
+    if os.path.ismount(place):
+        raise OSError(errno.EBUSY, "it is a mount point, which cannot be replaced; write into a folder below it")
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    for name in sorted(claimed.names):
+        if (place / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{name} is a folder there")
+
+
+@contextmanager
+def _unmade(folder: Path) -> Iterator[None]:
+    """Take away at the end whatever of ``folder`` and its parents is not there yet and is then empty."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        yield
+    finally:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return None

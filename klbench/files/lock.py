@@ -1,0 +1,122 @@
+"""A lock on a path: one process at a time, told by the kernel, and gone with the process that held it.
+
+The lock is on an open file, so a process that is killed leaves at most the file, which locks nothing. Whoever has the
+lock removes the file at the end. Because of that a lock counts only while the file that is locked is still the one of
+that name: a process that opened the file just before it was removed looks again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+_LONGEST_OWNER = 200
+"""Bytes: more than a process number, the name of a machine and a time need."""
+_MADE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_TRIES = 1000
+"""A try fails only where another process removes the file between two system calls: never so often in a row."""
+
+
+class Locked(Exception):  # noqa: N818
+    """Another process has the lock. ``owner`` says which, and since when, as far as it is known."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock on ``path`` inside; its folder is made where it is missing.
+
+    A file system without locks is used without: there two runs at once are not kept apart.
+
+    Raises:
+        Locked: another process has it.
+        OSError: the file cannot be made.
+    """
+    file = _locked(path)
+    try:
+        yield
+    finally:
+        insisting(lambda: _release(path, file))
+
+
+def insisting(action: Callable[[], None]) -> None:
+    """Do something that may be done twice to its end, though an interrupt comes between; a second one gets through."""
+    try:
+        action()
+    except KeyboardInterrupt:
+        action()
+        raise
+
+
+def _locked(path: Path) -> IO[bytes]:
+    for _ in range(_TRIES):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # whoever had the lock has removed the file, or the folder too
+            file = os.fdopen(os.open(path, _MADE, 0o666), "r+b", buffering=0)
+            try:
+                _lock(file.fileno())
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    _sign(file.fileno())
+                    return file
+            except BaseException:
+                file.close()
+                raise
+            file.close()
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+
+
+def _lock(file: int) -> None:
+    try:
+        _lock_now(file)
+    except (BlockingIOError, PermissionError):  # what Linux, and what Windows, says of a file that is locked
+        raise Locked(os.read(file, _LONGEST_OWNER).decode(errors="replace").strip()) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock_now(file: int) -> None:
+        os.lseek(file, 2**30, os.SEEK_SET)  # what is locked cannot be read: far behind what the owner wrote
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock_now(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sign(file: int) -> None:
+    """Write into the file who has it: the only thing that another process can tell its user."""
+    since = datetime.now().astimezone().isoformat(" ", timespec="seconds")
+    os.ftruncate(file, 0)
+    os.write(file, f"process {os.getpid()} on {platform.node()}, since {since}\n".encode())
+
+
+def _release(path: Path, file: IO[bytes]) -> None:
+    if file.closed:
+        return
+    with suppress(OSError):
+        if sys.platform != "win32" and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            path.unlink()
+    file.close()
+    if sys.platform == "win32":
+        with suppress(OSError):  # Windows removes no file that is open; where another process has it, that one will
+            path.unlink()
