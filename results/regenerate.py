@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gallery import HERE, audit_page, names, page
 
-from klbench.files import write_together
-from klbench.report.folder import to_files
+from klbench.files.folder import claim
+from klbench.report.folder import FILES, to_files
 from klbench.runner import run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_spec
@@ -27,15 +27,16 @@ def main(wanted: Sequence[str]) -> None:
     """Run them, always on the CPU: the numbers of another device are other numbers."""
     for name in wanted or names():
         regenerate(read_spec(str(HERE.parent / "configs" / f"{name}.yaml")), HERE / name)
-    write_together(HERE, {"README.md": page()})
-    write_together(HERE / "frameworks", {"README.md": audit_page()})
+    (HERE / "README.md").write_text(page(), encoding="utf-8")
+    (HERE / "frameworks" / "README.md").write_text(audit_page(), encoding="utf-8")
 
 
 def regenerate(spec: Spec, folder: Path) -> None:
     """Run one spec and write its files, where they are new."""
     files = to_files(run(spec, device="cpu"), datetime.now().astimezone())
     if not _holds(folder, {name: text for name, text in files.items() if name != CHANGING}):
-        write_together(folder, files)
+        with claim(folder, FILES) as claimed:
+            claimed.write(files)
 
 
 def _holds(folder: Path, files: Mapping[str, str | None]) -> bool:

@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 
 from klbench.report.check import check
 from klbench.report.folder import to_files
@@ -161,6 +162,24 @@ def test_the_page_is_made_from_the_results(gallery: ModuleType) -> None:
 
 def test_the_audit_is_what_the_command_prints(gallery: ModuleType) -> None:
     assert (ROOT / "results" / "frameworks" / "README.md").read_text(encoding="utf-8") == gallery.audit_page()
+
+
+@pytest.mark.parametrize("script", ["regenerate", "identities"])
+@pytest.mark.usefixtures("gallery")
+def test_the_scripts_that_write_load(script: str) -> None:
+    assert importlib.import_module(script)
+
+
+@pytest.mark.usefixtures("gallery")
+def test_a_spec_is_regenerated_into_its_folder(tmp_path: Path) -> None:
+    regenerate = importlib.import_module("regenerate").regenerate
+    spec = read_spec("schulman", ["samples=1000"])
+    regenerate(spec, tmp_path / "schulman")
+    first = {path.name: path.read_bytes() for path in (tmp_path / "schulman").iterdir()}
+    assert set(first) == {"results.csv", "manifest.json", "spec.yaml"}
+    regenerate(spec, tmp_path / "schulman")
+    # a second run changes nothing, the time in the manifest included
+    assert {path.name: path.read_bytes() for path in (tmp_path / "schulman").iterdir()} == first
 
 
 # What the gallery says.
@@ -354,12 +373,40 @@ def in_precision(case: CaseResult, estimator: str, dtype: str) -> Row | Gradient
 
 
 def test_precision_k3_by_exp_cancels_and_by_expm1_does_not(gallery: ModuleType) -> None:
-    tiny, close, near, far = gallery.committed("precision").cases
+    tiny, close, near, far = cases(gallery.committed("precision"), "shift")
     assert in_precision(close, "trl:grpo", "bfloat16").rounding_over_true == pytest.approx(-1, abs=0.01)
     assert -0.2 < in_precision(near, "trl:grpo", "bfloat16").rounding_over_true < -0.15
     assert -1 < in_precision(tiny, "trl:grpo", "float32").rounding_over_true < -0.8
     assert abs(in_precision(tiny, "k3", "float32").rounding_over_true) < 1e-4
     assert all(abs(row.rounding_over_true) < 1e-3 for row in far.rows if row.dtype != "float64")
+
+
+def test_precision_rounding_of_few_tokens_does_not_average_out(gallery: ModuleType) -> None:
+    gaussians, (tokens,) = (
+        cases(gallery.committed("precision"), "shift"),
+        cases(gallery.committed("precision"), "six tokens"),
+    )
+    for case in gaussians:
+        row = in_precision(case, "k1", "bfloat16")
+        # what rounding moved is a mean over samples as well: within its noise at every KL
+        assert abs(row.rounding_over_true) < 5 * row.rounding_over_true_mcse
+    taken = six_tokens_in_bfloat16()
+    for estimator, share in taken.items():
+        row = in_precision(tokens, estimator, "bfloat16")
+        assert row.rounding_over_true == pytest.approx(share, abs=5 * row.rounding_over_true_mcse)
+    assert taken["k1"] < -0.5
+    assert taken["trl:grpo"] < -0.7
+    assert all(abs(in_precision(tokens, name, "float32").rounding_over_true) < 1e-3 for name in taken)
+
+
+def six_tokens_in_bfloat16() -> dict[str, float]:
+    """What bfloat16 moves the mean by, in units of the KL: the six tokens summed, in torch, without klbench."""
+    q = torch.tensor([0.4, 0.25, 0.15, 0.1, 0.06, 0.04], dtype=torch.float64)
+    p = torch.tensor([0.39, 0.26, 0.14, 0.105, 0.06, 0.045], dtype=torch.float64)
+    true = float((q * (q.log() - p.log())).sum())
+    difference = p.log().bfloat16() - q.log().bfloat16()
+    values = {"k1": -difference, "trl:grpo": torch.exp(difference) - difference - 1}
+    return {name: float((q * value.double()).sum()) / true - 1 for name, value in values.items()}
 
 
 @pytest.mark.parametrize(
