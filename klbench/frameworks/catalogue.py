@@ -125,6 +125,20 @@ def called(name: str) -> tuple[str, ...]:
     return tuple(entry.qualified for entry in entries() if name in entry.names)
 
 
+def beside(name: str) -> tuple[str, ...]:
+    """The names of everything that the same framework ships in the same release, the newest if ``name`` has none.
+
+    Raises:
+        SpecError: as ``find``.
+    """
+    found, (framework, _, version) = find(name), name.partition(":")[0].partition("@")
+    shipped = _of_framework(found.framework)
+    if not version:
+        return tuple(entry.qualified for entry in shipped if not entry.until)
+    then = release(version.strip(), name)
+    return tuple(f"{framework}@{version}:{each.name}" for each in shipped if then in each.releases_of(each.name))
+
+
 def same_as(entry: Entry) -> tuple[Entry, ...]:
     """The other entries that compute the same, wherever they put it."""
     return tuple(other for other in entries() if other != entry and other.computes_as(entry))

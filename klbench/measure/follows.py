@@ -3,12 +3,18 @@
 The gradient of every divergence on the list is an exact expectation itself, so the comparison is of two vectors known
 to 1e-9 or better. On some pairs two of the list have the same gradient (the location of Gaussians of one variance moves
 both KLs alike): the first is named, and the others are told.
+
+A gradient that is none of the list may be a multiple of a divergence's, or a sum of two such multiples: ``2·KL(q‖p) −
+KL(p‖q)``. Any vector is a combination of as many others as it has dimensions, so a combination counts only where the
+gradients of the divergences span more dimensions than it has parts, and only if its coefficients are simple fractions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from functools import cache
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -21,6 +27,11 @@ from klbench.roads.gradient import ExactVector
 ITSELF, NOTHING, NONE = "E_q[k]", "0", "none"
 _SAME = 1e-8
 _MARGIN = 10.0
+_INDEPENDENT = 1e-6
+"""Directions that differ by less, in units of the longest, are one: the exact vectors are known to 1e-9."""
+_DENOMINATORS = 1024
+"""Coefficients are whole numbers and fractions down to this: a mean over a batch of n shrinks a gradient to 1 − 1/n."""
+_MOST_PARTS = 2
 
 Parts = tuple[tuple[float, Term], ...]
 
@@ -45,13 +56,24 @@ def _known() -> Mapping[str, Parts]:
 
 
 LABELS = (NOTHING, *_known(), NONE)
+"""The list; besides these there are combinations."""
+
+
+@cache
+def _divergences() -> Mapping[str, Term]:
+    """The coefficient of each divergence that a combination may have."""
+    targets = {"KL(q‖p)": REVERSE_KL, "KL(p‖q)": FORWARD_KL, "χ²(q‖p)": CHI2_QP, "χ²(p‖q)": CHI2_PQ}
+    return {name: true_coefficient(target) for name, target in (targets | {"TV": TOTAL_VARIATION}).items()}
+
 
 OnQ = Callable[[Term], ExactVector | None]
 """The exact moments of a coefficient's gradient on samples of q."""
 
 
 def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[str, ...]:
-    """The names on the list whose gradient this is: ``("none",)`` for none of them, empty where it is not known.
+    """The names on the list whose gradient this is, or else the combination; ``("none",)`` where it is no such thing.
+
+    Empty where the gradient is not known.
 
     Args:
         gradient: the exact expected gradient.
@@ -66,7 +88,50 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
         candidate = _sum(parts or ((1.0, own_coefficient(estimator)),), on_q)
         if candidate is not None and bool(candidate.isfinite().all()) and _equal(gradient.mean, candidate, floor):
             found.append(name)
-    return tuple(found) or (NONE,)
+    return tuple(found) or (_combination(gradient.mean, floor, on_q) or NONE,)
+
+
+def _combination(gradient: Tensor, floor: float, on_q: OnQ) -> str:
+    """``2·KL(q‖p) − KL(p‖q)``: the first combination that this is, those of fewest parts first; empty for none."""
+    answers = {name: on_q(term) for name, term in _divergences().items()}
+    known = {name: each.mean for name, each in answers.items() if each is not None and bool(each.mean.isfinite().all())}
+    dimensions = _rank([*known.values()])
+    for parts in range(1, _MOST_PARTS + 1):
+        for names in combinations(known, parts):
+            vectors = [known[name] for name in names]
+            if parts < dimensions and _rank(vectors) == parts:
+                for coefficients in _solved(gradient, vectors, floor):
+                    return _written(dict(zip(names, coefficients, strict=True)))
+    return ""
+
+
+def _rank(vectors: list[Tensor]) -> int:
+    """How many directions there are among vectors [J], whatever their lengths; those of length 0 have none."""
+    directions = [vector / vector.norm() for vector in vectors if float(vector.norm()) > 0]
+    return int(torch.linalg.matrix_rank(torch.stack(directions), rtol=_INDEPENDENT)) if directions else 0
+
+
+def _solved(gradient: Tensor, vectors: list[Tensor], floor: float) -> Iterator[list[Fraction]]:
+    """The coefficients that make the gradient of the vectors, if there are any: one list or none."""
+    scaled = torch.stack([vector / vector.norm() for vector in vectors], dim=1)
+    solution = torch.linalg.lstsq(scaled, gradient[:, None], driver="gelsd").solution[:, 0]
+    rough = [float(each / vector.norm()) for each, vector in zip(solution, vectors, strict=True)]
+    simple = [Fraction(each).limit_denominator(_DENOMINATORS) for each in rough]
+    total = torch.stack([float(each) * vector for each, vector in zip(simple, vectors, strict=True)]).sum(0)
+    if all(simple) and _equal(gradient, total, floor):
+        yield simple
+
+
+def _written(parts: Mapping[str, Fraction]) -> str:
+    """``2·KL(q‖p) − KL(p‖q)``, a positive part first."""
+    first, *rest = sorted(parts.items(), key=lambda part: part[1] < 0)
+    begin = f"{'−' if first[1] < 0 else ''}{_multiple(*first)}"
+    return begin + "".join(f" {'−' if share < 0 else '+'} {_multiple(name, share)}" for name, share in rest)
+
+
+def _multiple(name: str, share: Fraction) -> str:
+    size = abs(share)
+    return name if size == 1 else f"½{name}" if size == Fraction(1, 2) else f"{size}·{name}"
 
 
 def _sum(parts: Parts, on_q: OnQ) -> Tensor | None:
