@@ -29,6 +29,8 @@ from klbench.wording import agreeing, few, joined
 
 _WORTH_A_NOTE = 0.01
 """Of the true value: a smaller bias is in the table, and nobody has to change anything."""
+_MANY_OWNERS = 2
+"""Of more frameworks than these only the best of each is named: an audit has all of them."""
 _DIGITS = 9
 """Exact noises that agree to these are one: the accuracy of an exact road."""
 
@@ -99,9 +101,14 @@ def _quietest_first(noise: Mapping[str, float], last: str = "or", verb: str = ""
 
 def _shipped(by_owner: Mapping[str, Mapping[str, float]]) -> str:
     """Sentences: what each framework at hand has that is right, all of it, and which of them have nothing."""
-    able = [f"with {owner}: {_quietest_first(found)}" for owner, found in by_owner.items() if found]
+    able = {owner: found for owner, found in by_owner.items() if found}
+    each = [f"with {owner}: {_quietest_first(found)}" for owner, found in able.items()]
+    sentences = [f"W{'; '.join(each)[1:]}."] if able else []
+    if len(able) > _MANY_OWNERS:
+        sentences = [
+            f"The quietest of each framework: {joined([min(each, key=each.__getitem__) for each in able.values()])}."
+        ]
     unable = [owner for owner, found in by_owner.items() if not found]
-    sentences = [f"W{'; '.join(able)[1:]}."] if able else []
     return " ".join(["", *sentences, *[f"Nothing in {few(unable, 'or')} is right here."] * bool(unable)])
 
 

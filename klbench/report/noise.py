@@ -1,0 +1,116 @@
+"""How much noisier one estimator of a number is than another, and what that means in samples.
+
+An unbiased estimator may still be useless: where one token is lost, k3 has a hundred times the noise of k1, so the same
+error bar takes ten thousand times the samples. Of each target the quietest estimator that is not biased is the measure
+of the others. The exact noise is compared where it is known, else the measured noise where its error bar is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite, isnan, nan
+
+from klbench.estimators.vocabulary import placed
+from klbench.report.numbers import parameters_text
+from klbench.results import CaseResult, GradientRow, Row
+from klbench.stats.tail import TRUSTED
+from klbench.wording import few
+
+_WORTH_A_NOTE = 2.0
+"""Times the noise, and so four times the samples: less is seen in the table."""
+_UNBIASED = 0.01
+"""Of the true value: as in the notes on bias."""
+_MOST = 4
+"""Of more estimators than these the others are only counted."""
+
+AnyRow = Row | GradientRow
+
+
+@dataclass(frozen=True)
+class Noisier:
+    """One estimator next to the quietest of the same target: ``factor`` times its noise, in the case ``at``."""
+
+    name: str
+    quietest: str
+    factor: float
+    at: str
+
+
+def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
+    """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
+    targets = dict.fromkeys(row.target for case in cases for row in case.rows)
+    for target in targets:
+        found = [each for case in cases for each in _noisier(case, target)]
+        largest: dict[tuple[str, str], Noisier] = {}
+        for each in sorted(found, key=lambda noisier: -noisier.factor):
+            largest.setdefault((each.name, each.quietest), each)
+        if largest:
+            yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)
+
+
+def _noisier(case: CaseResult, target: str) -> Iterator[Noisier]:
+    dtype = case.rows[0].dtype
+    rows = [row for row in case.rows if row.target == target and row.dtype == dtype]
+    noise = {_called(row): _noise(row) for row in rows if not isinstance(row, GradientRow) or _is_unbiased(row)}
+    known = {name: value for name, value in noise.items() if isfinite(value) and value > 0}
+    right = {_called(row) for row in rows if _is_unbiased(row)}
+    among = {name: value for name, value in known.items() if name in right} or known
+    if among:
+        quietest = min(among, key=among.__getitem__)
+        for name, value in known.items():
+            if value > _WORTH_A_NOTE * known[quietest]:
+                yield Noisier(name, quietest, value / known[quietest], parameters_text(case.case.parameters))
+
+
+def _called(row: AnyRow) -> str:
+    place = f" ({placed(row.placement, row.weighting)})" if isinstance(row, GradientRow) else ""
+    return row.estimator + place
+
+
+def _noise(row: AnyRow) -> float:
+    """Of one sample, in units of what is true; NaN where it is not known, or its error bar is not to be trusted."""
+    if not isnan(row.exact_stdev_over_true):
+        return row.exact_stdev_over_true
+    trusted = isfinite(row.stdev_over_true_mcse) and not row.khat > TRUSTED
+    return row.stdev_over_true if trusted else nan
+
+
+def _is_unbiased(row: AnyRow) -> bool:
+    """Whether its bias is none that matters: by the exact road, else within three standard errors."""
+    if not isnan(row.exact_bias_over_true):
+        return abs(row.exact_bias_over_true) <= _UNBIASED
+    return abs(row.bias_over_true) <= max(_UNBIASED, 3 * row.bias_over_true_mcse)
+
+
+def _sentence(noisier: Sequence[Noisier], *, over_a_grid: bool) -> str:
+    groups = _alike(noisier)
+    first, *rest = (_clause(names, each, over_a_grid) for names, each in groups[:_MOST])
+    more = len(groups) - _MOST
+    others = [*rest, *[f"{more} more by more than 2"] * (more > 0)]
+    return "; ".join([f"{first} for the same error bar", *others]) + "."
+
+
+def _alike(noisier: Sequence[Noisier]) -> list[tuple[str, Noisier]]:
+    """Those that are told in the same words, together."""
+    groups: dict[tuple[str, str, str], list[Noisier]] = {}
+    for each in noisier:
+        groups.setdefault((each.quietest, _times(each.factor), each.at), []).append(each)
+    return [(_names(group), group[0]) for group in groups.values()]
+
+
+def _names(group: Sequence[Noisier]) -> str:
+    return few([each.name for each in group])
+
+
+def _clause(names: str, noisier: Noisier, over_a_grid: bool) -> str:
+    """``k3 has up to 110 times the noise of k1 (at b = 1) and takes up to 11,000 times the samples``."""
+    most, at = ("up to ", f" (at {noisier.at})") if over_a_grid and noisier.at else ("", "")
+    has, takes = ("have", "take") if " and " in names else ("has", "takes")
+    noise, samples = _times(noisier.factor), _times(noisier.factor**2)
+    return f"{names} {has} {most}{noise} the noise of {noisier.quietest}{at} and {takes} {most}{samples} the samples"
+
+
+def _times(factor: float) -> str:
+    """``14 times``, to two digits."""
+    return f"{float(f'{factor:.2g}'):,.12g} times"
