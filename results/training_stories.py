@@ -60,7 +60,7 @@ def stale(results: Results) -> str:
 
 
 def _held(results: Results, pair: str, estimator: str, **parameters: float) -> float:
-    """The share of samples that a clamp holds, exactly."""
+    """The share of samples that a clamp is active, exactly."""
     draws = Draws.of(case_of(results, pair, **parameters).case, Machine(torch.device("cpu"), 1), results.spec.seed)
     share = clamp_share(find(estimator), draws.pair, draws)
     return share.value if share else 0.0

@@ -298,6 +298,8 @@ FOLLOWED = {
 @pytest.mark.parametrize("pair", ["Gaussians", "categoricals"])
 def test_gradients_what_is_followed(gallery: ModuleType, pair: str, estimator: str) -> None:
     loss, reward, ratio, detached = FOLLOWED[estimator]
+    if (pair, estimator) == ("categoricals", "trlx:mean_kl"):  # of Gaussians a gradient has too few components to tell
+        reward = "½χ²(q‖p) − KL(q‖p)"
     fresh, stale = (by_place(*cases(gallery.committed("gradients"), name)) for name in (pair, f"{pair}, stale"))
     for places in (fresh, stale):
         assert places[estimator, "loss × ratio"].follows == ratio

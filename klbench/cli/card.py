@@ -12,7 +12,7 @@ from rich.text import Text
 from klbench.identity.identity import Identity
 
 HERE = "▸"
-_HOW = "Computed exactly, on five tokens where no clamp holds; stale samples are an older policy's."
+_HOW = "Computed exactly, on five tokens where no clamp is active; stale samples are an older policy's."
 
 
 def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableType) -> RenderableType:

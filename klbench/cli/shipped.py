@@ -116,7 +116,7 @@ def _overview(entries: Sequence[Entry]) -> RenderableType:
 LEGEND = (
     "clamps: log r to ±a, then the value to ±b, where either is.",
     *SHORTHAND,
-    "follows: what the gradient is the gradient of, in that placement, on samples of q and where no clamp holds;",
+    "follows: what the gradient is the gradient of, in that placement, on samples of q and where no clamp is active;",
     "found by exact computation. klbench explain NAME says more of each; klbench frameworks audits them all.",
 )
 

@@ -1,7 +1,7 @@
-"""Where a clamp holds: found by watching what an estimator calls, so that nobody declares it.
+"""Where a clamp is active: found by watching what an estimator calls, so that nobody declares it.
 
 While an estimator runs, every clamp, clip, minimum, maximum and their like is watched; where the result is not what
-went in, the clamp holds. That is true of frameworks' estimators and of a user's own alike.
+went in, the clamp is active. That is true of frameworks' estimators and of a user's own alike.
 """
 
 from __future__ import annotations

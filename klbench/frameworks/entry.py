@@ -143,7 +143,7 @@ class Entry:
 
     @property
     def saturation(self) -> tuple[float, float] | None:
-        """The log_ratios (low, high) beyond which a clamp holds on samples of q; None where nothing is clamped."""
+        """The log_ratios (low, high) beyond which a clamp is active on samples of q; None where nothing is clamped."""
         zones = [(-self.clamp_log_ratio, self.clamp_log_ratio)] if self.clamp_log_ratio is not None else []
         if self.clamp_value is not None:
             zones.append(within(self.arithmetic.function, self.clamp_value))
@@ -187,7 +187,7 @@ class Entry:
         reasons = [_MISSES] if self.multiplies_ratio else []
         reasons += [self.weight.biased_when] if self.weight and self.weight.biased_when else []
         if self.saturation:
-            reasons.append("a clamp holds, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
+            reasons.append("a clamp is active, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
         joined = "; or where " if self.arithmetic.unbiased else "; in another way where "
         return joined.join(reasons if plain == "never" and reasons else [plain, *reasons])
 

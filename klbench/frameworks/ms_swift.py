@@ -27,7 +27,7 @@ ENTRIES = (
         "grpo",
         K3_LOG_FIRST,
         Source("modelscope/ms-swift", _NOW, "per_token_kl"),
-        "k3 in the loss, clamped as in verl: it descends the forward KL while neither clamp holds.",
+        "k3 in the loss, clamped as in verl: it descends the forward KL while neither clamp is active.",
         since="4.0.4",
         clamp_log_ratio=20.0,
         clamp_value=10.0,

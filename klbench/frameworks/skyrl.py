@@ -31,7 +31,7 @@ ENTRIES = (
         "k3",
         K3_LOG_FIRST,
         _SOURCE,
-        "In the loss it descends the forward KL, while neither clamp holds.",
+        "In the loss it descends the forward KL, while neither clamp is active.",
         option="kl_estimator_type k3, the default",
         clamp_log_ratio=20.0,
         clamp_value=10.0,

@@ -37,7 +37,7 @@ ENTRIES = (
         "low_var_kl",
         K3_LOG_FIRST,
         _SOURCE,
-        "In the loss it descends the forward KL, while neither clamp holds.",
+        "In the loss it descends the forward KL, while neither clamp is active.",
         clamp_log_ratio=20.0,
         clamp_value=10.0,
     ),

@@ -1,7 +1,7 @@
 """The audit: every estimator that frameworks ship, put where its framework puts it, on four standard pairs.
 
 All four are tokens, which can be listed, so that every number is an exact sum and none has an error bar. The first two
-are mild, so that no clamp holds and what an estimator follows shows; the third has the tail that r cannot average over;
+are mild: no clamp is active and what an estimator follows shows. The third has the tail that r cannot average over,
 the fourth is a policy that has left its reference.
 
 The numbers are kept in a file that ``make identities`` writes (``ground`` computes them), so that the page needs no
@@ -41,7 +41,7 @@ class Standard:
 _Q, _P = "Categorical(logits=[0.6, 0.2, -0.3, -0.5])", "Categorical(logits=[0.1, -0.4, 0.4, -0.1])"
 STANDARD = (
     Standard(
-        "on-policy", _Q, _P, "", "Samples of q itself, near p: no clamp holds, and each does what it was made for."
+        "on-policy", _Q, _P, "", "Samples of q itself, near p: no clamp is active, and each does what it was made for."
     ),
     Standard(
         "stale",

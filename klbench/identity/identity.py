@@ -35,7 +35,7 @@ class Zones:
     """Intervals and points of log_ratio, in order, and points of q/sampler.
 
     Args:
-        clamped: where a clamp holds.
+        clamped: where a clamp is active.
         stopped: where the gradient of the loss is 0 (single points left out).
         nonfinite: where the value, or the gradient of the loss, is infinite or NaN, in each dtype it can be computed
             in.
@@ -60,8 +60,8 @@ class Identity:
         stale_value: the divergence its mean is on stale samples.
         follows: by place, what its gradient is the gradient of on samples of q; '' where it has no gradient.
         stale_follows: the same on stale samples.
-        zones: where a clamp holds, the gradient stops or bends, or a number is none; of one that looks at log q itself
-            only the last, at log q = 0.
+        zones: where a clamp is active, the gradient is 0 or has a kink, or the result is NaN or infinite; of one that
+            uses log q itself only the last, at log q = 0.
         looks_at_log_q: whether it is more than a function of differences of log-probabilities.
     """
 

@@ -32,7 +32,7 @@ class Likeness:
 
     Args:
         same: the names of all that compute the same, natives first.
-        value_of: where there are none, the native with its value wherever no clamp holds; '' for none.
+        value_of: where there are none, the native with its value wherever no clamp is active; '' for none.
         gradient_of: the native with its slope there.
     """
 

@@ -28,7 +28,7 @@ def _findings(identity: Identity) -> Iterator[str]:
 def of_value(identity: Identity) -> str:
     """What the mean estimates."""
     if identity.value == "0":
-        return "its value on samples of q is 0: it does not look at p"
+        return "its value on samples of q is 0: it does not use p"
     if identity.value == "none":
         near = f", but agrees with {identity.near} while q and p are close" if identity.near else ""
         return f"its mean is none of the divergences klbench knows{near}"
@@ -40,7 +40,7 @@ def of_gradients(identity: Identity) -> str:
     """What the gradient descends in the loss and in the reward, with the ratio and without."""
     follows, stale = identity.follows, identity.stale_follows
     if not identity.is_differentiable:
-        loss = "in the loss it has no gradient, since autograd finds nothing to follow from log_q to the value"
+        loss = "in the loss it has no gradient, because autograd finds no path from log_q to the value"
         return f"{loss}; in the reward it follows {of_gradient(follows['reward'])}"
     text = f"in the loss it follows {of_gradient(follows['loss'])}, in the reward {of_gradient(follows['reward'])}"
     if follows["loss"] == follows["reward"]:
@@ -64,7 +64,7 @@ def of_gradient(follows: str) -> str:
         case "":
             return "nothing: there is no gradient"
         case "0":
-            return "nothing, its mean gradient being 0"
+            return "nothing: its mean gradient is 0"
         case "none":
             return "the gradient of no divergence"
         case "E_q[k]":
@@ -77,15 +77,15 @@ def of_breaks(identity: Identity) -> Iterator[str]:
     """Where clamps hold, the gradient stops, a kink is, there is no number, and in which precision none at all."""
     zones = identity.zones
     if identity.looks_at_log_q:
-        yield "it looks at log q itself and not only at differences, so that no log r says where it is clamped or bent"
+        yield "it uses log q itself, not only log r, so klbench cannot say at which log r it is clamped or has a kink"
     if zones.clamped:
-        stops = ", and its gradient in the loss stops there" if zones.stopped == zones.clamped else ""
-        yield f"a clamp holds where {of_zones(zones.clamped)}{stops}"
+        stops = ", and its gradient in the loss is 0 there" if zones.stopped == zones.clamped else ""
+        yield f"a clamp is active where {of_zones(zones.clamped)}{stops}"
     if zones.stopped and zones.stopped != zones.clamped and identity.follows["loss"] != "0":
         yield f"its gradient in the loss is 0 where {of_zones(zones.stopped)}"
     bent = list(of_kinks(zones))
     if bent:
-        yield f"it has a kink, as a branch or a bound makes, at {' and at '.join(bent)}"
+        yield f"it has a kink (a branch or a bound) at {' and at '.join(bent)}"
     broken = list(of_nonfinite(zones.nonfinite))
     if broken:
         yield f"its value or gradient is infinite or NaN where {', '.join(broken)}"
@@ -104,19 +104,26 @@ def of_kinks(zones: Zones) -> Iterator[str]:
 def of_likeness(likeness: Likeness) -> str:
     """Whom it is like, a sentence."""
     if likeness.same:
-        return f"It computes the same as {joined(likeness.same)}."
+        return f"It is identical to {joined(likeness.same)}."
     value, gradient = likeness.value_of, likeness.gradient_of
     if value and value == gradient:
-        return f"Wherever no clamp holds it is {value}; elsewhere it is nobody else's."
+        return f"Where no clamp is active it is identical to {value}; elsewhere it matches no other estimator."
     if value and gradient:
         return (
-            f"It is nobody else's: wherever no clamp holds its value is that of {value}, its slope that of {gradient}."
+            f"No other estimator is the same. Where no clamp is active its value equals that of {value}, "
+            f"its derivative that of {gradient}."
         )
     if value:
-        return f"It is nobody else's: wherever no clamp holds its value is that of {value}, its slope no one's."
+        return (
+            f"No other estimator is the same. Where no clamp is active its value equals that of {value}; its "
+            "derivative matches none."
+        )
     if gradient:
-        return f"It is nobody else's: wherever no clamp holds its slope is that of {gradient}, its value no one's."
-    return "It equals nothing klbench knows by name."
+        return (
+            f"No other estimator is the same. Where no clamp is active its derivative equals that of {gradient}; its "
+            "value matches none."
+        )
+    return "It matches no estimator that klbench knows."
 
 
 def of_zones(where: Sequence[Zone]) -> str:

@@ -1,5 +1,5 @@
-"""Where an estimator is not what its formula says: the log_ratios at which a clamp holds, a gradient stops, a number is
-none, or a branch leaves a kink, and the weights at which one does.
+"""Where an estimator is not what its formula says: the log_ratios at which a clamp is active, a gradient is 0, the
+result is NaN or infinite, or a branch makes a kink, and the weights at which one does.
 
 Found by looking along log_ratio, on samples of q, and closing in on every change by bisection.
 """

@@ -1,4 +1,4 @@
-"""The share of samples a clamp holds: exactly where a road exists, else on the pilot sample with its error."""
+"""The share of samples on which a clamp is active: exact where klbench has a method, else from the pilot sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTHING = 1e-12
 
 @dataclass(frozen=True)
 class Share:
-    """How many of the samples a clamp holds, 0 to 1; ``error`` is 0 where that is exact."""
+    """The share of the samples on which a clamp is active, 0 to 1; ``error`` is 0 if it is exact."""
 
     value: float
     error: float
@@ -47,14 +47,15 @@ def clamp_share(estimator: Estimator, pair: Pair, draws: Draws) -> Share | None:
 
 
 def clamp_notes(estimators: Sequence[Estimator], pair: Pair, draws: Draws) -> Iterator[str]:
-    """A sentence for each share above nothing, naming all whose clamps hold as much."""
+    """A sentence for each share above nothing, naming all whose clamps are active on as many."""
     names_of: dict[str, list[str]] = {}
     for estimator in estimators:
         share = clamp_share(estimator, pair, draws)
         if share is not None and share.value > _NOTHING:
             names_of.setdefault(_shown(share), []).append(estimator.name)
     for shown, names in names_of.items():
-        yield f"The {agreeing(names, 'clamp', 'clamps')} of {joined(names)} {agreeing(names, 'holds', 'hold')} {shown}."
+        clamps, are = agreeing(names, "clamp", "clamps"), agreeing(names, "is", "are")
+        yield f"The {clamps} of {joined(names)} {are} active on {shown}."
 
 
 def _shown(share: Share) -> str:

@@ -37,15 +37,15 @@ def gradient_notes(setting: Setting, exact: ExactGradients, answers: Sequence[Gr
 
 def _about_truth(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for target in dict.fromkeys(each.cell.estimator.target.name for each in answers if each.true_norm == 0):
-        yield f"The true gradient of the {target} is 0 here: nothing can be given in units of it; see components.csv."
+        yield f"The true gradient of the {target} is 0 here: ratios to it do not exist; see components.csv."
     for target in dict.fromkeys(each.cell.estimator.target.name for each in answers if isnan(each.true_norm)):
-        yield f"The true gradient of the {target} is not known here: no exact road leads to it, or it is infinite."
+        yield f"The true gradient of the {target} is unknown here: it is infinite, or klbench has no exact method."
 
 
 def _about_no_gradient(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for name in dict.fromkeys(each.cell.estimator.name for each in answers if not each.cell.has_gradient):
         yield (
-            f"{name} has no gradient as a loss: its value does not depend on log q in a way autograd can see. "
+            f"{name} has no gradient as a loss: autograd finds no path from log_q to its value. "
             "Compute it from log_q with torch operations, without detach or NumPy."
         )
 
@@ -68,16 +68,16 @@ def _others(follows: tuple[str, ...]) -> tuple[str, ...]:
 def _about_batches(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for batch in {each.batch for each in answers if each.baseline is not None}:
         yield (
-            f"The samples of a batch share a baseline: stdev is that of the gradient of a batch, times √{batch}, and "
-            "so what each sample adds to the noise."
+            f"stdev is per sample: √{batch} times the stdev of the gradient of a batch, because a batch shares one "
+            "baseline."
         )
 
 
 def _about_shrinking(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     for baseline in {each.baseline for each in answers if each.baseline is not None and each.is_shrunk}:
         yield (
-            f"Centred by its own batch's mean, every reward gradient is exactly 1 − 1/{baseline.batch} = "
-            f"{baseline.shrinks:.6g} times as long, and so follows no divergence; leave-one-out does not shrink it."
+            f"The baseline is the mean of the whole batch: it makes every reward gradient 1 − 1/{baseline.batch} = "
+            f"{baseline.shrinks:.6g} times as long. leave-one-out does not."
         )
 
 
@@ -86,7 +86,7 @@ def _about_noise(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     if endless:
         cells = joined(list(dict.fromkeys(each.cell.called for each in endless)))
         yield (
-            f"The gradient of {cells} has infinite variance here: no number of samples gives its mean an error bar. "
+            f"The gradient of {cells} has infinite variance here: no error bar is possible at any sample size. "
             "Use one that has a variance, or clamp and accept the bias."
         )
 
@@ -100,7 +100,7 @@ def _about_no_exact(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     lost = [each for each in answers if _loses_digits(each) and each not in known]
     if known and lost:
         places = joined(list(dict.fromkeys(each.cell.called for each in lost)))
-        yield f"No exact numbers for {places}: the arithmetic leaves fewer digits here than an exact number needs."
+        yield f"No exact numbers for {places}: rounding leaves too few digits here."
 
 
 def _loses_digits(answers: GradientAnswers) -> bool:
@@ -114,7 +114,7 @@ def _about_rare_draws(answers: Sequence[GradientAnswers]) -> Iterator[str]:
     if missed:
         yield (
             f"Rare samples carry most of the noise of {joined(missed)} and were not drawn, so the measured stdev is "
-            "far below the exact one. The error bars of bias and cosine use the exact noise; believe the exact columns."
+            "far below the exact one. The error bars of bias and cosine use the exact noise; use the exact columns."
         )
 
 
@@ -134,6 +134,6 @@ def _about_nonfinite(answers: Sequence[GradientAnswers]) -> Iterator[str]:
             places_of.setdefault(key, []).append(each.cell.called)
     for (dtype, nonfinite, count, unit), places in places_of.items():
         yield (
-            f"The gradient of {joined(places)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} {unit}, and "
-            "one of them spoils a training step. Where exp overflows, clamp log_ratio before it."
+            f"The gradient of {joined(places)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} {unit}. "
+            "One of them spoils a training step. If exp overflows, clamp log_ratio before it."
         )

@@ -43,12 +43,12 @@ def about_the_pair(kl: Truth) -> Iterator[str]:
     """A KL that is 0 or infinite."""
     if kl.value == 0:
         yield (
-            "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Nothing can be given in "
-            "units of it; see mean and stdev."
+            "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Ratios to it do not exist; "
+            "see mean and stdev."
         )
     if kl.value == inf:
         yield (
-            "KL(q‖p) is infinite: q has mass, or tails, that p has not. Ratios to it do not exist; "
+            "KL(q‖p) is infinite: q has mass where p has none, or much heavier tails. Ratios to it do not exist; "
             "give p the support and the tails of q."
         )
 
@@ -57,13 +57,13 @@ def about_unseen(unseen: Unseen) -> Iterator[str]:
     """Mass that is never drawn."""
     if unseen.of_p:
         yield (
-            f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: whatever is built on r - 1 (k3, "
-            "every _cv) is biased, and more samples do not help. k1 is not touched by it."
+            f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: k3 and every _cv, which are "
+            "built on r - 1, are biased, and more samples do not help. k1 is not affected."
         )
     if unseen.of_q:
         yield (
-            f"{unseen.of_q:.3g} of q's mass lies where the sampler has none: no weight repairs what is never drawn. "
-            "Give the sampler the support of q."
+            f"{unseen.of_q:.3g} of q's mass lies where the sampler has none. It is never drawn, and no importance "
+            "weight repairs that. Give the sampler the support of q."
         )
 
 
@@ -71,9 +71,9 @@ def about_crowding(at_ends: float) -> Iterator[str]:
     """Draws that are put next to an end of the support, for want of numbers nearer to it."""
     if at_ends:
         yield (
-            f"{share(at_ends)} of the draws are nearer to an end of the support than float64 tells and count as the "
-            "number next to it: that biases what is measured, and no error bar says so. "
-            "Give the distribution that is sampled less extreme parameters."
+            f"{share(at_ends)} of the draws were rounded to the edge of the support: float64 has no number nearer to "
+            "it. This biases the result, and the error bars do not include it. "
+            "Give the sampled distribution less extreme parameters."
         )
 
 
@@ -82,7 +82,7 @@ def about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
     for name, found in fitted.items():
         value, best = found.coefficient, "" if isnan(found.exact) else f" (the exact optimum is {found.exact:.6g})"
         if value == 0:
-            yield f"{name}: λ = 0, so it is k1: the variance of r is infinite or 0, and no multiple of r - 1 helps."
+            yield f"{name}: λ = 0, so it is k1. The variance of r is infinite or 0, and no multiple of r - 1 helps."
         else:
             yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own{best}; k1_cv({value:.6g}) keeps it."
 
@@ -90,14 +90,14 @@ def about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
 def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
     meanless = list(dict.fromkeys(each.estimator.name for each in answers if each.exact and isinf(each.exact.mean)))
     if meanless:
-        yield f"{', '.join(meanless)}: the mean is infinite; what is measured only grows with the number of samples."
+        yield f"{', '.join(meanless)}: the mean is infinite; the measured one grows with the number of samples."
     endless = [each for each in answers if each.exact and each.exact.stdev == inf and not each.has_no_mean]
     infinite = list(dict.fromkeys(each.estimator.name for each in endless))
     spread_out = [name for name in infinite if name not in meanless]
     if spread_out:
         yield (
-            f"{', '.join(spread_out)}: the variance is infinite, so no error bar is printed and more samples hardly "
-            "help; the mean converges slowly, and usually from below."
+            f"{', '.join(spread_out)}: the variance is infinite, so there is no error bar and more samples hardly "
+            "help. The mean converges slowly, and usually from below."
         )
     for each in answers:
         if each.estimator.name not in infinite:
@@ -111,9 +111,9 @@ def _about_nonfinite(answers: Answers) -> str:
     where = in_precision(answers.dtype)
     if not answers.has_no_mean:
         are = "value is" if count == 1 else "values are"
-        return f"{name}: {count:,} {are} infinite or not a number{where}, and counted in."
+        return f"{name}: {count:,} {are} infinite or NaN{where}. They are part of the mean."
     how_many = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
-    return f"{name}: NaN or infinite for {how_many} samples{where}, so that it has neither mean nor variance."
+    return f"{name}: NaN or infinite for {how_many} samples{where}, so it has neither mean nor variance."
 
 
 def in_precision(dtype: str) -> str:
@@ -126,7 +126,7 @@ def _about_the_tail(answers: Answers) -> Iterator[str]:
     if answers.misses_rare_draws:
         yield (
             f"{name}: rare samples carry most of the variance and were not drawn, so the measured stdev is far below "
-            "the exact one. The error bar of the mean uses the exact stdev; believe the exact columns."
+            "the exact one. The error bar of the mean uses the exact stdev; use the exact columns."
         )
     elif answers.exact is None and answers.khat > TRUSTED:
         yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"

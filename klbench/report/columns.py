@@ -236,8 +236,8 @@ _AFTER_GRID = (
         "follows",
         "text",
         "What the mean gradient is the gradient of, found by exact comparison: 0, KL(q‖p), KL(p‖q), "
-        "KL(q‖p) − KL(p‖q), ½χ²(q‖p), χ²(p‖q), 2·TV, E_q[k] of the estimator itself, −KL(q‖p), −KL(p‖q), or none of "
-        "these. "
+        "KL(q‖p) − KL(p‖q), ½χ²(q‖p), χ²(p‖q), 2·TV, E_q[k] of the estimator itself, −KL(q‖p), −KL(p‖q), another "
+        "multiple of a divergence or sum of two, such as 2·KL(q‖p) − KL(p‖q), or none of these. "
         "Empty where no exact road exists.",
         "gradients",
     ),

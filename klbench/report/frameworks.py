@@ -31,7 +31,7 @@ LEGEND = (
     "length: of the mean gradient, in units of ‖∇KL(q‖p)‖; cosine: of the angle between the two. 1 and 1 is right.",
     "noise: √(trace of the covariance of one sample's gradient)/‖∇KL(q‖p)‖; of what is logged, the value's stdev/true. "
     "A mean of n samples has noise/√n; ∞: it has no variance, and no error bar means anything.",
-    "clamped: the share of samples a clamp holds. NaN: the share that is infinite or NaN, value or gradient, where "
+    "clamped: the share of samples a clamp is active. NaN: the share that is infinite or NaN, value or gradient, where "
     "log-probabilities come in float16.",
 )
 REPRODUCE = (
@@ -69,11 +69,11 @@ def introduction(practices: Sequence[Practice]) -> str:
     shipped = [entry for practice in practices for entry in practice.entries]
     owners = len({entry.framework for entry in shipped})
     return (
-        f"{len(shipped)} estimators of {owners} frameworks, releases that differ counted apart, are {len(practices)} "
-        "different things. Each is put where its framework puts it by default and measured on four pairs of a policy q "
-        "and a reference p. What a gradient follows is found by comparing it with those of a list of divergences, on "
-        "tokens where no clamp holds. Every number is an exact sum over tokens: nothing is sampled, so nothing has an "
-        "error bar."
+        f"{owners} frameworks ship {len(shipped)} estimators (releases that differ count separately). "
+        f"{len(practices)} of them are distinct. Each is put where its framework puts it by default, and measured on "
+        "four pairs of a policy q and a reference p. What a gradient follows is found by comparing it "
+        "with the gradients of a list of divergences, on tokens where no clamp is active. Every number is an exact sum "
+        "over tokens: nothing is sampled, so nothing has an error bar."
     )
 
 

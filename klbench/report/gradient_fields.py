@@ -130,7 +130,7 @@ HEADERS = rf"{ESTIMATOR.header}[ |]+{PLACEMENT.header}\b"
 MEANINGS = {
     FOLLOWS.header: "follows: what the mean gradient is the gradient of, by exact comparison.",
     "_q[k] ": "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
-    " none ": "none: the mean gradient is of none of the divergences it was compared with; a clamp that holds is "
+    " none ": "none: the mean gradient is of none of the divergences it was compared with; an active clamp is "
     "enough for that.",
     STDEV.header: "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the "
     "target's; exact is without sampling.",

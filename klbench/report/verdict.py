@@ -48,28 +48,30 @@ def _descends(what: str, says: str) -> Kind:
 
 STALE_TOO = _descends(
     "the reverse KL, on stale samples too",
-    "The weight q/sampler is differentiated, so that the mean gradient is that of KL(q‖p) whoever drew the samples.",
+    "The importance weight q/sampler is part of it, so the mean gradient is that of KL(q‖p) whoever drew the samples.",
 )
 ON_POLICY = _descends(
     "the reverse KL, on samples of q alone",
-    "The mean gradient is that of KL(q‖p) while the samples are the policy's own; after the first update of a batch "
-    "they no longer are, and it is the gradient of no divergence.",
+    "The mean gradient is that of KL(q‖p) as long as the samples are the policy's own (on-policy). After the first "
+    "update of a batch they are off-policy (stale), and it is the gradient of no divergence.",
 )
 TO_FORWARD = _descends(
     "the forward KL",
-    "k3 in the loss, differentiated: its value is the reverse KL and its gradient that of KL(p‖q), which spreads the "
-    "policy over all the reference does instead of keeping it to what the reference holds likely.",
+    "k3 in the loss, differentiated: its value estimates the reverse KL and its gradient is that of KL(p‖q), which "
+    "spreads the policy over all that the reference does, instead of keeping it to what the reference finds likely.",
 )
-NOWHERE = _descends(
-    "nothing",
-    "The mean gradient is 0 on samples of q: k1 in the loss gives the policy noise and nothing else.",
+NOWHERE = Kind(
+    "has",
+    "have",
+    "zero mean gradient",
+    "On samples of q: k1 in the loss gives the policy noise and nothing else.",
 )
 ELSEWHERE = _descends(
     "something else",
     "The mean gradient is that of another quantity, or of no divergence at all.",
 )
 NOT_DESCENDED = Kind(
-    "is", "are", "looked at only", "Logged, or what an early stop or a controller goes by; nothing is descended."
+    "is", "are", "only logged", "A metric, or the input of an early stop or of a controller; no gradient is taken."
 )
 KINDS = (STALE_TOO, ON_POLICY, TO_FORWARD, NOWHERE, ELSEWHERE, NOT_DESCENDED)
 
@@ -96,11 +98,11 @@ def summary(practices: Sequence[Practice]) -> Iterator[str]:
     clamped = [p for p in practices if p.follows not in ("", "0") and p.readings["far apart"].clamp_share > _EXACT]
     lost = [practice for practice in clamped if is_lost(practice.readings["far apart"])]
     yield (
-        f"Of the {_count(clamped)} that clamp and are descended, {_having(lost)} lost the gradient where the "
-        "policy is far from its reference: it points away, or less than a tenth of it is left."
+        f"{_count(clamped)} use a clamp and are trained on. In {_count(lost)} of them, when the policy is far from the "
+        "reference, the gradient points the wrong way or has less than a tenth of its true length."
     )
     heavy = [practice for practice in practices if practice.readings["heavy-tailed"].noise == inf]
-    yield f"{_having(heavy)} infinite noise under a reference with heavy tails: the price of no clamp."
+    yield f"{_having(heavy)} infinite noise under a reference with heavy tails, because nothing is clamped."
 
 
 def _count(practices: Sequence[Practice]) -> int:
@@ -120,7 +122,7 @@ def verdict(practice: Practice) -> str:
 def _clauses(practice: Practice) -> Iterator[str]:
     readings = practice.readings
     if practice.entry.against_sampler:
-        yield "never looks at p: it holds the policy near its sampler, and is 0 on samples of q"
+        yield f"does not use p: it {_NEAR[practice.follows != '']} its sampler, and is 0 on samples of q"
         return
     if kind(practice) is ELSEWHERE:
         yield f"follows {_named(practice.follows)}"
@@ -133,6 +135,9 @@ def _clauses(practice: Practice) -> Iterator[str]:
     yield from _far_apart(readings["far apart"])
     yield from _noise("far apart", readings["far apart"])
     yield from _broken(readings)
+
+
+_NEAR = {True: "keeps the policy near", False: "tells how far the policy is from"}
 
 
 def _named(follows: str) -> str:
@@ -149,14 +154,14 @@ def _bias(reading: Reading) -> str:
 def _noise(where: str, reading: Reading) -> Iterator[str]:
     """Noise that no batch averages away."""
     if reading.noise == inf:
-        yield f"{where} its noise is infinite"
+        yield f"infinite noise {where}"
     elif reading.noise > _NOISY:
         yield f"{where} its noise is {float(f'{reading.noise:.2g}'):,.0f} times the true gradient"
 
 
 def _far_apart(reading: Reading) -> Iterator[str]:
     """What becomes of it where the policy has left its reference."""
-    held = f"the clamp holds {share(reading.clamp_share)} of the samples" if reading.clamp_share > _EXACT else ""
+    held = f"the clamp is active on {share(reading.clamp_share)} of the samples" if reading.clamp_share > _EXACT else ""
     pulled = _pull(reading)
     if held or pulled or abs(reading.bias_over_true) > 1:
         high = f"the value is {_times(1 + reading.bias_over_true)}" if reading.bias_over_true > 1 else ""

@@ -230,8 +230,10 @@ def test_the_equal_noises_are_found(found: tuple[Practice, ...]) -> None:
 
 
 def test_verdicts_say_what_matters(found: tuple[Practice, ...]) -> None:
-    assert "the clamp holds 70.5% of the samples, the gradient points away" in verdict(named(found, "verl:low_var_kl"))
-    assert "under heavy tails its noise is infinite" in verdict(named(found, "trl:grpo"))
+    assert "the clamp is active on 70.5% of the samples, the gradient points away" in verdict(
+        named(found, "verl:low_var_kl")
+    )
+    assert "infinite noise under heavy tails" in verdict(named(found, "trl:grpo"))
     assert "follows KL(q‖p) − KL(p‖q)" in verdict(named(found, "trl:ppo_k3"))
     assert "in float16 infinite or NaN for 70.5%" in verdict(named(found, "trlx:mean_kl"))
     assert verdict(named(found, "slime:k1_unbiased")) == "value unbiased."
@@ -295,8 +297,8 @@ def test_figures(value: float, text: str) -> None:
 def test_one_of_a_kind_is_one_in_the_summary_too() -> None:
     assert TO_FORWARD.of(1) == "1 descends the forward KL."
     assert TO_FORWARD.of(2) == "2 descend the forward KL."
-    assert [each.title for each in KINDS][-1] == "Is looked at only"
-    assert KINDS[-1].of(3) == "3 are looked at only."
+    assert [each.title for each in KINDS][-1] == "Is only logged"
+    assert KINDS[-1].of(3) == "3 are only logged."
 
 
 def test_a_share_is_told_of_the_pair_it_is_of(found: tuple[Practice, ...]) -> None:

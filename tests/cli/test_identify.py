@@ -54,10 +54,10 @@ def test_a_function_of_ones_own_is_told_in_a_paragraph(call: Call, mine: str) ->
     assert told.startswith(
         "Its mean is KL(q‖p) on samples of q. In the loss it follows the gradient of KL(p‖q), in the "
     )
-    assert "A clamp holds where log r < −4.993 or log r > 1.937." in told
+    assert "A clamp is active where log r < −4.993 or log r > 1.937." in told
     # behind the clamp of the value exp overflows
     assert "Its gradient in the loss is 0 where log r < −4.993 or 1.937 < log r < 709.8." in told
-    assert told.endswith("Wherever no clamp holds it is k3; elsewhere it is nobody else's.")
+    assert told.endswith("Where no clamp is active it is identical to k3; elsewhere it matches no other estimator.")
     assert any(line.split() == ["in", "the", "loss", "KL(p‖q)", "none"] for line in table)
 
 

@@ -126,7 +126,7 @@ def test_beyond_its_saturation_nothing_changes_and_within_it_something_does(entr
     steps = torch.tensor([-1.0, -1e-6, 1e-6, 1.0], dtype=torch.float64)
     below, above = entry.of_log_ratio(low + steps).tolist(), entry.of_log_ratio(high + steps).tolist()
     assert above[3] == above[2] != above[1] != above[0]
-    # far below, 1 − r is 1 in float64 long before the clamp holds
+    # far below, 1 − r is 1 in float64 long before the clamp is active
     assert below[0] == below[1]
     assert below[1] != below[2] != below[3] or (low, below[3]) == (-40, 1)
 

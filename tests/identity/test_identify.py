@@ -26,7 +26,7 @@ GRADIENTS = {
     "k1": ("0", REVERSE, REVERSE, "0"),
     "k2": (REVERSE, "none", "E_q[k]", REVERSE),
     "k3": (FORWARD, DIFFERENCE, REVERSE, FORWARD),
-    "trlx:mean_kl": ("½χ²(q‖p)", "none", "E_q[k]", "½χ²(q‖p)"),
+    "trlx:mean_kl": ("½χ²(q‖p)", "½χ²(q‖p) − KL(q‖p)", "E_q[k]", "½χ²(q‖p)"),
     "abs": ("2·TV", "none", "E_q[k]", "2·TV"),
     "verl:low_var_kl": (FORWARD, DIFFERENCE, REVERSE, FORWARD),
     "nemo-rl@0.6:k3": (FORWARD, DIFFERENCE, REVERSE, FORWARD),
@@ -135,7 +135,7 @@ KINKS = {
 def test_a_bound_in_a_branch_shows_as_a_kink(name: str) -> None:
     found = known(name)
     assert (found.zones.kinks, found.zones.weight_kinks) == KINKS[name]
-    assert "it has a kink, as a branch or a bound makes, at " in " ".join(of_breaks(found))
+    assert "it has a kink (a branch or a bound) at " in " ".join(of_breaks(found))
 
 
 @pytest.mark.parametrize("name", ["k1", "k2", "k3", "chi2_pq", "chi2_pq_cv", "jensen_shannon", f"{OWN}:weighted"])
@@ -224,8 +224,8 @@ def test_of_a_function_of_log_q_itself_no_log_ratio_says_where_it_clamps() -> No
     found = known(f"{OWN}:clamped_probabilities")
     assert found.looks_at_log_q
     assert (found.zones.clamped, found.zones.kinks) == ((), ())
-    assert "It looks at log q itself" in paragraph(found)
-    assert "a clamp holds" not in paragraph(found).lower()
+    assert "It uses log q itself" in paragraph(found)
+    assert "a clamp is active" not in paragraph(found).lower()
 
 
 def test_of_very_many_kinks_a_few_are_told() -> None:

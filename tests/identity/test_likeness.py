@@ -35,7 +35,7 @@ def test_what_is_the_same_is_found(name: str, expected: set[str]) -> None:
 def test_a_straight_through_function_is_told_in_two_parts() -> None:
     found = likeness(find(f"{OWN}:straight_through"))
     assert found == Likeness((), "k3", "k2")
-    assert "its value is that of k3, its slope that of k2" in of_likeness(found)
+    assert "its value equals that of k3, its derivative that of k2" in of_likeness(found)
 
 
 def test_a_clamp_of_ones_own_is_left_aside() -> None:
@@ -50,7 +50,7 @@ def test_what_has_no_slope_is_not_taken_for_anything(name: str) -> None:
 def test_what_is_like_nothing_is_said_to_be() -> None:
     found = likeness(find(f"{OWN}:absolute"))
     assert found == Likeness()
-    assert of_likeness(found) == "It equals nothing klbench knows by name."
+    assert of_likeness(found) == "It matches no estimator that klbench knows."
 
 
 @pytest.mark.parametrize("name", catalogue.names())

@@ -121,4 +121,4 @@ def test_one_batch_has_no_error_bar(samples: int, batch: int) -> None:
 def test_what_the_noise_is_of_with_a_baseline_is_said() -> None:
     more = "placements: [reward]\nbaseline: leave-one-out\nbatch: 5"
     case = gradient_case("N(0, 1)", "N(1, 1)", estimators="[k1]", more=more, samples=100)
-    assert any("times √5" in note for note in case.notes)
+    assert any("√5 times" in note for note in case.notes)

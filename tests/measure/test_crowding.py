@@ -32,16 +32,16 @@ def notes(q: str, sampler: str | None = None) -> str:
 @pytest.mark.parametrize("q", SHARES)
 def test_the_share_of_draws_next_to_an_end_is_told(q: str) -> None:
     """At 5 binomial standard errors (and the 3 digits told) one in 10^6 of these fails by chance."""
-    told = float(notes(q).partition("% of the draws are nearer to an end")[0].split()[-1]) / 100
+    told = float(notes(q).partition("% of the draws were rounded to the edge")[0].split()[-1]) / 100
     share = float(SHARES[q])
     assert abs(told - share) < 5 * sqrt(share * (1 - share) / SAMPLES) + 0.0006
 
 
 @pytest.mark.parametrize("q", ["N(0, 1)", "Uniform(0, 1)", "Beta(0.5, 0.5)", "Gamma(0.05, 1)", "HalfNormal(1)"])
 def test_where_there_is_room_nothing_is_said(q: str) -> None:
-    assert "nearer to an end" not in notes(q)
+    assert "rounded to the edge" not in notes(q)
 
 
 def test_it_is_the_sampler_that_draws() -> None:
-    assert "nearer to an end" not in notes("Gamma(0.003, 1)", "Gamma(1, 1)")
-    assert "nearer to an end" in notes("Gamma(1, 1)", "Gamma(0.003, 1)")
+    assert "rounded to the edge" not in notes("Gamma(0.003, 1)", "Gamma(1, 1)")
+    assert "rounded to the edge" in notes("Gamma(1, 1)", "Gamma(0.003, 1)")
