@@ -35,6 +35,8 @@ def operation(sign: str, *operands: Value) -> Value:
     """
     numbers = [operand for operand in operands if isinstance(operand, int | float)]
     if len(numbers) < len(operands):
+        if sign == "/" and operands[1] == 0:
+            raise _refused(sign, *operands, "is a division by zero", "a divisor that is not 0")
         return Operation(sign, operands)
     return -numbers[0] if len(numbers) == 1 else _computed(sign, *numbers)
 
@@ -56,7 +58,7 @@ def _computed(sign: str, left: float, right: float) -> float:
     return found
 
 
-def _refused(sign: str, left: float, right: float, what: str, help: str) -> Refusal:
+def _refused(sign: str, left: Value, right: Value, what: str, help: str) -> Refusal:
     return Refusal(f"{Operation(sign, (left, right))} {what}", help=[help])
 
 

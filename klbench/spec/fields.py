@@ -180,8 +180,13 @@ def _some_of(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
 ESTIMATOR: JsonSchema = {"type": "string", "format": "estimator"}
 """Stands for an estimator's name until ``schema`` puts them all in: pydantic refuses a reference it does not know."""
 _NUMBER: JsonSchema = {"type": "number"}
-_PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"^\{\s*[A-Za-z_]\w*\s*\}$"}
-_ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _PLACEHOLDER, {"type": "array"}]}
+_ARITHMETIC: JsonSchema = {
+    "description": "Arithmetic of numbers and grid parameters in braces.",
+    "type": "string",
+    "pattern": r"^[-+*/().{}\w\s]+$",
+    "examples": ["{mu}", "2*{s}", "1 - {e}"],
+}
+_ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _ARITHMETIC, {"type": "array"}]}
 _SPACING: JsonSchema = {"type": "array", "items": _NUMBER, "minItems": 3, "maxItems": 3}
 _SPACINGS = {
     "logspace": "[low, high, count]: a geometric sequence with both ends.",
@@ -227,7 +232,7 @@ Distribution = Annotated[
         read,
         {
             "anyOf": [
-                {"type": "string", "examples": ["N(0, 1)", "0.5*N(-2, 0.5) + 0.5*N(2, 0.5)", "N({mu}, 1)**10"]},
+                {"type": "string", "examples": ["N(0, 1)", "0.5*N(-2, 0.5) + 0.5*N(2, 0.5)", "N({mu}, 2*{mu})**10"]},
                 {
                     "type": "object",
                     "description": "One family with its arguments: {Normal: {loc: 0, scale: 1}}.",

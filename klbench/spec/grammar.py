@@ -35,6 +35,8 @@ class Parser(ValueReader):
         Refusal: with the offset of what is wrong.
     """
 
+    _written = WRITTEN
+
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._families = 0

@@ -52,8 +52,8 @@ class Token:
         return "the end" if self.kind == "end" else shown(self.text)
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The pieces of a text, without the space between them.
+def tokens(text: str, written: str) -> Iterator[Token]:
+    """The pieces of a text, without the space between them; ``written`` says how it is written.
 
     Raises:
         Refusal: at a character that no expression has.
@@ -62,7 +62,7 @@ def tokens(text: str) -> Iterator[Token]:
     while offset < len(text):
         match = _TOKEN.match(text, offset)
         if match is None or match.lastgroup is None:
-            raise Refusal(f"unexpected {text[offset]!r}", help=[_INSTEAD.get(text[offset], WRITTEN)], offset=offset)
+            raise Refusal(f"unexpected {text[offset]!r}", help=[_INSTEAD.get(text[offset], written)], offset=offset)
         kind = "parameter" if match["parameter"] else match.lastgroup
         yield Token(kind, match[0], offset)
         offset = _SPACE.match(text, match.end()).end()  # type: ignore[union-attr]
@@ -76,10 +76,13 @@ class TokenReader:
         Refusal: with the offset of what is wrong.
     """
 
+    _written = VALUES
+    """How what it reads is written, for whoever wrote a letter that is nowhere in it."""
+
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST_TEXT:
             raise Refusal(f"the expression has {len(text)} characters", help=[f"at most {LONGEST_TEXT}"])
-        self._tokens = list(tokens(text))
+        self._tokens = list(tokens(text, self._written))
         self._named = _brackets_with_names(self._tokens)
         self._position = 0
         self._depth = 0
