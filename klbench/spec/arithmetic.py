@@ -35,8 +35,8 @@ def operation(sign: str, *operands: Value) -> Value:
     """
     numbers = [operand for operand in operands if isinstance(operand, int | float)]
     if len(numbers) < len(operands):
-        if sign == "/" and operands[1] == 0:
-            raise _refused(sign, *operands, "is a division by zero", "a divisor that is not 0")
+        if sign == "/" and operands[-1] == 0:
+            raise _refused(sign, operands[0], operands[-1], "is a division by zero", "a divisor that is not 0")
         return Operation(sign, operands)
     return -numbers[0] if len(numbers) == 1 else _computed(sign, *numbers)
 
