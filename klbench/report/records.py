@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
-from klbench.report.markdown import escaped
+from klbench.report.escaping import escaped
 
 Value = object
 Record = Mapping[str, Value]
