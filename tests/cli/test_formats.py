@@ -149,9 +149,6 @@ ODD = [
     {"a": None, "b": True, "c": [1, 2]},
     {"a": "x|y\nz", "c": [{"d": 1, "e": None}, {"d": 2, "e": 3}], "f": {"g": 0}},
 ]
-    {"a": None, "b": True, "c": [1, 2]},
-    {"a": "x|y\nz", "c": [{"d": 1, "e": None}, {"d": 2, "e": 3}], "f": {"g": 0}},
-]
 
 
 def test_records_as_text() -> None:
