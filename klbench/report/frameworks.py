@@ -231,9 +231,9 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """As in any Markdown of klbench; imported here, since the page at a terminal needs none of what that imports."""
-    from klbench.report import markdown
+    from klbench.report import escaping
 
-    return markdown.escaped(text)
+    return escaping.escaped(text)
 
 
 def _told(each: Numbered) -> tuple[str, ...]:
