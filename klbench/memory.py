@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import sys
 
 LESS_MEMORY = (
     "klbench itself takes about 300 MiB; each thread (-j) takes more, and so do large distributions and many pairs",
@@ -21,6 +22,9 @@ _SAID = re.compile(
 """The words of torch, NumPy, C++, the loader, and of Python where there is no room for a thread's stack."""
 _WANTED = re.compile(r"allocate (?P<size>\d[\d.]*) ?(?P<unit>bytes|[KMGTPE]i?B)", re.IGNORECASE)
 _MEBIBYTE = 2**20
+_LIBRARIES = "torch, numpy"
+_ROOM = 64 * _MEBIBYTE
+"""What klbench itself takes beside them, its own modules and the stacks of a few threads."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -42,6 +46,23 @@ def out_of_memory(error: BaseException) -> str:
     if wanted["unit"] == "bytes":
         size = f"{float(wanted['size']) / _MEBIBYTE:,.0f} MiB"
     return f"{said}: there is no room for {size}"
+
+
+def libraries_fit() -> bool:
+    """Whether this process may load torch: tried in a process of its own where memory is limited (``ulimit -v``).
+
+    A library that finds no memory as it is loaded may abort the process, which nothing inside of it can tell of.
+    """
+    if sys.platform == "win32":
+        return True
+    import resource
+    import subprocess
+
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return True
+    tried = [sys.executable, "-P", "-c", f"import {_LIBRARIES}; room = bytearray({_ROOM})"]
+    nothing = subprocess.DEVNULL
+    return not subprocess.run(tried, stdin=nothing, stdout=nothing, stderr=nothing, check=False).returncode
 
 
 def _text(error: BaseException) -> str:

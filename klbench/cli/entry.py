@@ -65,13 +65,22 @@ def _status(arguments: Sequence[str]) -> int:
 def _show_unforeseen(error: Exception) -> None:
     """Print what is no error of klbench's own: memory that is full, a stream or file that cannot be used, a bug."""
     if is_out_of_memory(error):
-        show_error(RunError(out_of_memory(error), help=LESS_MEMORY))
+        _show_out_of_memory(error)
     elif isinstance(error, OSError):
         if error.filename is None:
             output.abandon(sys.stdout)  # what it still holds would fail once more at the end of the process
         show_error(RunError(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}"))
     else:
         show_bug(error)
+
+
+def _show_out_of_memory(error: Exception) -> None:
+    try:
+        show_error(RunError(out_of_memory(error), help=LESS_MEMORY))
+    except Exception as another:
+        if not is_out_of_memory(another):
+            raise
+        os.write(2, b"error: out of memory\n")  # there is none left to say more in
 
 
 def _survive_closed_streams() -> None:

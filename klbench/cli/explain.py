@@ -11,6 +11,7 @@ import typer
 from klbench.cli import output, words
 from klbench.cli.card import card, follows_table, stacked
 from klbench.cli.completion import explained
+from klbench.cli.options import Format, Shown
 from klbench.errors import SpecError, nearest
 from klbench.estimators.estimator import OPTIMAL
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.estimator import Family as EstimatorFamily
     from klbench.identity.identity import Identity
+    from klbench.report.columns import Column
+    from klbench.report.records import Record
 
 
 _ALIKE = 0.7
@@ -50,13 +53,22 @@ def explain(
             "the spec.",
         ),
     ],
+    format: Shown = Format.TABLE,
 ) -> None:
     """Explain an estimator, framework, distribution, column or word."""
+    if format is not Format.TABLE:
+        from klbench.cli.records import show_one
+
+        show_one(_record(name.strip()), format)
+        return
+    _explain(name.strip())
+
+
+def _explain(name: str) -> None:
     from klbench.distributions import catalogue as distributions
     from klbench.estimators import catalogue as estimators
     from klbench.frameworks import catalogue as shipped
 
-    name = name.strip()
     by_family = {family.name: family for family in estimators.families()}
     if ":" in name:
         _explain_named(name)
@@ -74,16 +86,46 @@ def explain(
         raise _unknown(name)
 
 
+def _record(name: str) -> Record:
+    """The same as ``_explain`` shows, for another program."""
+    from klbench.cli import records
+    from klbench.distributions import catalogue as distributions
+    from klbench.estimators import catalogue as estimators
+    from klbench.frameworks import catalogue as shipped
+
+    by_family = {family.name: family for family in estimators.families()}
+    if ":" in name:
+        found = _named(name)
+        return records.of_entry(shipped.find(estimators.unweighted(name)), found)
+    if name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
+        return records.of_distribution(distributions.find(name))
+    if name in by_family:
+        return records.of_estimator_family(by_family[name])
+    if _stem(name) in {_stem(known) for known in estimators.names()}:
+        return records.of_estimator(estimators.find(name))
+    if name in shipped.frameworks():
+        return records.of_framework(name)
+    columns, meanings = list(_columns_called(name)), list(words.meanings(name))
+    if not (columns or meanings or (meanings := list(words.keys(name)))):
+        raise _unknown(name)
+    return records.of_meanings(name, columns, meanings)
+
+
 def _explain_named(name: str) -> None:
-    """What a framework ships, or a user's own function."""
+    """What a framework ships."""
     from klbench.cli.shipped import explain_entry
+
+    explain_entry(_named(name))
+
+
+def _named(name: str) -> Estimator:
+    """What a framework ships, under a name with a colon; a user's own function is refused."""
     from klbench.estimators.catalogue import find
     from klbench.users.estimator import UserFunction
 
     estimator = find(name)
     if not isinstance(estimator.joint, UserFunction):
-        explain_entry(estimator)
-        return
+        return estimator
     hints = [f"klbench identify {estimator.joint.name} imports it and finds out what it is"]
     raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing of it yet", help=hints)
 
@@ -163,13 +205,17 @@ def _explain_distribution(family: Family) -> None:
 
 
 def _columns(name: str) -> Iterator[RenderableType]:
+    """A card for each of the columns called so."""
+    for column in _columns_called(name):
+        yield card(f"{column.name}, a column of {column.where}", column.description, {})
+
+
+def _columns_called(name: str) -> Iterator[Column]:
     """The columns called so, in the files or in the table."""
     from klbench.report.columns import COLUMNS
 
     for meant in HEADERS.get(name, (name,)):
-        for column in COLUMNS:
-            if column.name == meant:
-                yield card(f"{column.name}, a column of {column.where}", column.description, {})
+        yield from (column for column in COLUMNS if column.name == meant)
 
 
 def _words(name: str, meanings: Iterable[words.Word]) -> Iterator[RenderableType]:

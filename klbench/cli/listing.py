@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -12,8 +12,12 @@ from rich.table import Table
 
 from klbench.cli import output
 from klbench.cli.completion import shipped
+from klbench.cli.options import Format, Shown
 from klbench.errors import SpecError
 from klbench.wording import joined
+
+if TYPE_CHECKING:
+    from klbench.report.records import Record
 
 
 class What(StrEnum):
@@ -36,7 +40,7 @@ Names = Annotated[
 ]
 
 
-def listing(what: Listed, names: Names = None) -> None:
+def listing(what: Listed, names: Names = None, format: Shown = Format.TABLE) -> None:
     """List what there is; klbench explain NAME says more of each."""
     if names and what is not What.FRAMEWORKS:
         raise SpecError(
@@ -45,15 +49,43 @@ def listing(what: Listed, names: Names = None) -> None:
                 "klbench explain NAME tells all of one; only list frameworks takes names, as in list frameworks verl"
             ],
         )
+    if format is Format.TABLE:
+        _show_table(what, names or ())
+    else:
+        from klbench.cli.records import show_list
+
+        show_list(list(_records(what, names or ())), format)
+
+
+def _show_table(what: What, names: Sequence[str]) -> None:
     match what:
         case What.ESTIMATORS:
             _estimators()
         case What.FRAMEWORKS:
-            _frameworks(names or ())
+            _frameworks(names)
         case What.DISTRIBUTIONS:
             _distributions()
         case What.SPECS:
             _specs()
+
+
+def _records(what: What, names: Sequence[str]) -> Iterator[Record]:
+    """What the table lists, with all that is known of each."""
+    from klbench.cli import records
+    from klbench.distributions.catalogue import FAMILIES
+    from klbench.estimators.catalogue import examples
+    from klbench.frameworks.catalogue import chosen
+    from klbench.spec import builtin
+
+    match what:
+        case What.ESTIMATORS:
+            yield from map(records.of_estimator, examples())
+        case What.FRAMEWORKS:
+            yield from map(records.of_entry, chosen(names))
+        case What.DISTRIBUTIONS:
+            yield from map(records.of_distribution, FAMILIES.values())
+        case What.SPECS:
+            yield from map(records.of_spec, builtin.names())
 
 
 def _estimators() -> None:

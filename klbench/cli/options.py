@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -23,6 +24,18 @@ Overrides = Annotated[
         metavar="KEY=VALUE", autocompletion=overrides, help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'
     ),
 ]
+
+
+class Format(StrEnum):
+    """What stdout gets."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+Shown = Annotated[Format, typer.Option("-f", "--format", help="How it is written to stdout.")]
 
 
 def command_line(context: typer.Context) -> str:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ import typer
 from klbench.cli import output
 from klbench.cli.completion import devices
 from klbench.cli.interrupts import under_way
-from klbench.cli.options import Overrides, SpecSource, command_line
+from klbench.cli.options import Format, Overrides, SpecSource, command_line
 from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted
 from klbench.estimators.vocabulary import EXACT
@@ -25,15 +24,6 @@ if TYPE_CHECKING:
     from klbench.report.manifest import Call
     from klbench.results import Results
     from klbench.spec.model import Spec
-
-
-class Format(StrEnum):
-    """What stdout gets."""
-
-    TABLE = "table"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    JSON = "json"
 
 
 def _device(name: str) -> str:

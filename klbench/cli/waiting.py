@@ -13,13 +13,22 @@ ERASE = f"\r{' ' * len(_LINE)}\r"
 
 
 def import_torch(*, quiet: bool = False) -> None:
-    """Import torch, saying so meanwhile; nothing where that is done already."""
+    """Import torch, saying so meanwhile; nothing where that is done already.
+
+    Raises:
+        RunError: there is no memory for it.
+    """
     if "torch" in sys.modules:
         return
+    from klbench.errors import RunError
+    from klbench.memory import LESS_MEMORY, libraries_fit
+
     if not quiet and sys.stderr.isatty():
         sys.stderr.write(_LINE)
         sys.stderr.flush()
     try:
+        if not libraries_fit():
+            raise RunError("out of memory: there is no room to load torch", help=LESS_MEMORY)
         import torch  # noqa: F401
     finally:
         if not quiet:

@@ -120,9 +120,12 @@ def _check_presence(family: Family, given: Mapping[str, Value]) -> None:
 
 def _check_constraint(family: Family, parameter: Parameter, value: Value) -> None:
     allowed = f"{parameter.name} must be {parameter.constraint.text}"
-    if _axes(value) != parameter.constraint.rank or (known(value) and not parameter.constraint.check(value)):
-        message = f"{family.name}: {allowed}, given {_show(value)}"
-        raise ArgumentError(message, argument=parameter.name, help=[f"for example {family.example}"])
+    axes_differ = _axes(value) != parameter.constraint.rank
+    if axes_differ or (known(value) and not parameter.constraint.check(value)):
+        fault = None if axes_differ else parameter.constraint.fault(value)
+        what, advice = ("", []) if fault is None else (f", which {fault[0]}", [fault[1]])
+        message = f"{family.name}: {allowed}, given {_show(value)}{what}"
+        raise ArgumentError(message, argument=parameter.name, help=[*advice, f"for example {family.example}"])
 
 
 def _check_rules(family: Family, given: Mapping[str, Value]) -> None:

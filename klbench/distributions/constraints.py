@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import fsum, inf, isfinite
 from typing import Any
 
 SIMPLEX_TOLERANCE = 1e-6
@@ -16,11 +16,15 @@ SIMPLEX_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Constraint:
-    """``text`` completes "must be ..."; ``check`` says whether a known value is that; ``rank`` counts its axes."""
+    """``text`` completes "must be ..."; ``check`` says whether a known value is that; ``rank`` counts its axes.
+
+    ``fault`` says of a known value that is not, where there is more to say, what is wrong, and what to do.
+    """
 
     text: str
     check: Callable[[Any], bool]
     rank: int = 0
+    fault: Callable[[Any], tuple[str, str] | None] = lambda _: None
 
 
 def known(value: object) -> bool:
@@ -54,6 +58,22 @@ def _any(_: float) -> bool:
 
 def _is_simplex(value: Any) -> bool:
     return _vector(lambda x: x >= 0)(value) and abs(sum(value) - 1) <= SIMPLEX_TOLERANCE
+
+
+def _wrong_sum(value: Any) -> tuple[str, str] | None:
+    if not _vector(lambda x: x >= 0)(value) or not isfinite(fsum(value)):
+        return None
+    total = f"{fsum(value):.12g}"
+    renormalised = f"divide each number by the sum, as in {value[0]!r}/{total}; logits need no sum"
+    return f"sums to {total}", renormalised if fsum(value) else "at least one of them is > 0"
+
+
+def _is_logit(value: Any) -> bool:
+    return is_number(value) or value == -inf
+
+
+def _is_logits(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(_is_logit, value)) and any(map(is_number, value))
 
 
 def _is_matrix(value: Any) -> bool:
@@ -99,7 +119,9 @@ COUNT = Constraint("a whole number >= 0", _number(lambda x: x >= 0 and x == int(
 COUNT_ABOVE_1 = Constraint("a whole number >= 2", _number(lambda x: x >= 2 and x == int(x)))
 REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
 POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)
-SIMPLEX = Constraint("a list of numbers >= 0 that sum to 1", _is_simplex, rank=1)
+SIMPLEX = Constraint("a list of numbers >= 0 that sum to 1", _is_simplex, rank=1, fault=_wrong_sum)
+LOGIT = Constraint("a finite number or -inf", _is_logit)
+LOGITS = Constraint("a list of finite numbers and -inf, not all of them -inf", _is_logits, rank=1)
 REAL_MATRIX = Constraint("a list of rows of finite numbers, all of one length", _is_matrix, rank=2)
 POSITIVE_DEFINITE = Constraint("a symmetric positive definite matrix, a list of rows", _is_positive_definite, rank=2)
 LOWER_CHOLESKY = Constraint("a lower triangular matrix with a positive diagonal", _is_lower_cholesky, rank=2)

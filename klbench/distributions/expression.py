@@ -1,4 +1,5 @@
-"""What a distribution expression is: a named family, a mixture or a power, with numbers and grid parameters in it.
+"""What a distribution expression is: a named family, a mixture or a power, with numbers and grid parameters in it, and
+arithmetic of these.
 
 These are values and no more: ``klbench.spec`` reads them from what a user writes and holds them to the rules, so
 whoever is given one need not ask again. ``str`` of one is its canonical text, which parses to an equal expression.
@@ -20,7 +21,55 @@ class Placeholder:
         return f"{{{self.name}}}"
 
 
-Value = float | int | Placeholder | tuple["Value", ...]
+@dataclass(frozen=True)
+class Operation:
+    """Arithmetic that waits for its grid parameters: ``1 - {w}``; with one operand its negative, ``-{w}``."""
+
+    sign: str
+    operands: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        if len(self.operands) == 1:
+            return f"-{_tight(self.operands[0], _NEGATIVE)}"
+        left, right = self.operands
+        first, second = _LEAST_TIGHT[self.sign]
+        space = " " if self.sign in ("+", "-") else ""
+        return f"{_tight(left, first)}{space}{self.sign}{space}{_tight(right, second)}"
+
+
+Value = float | int | Placeholder | Operation | tuple["Value", ...]
+
+# How tightly a number's text holds together, and how tightly each side of an operation has to, to need no brackets.
+_SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
+_TIGHTNESS = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
+_LEAST_TIGHT = {
+    "+": (_SUM, _PRODUCT),
+    "-": (_SUM, _PRODUCT),
+    "*": (_PRODUCT, _NEGATIVE),
+    "/": (_PRODUCT, _NEGATIVE),
+    "**": (_ATOM, _NEGATIVE),
+}
+
+
+def _tightness(value: Value) -> int:
+    if isinstance(value, Operation):
+        return _NEGATIVE if len(value.operands) == 1 else _TIGHTNESS[value.sign]
+    return _NEGATIVE if value_text(value).startswith("-") else _ATOM
+
+
+def _tight(value: Value, least: int) -> str:
+    text = value_text(value)
+    return text if _tightness(value) >= least else f"({text})"
+
+
+def weight_text(weight: Value) -> str:
+    """A weight as it stands before the * of its distribution."""
+    return _tight(weight, _PRODUCT)
+
+
+def copies_text(copies: Value) -> str:
+    """A number of copies as it stands behind the ** of its distribution."""
+    return _tight(copies, _ATOM)
 
 
 @dataclass(frozen=True)
@@ -43,7 +92,7 @@ class Mixture:
 
     def __str__(self) -> str:
         pairs = zip(self.weights, self.components, strict=True)
-        return " + ".join(f"{value_text(weight)}*{_grouped(component, Mixture)}" for weight, component in pairs)
+        return " + ".join(f"{weight_text(weight)}*{_grouped(component, Mixture)}" for weight, component in pairs)
 
 
 @dataclass(frozen=True)
@@ -54,7 +103,7 @@ class Power:
     copies: Value
 
     def __str__(self) -> str:
-        return f"{_grouped(self.base, Mixture, Power)}**{value_text(self.copies)}"
+        return f"{_grouped(self.base, Mixture, Power)}**{copies_text(self.copies)}"
 
 
 Expression = Named | Mixture | Power
@@ -74,7 +123,7 @@ def value_text(value: Value) -> str:
         return f"[{', '.join(map(value_text, value))}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         return str(int(value))
-    return str(value) if isinstance(value, Placeholder) else repr(value)
+    return str(value) if isinstance(value, Placeholder | Operation) else repr(value)
 
 
 def placeholders(expression: Expression) -> frozenset[str]:
@@ -89,6 +138,8 @@ def _placeholder_names(part: Expression | Value) -> Iterator[str]:
         case tuple():
             for item in part:
                 yield from _placeholder_names(item)
+        case Operation():
+            yield from _placeholder_names(part.operands)
         case Named():
             for _, value in part.arguments:
                 yield from _placeholder_names(value)
@@ -107,10 +158,12 @@ def size(expression: Expression) -> int:
         case Named(_, arguments):
             return sum(_value_size(value) for _, value in arguments)
         case Mixture(weights, components):
-            return len(weights) + sum(map(size, components))
-        case Power(base):
-            return 1 + size(base)
+            return _value_size(weights) + sum(map(size, components))
+        case Power(base, copies):
+            return _value_size(copies) + size(base)
 
 
 def _value_size(value: Value) -> int:
+    if isinstance(value, Operation):
+        return _value_size(value.operands)
     return sum(map(_value_size, value)) if isinstance(value, tuple) else 1

@@ -9,12 +9,14 @@ its components are numbered: ``0.loc``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 
 from klbench.distributions.catalogue import find, with_defaults
 from klbench.distributions.constraints import (
     COUNT,
     COUNT_ABOVE_1,
+    LOGIT,
     NON_NEGATIVE,
     PROBABILITY,
     PROBABILITY_ABOVE_0,
@@ -29,8 +31,8 @@ from klbench.errors import SpecError, unknown
 
 WEIGHTS = "logits"
 
-_ENDS: Mapping[Constraint, tuple[int, ...]] = MappingProxyType(
-    {PROBABILITY: (0, 1), PROBABILITY_ABOVE_0: (1,), PROBABILITY_BELOW_1: (0,), NON_NEGATIVE: (0,)}
+_ENDS: Mapping[Constraint, tuple[float, ...]] = MappingProxyType(
+    {PROBABILITY: (0, 1), PROBABILITY_ABOVE_0: (1,), PROBABILITY_BELOW_1: (0,), NON_NEGATIVE: (0,), LOGIT: (-inf,)}
 )
 
 

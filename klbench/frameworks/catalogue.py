@@ -18,6 +18,7 @@ from typing import TypeVar
 import klbench.frameworks
 from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import Estimator
+from klbench.estimators.vocabulary import PLACEMENTS, Placement
 from klbench.frameworks.entry import Entry
 from klbench.frameworks.framework import Framework
 from klbench.frameworks.releases import Version, release
@@ -109,6 +110,31 @@ def chosen(names: Iterable[str]) -> tuple[Entry, ...]:
     """
     wanted = {entry for name in names for entry in _meant(name)}
     return tuple(entry for entry in entries() if not wanted or entry in wanted)
+
+
+def every(framework: str, version: str = "") -> Mapping[str, Entry]:
+    """All that a framework ships, in every release or in one; each by its name, which then has the release in it.
+
+    Raises:
+        SpecError: no such framework, or it ships nothing in that release.
+    """
+    shipped = _of_framework(framework)
+    if not version:
+        return {entry.qualified: entry for entry in shipped}
+    number = release(version, f"{framework}@{version}")
+    then = [entry for entry in shipped if number in entry.releases_of(entry.name)]
+    if not then:
+        seen = ", ".join(f"{entry.name} ({entry.versions})" for entry in shipped)
+        raise SpecError(f"{framework} {version} ships nothing that is known here", help=[f"known: {seen}"])
+    return {f"{framework}@{version}:{entry.name}": entry for entry in then}
+
+
+def placements(entry: Entry) -> tuple[Placement, ...]:
+    """Where the framework can put it; nowhere what it only logs."""
+    if entry.placement is None:
+        return ()
+    either = about()[entry.framework].either and not entry.multiplies_ratio
+    return PLACEMENTS if either else (entry.placement,)
 
 
 def estimator(name: str) -> Estimator:

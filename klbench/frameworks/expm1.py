@@ -25,6 +25,7 @@ FRAMEWORKS = (
         "0.8.0, ae56991 of 2025-07-30, run",
         coefficient="kl_estimator, k1; kl_clip_range, 40",
         log_probs="the trainer's against the reference, in the loss or in the reward",
+        either=True,
     ),
     Framework(
         "oat",
@@ -44,6 +45,7 @@ FRAMEWORKS = (
         coefficient="beta; kl_estimator, kl3",
         log_probs="the trainer's against the reference, in the loss, and in the reward too",
         aggregation="mean of the means of sequences",
+        either=True,
     ),
 )
 ENTRIES = (

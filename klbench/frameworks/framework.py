@@ -17,6 +17,7 @@ class Framework:
         reward: at which log-probabilities k is taken where it goes into the reward, off-policy.
         aggregation: how values of tokens become one number.
         precision: the dtype log-probabilities come in.
+        either: whether its options put any estimator into the loss or into the reward, unweighted there.
     """
 
     name: str
@@ -26,3 +27,4 @@ class Framework:
     reward: str = ""
     aggregation: str = ""
     precision: str = ""
+    either: bool = False

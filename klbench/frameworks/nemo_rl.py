@@ -90,6 +90,7 @@ FRAMEWORKS = (
         "use_on_policy_kl_approximation divides by the rollout engine's",
         aggregation="token mean over the valid tokens of the global batch (default), or mean of the means of sequences",
         precision="float32",
+        either=True,
     ),
 )
 ENTRIES = (

@@ -75,6 +75,7 @@ FRAMEWORKS = (
         aggregation="loss: token mean over the global batch (token_level_loss), or mean of the means of sequences. "
         "Reward: per token, not masked but for log-probabilities set to 0",
         precision="float32 from the logits",
+        either=True,
     ),
     Framework(
         "labs-molt",

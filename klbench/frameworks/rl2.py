@@ -15,6 +15,7 @@ FRAMEWORKS = (
         coefficient="kl.coef; kl.type, loss, reward or advantage; loss_estimator and reward_estimator",
         log_probs="the trainer's: in the loss the current policy against the reference",
         reward="at the old policy's log-probabilities",
+        either=True,
     ),
 )
 ENTRIES = (

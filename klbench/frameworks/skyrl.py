@@ -18,6 +18,7 @@ FRAMEWORKS = (
         aggregation="always the mean of the means of sequences, whatever loss_reduction is; averaged over "
         "micro-batches. Reward: per token",
         precision="flash-attention's cross-entropy, else that of the logits; autocast bfloat16",
+        either=True,
     ),
 )
 ENTRIES = (

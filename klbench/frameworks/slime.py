@@ -94,6 +94,7 @@ FRAMEWORKS = (
         aggregation="mean of the means of sequences (their sum over the global batch size); with "
         "--calculate-per-token-loss the token mean of the global batch",
         precision="float32 logits, asserted",
+        either=True,
     ),
     Framework(
         "miles",
@@ -103,6 +104,7 @@ FRAMEWORKS = (
         reward="as in slime",
         aggregation="as in slime; a KL that is not finite is set to 0 in the loss",
         precision="float32",
+        either=True,
     ),
 )
 ENTRIES = (

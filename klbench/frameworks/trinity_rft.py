@@ -18,6 +18,7 @@ FRAMEWORKS = (
         aggregation="loss_agg_mode: token-mean, seq-mean-token-sum, seq-mean-token-mean, seq-mean-token-sum-norm (over "
         "a constant or the padded length). Reward: per token, times the mask",
         precision="verl's",
+        either=True,
     ),
 )
 ENTRIES = (

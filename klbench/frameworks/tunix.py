@@ -42,6 +42,7 @@ FRAMEWORKS = (
         aggregation="GRPO: sequence-mean-token-mean (default), token-mean, seq-mean-token-sum, sum-norm, a scale; "
         "PPO's loss over the denominator of the policy's term; PPO's reward per token",
         precision="float32",
+        either=True,
     ),
 )
 ENTRIES = (*(replace(each, summary=each.summary + _CLAMP) for each in _ALL), *map(_before, _ALL))

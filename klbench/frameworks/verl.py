@@ -129,6 +129,7 @@ FRAMEWORKS = (
         "length), seq-mean-token-mean. Reward: per token, times the mask; the controller sees the mean over tokens, "
         "then over sequences",
         precision="flash-attention's cross-entropy on the model's logits, without it log_softmax in their dtype",
+        either=True,
     ),
     Framework(
         "xtuner",
@@ -142,6 +143,7 @@ FRAMEWORKS = (
         log_probs=f"{_IN_BOTH}. The FSDP actor of this state hands reference and policy over exchanged: k1 has its "
         "sign changed and k3 is upside-down there; a later commit mends it, and the Megatron actors are right",
         reward="at the log-probabilities stored with the samples",
+        either=True,
     ),
     Framework(
         "easyr1",
@@ -151,6 +153,7 @@ FRAMEWORKS = (
         reward="at the log-probabilities stored with the samples",
         aggregation="by mode: token mean, or mean of the means of sequences",
         precision="float32",
+        either=True,
     ),
 )
 ENTRIES = (

@@ -17,6 +17,7 @@ from klbench.frameworks.catalogue import entries
 from klbench.identity.audit import STANDARD, Practice, Reading, divergences
 from klbench.report.bullets import bullets
 from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
+from klbench.report.escaping import escaped
 from klbench.report.fitting import Fitting
 from klbench.report.numbers import MISSING
 from klbench.report.verdict import KINDS, RARE, Kind, kind, summary, verdict
@@ -226,20 +227,13 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
         yield from (f"{standard.why} {roles}.", "")
         yield from _table(NUMBERS, number_rows(found, standard.name), texts=_TEXTS)
-    yield from ("## How to read it", "", *(f"- {_escaped(line)}" for line in LEGEND), "", REPRODUCE)
-
-
-def _escaped(text: str) -> str:
-    """As in any Markdown of klbench; imported here, since the page at a terminal needs none of what that imports."""
-    from klbench.report import markdown
-
-    return markdown.escaped(text)
+    yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE)
 
 
 def _told(each: Numbered) -> tuple[str, ...]:
     practice = each.practice
     names = ", ".join(f"`{entry.qualified}`" for entry in practice.entries)
-    return str(each.number), _escaped(label(practice)), _escaped(verdict(practice)), names
+    return str(each.number), escaped(label(practice)), escaped(verdict(practice)), names
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:

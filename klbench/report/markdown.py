@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from klbench.report.console import UNLIMITED
 from klbench.report.elsewhere import elsewhere
+from klbench.report.escaping import escaped
 from klbench.report.fields import legend
 from klbench.report.summary import Chart, Summary, summaries
 from klbench.results import Results
@@ -48,20 +49,3 @@ def _table(chart: Chart) -> Iterator[str]:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(map(escaped, cells))} |"
-
-
-def escaped(text: str) -> str:
-    """A text that Markdown, and GitHub's, shows as it is, in a table too: no link, image, code, formula, entity or tag.
-
-    GitHub also links bare addresses, mentions and mail addresses, and draws :words: as pictures. A backslash in a bare
-    address stops that; in the others only an empty comment does.
-    """
-    text = _SPECIAL.sub(r"\\\g<0>", " ".join(text.splitlines()))
-    text = _ADDRESS.sub(r"\\\g<0>", text)
-    return _MENTION.sub(r"\g<0><!---->", text)
-
-
-_SPECIAL = re.compile(r"[\\|*_<`\[&~$#]")
-_ADDRESS = re.compile(r"(?<=\w):(?=//)|(?<=\bwww)\.", re.IGNORECASE)
-_MENTION = re.compile(r"@(?=[^\W\d])|:(?=[a-z0-9\\_+-]+:)")
-"""An @ before a digit is a release, as in verl@0.4.1."""

@@ -10,12 +10,14 @@ from klbench.distributions.expression import (
     Expression,
     Mixture,
     Named,
+    Operation,
     Placeholder,
     Power,
     Value,
     placeholders,
     value_text,
 )
+from klbench.spec.arithmetic import filled
 from klbench.spec.refusal import Refusal, refusing
 
 WEIGHT_TOLERANCE = 1e-9
@@ -39,7 +41,7 @@ def mixture(weights: Sequence[Value], components: Sequence[Expression]) -> Expre
     """
     pairs = [pair for weight, part in zip(weights, components, strict=True) for pair in _flattened(weight, part)]
     for weight in (*weights, *(weight for weight, _ in pairs)):  # a product of two may underflow
-        if not isinstance(weight, Placeholder) and not (isinstance(weight, int | float) and weight > 0):
+        if not _waits(weight) and not (isinstance(weight, int | float) and weight > 0):
             raise Refusal(f"the weight {value_text(weight)} is not positive", help=["weights are > 0 and sum to 1"])
     known = [weight for weight, _ in pairs if isinstance(weight, int | float)]
     if len(known) == len(pairs) and abs(fsum(known) - 1) > WEIGHT_TOLERANCE:
@@ -47,6 +49,11 @@ def mixture(weights: Sequence[Value], components: Sequence[Expression]) -> Expre
     if len(pairs) == 1 and known:
         return pairs[0][1]
     return Mixture(tuple(weight for weight, _ in pairs), tuple(part for _, part in pairs))
+
+
+def _waits(value: Value) -> bool:
+    """Whether it is a number once the grid parameters in it have values."""
+    return isinstance(value, Placeholder | Operation)
 
 
 def _flattened(weight: Value, part: Expression) -> list[tuple[Value, Expression]]:
@@ -63,7 +70,7 @@ def power(base: Expression, copies: Value) -> Expression:
     """
     if isinstance(base, Power):
         raise Refusal("a power of a power", help=["write the product of the two: Normal(0, 1)**6"])
-    if isinstance(copies, Placeholder):
+    if _waits(copies):
         return Power(base, copies)
     if not isinstance(copies, int | float) or copies != copies // 1 or not 1 <= copies <= MOST_COPIES:
         raise Refusal(
@@ -83,21 +90,11 @@ def substitute(expression: Expression, parameters: Mapping[str, float]) -> Expre
         return expression
     match expression:
         case Named(family, arguments):
-            filled = {name: _filled(value, parameters) for name, value in arguments}
+            values = {name: filled(value, parameters) for name, value in arguments}
             with refusing():
-                return named(family, (), filled)
+                return named(family, (), values)
         case Mixture(weights, components):
             parts = [substitute(component, parameters) for component in components]
-            return mixture([_filled(weight, parameters) for weight in weights], parts)
+            return mixture([filled(weight, parameters) for weight in weights], parts)
         case Power(base, copies):
-            return power(substitute(base, parameters), _filled(copies, parameters))
-
-
-def _filled(value: Value, parameters: Mapping[str, float]) -> Value:
-    if isinstance(value, tuple):
-        return tuple(_filled(item, parameters) for item in value)
-    if not isinstance(value, Placeholder):
-        return value
-    if value.name not in parameters:
-        raise Refusal(f"the grid has no parameter {value.name}", help=[f"add it: grid: {{{value.name}: [...]}}"])
-    return parameters[value.name]
+            return power(substitute(base, parameters), filled(copies, parameters))

@@ -6,14 +6,17 @@ Every refusal knows where it belongs: an offset into the text, or a path into th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from klbench.distributions.constraints import is_number
-from klbench.distributions.expression import Expression, Placeholder, Value
+from klbench.distributions.expression import Expression, Value
 from klbench.distributions.shape import form
 from klbench.errors import Location
 from klbench.spec.arguments import Argument, Place, bound
-from klbench.spec.grammar import PARAMETER, VALUES, WRITTEN, Parser
+from klbench.spec.grammar import Parser
 from klbench.spec.refusal import Refusal, Step, refusing, shown
+from klbench.spec.tokens import VALUES, WRITTEN
+from klbench.spec.values import ValueReader
 
 _MAPPING = "as a mapping: {Normal: {loc: 0, scale: 1}}"
 
@@ -79,8 +82,15 @@ def _argument(family: str, name: str | None, step: Step, value: object) -> Argum
 def _value(value: object, *path: Step) -> Value:
     if isinstance(value, list | tuple):
         return tuple(_value(item, *path, index) for index, item in enumerate(value))
-    if isinstance(value, str) and (match := PARAMETER.fullmatch(value)):
-        return Placeholder(match[1])
-    if not is_number(value):
+    if isinstance(value, str):
+        return _arithmetic(value, path)
+    if not is_number(value) and value != -inf:
         raise Refusal(f"{shown(value)} is not a finite number", help=[VALUES], path=path)
     return value  # type: ignore[return-value]
+
+
+def _arithmetic(text: str, path: tuple[Step, ...]) -> Value:
+    try:
+        return ValueReader(text).whole_value()
+    except Refusal as refusal:
+        raise refusal.within(*path) from refusal

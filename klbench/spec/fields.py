@@ -26,7 +26,9 @@ from klbench.estimators.vocabulary import (
     Weighting,
 )
 from klbench.spec import numbers
+from klbench.spec.every import Asked, of_framework, spelled_out, stands_for_all
 from klbench.spec.expression import read
+from klbench.spec.gradient import refuse_weighted
 from klbench.spec.grid import MOST_CASES, grid_values, parameter_name
 from klbench.spec.naming import LONGEST_NAME
 from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
@@ -105,16 +107,34 @@ def _name_of(written: str) -> str:
     return find(written).name
 
 
-def _estimators(written: object) -> tuple[str, ...]:
+def _listed_name(written: object) -> str:
+    if isinstance(written, str) and len(written) <= LONGEST_ESTIMATOR and stands_for_all(written):
+        with refusing():
+            return of_framework(written)
+    return estimator_name(written)
+
+
+def _estimators(given: object) -> tuple[str, ...]:
+    asked = given if isinstance(given, Asked) else Asked(given, None)
+    written = asked.names
     if not isinstance(written, list | tuple) or not written:
         names = written if isinstance(written, str) and written.strip() else "k1, k2, k3"
         raise Refusal(f"estimators cannot be {shown(written)}", help=[f"a list of names: [{names}]"])
-    return _each_once(written, estimator_name, "estimator")
+    listed = _each_once(written, _listed_name, "estimator")
+    if asked.placements is not None:
+        refuse_weighted(listed)
+    meant = spelled_out(listed, asked)
+    _refuse_too_many(meant, "estimator")
+    return meant
+
+
+def _refuse_too_many(names: Sequence[object], kind: str) -> None:
+    if len(names) > MOST_ESTIMATORS:
+        raise Refusal(f"a list of {len(names)} {kind}s", help=[f"at most {MOST_ESTIMATORS} {kind}s in a spec"])
 
 
 def _each_once(written: Sequence[object], read_one: Callable[[object], str], kind: str) -> tuple[str, ...]:
-    if len(written) > MOST_ESTIMATORS:
-        raise Refusal(f"a list of {len(written)} {kind}s", help=[f"at most {MOST_ESTIMATORS} {kind}s in a spec"])
+    _refuse_too_many(written, kind)
     names: dict[str, None] = {}
     for index, item in enumerate(written):
         try:
@@ -179,9 +199,16 @@ def _some_of(allowed: Sequence[str], kind: str) -> GetPydanticSchema:
 
 ESTIMATOR: JsonSchema = {"type": "string", "format": "estimator"}
 """Stands for an estimator's name until ``schema`` puts them all in: pydantic refuses a reference it does not know."""
+LISTED: JsonSchema = {"type": "string", "format": "listed estimator"}
+"""The same of one in a list, which may be ``framework:*``."""
 _NUMBER: JsonSchema = {"type": "number"}
-_PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"^\{\s*[A-Za-z_]\w*\s*\}$"}
-_ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _PLACEHOLDER, {"type": "array"}]}
+_ARITHMETIC: JsonSchema = {
+    "description": "Arithmetic of numbers and grid parameters in braces.",
+    "type": "string",
+    "pattern": r"^[-+*/().{}\w\s]+$",
+    "examples": ["{mu}", "2*{s}", "1 - {e}"],
+}
+_ARGUMENT: JsonSchema = {"anyOf": [_NUMBER, _ARITHMETIC, {"type": "array"}]}
 _SPACING: JsonSchema = {"type": "array", "items": _NUMBER, "minItems": 3, "maxItems": 3}
 _SPACINGS = {
     "logspace": "[low, high, count]: a geometric sequence with both ends.",
@@ -217,7 +244,7 @@ Estimators = Annotated[
     tuple[str, ...],
     _read_by(
         _estimators,
-        {"type": "array", "items": ESTIMATOR, "minItems": 1, "maxItems": MOST_ESTIMATORS, "uniqueItems": True},
+        {"type": "array", "items": LISTED, "minItems": 1, "maxItems": MOST_ESTIMATORS, "uniqueItems": True},
     ),
 ]
 EstimatorName = Annotated[str, _read_by(estimator_name, ESTIMATOR)]
@@ -227,7 +254,7 @@ Distribution = Annotated[
         read,
         {
             "anyOf": [
-                {"type": "string", "examples": ["N(0, 1)", "0.5*N(-2, 0.5) + 0.5*N(2, 0.5)", "N({mu}, 1)**10"]},
+                {"type": "string", "examples": ["N(0, 1)", "0.5*N(-2, 0.5) + 0.5*N(2, 0.5)", "N({mu}, 2*{mu})**10"]},
                 {
                     "type": "object",
                     "description": "One family with its arguments: {Normal: {loc: 0, scale: 1}}.",

@@ -30,7 +30,6 @@ def check(spec: Spec) -> None:
     if spec.measure == "value":
         _refuse_keys(spec.model_fields_set)
         return
-    _refuse_weighted(spec.estimators)
     _refuse_expect(spec.pairs)
     _check_baseline(spec)
     _check_parameters(spec.parameters, spec.pairs)
@@ -43,12 +42,17 @@ def _refuse_keys(given: Iterable[str]) -> None:
             raise Refusal(f"{key} is for gradients", help=help, path=(key,), at_key=True)
 
 
-def _refuse_weighted(estimators: Sequence[str]) -> None:
+def refuse_weighted(estimators: Sequence[str]) -> None:
+    """Hold the estimators of a gradient spec, as they are listed, to being plain.
+
+    Raises:
+        Refusal: at the first that is weighted.
+    """
     for index, name in enumerate(estimators):
         if name.startswith("ratio*"):
             plain = name.removeprefix("ratio*")
             help = [f"write {plain}, and weightings: [ratio] (differentiated) or [detached]"]
-            raise Refusal(f"{name} is for values", help=help, path=("estimators", index))
+            raise Refusal(f"{name} is for values", help=help, path=(index,))
 
 
 def _refuse_expect(pairs: Sequence[Pair]) -> None:

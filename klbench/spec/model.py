@@ -24,11 +24,12 @@ from pydantic_core import PydanticCustomError
 from klbench.distributions.expression import Expression, placeholders, size
 from klbench.distributions.shape import check_pair
 from klbench.errors import Location
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import EXACT, PLACEMENTS
 from klbench.results import Row
 from klbench.spec import gradient
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
+from klbench.spec.every import Asked
 from klbench.spec.fields import (
     ESTIMATOR,
     MOST_ESTIMATORS,
@@ -233,7 +234,10 @@ class Spec(Form):
         (EXACT,),
         description="The precision of the estimators' arithmetic, or a list: each estimator is measured in each.",
     )
-    estimators: Estimators = Field(description="The estimators to measure; klbench list estimators shows them all.")
+    estimators: Estimators = Field(
+        description="The estimators to measure; klbench list estimators shows them all. verl:* is all that verl ships, "
+        "verl@0.4:* all of its release 0.4."
+    )
     placements: Placements | None = Field(
         None,
         description="Gradients only. Where the estimator sits in training: in the loss, differentiated, or detached in "
@@ -260,6 +264,17 @@ class Spec(Form):
         description="The pairs of distributions to measure them on.", min_length=1
     )
     _written: Written = PrivateAttr(default=Written())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_of_a_framework(cls, given: Any) -> Any:
+        """The estimators with where they are put: what ``verl:*`` stands for depends on it."""
+        if isinstance(given, Mapping) and given.get("measure") == "gradient" and "estimators" in given:
+            placements = given.get("placements")
+            asked = [placements] if isinstance(placements, str) else placements
+            known = [name for name in asked if name in PLACEMENTS] if isinstance(asked, list | tuple) else []
+            return {**given, "estimators": Asked(given["estimators"], known)}
+        return given
 
     @field_validator("pairs", mode="before")
     @classmethod

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from klbench.distributions.catalogue import find
-from klbench.distributions.expression import Expression, Mixture, Named, Power, Value, value_text
+from klbench.distributions.expression import (
+    Expression,
+    Mixture,
+    Named,
+    Power,
+    Value,
+    copies_text,
+    value_text,
+    weight_text,
+)
 
 LONGEST_NAME = 100
 
@@ -25,9 +34,9 @@ def brief(expression: Expression) -> str:
             return f"{family}({', '.join(written)})"
         case Mixture(weights, components):
             pairs = zip(weights, components, strict=True)
-            return " + ".join(f"{value_text(weight)}*{_grouped(part)}" for weight, part in pairs)
+            return " + ".join(f"{weight_text(weight)}*{_grouped(part)}" for weight, part in pairs)
         case Power(base, copies):
-            return f"{_grouped(base)}**{value_text(copies)}"
+            return f"{_grouped(base)}**{copies_text(copies)}"
 
 
 def _grouped(expression: Expression) -> str:

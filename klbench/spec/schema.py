@@ -9,7 +9,7 @@ from typing import Any
 
 from klbench.estimators import catalogue as estimators
 from klbench.frameworks import catalogue as frameworks
-from klbench.spec.fields import ESTIMATOR
+from klbench.spec.fields import ESTIMATOR, LISTED
 from klbench.spec.model import Spec
 from klbench.versions import __version__
 
@@ -22,7 +22,7 @@ _RATIO = r"(ratio\s*\*\s*)?"
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a spec, with a description of every key and the names of the estimators."""
     schema = _linked(Spec.model_json_schema())
-    defined = {**schema.pop("$defs"), "Estimator": _estimator()}
+    defined = {**schema.pop("$defs"), "Estimator": _estimator(), "Listed": _listed()}
     return {"$schema": DIALECT, "$id": _name(), "$defs": defined, **schema, "title": "klbench spec"}
 
 
@@ -33,8 +33,9 @@ def text() -> str:
 
 def _linked(schema: Any) -> Any:
     """The schema with a reference wherever an estimator is named."""
-    if schema == ESTIMATOR:
-        return {"$ref": "#/$defs/Estimator"}
+    for mark, name in ((ESTIMATOR, "Estimator"), (LISTED, "Listed")):
+        if schema == mark:
+            return {"$ref": f"#/$defs/{name}"}
     if isinstance(schema, dict):
         return {key: _linked(value) for key, value in schema.items()}
     return [_linked(each) for each in schema] if isinstance(schema, list) else schema
@@ -64,6 +65,13 @@ def _estimator() -> dict[str, Any]:
             },
         ],
     }
+
+
+def _listed() -> dict[str, Any]:
+    """An estimator, or all that a framework ships."""
+    every = [f"{name}:*" for name in frameworks.frameworks()]
+    about = "All that the framework ships and that can be put where the spec asks."
+    return {"anyOf": [{"$ref": "#/$defs/Estimator"}, {"description": about, "enum": every}]}
 
 
 def _either(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from klbench.cli.app import app
-from klbench.cli.run import Format
+from klbench.cli.options import Format
 from klbench.frameworks import catalogue as shipped
 from klbench.report import fields, gradient_fields
 from klbench.report.columns import COLUMNS

@@ -114,3 +114,33 @@ def test_a_real_limit_on_memory_is_told_as_that(
     if ended.status != 0:
         ended.refuses(3, "error: out of memory", "what helps")
         assert not (here / "out").exists()
+
+
+LIMITED_FROM_THE_START = """
+import resource, sys
+limit = int(sys.argv.pop(1)) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+from klbench.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs a system that limits address space")
+@pytest.mark.parametrize("limit", [200, 350, 415, 500, 520, 560, 610, 700])
+def test_libraries_that_find_no_room_as_they_are_loaded_end_nothing(
+    start: Callable[..., object], finish: Callable[[object], Ended], limit: int
+) -> None:
+    """C++ aborts and OpenBLAS exits where memory ends in the middle of an import: neither may be what a user sees."""
+    ended = finish(
+        start(
+            "run",
+            "s.yaml",
+            "-j",
+            "1",
+            "--out",
+            "out",
+            code=LIMITED_FROM_THE_START.replace("sys.argv.pop(1)", str(limit)),
+        )
+    )
+    if ended.status != 0:
+        ended.refuses(3, "error: out of memory")

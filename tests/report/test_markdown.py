@@ -10,7 +10,8 @@ from html import unescape
 import pytest
 from markdown_it import MarkdownIt
 
-from klbench.report.markdown import escaped, to_markdown
+from klbench.report.escaping import escaped
+from klbench.report.markdown import to_markdown
 from tests.report import made_up_gradients as gradients
 from tests.report.made_up import GRID, K1, K2, NO_RATIOS, made_up
 

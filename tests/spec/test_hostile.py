@@ -46,6 +46,16 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "a mixture": lambda n: pair(f"'{mixture(n)}', p: 'N(1, 1)'"),
     "a mixture with an error": lambda n: pair(f"'{mixture(n)} + N(1)', p: 'N(1, 1)'"),
     "a mixture of parameters": lambda n: pair(f"'{many(n, '{w#}*N(0, 1)', ' + ')}', p: 'N(1, 1)'"),
+    "a mixture of sums": lambda n: pair(f"'{many(n, f'(1 - {(n - 1) / n!r})*N(#, 1)', ' + ')}', p: 'N(1, 1)'"),
+    "a long sum": lambda n: pair(f"'N({many(n, '#', ' + ')}, 1)', p: 'N(1, 1)'"),
+    "a long product": lambda n: pair(f"'N({many(n, '1.0#', '/')}, 1)', p: 'N(1, 1)'"),
+    "a long sum of parameters": lambda n: pair(f"'N({many(n, '{m}', ' + ')}, 1)', p: 'N(1, 1)', grid: {{m: 1}}"),
+    "a list of sums": lambda n: pair(f"'Categorical(logits=[{many(n, '{m} - #')}])', p: 'N(1, 1)', grid: {{m: 1}}"),
+    "a list of texts": lambda n: pair(f"{{Categorical: {{logits: [{many(n, '0.# + 1')}]}}}}, p: 'N(1, 1)'"),
+    "open brackets": lambda n: pair(f"'{'(' * n}', p: 'N(1, 1)'"),
+    "open brackets with a name": lambda n: pair(f"'{'(' * n}N', p: 'N(1, 1)'"),
+    "minus signs": lambda n: pair(f"'N({'-' * n}1, 1)', p: 'N(1, 1)'"),
+    "all of a framework": lambda n: f"name: x\nestimators: [{many(n, 'verl@0.8.#:*')}]\n{PAIRS}",
     "a long list": lambda n: pair(f"{{Categorical: {{logits: [{many(n, '0.#')}]}}}}, p: 'N(1, 1)'"),
     "a long list with an escape": lambda n: pair(
         f'{{Categorical: {{logits: ["\\x30", {many(n, "0.#")}]}}}}, p: "N(1, 1)"'

@@ -32,6 +32,14 @@ pairs:
   grid: {mu: [0.1, 1], b: {linspace: [0, 1, 3]}, c: {logspace: [1, 2, 3]}, d: 1}
   expect: {k1: {bias: {value: 0, within: 1}}}
 """
+ARITHMETIC = """\
+name: x
+estimators: [k1, "verl:*", "verl@0.4:*", "ratio*trl:*"]
+pairs:
+- q: {Categorical: {logits: [0, -.inf, "1 - {mu}/2"]}}
+  p: Categorical(logits=[0, -inf, {mu}**2])
+  grid: {mu: [0.1, 1]}
+"""
 GRADIENT = """\
 name: x
 measure: gradient
@@ -59,7 +67,7 @@ def _errors(written: str) -> list[str]:
     return [error.message for error in jsonschema.Draft202012Validator(json_schema()).iter_errors(value)]
 
 
-@pytest.mark.parametrize("written", [WRITTEN, GRADIENT, STARTER, *map(builtin.text, builtin.names())])
+@pytest.mark.parametrize("written", [WRITTEN, ARITHMETIC, GRADIENT, STARTER, *map(builtin.text, builtin.names())])
 def test_it_accepts_what_users_write(written: str) -> None:
     assert _errors(written) == []
 
@@ -130,6 +138,8 @@ def test_every_property_is_described() -> None:
 def test_it_lists_the_estimators() -> None:
     listed = json_schema()["$defs"]["Estimator"]["anyOf"][0]["enum"]
     assert {*catalogue.names(), *shipped.names()} == set(listed)
+    every = json_schema()["$defs"]["Listed"]["anyOf"][1]["enum"]
+    assert every == [f"{name}:*" for name in shipped.frameworks()]
     assert len(listed) == len(set(listed))
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from math import comb, lgamma
 from typing import TYPE_CHECKING, Any
 
-from klbench.distributions.constraints import COUNT, REAL_VECTOR, SIMPLEX
+from klbench.distributions.constraints import COUNT, LOGITS, SIMPLEX
 from klbench.distributions.family import MAX_ATOMS, Arguments, Family, Parameter, Shape
 from klbench.distributions.support import Lattice, Space
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from klbench.distributions.stream import Stream
 
 PROBS_OR_LOGITS = ("probs", "logits")
-CATEGORIES = (Parameter("probs", SIMPLEX), Parameter("logits", REAL_VECTOR))
+CATEGORIES = (Parameter("probs", SIMPLEX), Parameter("logits", LOGITS))
 
 
 def _size(a: Arguments) -> int:
@@ -78,6 +78,7 @@ CATEGORICAL = Family(
         "Categorical(logits=[0, 1, -2, 3])",
         "Categorical(probs=[0.5, 0, 0.5])",
         "Categorical(logits=[-1000, 0, 5])",
+        "Categorical(logits=[2, 1, -inf])",
     ),
     prepare=categories,
     draw=draw_categorical,
@@ -134,6 +135,7 @@ ONE_HOT_CATEGORICAL = _one_hot(
     "One of len(probs) categories, as a one-hot vector.",
     "OneHotCategorical(probs=[0.1, 0.45, 0.45])",
     "OneHotCategorical(logits=[0, 1])",
+    "OneHotCategorical(logits=[-inf, 0, 1])",
 )
 
 ONE_HOT_CATEGORICAL_STRAIGHT_THROUGH = _one_hot(
@@ -199,7 +201,11 @@ MULTINOMIAL = Family(
     support=lambda a: Space(f"counts of {_size(a)} categories that sum to {int(a['total_count'])}"),
     event_shape=_vector,
     space="integers",
-    examples=("Multinomial(total_count=5, probs=[0.2, 0.3, 0.5])", "Multinomial(total_count=1000, logits=[0, 1])"),
+    examples=(
+        "Multinomial(total_count=5, probs=[0.2, 0.3, 0.5])",
+        "Multinomial(total_count=1000, logits=[0, 1])",
+        "Multinomial(total_count=5, logits=[0, -inf, 1])",
+    ),
     prepare=counts,
     draw=draw_multinomial,
     log_prob=log_density_multinomial,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from klbench.distributions.constraints import (
     COUNT,
+    LOGIT,
     NON_NEGATIVE,
     POSITIVE,
     PROBABILITY,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from klbench.distributions.stream import Stream
 
-LOGITS = Parameter("logits", REAL)
+LOGITS, FINITE_LOGITS = Parameter("logits", LOGIT), Parameter("logits", REAL)
 PROBS_OR_LOGITS = ("probs", "logits")
 COUNTS = "the whole numbers >= 0"
 
@@ -96,7 +97,13 @@ BERNOULLI = Family(
     alternatives=PROBS_OR_LOGITS,
     support_text="0 and 1",
     support=lambda _: Lattice(0, 1),
-    examples=("Bernoulli(probs=0.7)", "Bernoulli(logits=-3)", "Bernoulli(probs=1)", "Bernoulli(probs=1e-20)"),
+    examples=(
+        "Bernoulli(probs=0.7)",
+        "Bernoulli(logits=-3)",
+        "Bernoulli(probs=1)",
+        "Bernoulli(probs=1e-20)",
+        "Bernoulli(logits=-inf)",
+    ),
     prepare=coin,
     draw=draw_bernoulli,
     log_prob=log_density_bernoulli,
@@ -134,6 +141,7 @@ BINOMIAL = Family(
         "Binomial(total_count=100000, probs=0.5)",
         "Binomial(total_count=5, logits=1)",
         "Binomial(total_count=4, probs=0)",
+        "Binomial(total_count=4, logits=-inf)",
     ),
     prepare=coin,
     draw=draw_binomial,
@@ -157,7 +165,7 @@ GEOMETRIC = Family(
     name="Geometric",
     summary="The number of failures before the first success.",
     kind="discrete",
-    parameters=(Parameter("probs", PROBABILITY_ABOVE_0), LOGITS),
+    parameters=(Parameter("probs", PROBABILITY_ABOVE_0), FINITE_LOGITS),
     alternatives=PROBS_OR_LOGITS,
     support_text=COUNTS,
     support=_counts,
@@ -198,6 +206,7 @@ NEGATIVE_BINOMIAL = Family(
         "NegativeBinomial(total_count=0.5, probs=0.9)",
         "NegativeBinomial(total_count=1e5, logits=0)",
         "NegativeBinomial(total_count=2, probs=0)",
+        "NegativeBinomial(total_count=2, logits=-inf)",
     ),
     prepare=coin,
     draw=draw_negative_binomial,

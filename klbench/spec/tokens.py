@@ -1,0 +1,167 @@
+"""The pieces of a written expression, and a reader that goes along them: brackets matched, nesting bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from klbench.spec.refusal import Refusal, shown
+
+LONGEST_TEXT = 2 * 2**20
+DEEPEST = 16
+
+PARAMETER = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}", re.ASCII)
+WRITTEN = "a distribution is written like Normal(0, 1), 0.5*Normal(0, 1) + 0.5*Normal(2, 1) or Normal(0, 1)**10"
+VALUES = "an argument is a number, a list of numbers, a grid parameter such as {mu}, or arithmetic of these: 1 - {mu}/2"
+
+_TOKEN = re.compile(
+    rf"""(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?)
+      | (?P<parameter>{PARAMETER.pattern})
+      | (?P<name>[A-Za-z_]\w*)
+      | (?P<sign>\*\*|[-+*/(),=\[\]])""",
+    re.VERBOSE | re.ASCII,
+)
+_SPACE = re.compile(r"\s*")
+_INSTEAD = {
+    "−": "write the minus sign as -",
+    "–": "write the minus sign as -",
+    "'": "an argument is a number or a list of numbers, not a text",
+    '"': "an argument is a number or a list of numbers, not a text",
+    "{": "a grid parameter is a name in braces: {mu}",
+    "^": "a power is written **",
+    "×": "write * for a product",
+    "·": "write * for a product",
+    "÷": "write / for a quotient",
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the text. The last one has the kind ``end``."""
+
+    kind: str
+    text: str
+    offset: int
+
+    def __str__(self) -> str:
+        return "the end" if self.kind == "end" else shown(self.text)
+
+
+def tokens(text: str, written: str) -> Iterator[Token]:
+    """The pieces of a text, without the space between them; ``written`` says how it is written.
+
+    Raises:
+        Refusal: at a character that no expression has.
+    """
+    offset = _SPACE.match(text).end()  # type: ignore[union-attr]
+    while offset < len(text):
+        match = _TOKEN.match(text, offset)
+        if match is None or match.lastgroup is None:
+            raise Refusal(f"unexpected {text[offset]!r}", help=[_INSTEAD.get(text[offset], written)], offset=offset)
+        kind = "parameter" if match["parameter"] else match.lastgroup
+        yield Token(kind, match[0], offset)
+        offset = _SPACE.match(text, match.end()).end()  # type: ignore[union-attr]
+    yield Token("end", "", len(text))
+
+
+class TokenReader:
+    """Goes along the tokens of one text.
+
+    Raises:
+        Refusal: with the offset of what is wrong.
+    """
+
+    _written = VALUES
+    """How what it reads is written, for whoever wrote a letter that is nowhere in it."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > LONGEST_TEXT:
+            raise Refusal(f"the expression has {len(text)} characters", help=[f"at most {LONGEST_TEXT}"])
+        self._tokens = list(tokens(text, self._written))
+        self._named = _brackets_with_names(self._tokens)
+        self._position = 0
+        self._depth = 0
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._position]
+
+    def _holds_a_name(self, ahead: int = 0) -> bool:
+        """Whether a name, such as a distribution's, starts here or is inside the bracket that opens here."""
+        position = min(self._position + ahead, len(self._tokens) - 1)
+        return self._tokens[position].kind == "name" or position in self._named
+
+    def _starts_a_number(self, ahead: int = 0) -> bool:
+        """Whether a number may start here: a bracket with no name in it holds arithmetic."""
+        token = self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
+        if token.text == "(":
+            return not self._holds_a_name(ahead)
+        return token.kind in ("number", "parameter") or token.text in ("-", "+")
+
+    def _take(self, text: str) -> bool:
+        """Whether the next token is ``text``; if so it is consumed."""
+        found = self._next.text == text
+        self._position += found
+        return found
+
+    def _consume(self) -> Token:
+        token = self._next
+        self._position += token.kind != "end"
+        return token
+
+    def _expect(self, text: str, help: str) -> None:
+        if not self._take(text):
+            raise self._refusal(f"expected '{text}' but found {self._next}", help)
+
+    def _refusal(self, message: str, help: str, at: Token | None = None) -> Refusal:
+        return Refusal(message, help=[help], offset=(at or self._next).offset)
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._refusal("nested too deeply", f"at most {DEEPEST} levels of brackets")
+        yield
+        self._depth -= 1
+
+    def _separated(self, item: Callable[[], T], closing: str) -> list[T]:
+        """Items between commas up to the closing bracket; a comma may follow the last."""
+        items: list[T] = []
+        while not self._take(closing):
+            items.append(item())
+            if self._next.text != closing:
+                self._expect(",", f"items are separated by commas and end with '{closing}'")
+        return items
+
+
+@contextmanager
+def placed(token: Token) -> Iterator[None]:
+    """Turns a refusal without a place into one at ``token``."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Refusal(refusal.message, help=refusal.help, offset=token.offset) from refusal
+
+
+def _brackets_with_names(tokens: list[Token]) -> frozenset[int]:
+    """The positions of the round brackets in which a name stands, however deep."""
+    found: set[int] = set()
+    open_: list[int] = []
+    for position, token in enumerate(tokens):
+        if token.text == "(":
+            open_.append(position)
+        elif token.text == ")" and open_:
+            closed = open_.pop()
+            if closed in found and open_:
+                found.add(open_[-1])
+        elif token.kind == "name" and open_:
+            found.add(open_[-1])
+    for position, inner in zip(reversed(open_[:-1]), reversed(open_[1:]), strict=True):  # those that nothing closes
+        if inner in found:
+            found.add(position)
+    return frozenset(found)
