@@ -6,15 +6,17 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 
 import torch
 
 from klbench.errors import RunError, SpecError, UserError
 from klbench.measure.case import measure
+from klbench.measure.crossings import crossing_notes
 from klbench.measure.draws import Machine
 from klbench.observer import SILENT, Observer
-from klbench.results import Results
+from klbench.results import CaseResult, Results
 from klbench.roads.memory import keep_freed_memory
 from klbench.spec.model import Spec
 from klbench.spec.overrides import as_overrides
@@ -64,7 +66,17 @@ def run(
         for case in cases:
             results.append(measure(spec, case, machine, observer))
             observer.finished(results[-1])
+        results = _with_crossings(spec, results)
     return Results(spec, tuple(results), str(machine.device), machine.threads, time.perf_counter() - start)
+
+
+def _with_crossings(spec: Spec, results: Sequence[CaseResult]) -> list[CaseResult]:
+    """The same, with a note in every case of a pair on where, over its grid, one estimator becomes the noisier."""
+    notes = {
+        pair.name: crossing_notes(spec, pair, [result for result in results if result.case.pair == pair.name])
+        for pair in spec.pairs
+    }
+    return [replace(result, notes=(*result.notes, *notes[result.case.pair])) for result in results]
 
 
 @contextmanager

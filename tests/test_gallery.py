@@ -200,6 +200,16 @@ def test_shift_k3_is_the_noisier_one_beyond_0_628(gallery: ModuleType) -> None:
         assert row["k2"].exact_bias_over_true == pytest.approx(case.kl / 2, rel=1e-8)
 
 
+def test_categorical_shift_crosses_at_a_kl_of_0_00327(gallery: ModuleType) -> None:
+    results = gallery.committed("categorical_shift")
+    for case in results.cases:
+        row = by_estimator(case)
+        assert (row["k3"].exact_stdev_over_true > row["k1"].exact_stdev_over_true) == (case.kl > 0.00327)
+        assert row["k2"].exact_bias_over_true < 0
+    last = by_estimator(results.cases[-1])
+    assert 40 < last["k3"].exact_stdev_over_true / last["k1"].exact_stdev_over_true < 60
+
+
 def test_shift_spans_the_kl_from_1e_4_to_5(gallery: ModuleType) -> None:
     kl = [case.kl for case in gallery.committed("shift").cases]
     assert (min(kl), max(kl)) == pytest.approx((1e-4, 5), rel=1e-12)

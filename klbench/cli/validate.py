@@ -1,32 +1,48 @@
-"""``klbench validate``: what a spec says once it is read, with its true values and its cost; nothing is sampled."""
+"""``klbench validate``: what a spec says once it is read, and what is known of it without a sample."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from klbench.cli import output
-from klbench.cli.options import Overrides, SpecSource
+from klbench.cli.options import Format, Overrides, Shown, SpecSource
 from klbench.cli.waiting import import_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from klbench.spec.cases import Case
+    from klbench.report.answers import Answer
     from klbench.spec.model import Pair, Spec
 
-RATE = 1e7
-"""Samples a second on one core, as measured for a Gaussian pair with three estimators."""
-_SHORTEST = 0.1
-"""Seconds: a shorter time is not told from this one."""
+
+def _share(value: float) -> float:
+    if not (isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value} is not a share of the true value; 0.05 is 5 %")
+    return value
 
 
-def validate(spec: SpecSource, overrides: Overrides = None) -> None:
-    """Show a spec's cases, true values and cost.
+Within = Annotated[
+    float,
+    typer.Option(
+        "--within",
+        metavar="SHARE",
+        callback=_share,
+        help="How near the mean must come to the true value, as a share of it: 0.05 is 5 %.",
+    ),
+]
 
-    Samples nothing.
+
+def validate(
+    spec: SpecSource, overrides: Overrides = None, within: Within = 0.05, format: Shown = Format.TABLE
+) -> None:
+    """Show true values, bias, noise, samples needed and cost.
+
+    All numbers are exact: nothing is sampled but a pilot that measures the time. For example: klbench validate shift
     """
     from klbench.spec.read import read_spec
 
@@ -34,33 +50,56 @@ def validate(spec: SpecSource, overrides: Overrides = None) -> None:
     import_torch()
     from klbench.runner import one_torch_thread
 
-    for line in _overview(resolved):
+    with one_torch_thread():
+        if format is Format.TABLE:
+            _show(resolved, within)
+        else:
+            _write(resolved, within, format)
+
+
+def _write(spec: Spec, within: float, format: Format) -> None:
+    from klbench.report import answers
+
+    known = [answer for pair in spec.pairs for answer in _answers(spec, pair)]
+    if format is Format.CSV:
+        output.document(answers.to_csv(known, within))
+        return
+    grouped = answers.by_pair(known)
+    crossings = {pair.name: [*_crossings(spec, pair, grouped[pair.name])] for pair in spec.pairs}
+    write = answers.to_json if format is Format.JSON else answers.to_markdown
+    output.document(write(known, crossings, within))
+
+
+def _show(spec: Spec, within: float) -> None:
+    for line in _overview(spec):
         output.data(Text(line))
-    for pair in resolved.pairs:
+    for pair in spec.pairs:
         output.data(Text(f"\n{pair.name}", style="bold cyan"))
-        for line in _pair(pair, resolved):
+        for line in _pair(pair, spec):
             output.data(Text(line))
-        with one_torch_thread():
-            output.data(_true_values(pair.cases(), resolved.estimators))
+        known = _answers(spec, pair)
+        for line in _true_values(known):
+            output.data(Text(line))
+        output.data(Text(""))
+        output.data(_table(known, within))
+        for sentence in _crossings(spec, pair, known):
+            output.data(Text(f"• {sentence}"))
+    output.data(Text(""))
+    for line in _legend(spec, within):
+        output.data(Text(line, style="dim"))
+    output.data(Text(_cost(spec)))
 
 
 def _overview(spec: Spec) -> Iterator[str]:
-    from klbench.report.numbers import seconds
-    from klbench.runner import available_cores
     from klbench.wording import counted
 
-    cases, cores, precisions = len(spec.cases()), available_cores(), len(spec.dtype)
+    cases = len(spec.cases())
     yield from filter(None, (spec.name, spec.description))
     yield f"estimators: {', '.join(spec.estimators)} · seed {spec.seed} · {', '.join(spec.dtype)}"
     if spec.measure == "gradient":
         yield _gradient(spec)
     total = f" = {counted(cases * spec.samples, 'sample')}" if cases > 1 else ""
     yield f"{counted(cases, 'case')} × {counted(spec.samples, 'sample')}{total}"
-    estimate, on = seconds(max(precisions * cases * spec.samples / RATE / cores, _SHORTEST)), counted(cores, "core")
-    if spec.measure == "gradient":
-        yield f"at least {estimate} on {on}: so long values would take; gradients take several times that"
-    else:
-        yield f"about {estimate} on {on} for Gaussian pairs and three estimators, a few times that for others"
 
 
 def _gradient(spec: Spec) -> str:
@@ -81,20 +120,83 @@ def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
         yield f"∇ in {', '.join(spec.parameters or differentiable(pair.q))}"
 
 
-def _true_values(cases: Iterable[Case], estimators: Sequence[str]) -> Table:
-    """A line per case and target, the case's parameters beside its first."""
-    from klbench.estimators.catalogue import find
-    from klbench.measure.pair import Pair
-    from klbench.measure.values import true_values
+def _answers(spec: Spec, pair: Pair) -> list[Answer]:
+    from klbench.estimators.divergence import REVERSE_KL
+    from klbench.measure.known import known
+    from klbench.measure.pair import Pair as Built
+    from klbench.measure.truth import true_value
+    from klbench.report.answers import Answer
+
+    found = []
+    for case in pair.cases():
+        built = Built.build(case)
+        kl = true_value(REVERSE_KL, built.q, built.p)
+        found.append(Answer(case, kl.value, kl.road, known(spec, case)))
+    return found
+
+
+def _true_values(answers: Sequence[Answer]) -> Iterator[str]:
+    """The KL of a case without a grid, and the true values of the other targets of each case."""
     from klbench.report.numbers import parameters_text, true_value
 
-    grid = Table.grid(padding=(0, 2))
-    targets = [find(name).target for name in estimators]
-    for case in cases:
-        parameters = parameters_text(case.parameters)
-        for target, truth in true_values(Pair.build(case), targets).items():
-            grid.add_row(
-                *[Text(parameters)] * bool(case.parameters), Text(true_value(target.name, truth.value, truth.road))
-            )
-            parameters = ""
-    return grid
+    for answer in answers:
+        others = {line.target: line for line in answer.lines if not line.placement}
+        others.pop("reverse KL", None)
+        said = [true_value(target, line.true, line.true_from) for target, line in others.items()]
+        if not answer.case.parameters:
+            said = [true_value("reverse KL = KL(q‖p)", answer.kl, answer.kl_from), *said]
+        if said:
+            yield "  ".join(filter(None, [parameters_text(answer.case.parameters), " · ".join(said)]))
+
+
+def _table(answers: Sequence[Answer], within: float) -> Table:
+    from klbench.report.answers import headers_of, table
+
+    headers = headers_of(answers, within)
+    shown = Table(*headers, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column, header in zip(shown.columns, headers, strict=True):
+        column.style = "cyan" if header == "estimator" else ""
+        column.no_wrap = header in ("bias/true", "stdev/true")
+    for row in table(answers, within):
+        shown.add_row(*row)
+    return shown
+
+
+def _crossings(spec: Spec, pair: Pair, answers: Sequence[Answer]) -> Iterator[str]:
+    from klbench.measure.crossings import crossings, noise
+    from klbench.wording import counted
+
+    if len(pair.grid) != 1:
+        return
+    points = [
+        (next(iter(answer.case.parameters.values())), {line.called: line for line in answer.lines})
+        for answer in answers
+    ]
+    for crossing in crossings(spec, pair, points, noise):
+        yield crossing.sentence("noise")
+    for crossing in crossings(spec, pair, points, lambda line: line.error(spec.samples)):
+        yield crossing.sentence(f"error with {counted(spec.samples, 'sample')}")
+
+
+def _legend(spec: Spec, within: float) -> Iterator[str]:
+    from klbench.estimators.vocabulary import EXACT
+
+    yield "bias and stdev are of one sample, exact, in units of the true value."
+    yield (
+        f"samples for {100 * within:g} %: so many that √(bias² + stdev²/n) is at most {100 * within:g} % of the true "
+        "value; --within changes it."
+    )
+    lower = [dtype for dtype in spec.dtype if dtype != EXACT]
+    if lower:
+        yield f"In float64: rounding to {', '.join(lower)} comes on top, and klbench run measures it."
+
+
+def _cost(spec: Spec) -> str:
+    from klbench.pilot import cost
+    from klbench.report.numbers import seconds
+    from klbench.wording import counted
+
+    found = cost(spec)
+    memory = f" and {found.mebibytes:,.0f} MiB beside torch" if found.mebibytes >= 1 else ""
+    on = counted(found.cores, "core")
+    return f"klbench run takes about {seconds(max(found.seconds, 0.1))}{memory} on {on}, as a pilot run measured."

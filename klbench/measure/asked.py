@@ -28,12 +28,12 @@ class Asked:
         Raises:
             SpecError: a user's function cannot be used.
         """
-        found = [_weighed(ready(find(name)), spec.measure) for name in spec.estimators]
+        found = [as_asked(ready(find(name)), spec.measure) for name in spec.estimators]
         fitted = [fit(estimator, draws, pair) for estimator in found]
         fits = {estimator.name: value for estimator, value in fitted if value is not None}
         return Asked(tuple(estimator for estimator, _ in fitted), fits)
 
 
-def _weighed(estimator: Estimator, measure: str) -> Estimator:
+def as_asked(estimator: Estimator, measure: str) -> Estimator:
     """As a value, an entry that is weighted by default is; for gradients the weighting is a column of its own."""
     return replace(estimator, weighted=True) if measure == "value" and estimator.weighting != "none" else estimator

@@ -39,6 +39,14 @@ def fit(estimator: Estimator, draws: Draws, pair: Pair) -> tuple[Estimator, Fit 
     return estimator.fitted(coefficient), Fit(coefficient, exact)
 
 
+def exactly_fitted(estimator: Estimator, pair: Pair) -> Estimator | None:
+    """The estimator with the exact optimum for its coefficient; None where no exact road knows that."""
+    if estimator.control_term is None:
+        return estimator
+    optimum = _exact_optimum(pair, estimator.term, estimator.control_term)
+    return estimator.fitted(optimum) if isfinite(optimum) else None
+
+
 def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
     """-Cov(base, control)/Var(control) by the exact road, 0 where the control has no variance, NaN without a road."""
     together = Term(lambda log_ratio: base.function(log_ratio) + control.function(log_ratio), base.weighted)

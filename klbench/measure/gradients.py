@@ -66,7 +66,7 @@ class Survey:
 
     def answers(self, cell: Cell, sample: GradientSample) -> GradientAnswers:
         """What is known of one cell, now that it is sampled."""
-        exact = self._exact(cell) if cell.has_gradient else None
+        exact = self.exact_of(cell) if cell.has_gradient else None
         return GradientAnswers(
             cell=cell,
             score=self.exact.score,
@@ -83,7 +83,8 @@ class Survey:
         cell = [each for each in self.cells if each in so_far.places][-1]
         return gradient_headline(cell, so_far.of(cell), self.exact.true(cell.estimator.target))
 
-    def _exact(self, cell: Cell) -> ExactVector | None:
+    def exact_of(self, cell: Cell) -> ExactVector | None:
+        """The expected gradient of a cell that has one, and its noise; None without a road."""
         if self.baseline is not None and self._centred(cell):
             return self.baseline.exact(cell, self.exact)
         return self.exact.under_draws(cell.term)

@@ -62,7 +62,7 @@ from klbench.spec.written import Written
 
 DEFAULT_SAMPLES = 1_000_000
 MOST_NUMBERS = 1_000_000
-"""Of all cases of a pair together: each is held to its rules before anything runs, at some 3 µs a number."""
+"""Of all cases of a pair together: each is held to its rules before anything runs, at some 3 microseconds a number."""
 _ENOUGH_ERRORS = 20
 """Of a list of pairs with so many errors the rest is not judged: only the first few are shown, and each takes a
 millisecond to say what was probably meant."""
@@ -182,15 +182,22 @@ class Pair(Form):
 
     def cases(self) -> Iterator[Case]:
         """The pair's cases, one per combination of the grid's values."""
+        return (self.case_at(parameters) for parameters in combinations(self.grid))
+
+    def case_at(self, parameters: Mapping[str, float]) -> Case:
+        """The pair with these values for its grid parameters, in the grid or between its values.
+
+        Raises:
+            Refusal: a distribution does not take such a number.
+        """
         expect = {
             estimator: {
                 name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()
             }
             for estimator, columns in self.expect.items()
         }
-        for parameters in combinations(self.grid):
-            filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
-            yield Case(self.name, **filled, parameters=parameters, expect=expect)
+        filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
+        return Case(self.name, **filled, parameters=parameters, expect=expect)
 
 
 def _undefined(name: str, grid: Mapping[str, object]) -> Refusal:

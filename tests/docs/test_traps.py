@@ -59,6 +59,12 @@ def test_where_k3_stops_beating_k1() -> None:
         row = rows("N(0, 1)", f"N({(2 * float(kl)) ** 0.5}, 1)", "k1", "k3")
         assert min(row, key=lambda name: row[name].exact_stdev_over_true) == quieter
     assert "once KL exceeds 0.628" in README
+    q = "Categorical(logits=[8, 6, 5, 4, 3, 2, 1, 0, 0, 0])"
+    for last, kl, quieter in ((2.0, 0.00325, "k3"), (2.02, 0.00329, "k1")):
+        row = rows(q, f"Categorical(logits=[8, 6.2, 5, 4, 3, 2, 1, 0, 0, {last}])", "k1", "k3")
+        assert row["k1"].true == pytest.approx(kl, abs=1e-5)
+        assert min(row, key=lambda name: row[name].exact_stdev_over_true) == quieter
+    assert "once KL exceeds 0.00327" in README
     far = rows("N(0, 1)", "N(2, 1)", "k1", "k3")
     noise = far["k3"].exact_stdev_over_true / far["k1"].exact_stdev_over_true
     assert f"at KL 2 its noise is {noise:.1f} times k1's" in README

@@ -1,0 +1,155 @@
+"""Where one estimator becomes noisier than another: over a grid of one parameter, found without samples.
+
+Between two neighbouring values of the grid at which the order of two estimators of one target differs, there is a value
+at which they are equal. It is found on exact numbers, so it is right to the six digits that are shown. An order that
+changes twice between neighbours is not seen: a finer grid shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from math import inf, isfinite, isnan, log, nan
+
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.estimators.vocabulary import EXACT
+from klbench.measure.known import Known, known
+from klbench.measure.pair import Pair
+from klbench.measure.truth import true_value
+from klbench.results import CaseResult, GradientRow, Row
+from klbench.spec.model import Pair as PairSpec
+from klbench.spec.model import Spec
+from klbench.spec.refusal import Refusal
+
+_ALIKE = 1e-7
+"""Two estimators whose numbers differ by less, as a share, are one here: exact numbers are known to 1e-9."""
+_CLOSE = 1e-9
+"""The accuracy of a crossing: as a share of the step of the grid, or of two numbers that are compared."""
+_MOST_STEPS = 120
+_MOST_NOTES = 6
+_UNBIASED = 0.01
+"""Of the true value: of what is biased by more than that nobody asks which is the quieter."""
+
+Figure = Callable[[Known], float]
+"""What is compared: the noise, or the error at some number of samples."""
+At = Mapping[str, Known]
+"""What is known at one value of the parameter, by what is shown as the estimator."""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The value of a grid parameter at which two estimators are equal; below it ``lower`` has the smaller figure."""
+
+    parameter: str
+    value: float
+    kl: float
+    lower: str
+    upper: str
+
+    def sentence(self, what: str) -> str:
+        """``k3 and k1 have the same noise at mu = 1.12091, where KL(q‖p) = 0.628216; below that k3 has less, ...``."""
+        where = f", where KL(q‖p) = {self.kl:.6g}" if isfinite(self.kl) else ""
+        return (
+            f"{self.lower} and {self.upper} have the same {what} at {self.parameter} = {self.value:.6g}{where}; "
+            f"below that {self.lower} has less, above {self.upper}."
+        )
+
+
+def noise(line: Known) -> float:
+    """The standard deviation of one sample."""
+    return line.stdev
+
+
+def crossings(spec: Spec, pair: PairSpec, points: Sequence[tuple[float, At]], figure: Figure) -> Iterator[Crossing]:
+    """Every crossing of a pair whose grid has one parameter, in the order of its values.
+
+    Args:
+        points: the values of the parameter, and what is known there.
+    """
+    (parameter,) = pair.grid
+    for (low, below), (high, above) in pairwise(sorted(points, key=lambda point: point[0])):
+        for one, other in combinations([name for name in below if name in above], 2):
+            if below[one].target != below[other].target or not _changes(below, above, one, other, figure):
+                continue
+
+            def apart(value: float, one: str = one, other: str = other) -> float:
+                return _apart(_at(spec, pair, {parameter: value}, (one, other)), one, other, figure)
+
+            value = root(apart, low, high)
+            if isfinite(value):
+                lower, upper = (one, other) if _apart(below, one, other, figure) < 0 else (other, one)
+                yield Crossing(parameter, value, _kl(pair, {parameter: value}), lower, upper)
+
+
+def crossing_notes(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> tuple[str, ...]:
+    """A sentence for each crossing of the noise of two estimators that are not biased; of many only the first few."""
+    if len(pair.grid) != 1:
+        return ()
+    points = [
+        (next(iter(case.case.parameters.values())), {line.called: line for row in case.rows if (line := _line(row))})
+        for case in cases
+    ]
+    found = [crossing.sentence("noise") for crossing in crossings(spec, pair, points, noise)]
+    more = len(found) - _MOST_NOTES
+    rest = [f"There are {more} more crossings; klbench validate shows them all."] if more > 1 else found[_MOST_NOTES:]
+    return (*found[:_MOST_NOTES], *rest)
+
+
+def _line(row: Row | GradientRow) -> Known | None:
+    """What a row says without its samples; None where it is biased, or not of the first precision."""
+    place = (row.placement, row.weighting) if isinstance(row, GradientRow) else ("", "")
+    bias, stdev = row.exact_bias_over_true * row.unit, row.exact_stdev_over_true * row.unit
+    if not abs(row.exact_bias_over_true) <= _UNBIASED or row.dtype != EXACT:
+        return None
+    return Known(row.estimator, row.target, row.unit, bias, stdev, *place)
+
+
+def _changes(below: At, above: At, one: str, other: str, figure: Figure) -> bool:
+    first, second = (_apart(at, one, other, figure) for at in (below, above))
+    return min(abs(first), abs(second)) > _ALIKE and first * second < 0
+
+
+def _apart(at: At, one: str, other: str, figure: Figure) -> float:
+    """log(one / other) of the figure; NaN where one of them is 0, infinite or not known."""
+    if one not in at or other not in at:
+        return nan
+    first, second = figure(at[one]), figure(at[other])
+    return log(first / second) if 0 < first < inf and 0 < second < inf else nan
+
+
+def _at(spec: Spec, pair: PairSpec, parameters: Mapping[str, float], called: Sequence[str]) -> At:
+    """What is known of two estimators at a value between those of the grid; nothing where it does not fit the pair."""
+    names = [name for name in spec.estimators if any(text.partition(" (")[0] == name for text in called)]
+    try:
+        case = pair.case_at(parameters)
+    except Refusal:
+        return {}
+    return {line.called: line for line in known(spec.model_copy(update={"estimators": tuple(names)}), case)}
+
+
+def _kl(pair: PairSpec, parameters: Mapping[str, float]) -> float:
+    built = Pair.build(pair.case_at(parameters))
+    return true_value(REVERSE_KL, built.q, built.p).value
+
+
+def root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where ``function`` is 0 between two values at which its signs differ; NaN where they do not, or it is NaN there.
+
+    False position by turns with halving: the first is fast near the root, the second never stalls.
+    """
+    at_low, at_high, span = function(low), function(high), high - low
+    if not at_low * at_high < 0:
+        return nan
+    for step in range(_MOST_STEPS):
+        middle = (low + high) / 2 if step % 3 == 2 else (low * at_high - high * at_low) / (at_high - at_low)
+        at_middle = function(middle)
+        if isnan(at_middle) or abs(at_middle) < _CLOSE:
+            return nan if isnan(at_middle) else middle
+        if at_middle * at_low > 0:
+            low, at_low = middle, at_middle
+        else:
+            high, at_high = middle, at_middle
+        if high - low < _CLOSE * span:
+            break
+    return (low + high) / 2

@@ -1,0 +1,160 @@
+"""What is known of an estimator without a sample: its bias, its noise, and so how many samples it takes.
+
+One line for each row that a run would have, by the same exact roads. A user's own function is not imported, and a
+fitted coefficient is the exact optimum: nothing is drawn and nothing of a spec is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, inf, isfinite, isinf, isnan, nan
+
+from klbench.estimators.catalogue import find
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.vocabulary import placed
+from klbench.measure.asked import as_asked
+from klbench.measure.fit import exactly_fitted
+from klbench.measure.gradient_rows import bias_of as distance
+from klbench.measure.gradients import Survey
+from klbench.measure.pair import Pair
+from klbench.measure.rows import bias_of
+from klbench.measure.values import true_values
+from klbench.roads.exact import exact_road
+from klbench.spec.cases import Case
+from klbench.spec.model import Spec
+from klbench.users.estimator import UserFunction
+
+_LARGEST_WHOLE = 2.0**53
+"""Above this float64 does not hold every whole number: a count of samples is given as float64 has it."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of one estimator on one case, in float64.
+
+    Args:
+        estimator: its name; ``placement`` and ``weighting`` say where its gradient is put, empty for a value.
+        target: the name of what it is meant to estimate.
+        true, true_from: the target's value in nats, or the length of its gradient; NaN without a road; and the road.
+        bias, stdev: of one sample, in the units of ``true``; NaN without a road.
+        why_not: why there are no numbers, where there are none.
+    """
+
+    estimator: str
+    target: str
+    true: float
+    bias: float = nan
+    stdev: float = nan
+    placement: str = ""
+    weighting: str = ""
+    why_not: str = ""
+    true_from: str = ""
+
+    @property
+    def called(self) -> str:
+        """``k1`` or ``k1 (loss × ratio)``."""
+        place = f" ({placed(self.placement, self.weighting)})" if self.placement else ""
+        return self.estimator + place
+
+    @property
+    def bias_over_true(self) -> float:
+        """NaN where the true value is 0, infinite or not known."""
+        return self._over_true(self.bias)
+
+    @property
+    def stdev_over_true(self) -> float:
+        """The same of the noise of one sample; inf where the variance does not exist."""
+        return self._over_true(self.stdev)
+
+    def error(self, samples: float) -> float:
+        """√(bias² + stdev²/n): how far the mean of n samples is off, root mean square, in the units of ``true``."""
+        return float((self.bias**2 + self.stdev**2 / samples) ** 0.5)
+
+    def samples_needed(self, within: float) -> float:
+        """The least n with bias² + stdev²/n ≤ (within · true)²: inf where there is none, NaN where it is not known."""
+        return least_samples(self.bias_over_true, self.stdev_over_true, within)
+
+    def reason(self, within: float) -> str:
+        """Why no number of samples is enough, or why it is not known; empty where it is."""
+        if self.why_not:
+            return self.why_not
+        if not (isfinite(self.true) and self.true != 0):
+            return "no ratio to a true value of 0" if self.true == 0 else "no finite true value"
+        if isnan(self.samples_needed(within)):
+            return "no exact method"
+        if not isinf(self.samples_needed(within)):
+            return ""
+        if isinf(self.bias_over_true):
+            return "its mean is infinite"
+        return "it is biased" if abs(self.bias_over_true) >= within else "its variance is infinite"
+
+    def _over_true(self, value: float) -> float:
+        return value / self.true if isfinite(self.true) and self.true != 0 else nan
+
+
+def least_samples(bias: float, stdev: float, within: float) -> float:
+    """The least whole n ≥ 1 with bias² + stdev²/n ≤ within², in float64: inf where there is none, NaN where unknown."""
+    if isinf(bias) or stdev == inf or abs(bias) > within:
+        return inf
+    if isnan(bias) or isnan(stdev):
+        return nan
+    room = (within - abs(bias)) * (within + abs(bias))  # within² − bias², without its rounding
+    if stdev == 0:
+        return 1
+    if room <= 0 or not isfinite(stdev / room**0.5):
+        return inf
+    needed = (stdev / room**0.5) ** 2 if stdev / room**0.5 < 1e150 else inf
+    if not needed < _LARGEST_WHOLE:
+        return needed
+    guess = max(1, ceil(needed))
+    return next(n for n in (guess - 1, guess, guess + 1) if n >= 1 and (_enough(n, stdev, room) or n > guess))
+
+
+def _enough(count: int, stdev: float, room: float) -> bool:
+    return stdev**2 / count <= room
+
+
+def known(spec: Spec, case: Case) -> tuple[Known, ...]:
+    """A line for each row of the case, in one precision."""
+    pair = Pair.build(case)
+    prepared = [_prepared(name, spec, pair) for name in spec.estimators]
+    return tuple(_gradients(spec, pair, prepared) if spec.measure == "gradient" else _values(pair, prepared))
+
+
+def _prepared(name: str, spec: Spec, pair: Pair) -> tuple[Estimator, str]:
+    """An estimator with nothing left to fit, or why there is none without running something."""
+    estimator = as_asked(find(name), spec.measure)
+    if isinstance(estimator.joint, UserFunction):
+        return estimator, "your own function: run imports it"
+    fitted = exactly_fitted(estimator, pair)
+    return fitted or estimator, "" if fitted else "its coefficient is fitted by run"
+
+
+Prepared = Sequence[tuple[Estimator, str]]
+
+
+def _values(pair: Pair, prepared: Prepared) -> Iterator[Known]:
+    truths = true_values(pair, [estimator.target for estimator, _ in prepared])
+    for estimator, why_not in prepared:
+        truth = truths[estimator.target]
+        (exact,) = [None] if why_not else exact_road(pair.integrand((estimator.term,)))
+        bias, stdev = (nan, nan) if exact is None else (bias_of(exact, truth), exact.stdev)
+        yield Known(
+            estimator.name, estimator.target.name, truth.value, bias, stdev, why_not=why_not, true_from=truth.road
+        )
+
+
+def _gradients(spec: Spec, pair: Pair, prepared: Prepared) -> Iterator[Known]:
+    survey = Survey.take(spec, pair, [estimator for estimator, why_not in prepared if not why_not])
+    for cell in survey.cells:
+        if cell.dtype == spec.dtype[0]:
+            true, has_gradient = survey.exact.true(cell.estimator.target), cell.has_gradient
+            exact = survey.exact_of(cell) if has_gradient else None
+            bias, stdev = (nan, nan) if exact is None else (distance(exact, true), exact.noise)
+            names = cell.estimator.name, cell.estimator.target.name, float(true.norm())
+            why_not = "" if has_gradient else "it has no gradient as a loss"
+            yield Known(*names, bias, stdev, cell.placement, cell.weighting, why_not)
+    for estimator, why_not in prepared:
+        if why_not:
+            yield Known(estimator.name, estimator.target.name, nan, why_not=why_not)
