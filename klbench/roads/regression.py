@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from klbench.roads.exact import points_of
+from klbench.roads.listing import points_of
 from klbench.roads.integrand import Integrand
 from klbench.roads.points import ACCURACY, Points
 
