@@ -19,7 +19,7 @@ Sum = dict[Key, float]
 
 CONSTANT: Key = (0, 0.0)
 _DIGITS = 12
-"""Rates are sums of the few that an estimator declares; rounded so far, equal ones meet whatever the order of adding."""
+"""Rates are sums of those an estimator declares: rounded so far, equal ones meet whatever the order of adding."""
 
 
 def from_declared(declared: Expansion, centre: float) -> Sum:

@@ -7,12 +7,12 @@ fourth power are such sums as well, and so are its variance and kurtosis. What c
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import exp, inf, isfinite, log, nan, sqrt
+from math import exp, inf, isfinite, log, nan
 
-from klbench.estimators.term import Term
+from klbench.estimators.term import Expansion, Term
 from klbench.roads.expansion import (
     CONSTANT,
+    Key,
     Sum,
     from_declared,
     less,
@@ -20,10 +20,11 @@ from klbench.roads.expansion import (
     sign_far_out,
     without_constant,
 )
-from klbench.roads.independent import independent
+from klbench.roads.independent import Factors, independent
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import ACCURACY, LARGEST, ROUGHLY, ROUNDING, Exact
-from klbench.roads.tilts import Number, Tilts, tilts_of
+from klbench.roads.points import ACCURACY, LARGEST, ROUGHLY, Exact
+from klbench.roads.tilted_factor import tilts_of
+from klbench.roads.tilts import Number, Tilts
 
 
 def factors_road(integrand: Integrand) -> Exact | None:
@@ -38,57 +39,59 @@ def factors_road(integrand: Integrand) -> Exact | None:
         return None
     value = less(from_declared(term.expansion, _ANY), _ANY)
     square = product(value, value)
-    needed = {key for each in (value, square, product(square, square)) for key in each}
-    laws: Tilts | None = None
+    needed = frozenset(key for each in (value, square, product(square, square)) for key in each)
+    laws = _laws(parts, needed)
+    return None if laws is None else _exact(term.expansion, laws)
+
+
+def _laws(parts: Factors, needed: frozenset[Key]) -> Tilts | None:
+    """The laws of the sum of all factors' L; None where one factor has no road."""
+    whole: Tilts | None = None
     for q, p, copies in parts:
-        one = tilts_of(Integrand.of((), q, p), needed)
+        one = tilts_of(q, p, needed)
         if one is None:
             return None
         many = one.times(copies)
-        laws = many if laws is None else laws.plus(many)
-    return None if laws is None else _exact(term, laws)
+        whole = many if whole is None else whole.plus(many)
+    return whole
 
 
-def _exact(term: Term, laws: Tilts) -> Exact:
-    assert term.expansion is not None
-    untilted = laws.by_rate[0.0]
-    centre = untilted.cumulants[0] if untilted.powers > 0 else 0.0
-    value = from_declared(term.expansion, centre)
+def _exact(expansion: Expansion, laws: Tilts) -> Exact:
+    centre = laws.centre
+    value = from_declared(expansion, centre)
     infinite = _infinity(value, laws)
     if infinite is not None:
         return Exact(infinite, inf, inf, inf, laws.road)
-    mean = _expectation(value, laws, centre)
-    rounding = _rounding(value, laws)
+    mean, rounding = _expectation(value, laws, centre), _rounding(value, laws)
+    size = abs(_plain(mean))
+    if laws.constant:
+        return Exact(_plain(mean), 0.0, nan, size, laws.road, rounding)
     about = less(value, _plain(mean))
     square = product(about, about)
     if _infinity(square, laws) is not None:
-        size = abs(_plain(mean))
         known = _error(mean) < ACCURACY * size
         return Exact(_plain(mean) if known else nan, inf, inf, size, laws.road, rounding)
-    variance = _expectation(square, laws, centre)
-    return _from_variance(mean, variance, square, laws, centre, rounding)
+    return _from_variance(mean, square, laws, rounding)
 
 
-def _from_variance(
-    mean: Number, variance: Number, square: Sum, laws: Tilts, centre: float, rounding: float
-) -> Exact:
-    log_stdev = (log(variance.value) + variance.log_scale) / 2 if variance.value > 0 else -inf
-    stdev = _exp(log_stdev)
-    size = max(abs(_plain(mean)), stdev)
-    spread = _exp((log(max(variance.value, variance.error)) + variance.log_scale) / 2) if variance.error else stdev
-    if spread <= ROUNDING * abs(_plain(mean)) or spread == 0:  # of a constant only rounding is left
-        return Exact(_plain(mean), 0.0, nan, abs(_plain(mean)), laws.road, rounding)
-    if not _error(mean) < ACCURACY * max(size, spread):
-        return Exact(nan, nan, nan, size, laws.road, rounding)
+def _from_variance(mean: Number, square: Sum, laws: Tilts, rounding: float) -> Exact:
+    """The moments where the variance, the expectation of ``square``, exists."""
+    variance, value = _expectation(square, laws, laws.centre), _plain(mean)
     if not variance.error < ACCURACY * variance.value:
-        return Exact(_plain(mean), nan, nan, size, laws.road, rounding)
+        size = max(abs(value), _exp((log(variance.error) + variance.log_scale) / 2))
+        return Exact(value if _error(mean) < ACCURACY * abs(value) else nan, nan, nan, size, laws.road, rounding)
+    log_stdev = (log(variance.value) + variance.log_scale) / 2
+    stdev = _exp(log_stdev)
+    size = max(abs(value), stdev)
+    if not _error(mean) < ACCURACY * size:
+        return Exact(nan, nan, nan, size, laws.road, rounding)
     fourth_power = product(square, square)
     if _infinity(fourth_power, laws) is not None:
-        return Exact(_plain(mean), stdev, inf, size, laws.road, rounding)
-    fourth = _expectation(fourth_power, laws, centre)
+        return Exact(value, stdev, inf, size, laws.road, rounding)
+    fourth = _expectation(fourth_power, laws, laws.centre)
     known = fourth.error < ROUGHLY * fourth.value
     kurtosis = _exp(log(fourth.value) + fourth.log_scale - 4 * log_stdev) if known else nan
-    return Exact(_plain(mean), stdev, kurtosis, size, laws.road, rounding)
+    return Exact(value, stdev, kurtosis, size, laws.road, rounding)
 
 
 def _infinity(value: Sum, laws: Tilts) -> float | None:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from klbench.roads.listing import points_of
 from klbench.roads.integrand import Integrand
+from klbench.roads.listing import points_of
 from klbench.roads.points import ACCURACY, Points
 
 _NOTHING_LEFT = 1e-6
