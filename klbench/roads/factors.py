@@ -57,12 +57,11 @@ def _laws(parts: Factors, needed: frozenset[Key]) -> Tilts | None:
 
 
 def _exact(expansion: Expansion, laws: Tilts) -> Exact:
-    centre = laws.centre
-    value = from_declared(expansion, centre)
+    value = from_declared(expansion, laws.centre)
     infinite = _infinity(value, laws)
     if infinite is not None:
         return Exact(infinite, inf, inf, inf, laws.road)
-    mean, rounding = _expectation(value, laws, centre), _rounding(value, laws)
+    mean, rounding = _expectation(value, laws), _rounding(value, laws)
     size = abs(_plain(mean))
     if laws.constant:
         return Exact(_plain(mean), 0.0, nan, size, laws.road, rounding)
@@ -76,7 +75,7 @@ def _exact(expansion: Expansion, laws: Tilts) -> Exact:
 
 def _from_variance(mean: Number, square: Sum, laws: Tilts, rounding: float) -> Exact:
     """The moments where the variance, the expectation of ``square``, exists."""
-    variance, value = _expectation(square, laws, laws.centre), _plain(mean)
+    variance, value = _expectation(square, laws), _plain(mean)
     if not variance.error < ACCURACY * variance.value:
         size = max(abs(value), _exp((log(variance.error) + variance.log_scale) / 2))
         return Exact(value if _error(mean) < ACCURACY * abs(value) else nan, nan, nan, size, laws.road, rounding)
@@ -88,7 +87,7 @@ def _from_variance(mean: Number, square: Sum, laws: Tilts, rounding: float) -> E
     fourth_power = product(square, square)
     if _infinity(fourth_power, laws) is not None:
         return Exact(value, stdev, inf, size, laws.road, rounding)
-    fourth = _expectation(fourth_power, laws, laws.centre)
+    fourth = _expectation(fourth_power, laws)
     known = fourth.error < ROUGHLY * fourth.value
     kurtosis = _exp(log(fourth.value) + fourth.log_scale - 4 * log_stdev) if known else nan
     return Exact(value, stdev, kurtosis, size, laws.road, rounding)
@@ -107,9 +106,9 @@ def _infinity(value: Sum, laws: Tilts) -> float | None:
     return inf * signs.pop() if len(signs) == 1 else nan
 
 
-def _expectation(value: Sum, laws: Tilts, centre: float) -> Number:
+def _expectation(value: Sum, laws: Tilts) -> Number:
     """E of a sum whose terms all exist, in units of the largest exponential in it."""
-    parts = [(coefficient, laws.expectation(key, centre)) for key, coefficient in value.items()]
+    parts = [(coefficient, laws.expectation(key)) for key, coefficient in value.items()]
     scale = max((part.log_scale for _, part in parts), default=0.0)
     total = error = 0.0
     for coefficient, part in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import factorial, inf, log1p
 
 import torch
@@ -56,19 +56,24 @@ def _of_normals(q: Distribution, p: Distribution, most: Mapping[float, int]) -> 
     _, constant, slope, curvature = coefficients
     scale = float(q.wrapped.scale)
     quadratic = (constant, slope * scale, curvature * scale * scale)
-    return Tilts({rate: _of_quadratic(*quadratic, rate, top) for rate, top in most.items()}, "closed-form")
+    laws = {rate: _of_quadratic(*quadratic, rate, top) for rate, top in most.items()}
+    return Tilts(laws, constant + quadratic[2], "closed-form")
 
 
 def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, powers: int) -> Tilt:
-    """The law of L = constant + slope·z + curvature·z², z ~ N(0, 1), under e^(rate·L)."""
+    """The law of L = constant + slope·z + curvature·z², z ~ N(0, 1), under e^(rate·L); untilted, its mean is constant +
+    curvature.
+
+    log E[e^(rate·L)] is rate times that mean, and more that is of second order in the slope and the curvature.
+    """
     lost = 2 * rate * curvature
     precision = 1 - lost
     if precision <= _BARELY:
         return INFINITE
-    shares = (rate * constant, (rate * slope) ** 2 / (2 * precision), -log1p(-lost) / 2)
+    shares = ((rate * slope) ** 2 / (2 * precision), log1p_remainder(-lost) / -2)
     mean, variance = rate * slope / precision, 1 / precision
     linear, bend = (slope + 2 * curvature * mean) ** 2 * variance, 2 * curvature * variance
-    parts = (constant, slope * mean, curvature * mean**2, bend / 2)
+    parts = (slope * mean, curvature * mean**2, curvature * lost / precision)
     cumulants, sizes = [sum(parts)], [sum(map(abs, parts))]
     for n in range(2, powers + 1):
         of_bend, of_slope = factorial(n - 1) / 2 * bend**n, factorial(n) / 2 * linear * bend ** (n - 2)
@@ -77,8 +82,9 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
     # how far from 1 the precision is decides how many digits of it are left
     unit = ARITHMETIC * (1 + abs(lost) / precision)
     errors = [n * unit * size for n, size in enumerate(sizes, start=1)]
-    rounding = LOG_DENSITY_ROUNDING * sizes[0]
-    return Tilt(sum(shares), unit * sum(map(abs, shares)), tuple(cumulants), tuple(errors), powers, rounding)
+    rounding = LOG_DENSITY_ROUNDING * (abs(constant) + abs(curvature) + sizes[0])
+    log_mass = rate * (constant + curvature) + sum(shares)
+    return Tilt(log_mass, unit * sum(map(abs, shares)), tuple(cumulants), tuple(errors), powers, rounding)
 
 
 def _by_points(pair: Integrand, most: Mapping[float, int]) -> Tilts | None:
@@ -88,7 +94,8 @@ def _by_points(pair: Integrand, most: Mapping[float, int]) -> Tilts | None:
     if points is None:
         return None
     sums = _Sums.of(asked, points, names)
-    return Tilts({rate: sums.tilt(rate, top) for rate, top in most.items()}, points.road)
+    laws = {rate: sums.tilt(rate, top) for rate, top in most.items()}
+    return Tilts(laws, sums.mean, points.road)
 
 
 _EXCESS = -1
@@ -117,8 +124,6 @@ class _Sums:
         log_mass: log of the mass [n].
         log_probs: log q and log p [2, n].
         log_measure: log of the length each point stands for [n].
-        shares: |term| · mass of each term [K, n].
-        signs: the sign of each term [K, n].
         exists: whether the expectation of each term exists [K].
         errors: its relative error [K].
         rounding: how far rounding may move L [n].
@@ -129,8 +134,6 @@ class _Sums:
     log_mass: Tensor
     log_probs: Tensor
     log_measure: Tensor
-    shares: Tensor
-    signs: Tensor
     exists: Sequence[bool]
     errors: Sequence[float]
     rounding: Tensor
@@ -151,13 +154,19 @@ class _Sums:
             log_mass=rows[0],
             log_probs=torch.stack([integrand.q.log_prob(points.x), integrand.p.log_prob(points.x)]),
             log_measure=points.log_measure,
-            shares=first.exp(),
-            signs=summands.values.sign(),
             exists=points.converges[0].bool().tolist(),
             errors=(points.error[0] + carried + _SUM_ROUNDING).tolist(),
             rounding=rounding,
             index={name: number for number, name in enumerate(names)},
         )
+
+    @cached_property
+    def mean(self) -> float:
+        """E L; 0 where it does not exist."""
+        if not self.exists[self.index[0.0, 1]]:
+            return 0.0
+        kept = self.log_mass > -inf
+        return float((self.log_mass[kept].exp() * self.log_ratio[kept]).sum())
 
     def tilt(self, rate: float, top: int) -> Tilt:
         """The law tilted by e^(rate·L), with its cumulants as far as they exist and are asked for."""
@@ -169,19 +178,18 @@ class _Sums:
         share = (log_share - log_share.logsumexp(0)).exp()
         kept = share > 0
         share, log_ratio, rounding = share[kept], self.log_ratio[kept], self.rounding[kept]
-        log_mass, log_mass_error = self._log_mass(rate, log_share)
         moved = float((share * rounding).sum())
+        mass = self._mass(rate, log_share)
         if powers == 0:
-            return Tilt(log_mass, log_mass_error, (), (), 0, moved)
-        mean = float((share * log_ratio).sum())
-        away = log_ratio - mean
+            return Tilt(mass.log, mass.error, (), (), 0, moved)
+        away = log_ratio - float((share * log_ratio).sum())
         if float((share * away.abs()).sum()) <= moved:  # one number but for rounding
             away = torch.zeros_like(away)
         central = [float((share * away**power).sum()) for power in range(2, powers + 1)]
-        sizes = [float((share * log_ratio.abs()).sum())]
+        sizes = [mass.shift_size]
         sizes += [float((share * away.abs() ** power).sum()) for power in range(2, powers + 1)]
         errors = [self.errors[self.index[rate, power]] * size for power, size in enumerate(sizes, start=1)]
-        return Tilt(log_mass, log_mass_error, cumulants_of(mean, central), tuple(errors), powers, moved)
+        return Tilt(mass.log, mass.error, cumulants_of(mass.shift, central), tuple(errors), powers, moved)
 
     def _log_share(self, rate: float) -> Tensor:
         """log of e^(rate·L) times the mass [n]; each log-probability is gathered before large ones can cancel."""
@@ -190,12 +198,66 @@ class _Sums:
         near = self.log_mass + tilted
         return torch.where(tilted.abs() > _FAR, gathered, near).masked_fill(self.log_mass.isneginf(), -inf)
 
-    def _log_mass(self, rate: float, log_share: Tensor) -> tuple[float, float]:
-        """(log E[e^(rate·L)], a bound of its error)."""
+    def _mass(self, rate: float, log_share: Tensor) -> _Mass:
         if rate == 0 or not self.log_ratio.any():
-            return 0.0, 0.0
-        index = self.index[rate, _EXCESS]
-        excess = float((self.signs[index] * self.shares[index]).sum())
-        if abs(excess) > LARGE / 2:
-            return float(log_share.logsumexp(0)), self.errors[index]
-        return log1p(excess), self.errors[index] * float(self.shares[index].sum()) / (1 + excess)
+            return _Mass(0.0, 0.0, 0.0, 0.0)
+        relative = self.errors[self.index[rate, _EXCESS]]
+        if not self.exists[self.index[0.0, 1]]:
+            return self._far(log_share, relative)
+        near = self._near(rate, log_share, relative)
+        return near if near is not None else self._far(log_share, relative)
+
+    def _far(self, log_share: Tensor, relative: float) -> _Mass:
+        """The sums as they are."""
+        log_mass = float(log_share.logsumexp(0))
+        share = (log_share - log_mass).exp()
+        away = self.log_ratio[share > 0] - self.mean
+        share = share[share > 0]
+        return _Mass(log_mass, relative, float((share * away).sum()), float((share * away.abs()).sum()))
+
+    def _near(self, rate: float, log_share: Tensor, relative: float) -> _Mass | None:
+        """What the tilt adds to 1 and to the mean, which are of second order in L; None where it adds much."""
+        kept = (log_share > -inf) | (self.log_mass > -inf)
+        log_ratio, mass, share = self.log_ratio[kept], self.log_mass[kept].exp(), log_share[kept].exp()
+        tilted = rate * log_ratio
+        small = tilted.abs() < 1
+        beyond = torch.where(small, mass * expm1_remainder(tilted), share - mass * (1 + tilted))
+        more = torch.where(small, mass * tilted.expm1(), share - mass)
+        added, moved = float(beyond.sum()), float((log_ratio * more).sum())
+        excess = added + rate * self.mean
+        if not abs(excess) < LARGE / 2:
+            return None
+        error = relative * float(beyond.abs().sum()) / (1 + excess)
+        shift = (moved - self.mean * excess) / (1 + excess)
+        size = (float((log_ratio * more).abs().sum()) + abs(self.mean * excess)) / (1 + excess)
+        return _Mass(log1p(excess), error, shift, size)
+
+
+@dataclass(frozen=True)
+class _Mass:
+    """log E[e^(kL)] with a bound of its error, how far the tilt moves the mean of L, and what that is the sum of."""
+
+    log: float
+    error: float
+    shift: float
+    shift_size: float
+
+
+def expm1_remainder(x: Tensor) -> Tensor:
+    """e^x − 1 − x for |x| < 1, with all of its digits."""
+    total = torch.ones_like(x)
+    for n in range(_TERMS, 2, -1):
+        total = 1 + total * x / n
+    return x * x / 2 * total
+
+
+def log1p_remainder(x: float) -> float:
+    """log(1 + x) − x, with all of its digits."""
+    if abs(x) > _SMALL:
+        return log1p(x) - x
+    return sum((-x) ** n / -n for n in range(_TERMS, 1, -1))
+
+
+_TERMS = 20
+"""20! is beyond float64's digits, and so is 0.1^20."""
+_SMALL = 0.1

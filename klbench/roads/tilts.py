@@ -36,9 +36,10 @@ class Tilt:
 
     Args:
         log_mass: log E[e^(kL)].
-        log_mass_error: a bound of its error.
-        cumulants: of L, the first J.
-        errors: a bound of the error of each.
+        log_mass_error: a bound of its error, that of the untilted mean of L apart: it is the same in every law, as if p
+            were another by as much, and cancels where they do.
+        cumulants: of L less its untilted mean (less 0 where it has none), the first J.
+        errors: a bound of the error of each, again apart from that of the untilted mean.
         powers: how many moments of L exist under the tilted law; −1 where E[e^(kL)] is infinite.
         rounding: how far rounding of log-densities may move the mean of L, nats.
     """
@@ -50,13 +51,10 @@ class Tilt:
     powers: int
     rounding: float
 
-    def moment(self, power: int, centre: float) -> Number:
-        """E[(L − centre)^j e^(kL)]."""
-        if self.log_mass == -inf:
-            return Number(0.0)
-        about = (self.cumulants[0] - centre, *self.cumulants[1:])
-        sizes = [abs(cumulant) for cumulant in about]
-        value, size = raw_moment(about, power), raw_moment(sizes, power)
+    def moment(self, power: int) -> Number:
+        """E[ℓ^j e^(kL)], ℓ = L − its untilted mean."""
+        sizes = [abs(cumulant) for cumulant in self.cumulants]
+        value, size = raw_moment(self.cumulants, power), raw_moment(sizes, power)
         widest = raw_moment([a + b for a, b in zip(sizes, self.errors, strict=True)], power)
         return Number(value, (widest - size) + (ARITHMETIC + self.log_mass_error) * size, self.log_mass)
 
@@ -98,27 +96,28 @@ INFINITE = Tilt(inf, inf, (), (), -1, 0.0)
 
 @dataclass(frozen=True)
 class Tilts:
-    """The laws of L by rate, 0 among them, and the road they come from."""
+    """The laws of L by rate, 0 among them.
+
+    Args:
+        by_rate: the laws.
+        centre: E L, 0 where it does not exist.
+        road: the road they come from.
+    """
 
     by_rate: Mapping[float, Tilt]
+    centre: float
     road: str
 
     def exists(self, key: Key) -> bool:
         """Whether the expectation of a term exists."""
         return key[0] <= self.by_rate[key[1]].powers
 
-    def expectation(self, key: Key, centre: float) -> Number:
+    def expectation(self, key: Key) -> Number:
         """The expectation of a term in L − centre."""
         if key == CONSTANT:
             return Number(1.0)
         tilt = self.by_rate[key[1]]
-        return tilt.excess() if key[0] == 0 else tilt.moment(key[0], centre)
-
-    @property
-    def centre(self) -> float:
-        """E L, 0 where it does not exist."""
-        untilted = self.by_rate[0.0]
-        return untilted.cumulants[0] if untilted.powers > 0 else 0.0
+        return tilt.excess() if key[0] == 0 else tilt.moment(key[0])
 
     @property
     def constant(self) -> bool:
@@ -128,11 +127,12 @@ class Tilts:
 
     def times(self, copies: int) -> Tilts:
         """The same for the sum of independent copies."""
-        return Tilts({rate: tilt.times(copies) for rate, tilt in self.by_rate.items()}, self.road)
+        return Tilts({rate: tilt.times(copies) for rate, tilt in self.by_rate.items()}, copies * self.centre, self.road)
 
     def plus(self, other: Tilts) -> Tilts:
         """The same for the sum of two independent L."""
-        return Tilts({rate: tilt.plus(other.by_rate[rate]) for rate, tilt in self.by_rate.items()}, self.road)
+        by_rate = {rate: tilt.plus(other.by_rate[rate]) for rate, tilt in self.by_rate.items()}
+        return Tilts(by_rate, self.centre + other.centre, self.road)
 
 
 def raw_moment(cumulants: Sequence[float], power: int) -> float:

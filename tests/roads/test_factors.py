@@ -103,7 +103,7 @@ def test_ten_gaussians_in_closed_form(shift: float, scale: float, name: str) -> 
         mean, variance, fourth = central_moments(expansion, 10, shift, scale)
         assert found.mean == pytest.approx(float(mean), rel=1e-9)
         assert found.stdev == pytest.approx(float(mpmath.sqrt(variance)), rel=1e-9)
-        if not math.isnan(found.kurtosis):
+        if math.isfinite(found.kurtosis):
             assert found.kurtosis == pytest.approx(float(fourth / variance**2), rel=1e-2)
 
 
@@ -186,11 +186,11 @@ def test_a_nearly_singular_covariance_has_no_road() -> None:
     assert exact_road(integrand(flat, "MultivariateNormal([0, 0], [[1, 0], [0, 1]])", "k1")) == [None]
 
 
-def test_copies_of_copies_are_copies() -> None:
-    nested, flat = (
-        exact(q, p, "k3")["k3"] for q, p in [("(N(0, 1)**2)**3", "(N(1, 1)**2)**3"), ("N(0, 1)**6", "N(1, 1)**6")]
-    )
-    assert (nested.mean, nested.stdev) == (flat.mean, flat.stdev)
+def test_copies_of_a_gaussian_vector_are_copies_of_its_coordinates() -> None:
+    vector = "MultivariateNormal([{m}, {m}], [[1, 0], [0, 1]])**3"
+    nested = exact(vector.format(m=0), vector.format(m=1), "k3")["k3"]
+    flat = exact("N(0, 1)**6", "N(1, 1)**6", "k3")["k3"]
+    assert (nested.mean, nested.stdev) == (pytest.approx(flat.mean), pytest.approx(flat.stdev))
 
 
 @pytest.mark.parametrize(
