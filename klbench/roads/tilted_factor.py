@@ -21,8 +21,9 @@ from klbench.roads.listing import points_of
 from klbench.roads.points import Points
 from klbench.roads.tilts import ARITHMETIC, INFINITE, LARGE, Tilt, Tilts, cumulants_of
 
-_SUM_ROUNDING = 2e-15
-"""Rounding of a sum over points, in units of the sum of the sizes."""
+_SUM_ROUNDING = 5e-16
+"""Rounding of a sum over points, in units of the sum of the sizes. The rounding of the masses themselves is the same in
+every law, as if q were another by as much, and cancels where they do."""
 _FAR = 30.0
 """|kL| from which on log q + kL is gathered from log q and log p, which may be far larger than their sum."""
 _BARELY = 1e-12
@@ -147,6 +148,7 @@ class _Sums:
         carried = (summands.extension_error() * first.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
         log_ratio, rounding = integrand.log_ratio(points.x), integrand.log_ratio.rounding(points.x)
         mass = rows[0].exp()
+        of_mesh = points.error[0] if points.road == "quadrature" else torch.zeros_like(carried)
         if float((mass * log_ratio.abs()).nan_to_num(posinf=inf).sum()) <= float((mass * rounding).sum()):
             log_ratio = torch.zeros_like(log_ratio)  # q and p are the same distribution
         return _Sums(
@@ -155,7 +157,7 @@ class _Sums:
             log_probs=torch.stack([integrand.q.log_prob(points.x), integrand.p.log_prob(points.x)]),
             log_measure=points.log_measure,
             exists=points.converges[0].bool().tolist(),
-            errors=(points.error[0] + carried + _SUM_ROUNDING).tolist(),
+            errors=(of_mesh + carried + _SUM_ROUNDING).tolist(),
             rounding=rounding,
             index={name: number for number, name in enumerate(names)},
         )

@@ -233,3 +233,48 @@ def test_values_that_are_no_finite_sum_have_no_road() -> None:
     assert exact_road(integrand(*pair, *NOT_FINITE)) == [None] * len(NOT_FINITE)
     plain = Term(lambda log_ratio: -log_ratio)
     assert exact_road(Integrand.of((plain,), *(build(parse(each)) for each in pair))) == [None]
+
+
+@pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("name", ["k1", "k2", "k3", "forward_kl_cv", "chi2_qp_cv", "squared_hellinger_cv"])
+def test_close_categories_are_right_or_not_given(name: str, step: float) -> None:
+    """All outcomes of two copies, at 60 digits."""
+    q, p = (0.2, 0.3, 0.5), (0.2 + step, 0.3, 0.5 - step)
+    found = by_factors(f"Categorical({list(q)})**2", f"Categorical({list(p)})**2", name)
+    expansion = find(name).expansion
+    assert expansion is not None
+    with mpmath.workdps(60):
+        first, second = ([mpmath.mpf(each) / mpmath.fsum(map(mpmath.mpf, law)) for each in law] for law in (q, p))
+        outcomes = [
+            (a * b, mpmath.log(c / a) + mpmath.log(d / b))
+            for a, c in zip(first, second, strict=True)
+            for b, d in zip(first, second, strict=True)
+        ]
+        values = [(w, of_ratio(expansion, ratio)) for w, ratio in outcomes]
+        mean = mpmath.fsum(w * value for w, value in values)
+        variance, fourth = (mpmath.fsum(w * (value - mean) ** n for w, value in values) for n in (2, 4))
+        wanted = float(mean), float(mpmath.sqrt(variance)), float(fourth / variance**2)
+    # p's 0.5 − step is rounded to 1e-16: p/q − 1 is known to 1e-16/step
+    given = 1e-9 + 1e-15 / step
+    for number, right, tolerance in zip(
+        (found.mean, found.stdev, found.kurtosis), wanted, (given, given, 1e-2), strict=True
+    ):
+        assert math.isnan(number) or number == pytest.approx(right, rel=tolerance)
+    assert step < 1e-3 or math.isfinite(found.stdev)
+
+
+def of_ratio(expansion: Expansion, log_ratio: mpmath.mpf) -> mpmath.mpf:
+    return mpmath.fsum(
+        a * (mpmath.expm1(k * log_ratio) if j == 0 else log_ratio**j * mpmath.exp(k * log_ratio))
+        for a, j, k in expansion
+    )
+
+
+@pytest.mark.parametrize("shift", [1e-2, 1e-3])
+@pytest.mark.parametrize("name", ["k2", "k3", "forward_kl_cv"])
+def test_close_copies_by_quadrature_agree_with_the_formula(name: str, shift: float) -> None:
+    same = f"(0.5*N({shift}, 1) + 0.5*N({shift}, 1))**3"
+    by_formula, by_points = (exact("N(0, 1)**3", p, name)[name] for p in (f"N({shift}, 1)**3", same))
+    assert by_points.mean == pytest.approx(by_formula.mean, rel=1e-8)
+    assert math.isnan(by_points.stdev) or by_points.stdev == pytest.approx(by_formula.stdev, rel=1e-8)
+    assert math.isnan(by_points.kurtosis) or by_points.kurtosis == pytest.approx(by_formula.kurtosis, rel=1e-2)
