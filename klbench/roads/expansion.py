@@ -6,7 +6,7 @@ A term is known by its key (j, k): L^j e^(kL) where j > 0, e^(kL) − 1 where j 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import comb, copysign
 
 from klbench.estimators.term import Expansion
@@ -32,6 +32,12 @@ def from_declared(declared: Expansion, centre: float) -> Sum:
 def less(value: Sum, constant: float) -> Sum:
     """value − constant."""
     return _gathered([*value.items(), (CONSTANT, -constant)])
+
+
+def combined(values: Sequence[Sum], coefficients: Sequence[float]) -> Sum:
+    """Σ coefficient · value."""
+    parts = zip(values, coefficients, strict=True)
+    return _gathered((key, factor * a) for value, factor in parts for key, a in value.items())
 
 
 def product(first: Sum, second: Sum) -> Sum:
