@@ -103,7 +103,7 @@ def _is_unit(true: float) -> bool:
 
 
 def _quietest(found: Mapping[str, Exact]) -> str:
-    if len(found) < 2:
+    if len(found) < 2 or any(isnan(each.stdev) for each in found.values()):
         return ""
     name = min(found, key=lambda each: found[each].stdev)
     return f", and the {'quieter' if len(found) == 2 else 'quietest'} of them is {name}"

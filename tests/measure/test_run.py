@@ -157,3 +157,37 @@ def test_float32_is_measured_in_float32() -> None:
     row = run(read_text(text, "t"), device="cpu").cases[0].rows[0]
     assert row.dtype == "float32"
     assert abs(row.z_bias) < 6
+
+
+@pytest.mark.parametrize(
+    ("q", "p", "extra", "said"),
+    [
+        (
+            "'N(0, 1)**10'",
+            "'N(0.1, 1)**10'",
+            "",
+            "No exact columns for abs. klbench has no exact method here: for powers",
+        ),
+        (
+            "'N(0, 1)**10'",
+            "'N(0.1, 1)**10'",
+            "    sampler: N(0.2, 1)**10\n",
+            "for k1 and abs. klbench has no exact method",
+        ),
+        (
+            "Dirichlet([1, 2, 3])",
+            "Dirichlet([1, 2, 2])",
+            "",
+            "k1 and abs. klbench has no exact method here: in several",
+        ),
+        ("Dirichlet([1, 2, 3])**5", "Dirichlet([1, 2, 2])**5", "", "the distribution that the powers are of has none"),
+    ],
+)
+def test_empty_exact_columns_are_explained(q: str, p: str, extra: str, said: str) -> None:
+    found = notes("k1, abs", q, p, extra=extra, samples=1000)
+    assert said in found
+
+
+def test_full_exact_columns_need_no_explanation() -> None:
+    assert "No exact columns" not in notes("k1, abs", "Categorical([0.5, 0.5])**3", "Categorical([0.4, 0.6])**3")
+    assert "No exact columns" not in notes("k1, k2", "N(0, 1)**10", "N(0.1, 1)**10")
