@@ -29,7 +29,8 @@ def about_missing_roads(pair: Pair, without: Sequence[Estimator]) -> Iterator[st
     for estimator in without:
         names.setdefault(_reason(pair, estimator), []).append(estimator.name)
     for reason, called in names.items():
-        yield f"No exact columns for {few(list(dict.fromkeys(called)), 'and')}. klbench has no exact method here: {reason}."
+        whose = few(list(dict.fromkeys(called)))
+        yield f"No exact columns for {whose}. klbench has no exact method here: {reason}."
 
 
 def _reason(pair: Pair, estimator: Estimator) -> str:
