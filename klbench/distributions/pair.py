@@ -104,16 +104,23 @@ def _normals(q: Single, p: Single) -> LogRatio | None:
 
     None where float64 does not hold a coefficient.
     """
-    try:
-        loc, *coefficients = _coefficients(q, p)
-    except (ZeroDivisionError, OverflowError, ValueError):
+    found = normal_coefficients(q, p)
+    if found is None:
         return None
+    loc, *coefficients = found
     sizes = [LOG_DENSITY_ROUNDING * abs(coefficient) for coefficient in coefficients]
     return LogRatio(_quadratic(loc, *coefficients), lambda x: _quadratic(0.0, *sizes)((x - loc).abs()))
 
 
+def normal_coefficients(q: Single, p: Single) -> tuple[float, float, float, float] | None:
+    """(loc of q, constant, slope, curvature) of log p - log q as a polynomial in x - loc; None as above."""
+    try:
+        return _coefficients(q, p)
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return None
+
+
 def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
-    """(loc of q, constant, slope, curvature)."""
     loc, scale = float(q.wrapped.loc), float(q.wrapped.scale)
     shift, other = float(p.wrapped.loc) - loc, float(p.wrapped.scale)
     constant = log1p((scale - other) / other) - (shift / other) ** 2 / 2

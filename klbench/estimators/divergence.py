@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from klbench.estimators.term import Function
+from klbench.estimators.term import Expansion, Function, Term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,17 +30,34 @@ class Divergence:
         generator: f as a function of log r, elementwise.
         slope: f'(1), or any subgradient there.
         order: the arguments (first, second) of the KL divergence this is, where a closed form may exist.
+        expansion: the generator as a finite sum of powers and exponentials of log r, where it is one.
     """
 
     name: str
     generator: Function
     slope: float
     order: tuple[Literal["q", "p"], Literal["q", "p"]] | None = None
+    expansion: Expansion | None = None
 
     def with_control_variate(self, log_ratio: Tensor) -> Tensor:
         """f(r) − f'(1)(r − 1): the same mean under q, never negative."""
         values = self.generator(log_ratio)
         return values - self.slope * log_ratio.expm1() if self.slope else values
+
+    @property
+    def expansion_with_control_variate(self) -> Expansion | None:
+        """The same as a finite sum, where the generator is one."""
+        return None if self.expansion is None else (*self.expansion, (-self.slope, 0, 1.0))
+
+    @property
+    def term(self) -> Term:
+        """The generator, as a term."""
+        return Term(self.generator, expansion=self.expansion)
+
+    @property
+    def term_with_control_variate(self) -> Term:
+        """The generator less its tangent, as a term."""
+        return Term(self.with_control_variate, expansion=self.expansion_with_control_variate)
 
 
 def _reverse_kl(log_ratio: Tensor) -> Tensor:
@@ -76,12 +93,12 @@ def _total_variation(log_ratio: Tensor) -> Tensor:
     return (-log_ratio.expm1()).clamp_min(0.0)
 
 
-REVERSE_KL = Divergence("reverse KL", _reverse_kl, slope=-1.0, order=("q", "p"))
-FORWARD_KL = Divergence("forward KL", _forward_kl, slope=1.0, order=("p", "q"))
+REVERSE_KL = Divergence("reverse KL", _reverse_kl, slope=-1.0, order=("q", "p"), expansion=((-1.0, 1, 0.0),))
+FORWARD_KL = Divergence("forward KL", _forward_kl, slope=1.0, order=("p", "q"), expansion=((1.0, 1, 1.0),))
 JENSEN_SHANNON = Divergence("Jensen-Shannon", _jensen_shannon, slope=0.0)
-SQUARED_HELLINGER = Divergence("squared Hellinger", _squared_hellinger, slope=-0.5)
-CHI2_PQ = Divergence("chi2(p‖q)", _chi2_pq, slope=2.0)
-CHI2_QP = Divergence("chi2(q‖p)", _chi2_qp, slope=-1.0)
+SQUARED_HELLINGER = Divergence("squared Hellinger", _squared_hellinger, slope=-0.5, expansion=((-1.0, 0, 0.5),))
+CHI2_PQ = Divergence("chi2(p‖q)", _chi2_pq, slope=2.0, expansion=((1.0, 0, 2.0),))
+CHI2_QP = Divergence("chi2(q‖p)", _chi2_qp, slope=-1.0, expansion=((1.0, 0, -1.0),))
 TOTAL_VARIATION = Divergence("total variation", _total_variation, slope=-0.5)
 
 
@@ -97,5 +114,8 @@ def alpha_divergence(alpha: float) -> Divergence:
         return FORWARD_KL
     scale = alpha * (alpha - 1)
     return Divergence(
-        f"alpha({alpha:g}) divergence", lambda log_ratio: (alpha * log_ratio).expm1() / scale, slope=1 / (alpha - 1)
+        f"alpha({alpha:g}) divergence",
+        lambda log_ratio: (alpha * log_ratio).expm1() / scale,
+        slope=1 / (alpha - 1),
+        expansion=((1 / scale, 0, alpha),),
     )

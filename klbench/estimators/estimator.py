@@ -13,7 +13,7 @@ from inspect import cleandoc
 
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Function, Joint, LooksAt, Term
+from klbench.estimators.term import Expansion, Function, Joint, LooksAt, Term, plus
 from klbench.estimators.vocabulary import Placement, Weighting
 
 OPTIMAL = "optimal"
@@ -37,6 +37,8 @@ class Estimator:
         summary: what it is, from the function's docstring.
         weighted: whether the value is multiplied by q/sampler.
         control: where a coefficient is still to be fitted, the control variate it multiplies.
+        expansion: ``function`` as a finite sum, as a ``Term`` has it, where it is one.
+        control_expansion: the same of ``control``.
         joint: the estimator as a function of (log_q, log_p, log_sampler), casts and all, where there is more to it than
             log_ratio; ``function`` is then what it is on samples of q.
         looks_at: what it depends on, as a ``Term`` has it.
@@ -61,16 +63,18 @@ class Estimator:
     looks_at: LooksAt = "ratio"
     placement: Placement | None = None
     weighting: Weighting = "none"
+    expansion: Expansion | None = None
+    control_expansion: Expansion | None = None
 
     @property
     def term(self) -> Term:
         """The function of log-probabilities this estimator is."""
-        return Term(self.function, self.weighted, self.joint, self.looks_at)
+        return Term(self.function, self.weighted, self.joint, self.looks_at, expansion=self.expansion)
 
     @property
     def control_term(self) -> Term | None:
         """The control variate whose coefficient is still to be fitted, if there is one."""
-        return Term(self.control, self.weighted) if self.control else None
+        return Term(self.control, self.weighted, expansion=self.control_expansion) if self.control else None
 
     def fitted(self, coefficient: float) -> Estimator:
         """The same estimator with its control variate's coefficient settled."""
@@ -78,7 +82,10 @@ class Estimator:
         if control is None:
             return self
         return replace(
-            self, control=None, function=lambda log_ratio: base(log_ratio) + coefficient * control(log_ratio)
+            self,
+            control=None,
+            function=lambda log_ratio: base(log_ratio) + coefficient * control(log_ratio),
+            expansion=plus(self.expansion, self.control_expansion, coefficient),
         )
 
 

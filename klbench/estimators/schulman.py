@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import OPTIMAL, Estimator, Family, summary_of
+from klbench.estimators.term import Expansion
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SCHULMAN = "Schulman (2020), Approximating KL Divergence, joschu.net/blog/kl-approx.html"
+K1: Expansion = ((-1.0, 1, 0.0),)
+_RATIO_MINUS_ONE: Expansion = ((1.0, 0, 1.0),)
+K3: Expansion = (*K1, *_RATIO_MINUS_ONE)
 NO_ABSOLUTE_CONTINUITY = "p has mass where q has none (there E_q[r] < 1)"
 
 
@@ -72,6 +76,7 @@ def _k1_cv(coefficient: float) -> Estimator:
         formula=f"−log r + {coefficient:g}·(r − 1)",
         target=REVERSE_KL,
         function=partial(k1_cv, coefficient=coefficient),
+        expansion=(*K1, (coefficient, 0, 1.0)),
         unbiased=True,
         nonnegative=coefficient == 1,
         biased_when=NO_ABSOLUTE_CONTINUITY,
@@ -91,6 +96,7 @@ ESTIMATORS = (
         formula="−log r",
         target=REVERSE_KL,
         function=k1,
+        expansion=K1,
         unbiased=True,
         nonnegative=False,
         biased_when="never",
@@ -104,6 +110,7 @@ ESTIMATORS = (
         formula="½ log² r",
         target=REVERSE_KL,
         function=k2,
+        expansion=((0.5, 2, 0.0),),
         unbiased=False,
         nonnegative=True,
         biased_when="always, by a share of the KL that grows with it; little while r stays near 1",
@@ -117,6 +124,7 @@ ESTIMATORS = (
         formula="r − 1 − log r",
         target=REVERSE_KL,
         function=k3,
+        expansion=K3,
         unbiased=True,
         nonnegative=True,
         biased_when=NO_ABSOLUTE_CONTINUITY,
@@ -152,6 +160,7 @@ FAMILIES = (
             formula="−log r + λ*·(r − 1), λ* fitted",
             target=REVERSE_KL,
             function=k1,
+            expansion=K1,
             unbiased=True,
             nonnegative=False,
             biased_when=NO_ABSOLUTE_CONTINUITY,
@@ -159,6 +168,7 @@ FAMILIES = (
             source=SCHULMAN,
             summary=summary_of(k1_cv),
             control=_ratio_minus_one,
+            control_expansion=_RATIO_MINUS_ONE,
         ),
     ),
 )

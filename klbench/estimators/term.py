@@ -29,6 +29,12 @@ Samples of q itself have log_sampler = log_q, detached: exp(log_q - log_sampler)
 
 LooksAt = Literal["ratio", "sampler", "absolute"]
 
+Expansion = tuple[tuple[float, int, float], ...]
+"""A function of L = log_ratio as a finite sum: (a, j, k) for a L^j e^(kL), and (a, 0, k) for a (e^(kL) − 1).
+
+Every generator of a divergence is 0 at L = 0, so no constant is needed, and without one no digit is lost near 0.
+"""
+
 
 @dataclass(frozen=True)
 class LogProbs:
@@ -68,6 +74,7 @@ class Term:
         looks_at: what the value depends on: ``ratio`` (log_ratio tells it), ``sampler`` (on samples of q it does), or
             ``absolute`` (log q and log p themselves).
         rounding: log_ratio -> an estimate of the rounding error of ``function``, where it cancels.
+        expansion: ``function`` as a finite sum of powers and exponentials, where it is one; None where it is not.
     """
 
     function: Function
@@ -75,6 +82,7 @@ class Term:
     joint: Joint | None = None
     looks_at: LooksAt = "ratio"
     rounding: Function | None = None
+    expansion: Expansion | None = None
 
     def values(self, at: LogProbs) -> Tensor:
         """The value for each sample [n]."""
@@ -114,3 +122,10 @@ def on_samples_of_q(joint: Joint) -> Function:
 
 def _lifted(function: Function) -> Joint:
     return lambda log_q, log_p, _: function(log_p - log_q)
+
+
+def plus(first: Expansion | None, second: Expansion | None, factor: float = 1.0) -> Expansion | None:
+    """first + factor · second, None where either is no finite sum."""
+    if first is None or second is None:
+        return None
+    return (*first, *((factor * coefficient, power, rate) for coefficient, power, rate in second))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-from klbench.estimators.schulman import k1, k3
+from klbench.estimators.schulman import K1, K3, k1, k3
 from klbench.estimators.term import Function, Term
 from klbench.measure.pair import Pair
 from klbench.measure.truth import Truth
@@ -38,7 +38,7 @@ def controls_for(pair: Pair, kl: Truth, unseen: Unseen) -> Controls:
     if not isfinite(kl.value) or unseen.of_p != 0 or unseen.of_q != 0:
         return Controls((), ())
     if pair.sampler is None:
-        return Controls((Term(k1), Term(k3)), (kl.value, kl.value))
+        return Controls((Term(k1, expansion=K1), Term(k3, expansion=K3)), (kl.value, kl.value))
     return Controls((Term(_minus(k1, kl.value), weighted=True), Term(_minus(k3, kl.value), weighted=True)), (0.0, 0.0))
 
 

@@ -8,6 +8,7 @@ from math import inf, isinf, isnan
 from klbench.estimators.vocabulary import EXACT
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.fit import Fit
+from klbench.measure.no_road import about_missing_roads
 from klbench.measure.remedies import instead_of_values
 from klbench.measure.rows import Answers
 from klbench.measure.setting import Setting
@@ -24,6 +25,7 @@ def notes(setting: Setting, answers: Sequence[Answers]) -> tuple[str, ...]:
     return (
         *about_the_setting(setting),
         *_about_moments(answers),
+        *about_missing_roads(setting.pair, [each.estimator for each in answers if each.exact is None]),
         *instead_of_values(setting.pair, answers),
         *clamp_notes(setting.asked.estimators, setting.pair, setting.draws),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 
 from klbench.estimators.catalogue import estimators, find, unweighted
 from klbench.estimators.divergence import REVERSE_KL, Divergence
@@ -91,12 +91,14 @@ def _instead(biased: Sequence[str], found: Mapping[str, float], exactly: str) ->
 
 def _quietest_first(noise: Mapping[str, float], last: str = "or", verb: str = "") -> str:
     """All the names by noise, what they do, and that they are in this order."""
-    digits = {name: float(f"{value:.{_DIGITS}g}") for name, value in noise.items()}
+    digits = {name: inf if isnan(value) else float(f"{value:.{_DIGITS}g}") for name, value in noise.items()}
     one_of_two = len(noise) == 2
     order = f", the {'quieter' if one_of_two else 'quietest'} first"
     if len(set(digits.values())) == 1:
         order = f", {'both' if one_of_two else 'all'} equally noisy"
-    return joined(sorted(digits, key=digits.__getitem__), last) + verb + (order if len(noise) > 1 else "")
+    if len(noise) < 2 or inf in digits.values():  # of some the noise is not known, and these come last
+        order = ""
+    return joined(sorted(digits, key=digits.__getitem__), last) + verb + order
 
 
 def _shipped(by_owner: Mapping[str, Mapping[str, float]]) -> str:

@@ -13,7 +13,6 @@ from math import inf, isfinite, isnan, nan
 from klbench.distributions.closed_form import kl_closed_form
 from klbench.distributions.distribution import Distribution, Power
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Term
 from klbench.measure.unseen import mass_off
 from klbench.roads.exact import exact_road
 from klbench.roads.growth import growth
@@ -46,10 +45,10 @@ def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
     """The same without closed forms."""
     unseen = mass_off(q, p)
     # where E_q[r] = 1 the never negative form has the same mean, and does not cancel where q and p are close
-    integrand = target.with_control_variate if unseen == 0 else target.generator
-    (seen,) = exact_road(Integrand.of((Term(integrand),), q, p))
+    term = target.term_with_control_variate if unseen == 0 else target.term
+    (seen,) = exact_road(Integrand.of((term,), q, p))
     if seen is None or not isfinite(seen.mean):
-        (seen,) = exact_road(Integrand.of((Term(target.generator),), q, p))
+        (seen,) = exact_road(Integrand.of((target.term,), q, p))
     if seen is None or unseen is None:
         return Truth()
     value = seen.mean + _unseen_share(target, unseen)

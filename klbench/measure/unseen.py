@@ -7,9 +7,9 @@ no number of samples tells, and whatever was built on it (k3, a weight q/sampler
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
+from math import expm1, isnan, log1p
 
-from klbench.distributions.distribution import Distribution, Single
+from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.estimators.term import Term
 from klbench.measure.pair import Pair
 from klbench.roads.exact import exact_road
@@ -33,11 +33,19 @@ def mass_off(seen: Distribution, other: Distribution) -> float | None:
     """The mass of ``other`` where ``seen`` has none, None where no road tells and the supports do not settle it."""
     if _positive_on_its_support(seen) and seen.support.covers(other.support):
         return 0.0
+    if isinstance(seen, Power) and isinstance(other, Power) and seen.copies == other.copies:
+        each = mass_off(seen.base, other.base)
+        return None if each is None else _off_any(each, seen.copies)
     off_support = Term(lambda log_ratio: log_ratio.isneginf().double())
     (exact,) = exact_road(Integrand.of((off_support,), other, seen))
     if exact is not None and not isnan(exact.mean):
         return exact.mean
     return 0.0 if seen.support.covers(other.support) else None
+
+
+def _off_any(each: float, copies: int) -> float:
+    """The mass where any of the copies is off, 1 − (1 − each)^copies, with the digits of a small one."""
+    return 1.0 if each >= 1 else -expm1(copies * log1p(-each))
 
 
 def _positive_on_its_support(distribution: Distribution) -> bool:

@@ -1,4 +1,5 @@
-"""Choosing the exact road: enumeration for what can be listed, quadrature for what lies on a line, none for the rest.
+"""Choosing the exact road: enumeration for what can be listed, quadrature for what lies on a line, and products of
+either for independent factors; none for the rest.
 
 Every term takes the road alone, on a mesh of its own: which other terms there are changes no digit of any.
 """
@@ -7,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from klbench.roads.enumeration import enumeration
+from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import Exact, Points, exact_moments
-from klbench.roads.quadrature import quadrature
+from klbench.roads.listing import points_of
+from klbench.roads.points import Exact, exact_moments
 
 
 def exact_road(integrand: Integrand) -> list[Exact | None]:
@@ -20,9 +21,4 @@ def exact_road(integrand: Integrand) -> list[Exact | None]:
 
 def _alone(integrand: Integrand) -> Exact | None:
     points = points_of(integrand)
-    return None if points is None else exact_moments(integrand, points)[0]
-
-
-def points_of(integrand: Integrand) -> Points | None:
-    """Points that stand for the integrand's base, good for all of its terms at once; None without a road."""
-    return enumeration(integrand) if integrand.base.kind == "discrete" else quadrature(integrand)
+    return factors_road(integrand) if points is None else exact_moments(integrand, points)[0]

@@ -16,8 +16,8 @@ from klbench.distributions.distribution import Distribution
 from klbench.distributions.score import OneHotScore, Score
 from klbench.distributions.support import Lattice
 from klbench.estimators.term import Term
-from klbench.roads.exact import points_of
 from klbench.roads.integrand import Integrand
+from klbench.roads.listing import points_of
 from klbench.roads.points import exact_moments
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints

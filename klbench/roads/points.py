@@ -143,21 +143,21 @@ def _exact(weighted: Weighted, extension: Tensor, points: Points, index: int) ->
         return Exact(mean, nan, nan if fourth_exists else inf, size, points.road)
     log_variance = weighted.log_central(2, mean)
     stdev = _exp(log_variance / 2)
-    if stdev <= _ROUNDING * abs(mean):  # of a constant only rounding is left
+    if stdev <= ROUNDING * abs(mean):  # of a constant only rounding is left
         return Exact(mean, 0.0, nan, size, points.road)
     if not fourth_exists:
         return Exact(mean, stdev, inf, size, points.road)
-    kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < _ROUGHLY else nan
+    kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < ROUGHLY else nan
     return Exact(mean, stdev, kurtosis, size, points.road)
 
 
 def _exp(value: float) -> float:
-    return exp(value) if value < _LARGEST else inf
+    return exp(value) if value < LARGEST else inf
 
 
-_ROUNDING = 1e-13
-_ROUGHLY = 1e-2
-_LARGEST = 709.0
+ROUNDING = 1e-13
+ROUGHLY = 1e-2
+LARGEST = 709.0
 
 
 def by_order(rows: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from klbench.roads.exact import points_of
+from klbench.roads.factor_regression import factors_regression
 from klbench.roads.integrand import Integrand
+from klbench.roads.listing import points_of
 from klbench.roads.points import ACCURACY, Points
 
 _NOTHING_LEFT = 1e-6
@@ -42,7 +43,9 @@ def regression(integrand: Integrand) -> Regression | None:
     None without a road, where one of them has no variance or is a constant, and where nothing is left to measure.
     """
     points = points_of(integrand)
-    if points is None or not _have_variances(points):
+    if points is None:
+        return _of_factors(integrand)
+    if not _have_variances(points):
         return None
     value, *controls = _centred(integrand, points)
     sizes = torch.stack([control.norm() for control in controls])
@@ -54,6 +57,14 @@ def regression(integrand: Integrand) -> Regression | None:
     if not left > _NOTHING_LEFT * float(value.norm()):
         return None
     return Regression(tuple((solution / sizes).tolist()), left)
+
+
+def _of_factors(integrand: Integrand) -> Regression | None:
+    found = factors_regression(integrand)
+    if found is None:
+        return None
+    coefficients, left, whole = found
+    return Regression(coefficients, left) if left > _NOTHING_LEFT * whole else None
 
 
 def _have_variances(points: Points) -> bool:

@@ -124,13 +124,32 @@ def test_a_constant_estimator_is_no_failed_check() -> None:
     assert found["k1"].z_bias == 0
 
 
-def test_several_dimensions_have_a_true_value_and_empty_exact_columns() -> None:
+def test_a_power_has_exact_columns() -> None:
     found = rows("k1, k3", "N(0, 1)**10", "N(0.1, 1)**10")["k3"]
     assert found.true == pytest.approx(0.05)
     assert found.true_from == "closed-form"
-    assert found.exact_from == ""
-    assert math.isnan(found.exact_bias_over_true)
-    assert math.isnan(found.z_bias)
+    assert found.exact_from == "closed-form"
+    assert found.exact_bias_over_true == 0
+    assert abs(found.z_bias) < 5
+    assert abs(found.z_stdev) < 5
+
+
+@pytest.mark.parametrize(
+    ("q", "p"),
+    [
+        ("N(0, 1)**10", "N(0.1, 1)**10"),
+        ("Categorical([0.2, 0.3, 0.5])**200", "Categorical([0.21, 0.3, 0.49])**200"),
+        (
+            "MultivariateNormal([0, 0], [[1, 0.5], [0.5, 1]])",
+            "MultivariateNormal([0.1, 0], [[1, 0.4], [0.4, 1]])",
+        ),
+    ],
+)
+def test_samples_of_independent_factors_agree_with_the_exact_columns(q: str, p: str) -> None:
+    for row in rows("k1, k2, k3, forward_kl, chi2_qp, squared_hellinger_cv", f"'{q}'", f"'{p}'").values():
+        assert row.exact_from
+        assert abs(row.z_bias) < 5
+        assert not abs(row.z_stdev) >= 5
 
 
 def test_float32_is_measured_in_float32() -> None:
@@ -138,3 +157,37 @@ def test_float32_is_measured_in_float32() -> None:
     row = run(read_text(text, "t"), device="cpu").cases[0].rows[0]
     assert row.dtype == "float32"
     assert abs(row.z_bias) < 6
+
+
+@pytest.mark.parametrize(
+    ("q", "p", "extra", "said"),
+    [
+        (
+            "'N(0, 1)**10'",
+            "'N(0.1, 1)**10'",
+            "",
+            "No exact columns for abs. klbench has no exact method here: for powers",
+        ),
+        (
+            "'N(0, 1)**10'",
+            "'N(0.1, 1)**10'",
+            "    sampler: N(0.2, 1)**10\n",
+            "for k1 and abs. klbench has no exact method",
+        ),
+        (
+            "Dirichlet([1, 2, 3])",
+            "Dirichlet([1, 2, 2])",
+            "",
+            "k1 and abs. klbench has no exact method here: in several",
+        ),
+        ("Dirichlet([1, 2, 3])**5", "Dirichlet([1, 2, 2])**5", "", "the distribution that the powers are of has none"),
+    ],
+)
+def test_empty_exact_columns_are_explained(q: str, p: str, extra: str, said: str) -> None:
+    found = notes("k1, abs", q, p, extra=extra, samples=1000)
+    assert said in found
+
+
+def test_full_exact_columns_need_no_explanation() -> None:
+    assert "No exact columns" not in notes("k1, abs", "Categorical([0.5, 0.5])**3", "Categorical([0.4, 0.6])**3")
+    assert "No exact columns" not in notes("k1, k2", "N(0, 1)**10", "N(0.1, 1)**10")

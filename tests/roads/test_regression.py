@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from klbench.estimators.catalogue import find
 from klbench.estimators.schulman import absolute, k1, k2, k3
 from klbench.estimators.term import Term
 from klbench.measure.pair import Pair
+from klbench.roads.factor_regression import factors_regression
 from klbench.roads.regression import Regression, regression
 from klbench.runner import run
 from klbench.spec.read import read_text
@@ -104,3 +106,29 @@ def test_a_control_that_no_sample_shows_does_no_harm(q: str, p: str, exact: floa
         assert abs(value - exact) < 6 * error
         assert error < row.bias_over_true_mcse
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("name", ["k2", "forward_kl", "squared_hellinger", "chi2_qp"])
+def test_on_copies_it_is_weighted_least_squares_on_all_outcomes(name: str) -> None:
+    q, p = np.array(Q), np.array(P)
+    mass = np.einsum("i,j,k->ijk", q, q, q).ravel()
+    each = np.log(p / q)
+    log_ratio = (each[:, None, None] + each[:, None] + each).ravel()
+    estimators = [find(each).term for each in (name, "k1", "k3")]
+    values = [term.function(torch.from_numpy(log_ratio)).numpy() for term in estimators]
+    expected = by_least_squares(mass, values[0], values[1:])
+    found = factors_regression(pair_of(f"Categorical({Q})**3", f"Categorical({P})**3").integrand(tuple(estimators)))
+    assert found is not None
+    assert found[0] == pytest.approx(expected[0], rel=1e-8)
+    assert found[1] == pytest.approx(expected[1], rel=1e-8)
+
+
+@pytest.mark.parametrize("shift", [1e-2, 0.1, 1.0])
+def test_copies_shifted_alike_are_one_gaussian_shifted_by_the_root_of_their_number(shift: float) -> None:
+    terms = tuple(find(name).term for name in ("k2", "k1", "k3"))
+    one = regression(pair_of("N(0, 1)", f"N({2 * shift}, 1)").integrand(terms))
+    four = regression(pair_of("N(0, 1)**4", f"N({shift}, 1)**4").integrand(terms))
+    assert one is not None
+    assert four is not None
+    assert four.coefficients == pytest.approx(one.coefficients, rel=1e-5)
+    assert four.noise == pytest.approx(one.noise, rel=1e-5)
