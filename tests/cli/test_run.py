@@ -102,6 +102,20 @@ def test_an_interrupt_says_what_was_done_and_writes_nothing(
     done = call("run", "mine.yaml")
     assert (done.status, done.out) == (3, "")
     assert done.err == "error: interrupted after 0 of 1 case, 0 of 1,000 samples\n  = nothing was written\n"
+
+
+def test_an_interrupt_after_the_files_are_written_says_that_they_are(
+    call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("klbench.cli.run._show", interrupted)
+    done = call("run", "mine.yaml")
+    assert (done.status, done.out) == (3, "")
+    said = "error: interrupted as the results were shown\n  = results/mine holds the results of this run, all of them\n"
+    assert done.err == said
+    assert (here / "results" / "mine" / "results.csv").exists()
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 
 
