@@ -102,6 +102,7 @@ def test_an_interrupt_says_what_was_done_and_writes_nothing(
     done = call("run", "mine.yaml")
     assert (done.status, done.out) == (3, "")
     assert done.err == "error: interrupted after 0 of 1 case, 0 of 1,000 samples\n  = nothing was written\n"
+    assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 
 
 def test_an_interrupt_after_the_files_are_written_says_that_they_are(
@@ -116,7 +117,6 @@ def test_an_interrupt_after_the_files_are_written_says_that_they_are(
     said = "error: interrupted as the results were shown\n  = results/mine holds the results of this run, all of them\n"
     assert done.err == said
     assert (here / "results" / "mine" / "results.csv").exists()
-    assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
