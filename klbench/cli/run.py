@@ -102,11 +102,16 @@ def run(
     overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
     call = Call(command_line(context), tuple(overridden))
     results, written = _written(resolved, folder, call, device, threads, quiet)
-    _show(results, format, quiet)
-    if not quiet:
-        _say_where(results, folder, written)
-    if check:
-        _hold(results, quiet)
+    try:
+        with under_way():
+            _show(results, format, quiet)
+            if not quiet:
+                _say_where(results, folder, written)
+            if check:
+                _hold(results, quiet)
+    except KeyboardInterrupt:
+        help = [f"{folder} holds the results of this run, all of them"]
+        raise Interrupted("interrupted as the results were shown", help=help) from None
 
 
 def _written(

@@ -126,6 +126,15 @@ def value_text(value: Value) -> str:
     return str(value) if isinstance(value, Placeholder | Operation) else repr(value)
 
 
+def shortened(expression: Expression) -> str:
+    """Its text as an error quotes it, cut where it is long."""
+    text = str(expression)
+    return text if len(text) <= _LONGEST_QUOTED else f"{text[: _LONGEST_QUOTED - 4]} ..."
+
+
+_LONGEST_QUOTED = 200
+
+
 def placeholders(expression: Expression) -> frozenset[str]:
     """The names of the grid parameters in an expression."""
     return frozenset(_placeholder_names(expression))

@@ -25,7 +25,7 @@ from klbench.distributions.constraints import (
     Constraint,
     known,
 )
-from klbench.distributions.expression import Expression, Mixture, Named
+from klbench.distributions.expression import Expression, Mixture, Named, shortened
 from klbench.distributions.family import IS_COUNT, Arguments, Parameter
 from klbench.errors import SpecError, unknown
 
@@ -46,7 +46,7 @@ def differentiable(expression: Expression) -> tuple[str, ...]:
     if not found:
         help = [f"{name}: {reason}" for name, reason in reasons.items()]
         instead = "take another q, or measure values and not gradients (measure: value)"
-        raise SpecError(f"{expression} has no parameter to take a gradient in", help=[*help, instead])
+        raise SpecError(f"{shortened(expression)} has no parameter to take a gradient in", help=[*help, instead])
     return found
 
 
@@ -60,7 +60,7 @@ def chosen(expression: Expression, names: tuple[str, ...] | None) -> tuple[str, 
     for name in names or ():
         if name not in available:
             reason = _sorted(expression)[1].get(name)
-            error = unknown(f"parameter of {expression}", name, available)
+            error = unknown(f"parameter of {shortened(expression)}", name, available)
             raise error if reason is None else SpecError(f"no gradient in {name}: {reason}", help=error.help)
     return available if names is None else names
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from klbench.distributions.catalogue import find, with_defaults
-from klbench.distributions.expression import Expression, Mixture, Named, Power
+from klbench.distributions.expression import Expression, Mixture, Named, Power, shortened
 from klbench.distributions.family import Kind
 from klbench.errors import SpecError
 
@@ -71,7 +71,11 @@ def check_pair(q: Expression, p: Expression, sampler: Expression | None = None) 
     for name, other in others:
         reason = mismatch(form(q), form(other))
         if reason:
-            help = [f"q = {q}", f"{name} = {other}", "q, p and sampler must be densities of the same kind and size"]
+            help = [
+                f"q = {shortened(q)}",
+                f"{name} = {shortened(other)}",
+                "q, p and sampler must be densities of the same kind and size",
+            ]
             raise SpecError(f"q and {name} cannot be compared: {reason}", help=help)
 
 
@@ -86,7 +90,7 @@ def _mixture(expression: Mixture) -> Form:
     for component, other in zip(expression.components[1:], forms[1:], strict=True):
         reason = mismatch(forms[0], other)
         if reason:
-            message = f"{expression.components[0]} and {component} cannot be mixed: {reason}"
+            message = f"{shortened(expression.components[0])} and {shortened(component)} cannot be mixed: {reason}"
             raise SpecError(message, help=["the components of a sum must be densities of the same kind and size"])
     return forms[0]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from klbench.spec.refusal import Refusal, shown
 
 LONGEST_TEXT = 2 * 2**20
+MOST_TOKENS = 500_000
+"""Room for a vocabulary of 100,000; more take seconds to read."""
 DEEPEST = 16
 
 PARAMETER = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}", re.ASCII)
@@ -40,8 +42,7 @@ _INSTEAD = {
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A piece of the text. The last one has the kind ``end``."""
 
     kind: str
@@ -82,7 +83,10 @@ class TokenReader:
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST_TEXT:
             raise Refusal(f"the expression has {len(text)} characters", help=[f"at most {LONGEST_TEXT}"])
-        self._tokens = list(tokens(text, self._written))
+        self._tokens = list(islice(tokens(text, self._written), MOST_TOKENS + 1))
+        if len(self._tokens) > MOST_TOKENS:
+            help = f"at most {MOST_TOKENS} of them in an expression"
+            raise self._refusal("too many numbers and signs", help, at=self._tokens[-1])
         self._named = _brackets_with_names(self._tokens)
         self._position = 0
         self._depth = 0
@@ -145,7 +149,12 @@ def placed(token: Token) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        raise Refusal(refusal.message, help=refusal.help, offset=token.offset) from refusal
+        raise at(token, refusal) from refusal
+
+
+def at(token: Token, refusal: Refusal) -> Refusal:
+    """The refusal, at ``token``."""
+    return Refusal(refusal.message, help=refusal.help, offset=token.offset)
 
 
 def _brackets_with_names(tokens: list[Token]) -> frozenset[int]:

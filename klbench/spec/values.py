@@ -16,7 +16,7 @@ from klbench.distributions.expression import Operation, Placeholder, Value
 from klbench.spec.arithmetic import MOST_OPERATIONS, SIGNS, operation
 from klbench.spec.numbers import finite, number
 from klbench.spec.refusal import Refusal
-from klbench.spec.tokens import PARAMETER, VALUES, Token, TokenReader, placed
+from klbench.spec.tokens import PARAMETER, VALUES, Token, TokenReader, at
 
 _NOT_FINITE = ("inf", "nan", "infinity")
 
@@ -98,16 +98,21 @@ class ValueReader(TokenReader):
             return Placeholder(PARAMETER.fullmatch(self._consume().text)[1])  # type: ignore[index]
         if token.kind != "number":
             raise self._not_a_number(token)
-        with placed(token):
-            return finite(number(self._consume().text))
+        self._position += 1
+        try:
+            return finite(number(token.text))
+        except Refusal as refusal:
+            raise at(token, refusal) from refusal
 
     def _not_a_number(self, token: Token) -> Refusal:
         help = "numbers are finite; only logits may be -inf" if token.text in _NOT_FINITE else VALUES
         return self._refusal(f"{token} is not a number", help, at=token)
 
     def _operation(self, sign: Token, *operands: Value) -> Value:
-        with placed(sign):
+        try:
             found = operation(sign.text, *operands)
+        except Refusal as refusal:
+            raise at(sign, refusal) from refusal
         if isinstance(found, Operation):
             self._operations += 1
             if self._operations > MOST_OPERATIONS:

@@ -105,6 +105,20 @@ def test_an_interrupt_says_what_was_done_and_writes_nothing(
     assert [path.name for path in here.iterdir()] == ["mine.yaml"]
 
 
+def test_an_interrupt_after_the_files_are_written_says_that_they_are(
+    call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("klbench.cli.run._show", interrupted)
+    done = call("run", "mine.yaml")
+    assert (done.status, done.out) == (3, "")
+    said = "error: interrupted as the results were shown\n  = results/mine holds the results of this run, all of them\n"
+    assert done.err == said
+    assert (here / "results" / "mine" / "results.csv").exists()
+
+
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
     call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,7 @@ REFUSED = [
     ("N(" + "[" * 1000, 20, "nested too deeply"),
     ("A" * 1000 + "(0)", 1, "expected a distribution"),
     (" " * (2**21 + 1), 1, "characters"),
+    ("N(" + "1+" * 250_000, 500_001, "at most 500000"),
 ]
 
 

@@ -136,3 +136,10 @@ def test_errors_in_several_pairs_are_told_together() -> None:
         "also spec:3:18: unknown key 'b' of a pair",
         "also spec:3:26: unknown key 'c' of a pair",
     ]
+
+
+def test_an_error_quotes_no_more_than_the_start_of_a_long_distribution() -> None:
+    long = f"{{Categorical: {{logits: [{many(20_000, '0.#')}]}}}}"
+    with pytest.raises(SpecError, match="cannot be compared") as refused:
+        read_text(pair(f"{long}, p: 'N(1, 1)'"))
+    assert max(map(len, refused.value.help)) < 300
