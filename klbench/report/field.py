@@ -49,6 +49,27 @@ class Field:
 Layout = tuple[Field, ...]
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What a word or mark of a table means, and where it stands: in a column, in a cell of it, on any number.
+
+    Args:
+        sentence: what it means.
+        header: the column; empty for a mark, which any column of numbers may have.
+        mark: what a cell says; empty where the column itself is explained.
+        whole: whether it is all that the cell says, and not a part.
+    """
+
+    sentence: str
+    header: str = ""
+    mark: str = ""
+    whole: bool = False
+
+    def is_in(self, cell: str) -> bool:
+        """Whether the cell says it."""
+        return cell == self.mark if self.whole else self.mark in cell
+
+
 def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:
     """The layout without the columns that say nothing of any row."""
     return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))

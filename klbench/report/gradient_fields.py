@@ -10,7 +10,7 @@ from math import inf, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.estimators.vocabulary import placed
-from klbench.report.field import ESTIMATOR, Field, Layout, with_error
+from klbench.report.field import ESTIMATOR, Field, Layout, Meaning, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
 from klbench.results import Components, GradientRow
 
@@ -125,17 +125,31 @@ ABSOLUTE: tuple[Layout, ...] = (
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
 )
 
-HEADERS = rf"{ESTIMATOR.header}[ |]+{PLACEMENT.header}\b"
-"""How a table of gradients begins."""
-MEANINGS = {
-    FOLLOWS.header: "follows: what the mean gradient is the gradient of, by exact comparison.",
-    "_q[k] ": "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
-    " none ": "none: the mean gradient is of none of the divergences it was compared with; a clamp that holds is "
-    "enough for that.",
-    STDEV.header: "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the "
-    "target's; exact is without sampling.",
-    COSINE.header: "cosine: of the angle between E g and ∇.",
-    LENGTH.header: "‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).",
-    "× ratio": "× ratio: times q/sampler, differentiated.",
-    "× detached": "× detached: times q/sampler, held constant.",
-}
+MEANINGS = (
+    Meaning("follows: what the mean gradient is the gradient of, by exact comparison.", FOLLOWS.header),
+    Meaning(
+        "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
+        FOLLOWS.header,
+        "E_q[k]",
+        whole=True,
+    ),
+    Meaning(
+        "none: the mean gradient is of none of the divergences it was compared with; a clamp that holds is enough for "
+        "that.",
+        FOLLOWS.header,
+        "none",
+        whole=True,
+    ),
+    Meaning(
+        "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the target's; "
+        "exact is without sampling.",
+        STDEV.header,
+    ),
+    Meaning("cosine: of the angle between E g and ∇.", COSINE.header),
+    Meaning(
+        "‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).", LENGTH.header
+    ),
+    Meaning("× ratio: times q/sampler, differentiated.", PLACEMENT.header, "× ratio"),
+    Meaning("× detached: times q/sampler, held constant.", PLACEMENT.header, "× detached"),
+)
+"""What the words of a table of gradients mean."""

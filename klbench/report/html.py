@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from io import StringIO
 
-from klbench.report.console import rendered
+from klbench.report.console import UNLIMITED
 from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field
-from klbench.report.fields import legend
+from klbench.report.legend import legend
 from klbench.report.numbers import aligned
 from klbench.report.summary import Block, Chart, Summary, summaries
-from klbench.report.table import Tables, said
+from klbench.report.table import said
 from klbench.results import Results
 
 _AMBER, _RED, _GREEN, _BLUE = "#b8860b", "#d9534f", "#3a9d5d", "#3b8fc4"
@@ -32,8 +31,7 @@ _WORDS = "text-align:left;"
 def to_html(results: Results) -> str:
     """The whole of it, one element; whatever the user named is escaped."""
     pairs = list(summaries(results))
-    shown = "".join(rendered(Tables(summary), like=StringIO()) for summary in pairs)
-    said = [*legend(shown), *_elsewhere(pairs)]
+    said = [*legend(pairs, UNLIMITED), *_elsewhere(pairs)]
     meanings = "".join(f"<div>{escape(sentence)}</div>" for sentence in said)
     parts = "".join(_section(summary) for summary in pairs)
     return f'<div class="klbench">{parts}<div style="{_QUIET};font-size:smaller">{meanings}</div></div>'

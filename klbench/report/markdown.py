@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from klbench.report.console import UNLIMITED
 from klbench.report.elsewhere import elsewhere
-from klbench.report.fields import legend
+from klbench.report.legend import legend
 from klbench.report.summary import Chart, Summary, summaries
 from klbench.results import Results
 
@@ -20,9 +20,8 @@ def to_markdown(results: Results) -> str:
     """The whole document."""
     pairs = list(summaries(results))
     parts = [_section(summary) for summary in pairs]
-    tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
-    shown = re.sub(r"\\([^\w\s])", r"\1", tables)  # the marks as the reader sees them
-    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(shown), *elsewhere(pairs, UNLIMITED))]
+    said = (*legend(pairs, UNLIMITED), *elsewhere(pairs, UNLIMITED))
+    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in said]
     return "\n".join([f"# {escaped(results.spec.name)}", "", *parts, *meanings]) + "\n"
 
 

@@ -10,11 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from klbench.report.fields import legend
 from klbench.report.summary import summaries
 from klbench.results import Components, GradientRow
 from tests.report.made_up_gradients import GRID, K1, K3, NO_RATIOS, PLAIN, made_up
-from tests.report.test_table import drawn
+from tests.report.test_table import drawn, explained
 
 
 def shown(*rows: GradientRow, text: str = PLAIN, width: int = 200) -> str:
@@ -185,9 +184,9 @@ def test_a_baseline_is_among_the_facts() -> None:
 
 
 def test_the_legend_is_of_gradients_and_explains_only_what_is_shown() -> None:
-    assert [line.partition(" ")[0] for line in legend(shown(K3))] == ["0.520(40)", "follows:", "bias", "cosine:"]
-    odd = shown(replace(K3, follows="none", weighting="ratio", stdev_over_true_mcse=nan))
-    assert {"none:", "×", "‡"} <= {line.partition(" ")[0] for line in legend(odd)}
+    assert explained(made_up(rows=lambda _: (K3,))) == ["0.520(40)", "follows:", "bias", "cosine:"]
+    odd = replace(K3, follows="none", weighting="ratio", stdev_over_true_mcse=nan)
+    assert {"none:", "×", "‡"} <= {*explained(made_up(rows=lambda _: (odd,)))}
 
 
 def test_what_is_followed_is_green_where_it_is_the_target_and_red_where_it_is_nothing() -> None:

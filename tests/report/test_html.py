@@ -9,9 +9,9 @@ from io import StringIO
 
 import pytest
 
-from klbench.report.console import rendered
-from klbench.report.fields import legend
+from klbench.report.console import UNLIMITED, rendered
 from klbench.report.html import to_html
+from klbench.report.legend import legend
 from klbench.report.summary import summaries
 from klbench.report.table import Tables, heading
 from klbench.results import Results
@@ -88,7 +88,7 @@ def test_it_says_what_the_terminal_says(measured: dict[str, Results], which: str
     for summary in summaries(results):
         shown += rendered(Tables(summary), like=StringIO())
         terminal += rendered(heading(summary), like=StringIO()) + " ".join(["", *summary.notes, ""])
-    said = " ".join([terminal, shown, *legend(shown)])
+    said = " ".join([terminal, shown, *legend([*summaries(results)], UNLIMITED)])
     in_html = words(" ".join(read(to_html(results)).texts))
     assert words(said) - in_html == set()
     where = "klbench.to_components_frame(results) has the gradients component by component."

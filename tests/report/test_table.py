@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from klbench.report.bullets import bullets
-from klbench.report.fields import legend
+from klbench.report.legend import legend
 from klbench.report.summary import summaries
 from klbench.report.table import Tables, heading
 from klbench.results import Results
@@ -25,6 +25,11 @@ def drawn(results: Results, width: int = 200, *, headings: bool = False, colour:
             console.print(heading(summary), crop=False)
         console.print(Tables(summary), crop=False)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()).strip("\n")
+
+
+def explained(results: Results, width: int = 200) -> list[str]:
+    """What the legend is about: its sentences' first words."""
+    return [sentence.partition(" ")[0] for sentence in legend([*summaries(results)], width)]
 
 
 def test_a_pair_in_full() -> None:
@@ -161,8 +166,10 @@ def test_a_disagreement_is_marked() -> None:
 
 
 def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
-    assert [line.partition(" ")[0] for line in legend(drawn(made_up()))] == ["-0.003(63)", "bias", "regressed:"]
-    assert list(legend("k1_cv(0.5)  0")) == []
+    assert explained(made_up()) == ["-0.003(63)", "bias", "regressed:"]
+    assert explained(made_up(), 60) == ["-0.003(63)", "bias", "ʳ"]
+    named = replace(K1, estimator="k1_cv(0.5)", **NO_RATIOS, mean=0.0, mean_mcse=0.0, stdev=1.0, stdev_mcse=0.0)
+    assert explained(made_up(rows=lambda _: (named,))) == []
 
 
 def test_a_note_that_all_cases_share_is_said_once_and_others_say_where() -> None:
@@ -199,7 +206,7 @@ estimator  dtype     bias/true  exact  stdev/true  exact  k < 0   rounding
 k1         float64  -0.003(63)      0   2.002(45)      2  30.8%  –
            float16  -0.003(63)      0   2.002(45)      2  30.8%  0.250(10)"""
     )
-    assert any(line.startswith("rounding: ") for line in legend(drawn(results)))
+    assert "rounding:" in explained(results, 80)
 
 
 def test_one_precision_below_float64_shows_what_rounding_does() -> None:
