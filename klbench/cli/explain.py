@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from klbench.cli import output, words
+from klbench.cli import glossary, output, words
 from klbench.cli.card import card, follows_table, stacked
 from klbench.cli.completion import explained
 from klbench.errors import SpecError, nearest
@@ -47,7 +47,7 @@ def explain(
             metavar="NAME",
             autocompletion=explained,
             help="An estimator (k3, verl:low_var_kl), a framework, a distribution, a column of the results, a word of "
-            "the spec.",
+            "the spec, a mark or header of a table.",
         ),
     ],
 ) -> None:
@@ -57,18 +57,19 @@ def explain(
     from klbench.frameworks import catalogue as shipped
 
     name = name.strip()
+    in_print = [*_words(name, glossary.meanings(name))]
     by_family = {family.name: family for family in estimators.families()}
-    if ":" in name:
+    if ":" in name and not in_print:
         _explain_named(name)
     elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
         _explain_family(by_family[name])
-    elif _stem(name) in {_stem(known) for known in estimators.names()}:
+    elif not in_print and _stem(name) in {_stem(known) for known in estimators.names()}:
         _explain_estimator(estimators.find(name))
     elif name in shipped.frameworks():
         _explain_framework(name)
-    elif cards := [*_columns(name), *_words(name, words.meanings(name))] or [*_words(name, words.keys(name))]:
+    elif cards := [*in_print, *_in_results_or_spec(name)]:
         output.data(stacked(cards))
     else:
         raise _unknown(name)
@@ -118,7 +119,15 @@ def _known() -> Iterator[str]:
     from klbench.report.columns import COLUMNS
     from klbench.spec.model import Pair, Spec
 
-    yield from (*names(), *frameworks(), *FAMILIES, *HEADERS, *words.known(), *(column.name for column in COLUMNS))
+    yield from (
+        *names(),
+        *frameworks(),
+        *FAMILIES,
+        *HEADERS,
+        *glossary.known(),
+        *words.known(),
+        *(column.name for column in COLUMNS),
+    )
     yield from (*Spec.model_fields, *Pair.model_fields)
 
 
@@ -166,10 +175,16 @@ def _columns(name: str) -> Iterator[RenderableType]:
     """The columns called so, in the files or in the table."""
     from klbench.report.columns import COLUMNS
 
-    for meant in HEADERS.get(name, (name,)):
+    by_key = {glossary.key(header): columns for header, columns in HEADERS.items()}
+    for meant in by_key.get(glossary.key(name), (name,)):
         for column in COLUMNS:
             if column.name == meant:
                 yield card(f"{column.name}, a column of {column.where}", column.description, {})
+
+
+def _in_results_or_spec(name: str) -> Sequence[RenderableType]:
+    """The columns and the values of keys called so; the key of that name, if there are none."""
+    return [*_columns(name), *_words(name, words.meanings(name))] or [*_words(name, words.keys(name))]
 
 
 def _words(name: str, meanings: Iterable[words.Word]) -> Iterator[RenderableType]:
