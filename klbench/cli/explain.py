@@ -144,7 +144,7 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
     facts = {
         **more,
         "formula": f"{estimator.formula}, where r = p(x)/q(x)",
-        "target": estimator.target.name,
+        "target": estimator.target.both_names,
         "unbiased": "yes" if estimator.unbiased else "no",
         "biased": estimator.biased_when,
         "never negative": "yes" if estimator.nonnegative else "no",

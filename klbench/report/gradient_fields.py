@@ -17,7 +17,7 @@ from klbench.results import Components, GradientRow
 FEW = 8
 """So many components are shown one by one."""
 
-_SYMBOLS = {REVERSE_KL.name: "KL(q‖p)", FORWARD_KL.name: "KL(p‖q)"}
+_SYMBOLS = {divergence.name: divergence.symbol for divergence in (REVERSE_KL, FORWARD_KL)}
 
 
 def symbol(target: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.report import fields, gradient_fields
 from klbench.report.field import Layout, Meaning
 from klbench.report.narrow import spelled
@@ -25,6 +26,7 @@ def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") ->
     """A sentence for each mark and word that the tables show at so many characters a line."""
     charts = [chart for summary in summaries for chart in summary.charts]
     seen = [column for chart in charts for column in _columns(chart, width, encoding)]
+    yield _names_of_kls(summaries, seen)
     yield from _example(seen)
     meanings = dict.fromkeys(chain.from_iterable(_meanings(chart) for chart in charts))
     yield from (meaning.sentence for meaning in meanings if any(column.shows(meaning) for column in seen))
@@ -45,6 +47,15 @@ class _Column:
             return True
         # a mark stands on numbers; anywhere else the letter is part of a name
         return (self.numeric or bool(meaning.header)) and any(map(meaning.is_in, self.cells))
+
+
+def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[_Column]) -> str:
+    """That a name and a symbol are one thing: a heading has the symbol, a target and a note the name."""
+    rows = (row for summary in summaries for chart in summary.charts for block in chart.blocks for row in block.rows)
+    cells = (cell for column in columns for cell in column.cells)
+    has_forward = any(row.target == FORWARD_KL.name for row in rows) or any(FORWARD_KL.symbol in cell for cell in cells)
+    forward = f", {FORWARD_KL.symbol} the {FORWARD_KL.name}" if has_forward else ""
+    return f"{REVERSE_KL.symbol} is the {REVERSE_KL.name}{forward}."
 
 
 def _meanings(chart: Chart) -> Sequence[Meaning]:

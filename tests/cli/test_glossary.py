@@ -119,3 +119,10 @@ def test_the_headers_of_the_page_in_markdown_are_explained(call: Call) -> None:
     heads = {line for line in to_markdown(audit()).splitlines() if line.startswith("| #")}
     for header in {cell.strip() for line in heads for cell in line.strip("|").split("|")}:
         assert call("explain", header).status == 0, header
+
+
+def test_a_target_has_both_its_names_where_an_estimator_is_explained_or_listed(call: Call) -> None:
+    assert "reverse KL, KL(q‖p)" in call("explain", "k1").out
+    assert "forward KL, KL(p‖q)" in call("explain", "forward_kl").out
+    assert "reverse KL, KL(q‖p)" in call("explain", "verl:low_var_kl").out
+    assert "reverse KL: KL(q‖p); forward KL: KL(p‖q)." in call("list", "estimators").out

@@ -184,7 +184,7 @@ def test_a_baseline_is_among_the_facts() -> None:
 
 
 def test_the_legend_is_of_gradients_and_explains_only_what_is_shown() -> None:
-    assert explained(made_up(rows=lambda _: (K3,))) == ["0.520(40)", "follows:", "bias", "cosine:"]
+    assert explained(made_up(rows=lambda _: (K3,))) == ["KL(q‖p)", "0.520(40)", "follows:", "bias", "cosine:"]
     odd = replace(K3, follows="none", weighting="ratio", stdev_over_true_mcse=nan)
     assert {"none:", "×", "‡"} <= {*explained(made_up(rows=lambda _: (odd,)))}
 

@@ -103,3 +103,12 @@ def test_markdown_has_the_whole_legend() -> None:
     text = to_markdown(RESULTS["gradients"])
     assert "none: the mean gradient" in text
     assert "E\\_q[k]:" in text.replace("\\[", "[")
+
+
+def test_the_two_names_of_a_kl_are_said_to_be_one() -> None:
+    both = "KL(q‖p) is the reverse KL, KL(p‖q) the forward KL."
+    other = replace(K1, estimator="forward_kl", target="forward KL")
+    assert sentences(made_up())[0] == "KL(q‖p) is the reverse KL."
+    assert sentences(made_up(rows=lambda _: (K1, other)))[0] == both
+    assert sentences(made_up_gradients.made_up())[0] == both, "one gradient follows KL(p‖q)"
+    assert sentences(RESULTS["gradients"])[0] == "KL(q‖p) is the reverse KL."

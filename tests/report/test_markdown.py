@@ -35,6 +35,7 @@ def test_the_whole_document() -> None:
 
 - mind \| the gap
 
+<sub>KL(q‖p) is the reverse KL.</sub><br>
 <sub>-0.003(63) means -0.003 ± 0.063, one standard error.</sub><br>
 <sub>bias and stdev are of one sample's value; exact is without sampling.</sub><br>
 <sub>regressed: the bias after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error.</sub><br>
@@ -84,6 +85,7 @@ def test_the_whole_document_of_gradients() -> None:
 
 - mind the gap
 
+<sub>KL(q‖p) is the reverse KL, KL(p‖q) the forward KL.</sub><br>
 <sub>0.991(32) means 0.991 ± 0.032, one standard error.</sub><br>
 <sub>follows: what the mean gradient is the gradient of, by exact comparison.</sub><br>
 <sub>bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the target's; exact is without sampling.</sub><br>
