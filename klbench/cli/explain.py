@@ -27,11 +27,18 @@ _ALIKE = 0.7
 """How alike a name must be to one of the many there are: less, and what is suggested has nothing to do with it."""
 
 HEADERS = {
+    "measured": ("bias_over_true", "bias_over_true_cv", "stdev_over_true", "cosine", "mean"),
     "bias/true": ("bias_over_true", "bias_over_true_cv"),
     "stdev/true": ("stdev_over_true",),
     "regressed": ("bias_over_true_cv",),
     "exact": ("exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact"),
     "z": ("z_bias", "z_stdev"),
+    "bias/true regressed": ("bias_over_true_cv",),
+    "bias/true exact": ("exact_bias_over_true",),
+    "bias/true z": ("z_bias",),
+    "stdev/true exact": ("exact_stdev_over_true",),
+    "stdev/true z": ("z_stdev",),
+    "cosine exact": ("exact_cosine",),
     "k < 0": ("negative_fraction",),
     "k̂": ("khat",),
     "rounding": ("rounding_over_true",),

@@ -37,6 +37,7 @@ HEADERS = {
     "‖∇KL(q‖p)‖": "The length of the true gradient of the reverse KL with respect to q's parameters.",
     "‖∇‖": "The length of the true gradient of the target with respect to q's parameters.",
     "‖mean‖": "The length of the mean gradient. It is shown where the true gradient is 0, infinite or unknown.",
+    "‖mean‖ exact": "The length of the exact mean gradient, without sampling.",
     "#": "The number of an estimator on the page of klbench frameworks.",
     "clamps": "Bounds within which the estimator cuts: of log r to ±a, then of the value to ±b. – means no bound.",
     "length": "The length of the mean gradient, in units of ‖∇KL(q‖p)‖. 1 is right.",
@@ -102,7 +103,7 @@ DIVERGENCES = {
 _UNDER_FOLLOWS = "Under follows: the mean gradient equals the gradient of this, so training minimises it."
 _PART = re.compile(r"([+-]?(?:\d+/\d+|[\d.]*))(kl\(q\|\|p\)|kl\(p\|\|q\)|chi2\(q\|\|p\)|chi2\(p\|\|q\)|tv)")
 """One part of a sum of divergences as ``key`` writes it, such as 1/2chi2(q||p): a factor and a divergence."""
-_COMPONENT = re.compile(r"(?:∇|grad )([a-z_]+(?:\[\d+\])?)")
+_COMPONENT = re.compile(r"(?:∇|grad )([a-z_]+(?:\[\d+\])?)( exact)?")
 _ALPHA = re.compile(r"alpha\(.+\)divergence")
 
 _KINDS: tuple[tuple[str, Mapping[str, str]], ...] = (

@@ -11,6 +11,7 @@ from math import inf, isnan
 from klbench.report.field import (
     DISAGREES,
     ESTIMATOR,
+    MEASURED,
     NO_ERROR_BAR,
     REGRESSED,
     ROUNDING,
@@ -48,14 +49,20 @@ def _stdev(row: Row) -> str:
     return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
 
 
-BIAS = Field("bias/true", _bias, ("bias_over_true",))
-REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",))
-BETTER_BIAS = Field("bias/true", _better_bias, ("bias_over_true", "bias_over_true_cv"))
-EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True)
-Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True)
-STDEV = Field("stdev/true", _stdev, ("stdev_over_true",))
-EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True)
-Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True)
+_BIAS, _STDEV = "bias/true", "stdev/true"
+
+BIAS = Field(MEASURED, _bias, ("bias_over_true",), group=_BIAS)
+REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",), group=_BIAS)
+BETTER_BIAS = Field(MEASURED, _better_bias, ("bias_over_true", "bias_over_true_cv"), group=_BIAS)
+EXACT_BIAS = Field(
+    "exact", lambda row: exact(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True, group=_BIAS
+)
+Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True, group=_BIAS)
+STDEV = Field(MEASURED, _stdev, ("stdev_over_true",), group=_STDEV)
+EXACT_STDEV = Field(
+    "exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
+)
+Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True, group=_STDEV)
 MEAN = Field("mean", lambda row: with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
 ABSOLUTE_STDEV = Field("stdev", lambda row: with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
 NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction), ("negative_fraction",))
@@ -77,9 +84,9 @@ ABSOLUTE = (
 
 _REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."
 MEANINGS = (
-    Meaning("bias and stdev are of one sample's value; exact is without sampling.", STDEV.header),
+    Meaning("bias and stdev are of one sample's value; exact is without sampling.", _STDEV),
     Meaning(f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}", REGRESSED_BIAS.header),
-    Meaning(f"{REGRESSED} {_REGRESSION}", BETTER_BIAS.header, REGRESSED),
+    Meaning(f"{REGRESSED} {_REGRESSION}", _BIAS, REGRESSED),
 )
 """What the words of a table of values mean."""
 MARKS = (

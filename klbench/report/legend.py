@@ -34,14 +34,14 @@ def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") ->
 
 @dataclass(frozen=True)
 class _Column:
-    """One column as it is drawn."""
+    """One column as it is drawn, with its header and what stands above that."""
 
-    header: str
+    headers: tuple[str, ...]
     cells: tuple[str, ...]
     numeric: bool
 
     def shows(self, meaning: Meaning) -> bool:
-        if meaning.header not in ("", self.header):
+        if meaning.header and meaning.header not in self.headers:
             return False
         if not meaning.mark:
             return True
@@ -66,7 +66,7 @@ def _meanings(chart: Chart) -> Sequence[Meaning]:
 def _columns(chart: Chart, width: int, encoding: str) -> Iterator[_Column]:
     rows = [row for block in chart.blocks for row in block.rows]
     for field in _layout(chart, width, encoding):
-        yield _Column(field.header, tuple(map(field.show, rows)), field.numeric)
+        yield _Column((field.group, field.header), tuple(map(field.show, rows)), field.numeric)
 
 
 def _layout(chart: Chart, width: int, encoding: str) -> Layout:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from klbench.report.console import UNLIMITED
 from klbench.report.elsewhere import elsewhere
+from klbench.report.field import headings
 from klbench.report.legend import legend
 from klbench.report.summary import Chart, Summary, summaries
 from klbench.results import Results
@@ -38,7 +39,7 @@ def _section(summary: Summary) -> str:
 def _table(chart: Chart) -> Iterator[str]:
     layout = chart.layouts[0]
     sides = ("--:" if field.numeric else ":--" for field in layout)
-    yield _line([*chart.label_headers, *(field.header for field in layout)])
+    yield _line([*chart.label_headers, *(header for heading in headings(layout) for header in heading.whole)])
     yield f"|{'|'.join([*[':--'] * len(chart.label_headers), *sides])}|"
     for block in chart.blocks:
         for row in block.rows:

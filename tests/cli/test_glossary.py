@@ -13,7 +13,7 @@ from klbench.frameworks.catalogue import entries
 from klbench.identity.computed import load
 from klbench.letters import narrowed
 from klbench.measure.follows import LABELS
-from klbench.report.field import DISAGREES, DTYPE, NO_ERROR_BAR, REGRESSED, ROUNDING, UNTRUSTED, Field
+from klbench.report.field import DISAGREES, DTYPE, NO_ERROR_BAR, REGRESSED, ROUNDING, UNTRUSTED, Field, headings
 from klbench.report.fields import ABSOLUTE, RATIOS
 from klbench.report.frameworks import NUMBERS, to_markdown
 from klbench.report.gradient_fields import ABSOLUTE as GRADIENT_ABSOLUTE
@@ -43,6 +43,9 @@ def labels() -> Iterator[str]:
 
 def headers() -> Iterator[str]:
     yield from (field.header for field in fields())
+    for layout in LAYOUTS:
+        for heading in headings(layout):
+            yield from (heading.name, *heading.headers, *heading.whole)
     yield from labels()
     yield from ("target", "true", "‖∇‖")
     yield from NUMBERS
