@@ -165,11 +165,13 @@ def _columns() -> Iterator[Offer]:
 
 
 def _words() -> Iterator[Offer]:
-    from klbench.cli import words
+    from klbench.cli import glossary, words
 
     for name in (*words.known(), *_keys()):
         meaning = next(iter((*words.meanings(name), *words.keys(name))))
         yield name, meaning.meaning
+    for name in glossary.known():
+        yield name, next(glossary.meanings(name)).meaning
 
 
 def _keys() -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from klbench.cli import output, words
+from klbench.cli import glossary, output, words
 from klbench.cli.card import card, follows_table, stacked
 from klbench.cli.completion import explained
 from klbench.cli.options import Format, Shown
@@ -30,11 +30,18 @@ _ALIKE = 0.7
 """How alike a name must be to one of the many there are: less, and what is suggested has nothing to do with it."""
 
 HEADERS = {
+    "measured": ("bias_over_true", "bias_over_true_cv", "stdev_over_true", "cosine", "mean"),
     "bias/true": ("bias_over_true", "bias_over_true_cv"),
     "stdev/true": ("stdev_over_true",),
     "regressed": ("bias_over_true_cv",),
     "exact": ("exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact"),
     "z": ("z_bias", "z_stdev"),
+    "bias/true regressed": ("bias_over_true_cv",),
+    "bias/true exact": ("exact_bias_over_true",),
+    "bias/true z": ("z_bias",),
+    "stdev/true exact": ("exact_stdev_over_true",),
+    "stdev/true z": ("z_stdev",),
+    "cosine exact": ("exact_cosine",),
     "k < 0": ("negative_fraction",),
     "k̂": ("khat",),
     "rounding": ("rounding_over_true",),
@@ -50,7 +57,7 @@ def explain(
             metavar="NAME",
             autocompletion=explained,
             help="An estimator (k3, verl:low_var_kl), a framework, a distribution, a column of the results, a word of "
-            "the spec.",
+            "the spec, a mark or header of a table.",
         ),
     ],
     format: Shown = Format.TABLE,
@@ -69,18 +76,19 @@ def _explain(name: str) -> None:
     from klbench.estimators import catalogue as estimators
     from klbench.frameworks import catalogue as shipped
 
+    in_print = [*_words(name, glossary.meanings(name))]
     by_family = {family.name: family for family in estimators.families()}
-    if ":" in name:
+    if ":" in name and not in_print:
         _explain_named(name)
     elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
         _explain_family(by_family[name])
-    elif _stem(name) in {_stem(known) for known in estimators.names()}:
+    elif not in_print and _stem(name) in {_stem(known) for known in estimators.names()}:
         _explain_estimator(estimators.find(name))
     elif name in shipped.frameworks():
         _explain_framework(name)
-    elif cards := [*_columns(name), *_words(name, words.meanings(name))] or [*_words(name, words.keys(name))]:
+    elif cards := [*in_print, *_in_results_or_spec(name)]:
         output.data(stacked(cards))
     else:
         raise _unknown(name)
@@ -160,7 +168,15 @@ def _known() -> Iterator[str]:
     from klbench.report.columns import COLUMNS
     from klbench.spec.model import Pair, Spec
 
-    yield from (*names(), *frameworks(), *FAMILIES, *HEADERS, *words.known(), *(column.name for column in COLUMNS))
+    yield from (
+        *names(),
+        *frameworks(),
+        *FAMILIES,
+        *HEADERS,
+        *glossary.known(),
+        *words.known(),
+        *(column.name for column in COLUMNS),
+    )
     yield from (*Spec.model_fields, *Pair.model_fields)
 
 
@@ -177,7 +193,7 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
     facts = {
         **more,
         "formula": f"{estimator.formula}, where r = p(x)/q(x)",
-        "target": estimator.target.name,
+        "target": estimator.target.both_names,
         "unbiased": "yes" if estimator.unbiased else "no",
         "biased": estimator.biased_when,
         "never negative": "yes" if estimator.nonnegative else "no",
@@ -214,8 +230,14 @@ def _columns_called(name: str) -> Iterator[Column]:
     """The columns called so, in the files or in the table."""
     from klbench.report.columns import COLUMNS
 
-    for meant in HEADERS.get(name, (name,)):
+    by_key = {glossary.key(header): columns for header, columns in HEADERS.items()}
+    for meant in by_key.get(glossary.key(name), (name,)):
         yield from (column for column in COLUMNS if column.name == meant)
+
+
+def _in_results_or_spec(name: str) -> Sequence[RenderableType]:
+    """The columns and the values of keys called so; the key of that name, if there are none."""
+    return [*_columns(name), *_words(name, words.meanings(name))] or [*_words(name, words.keys(name))]
 
 
 def _words(name: str, meanings: Iterable[words.Word]) -> Iterator[RenderableType]:

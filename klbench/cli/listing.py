@@ -93,7 +93,10 @@ def _estimators() -> None:
 
     rows = [(each.name, each.formula, each.target.name, "yes" if each.unbiased else "no") for each in examples()]
     _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
-    output.data("\nEach can be importance-weighted for samples from another policy: ratio*k3.")
+    output.data(
+        "\nreverse KL: KL(q‖p); forward KL: KL(p‖q). Each estimator can be weighted for samples from another policy: "
+        "ratio*k3 is k3 times the importance weight ρ = q/sampler."
+    )
 
 
 def _frameworks(names: Iterable[str]) -> None:

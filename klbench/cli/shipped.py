@@ -58,7 +58,7 @@ def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
     yield "clamps", entry.clamps if entry.clamps != "none" else ""
     yield from _breaks(entry, identity)
     yield "put", _put(entry)
-    yield "target", entry.target.name
+    yield "target", entry.target.both_names
     yield "value", of_value(identity)
     yield "biased", entry.biased_when
     yield "infinite variance", entry.infinite_variance_when

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from klbench.cli import output
 from klbench.report.bullets import bullets
-from klbench.report.console import console_for, rendered
+from klbench.report.console import console_for
 from klbench.report.elsewhere import elsewhere
-from klbench.report.fields import legend
+from klbench.report.legend import legend
 from klbench.report.narrow import spelled
 from klbench.report.summary import Summary, summaries
 from klbench.report.table import Tables, heading
@@ -19,18 +19,17 @@ from klbench.results import Results
 
 def show_tables(results: Results, *, notes: bool) -> None:
     """Pair by pair: heading, table, notes; the marks explained at the end."""
-    shown, all_pairs = "", list(summaries(results))
-    for summary in all_pairs:
-        if shown:
+    all_pairs = list(summaries(results))
+    for number, summary in enumerate(all_pairs):
+        if number:
             output.text("\n")
         output.data(heading(summary))
         output.data(Tables(summary))
-        shown += rendered(Tables(summary), like=sys.stdout)
         if notes:
             _show_notes(summary, named=not sys.stdout.isatty())
     output.text("\n")
-    width = console_for(sys.stdout).width
-    for sentence in (*legend(shown), *elsewhere(spelled(all_pairs, sys.stdout.encoding or "utf-8"), width)):
+    width, encoding = console_for(sys.stdout).width, sys.stdout.encoding or "utf-8"
+    for sentence in (*legend(all_pairs, width, encoding), *elsewhere(spelled(all_pairs, encoding), width)):
         output.data(Text(sentence, style="dim"))
 
 

@@ -31,6 +31,7 @@ class Divergence:
         slope: f'(1), or any subgradient there.
         order: the arguments (first, second) of the KL divergence this is, where a closed form may exist.
         expansion: the generator as a finite sum of powers and exponentials of log r, where it is one.
+        symbol: what formulas and ``follows`` call it, if that is not its name: ``KL(q‖p)``.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Divergence:
     slope: float
     order: tuple[Literal["q", "p"], Literal["q", "p"]] | None = None
     expansion: Expansion | None = None
+    symbol: str = ""
+
+    @property
+    def both_names(self) -> str:
+        """``reverse KL, KL(q‖p)``: so that nobody takes them for two things."""
+        return ", ".join(filter(None, [self.name, self.symbol]))
 
     def with_control_variate(self, log_ratio: Tensor) -> Tensor:
         """f(r) − f'(1)(r − 1): the same mean under q, never negative."""
@@ -93,8 +100,12 @@ def _total_variation(log_ratio: Tensor) -> Tensor:
     return (-log_ratio.expm1()).clamp_min(0.0)
 
 
-REVERSE_KL = Divergence("reverse KL", _reverse_kl, slope=-1.0, order=("q", "p"), expansion=((-1.0, 1, 0.0),))
-FORWARD_KL = Divergence("forward KL", _forward_kl, slope=1.0, order=("p", "q"), expansion=((1.0, 1, 1.0),))
+REVERSE_KL = Divergence(
+    "reverse KL", _reverse_kl, slope=-1.0, order=("q", "p"), symbol="KL(q‖p)", expansion=((-1.0, 1, 0.0),)
+)
+FORWARD_KL = Divergence(
+    "forward KL", _forward_kl, slope=1.0, order=("p", "q"), symbol="KL(p‖q)", expansion=((1.0, 1, 1.0),)
+)
 JENSEN_SHANNON = Divergence("Jensen-Shannon", _jensen_shannon, slope=0.0)
 SQUARED_HELLINGER = Divergence("squared Hellinger", _squared_hellinger, slope=-0.5, expansion=((-1.0, 0, 0.5),))
 CHI2_PQ = Divergence("chi2(p‖q)", _chi2_pq, slope=2.0, expansion=((1.0, 0, 2.0),))

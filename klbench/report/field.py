@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import inf, isfinite
 from typing import Any
 
 from klbench.report.numbers import MISSING, exact, measured
 from klbench.stats.tail import TRUSTED
 
+MEASURED = "measured"
+"""Above the measured one of several numbers."""
 UNTRUSTED, NO_ERROR_BAR, DISAGREES, REGRESSED = "†", "‡", "✗", "ʳ"
 SURPRISE = 5.0
 """|z| beyond which measured and exact disagree: chance does it once in 1.7 million times."""
@@ -24,13 +27,14 @@ class Field:
     """A column of the table a person reads.
 
     Args:
-        header: above it.
+        header: above it; within a group only what tells it from the others there.
         show: what it says for a row, of values or of gradients as its layout is.
         columns: the columns of results.csv it shows.
         numeric: whether decimal points are set one below the other.
         quiet: whether it stands back, being the reference and not the measurement.
         once: whether, of rows that say the same one below the other, only the first does, as in a printed table.
         colour: how a row's cell is set off at a terminal, in Rich's words.
+        group: what its column is about, with those beside it: ``bias/true`` is measured, regressed, exact, and has a z.
     """
 
     header: str
@@ -40,6 +44,7 @@ class Field:
     quiet: bool = False
     once: bool = False
     colour: Callable[[Any], str] = _plain
+    group: str = ""
 
     def style(self, row: Any) -> str:
         """How a row's cell is drawn at a terminal."""
@@ -47,6 +52,58 @@ class Field:
 
 
 Layout = tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Columns beside one another under one name, or a single column."""
+
+    name: str
+    fields: Layout
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """What stands above each column; a single one has the name."""
+        return tuple(field.header for field in self.fields) if self.is_joint else (self.name,)
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether the name is that of several columns."""
+        return len(self.fields) > 1
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """What stands above each column where there is one line for it: ``bias/true``, ``bias/true exact``."""
+        return tuple(
+            f"{self.name} {header}".removesuffix(f" {MEASURED}") for header in self.headers if self.is_joint
+        ) or (self.name,)
+
+
+def headings(layout: Layout) -> tuple[Heading, ...]:
+    """The columns of a layout by what they are about."""
+    grouped = groupby(layout, key=lambda field: (field.group, field.group or field.header))
+    return tuple(Heading(name, tuple(fields)) for (_, name), fields in grouped)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a word or mark of a table means, and where it stands: in a column, in a cell of it, on any number.
+
+    Args:
+        sentence: what it means.
+        header: the column or its group; empty for a mark, which any column of numbers may have.
+        mark: what a cell says; empty where the column itself is explained.
+        whole: whether it is all that the cell says, and not a part.
+    """
+
+    sentence: str
+    header: str = ""
+    mark: str = ""
+    whole: bool = False
+
+    def is_in(self, cell: str) -> bool:
+        """Whether the cell says it."""
+        return cell == self.mark if self.whole else self.mark in cell
 
 
 def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:

@@ -6,37 +6,25 @@ layout does not fit, the next is tried. The columns of gradients are in ``gradie
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from math import inf, isnan
 
-from klbench.report import gradient_fields
 from klbench.report.field import (
     DISAGREES,
     ESTIMATOR,
+    MEASURED,
     NO_ERROR_BAR,
     REGRESSED,
     ROUNDING,
     SURPRISE,
     UNTRUSTED,
     Field,
+    Meaning,
     with_error,
 )
 from klbench.report.numbers import exact, fixed
 from klbench.results import Row
 from klbench.stats.tail import TRUSTED
 from klbench.wording import percent
-
-
-def legend(shown: str) -> Iterator[str]:
-    """What the shorthand and the marks that occur in the text ``shown`` mean, a sentence each."""
-    example = re.search(r"(-?\d+\.(\d+))\((\d+)\)(?!e)", shown)
-    if example:
-        value, decimals, digits = example.groups()
-        error = f"{int(digits) / 10 ** len(decimals):.{len(decimals)}f}"
-        yield f"{example[0]} means {value} ± {error}, one standard error."
-    of_one = gradient_fields.MEANINGS if re.search(gradient_fields.HEADERS, shown) else _OF_VALUES
-    yield from (meaning for mark, meaning in {**of_one, **_OF_BOTH}.items() if mark in shown)
 
 
 def _tail(row: Row) -> float:
@@ -61,14 +49,20 @@ def _stdev(row: Row) -> str:
     return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
 
 
-BIAS = Field("bias/true", _bias, ("bias_over_true",))
-REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",))
-BETTER_BIAS = Field("bias/true", _better_bias, ("bias_over_true", "bias_over_true_cv"))
-EXACT_BIAS = Field("exact", lambda row: exact(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True)
-Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True)
-STDEV = Field("stdev/true", _stdev, ("stdev_over_true",))
-EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True)
-Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True)
+_BIAS, _STDEV = "bias/true", "stdev/true"
+
+BIAS = Field(MEASURED, _bias, ("bias_over_true",), group=_BIAS)
+REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",), group=_BIAS)
+BETTER_BIAS = Field(MEASURED, _better_bias, ("bias_over_true", "bias_over_true_cv"), group=_BIAS)
+EXACT_BIAS = Field(
+    "exact", lambda row: exact(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True, group=_BIAS
+)
+Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True, group=_BIAS)
+STDEV = Field(MEASURED, _stdev, ("stdev_over_true",), group=_STDEV)
+EXACT_STDEV = Field(
+    "exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
+)
+Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True, group=_STDEV)
 MEAN = Field("mean", lambda row: with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
 ABSOLUTE_STDEV = Field("stdev", lambda row: with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
 NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction), ("negative_fraction",))
@@ -89,14 +83,22 @@ ABSOLUTE = (
 )
 
 _REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."
-_OF_VALUES = {
-    "stdev/true": "bias and stdev are of one sample's value; exact is without sampling.",
-    REGRESSED_BIAS.header: f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}",
-    REGRESSED: f"{REGRESSED} {_REGRESSION}",
-}
-_OF_BOTH = {
-    ROUNDING.header: "rounding: how much of the bias it is, the same draws in float64 being the truth.",
-    UNTRUSTED: f"{UNTRUSTED} no trust in the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare draws unseen.",
-    NO_ERROR_BAR: f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
-    DISAGREES: f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.",
-}
+MEANINGS = (
+    Meaning("bias and stdev are of one sample's value; exact is without sampling.", _STDEV),
+    Meaning(f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}", REGRESSED_BIAS.header),
+    Meaning(f"{REGRESSED} {_REGRESSION}", _BIAS, REGRESSED),
+)
+"""What the words of a table of values mean."""
+MARKS = (
+    Meaning("rounding: how much of the bias it is, the same draws in float64 being the truth.", ROUNDING.header),
+    Meaning(
+        f"{UNTRUSTED} no trust in the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare draws unseen.",
+        mark=UNTRUSTED,
+    ),
+    Meaning(
+        f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
+        mark=NO_ERROR_BAR,
+    ),
+    Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),
+)
+"""What the marks of any table mean."""

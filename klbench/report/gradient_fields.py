@@ -10,14 +10,14 @@ from math import inf, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.estimators.vocabulary import placed
-from klbench.report.field import ESTIMATOR, Field, Layout, with_error
+from klbench.report.field import ESTIMATOR, MEASURED, Field, Layout, Meaning, with_error
 from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
 from klbench.results import Components, GradientRow
 
 FEW = 8
 """So many components are shown one by one."""
 
-_SYMBOLS = {REVERSE_KL.name: "KL(q‖p)", FORWARD_KL.name: "KL(p‖q)"}
+_SYMBOLS = {divergence.name: divergence.symbol for divergence in (REVERSE_KL, FORWARD_KL)}
 
 
 def symbol(target: str) -> str:
@@ -39,7 +39,7 @@ def component_names(components: Components) -> tuple[str, ...]:
 
 def component_layouts(names: tuple[str, ...]) -> tuple[Layout, ...]:
     """The layouts of a table with a column for each component, the fullest first."""
-    columns = [(_component(name, index), _exact_component(index)) for index, name in enumerate(names)]
+    columns = [(_component(name, index), _exact_component(name, index)) for index, name in enumerate(names)]
     both = (field for pair in columns for field in pair)
     return (ESTIMATOR, PLACEMENT, *both), (ESTIMATOR, PLACEMENT, *(field for field, _ in columns))
 
@@ -52,15 +52,15 @@ def _component(name: str, index: int) -> Field:
         # no mark: a component is held to nothing alone, its error bar being of chance where a token is rare
         return with_error(float(held.mean[index]), float(held.mean_mcse[index]), 0.0, _tail(row))
 
-    return Field(f"∇{name}", show)
+    return Field(MEASURED, show, group=f"∇{name}")
 
 
-def _exact_component(index: int) -> Field:
+def _exact_component(name: str, index: int) -> Field:
     def show(row: GradientRow) -> str:
         held = row.components
         return MISSING if held is None else exact_beside(float(held.exact[index]), float(held.stdev[index]))
 
-    return Field("exact", show, quiet=True)
+    return Field("exact", show, quiet=True, group=f"∇{name}")
 
 
 def _tail(row: GradientRow) -> float:
@@ -98,17 +98,29 @@ def _length(row: GradientRow, name: str) -> float:
 
 PLACEMENT = Field("placement", placement, numeric=False)
 FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
-BIAS = Field("bias/true", _bias, ("bias_over_true",))
+_BIAS, _STDEV, _COSINE, _LENGTH = "bias/true", "stdev/true", "cosine", "‖mean‖"
+
+BIAS = Field(MEASURED, _bias, ("bias_over_true",), group=_BIAS)
 EXACT_BIAS = Field(
-    "exact", lambda row: exact_beside(row.exact_bias_over_true, 1.0), ("exact_bias_over_true",), quiet=True
+    "exact",
+    lambda row: exact_beside(row.exact_bias_over_true, 1.0),
+    ("exact_bias_over_true",),
+    quiet=True,
+    group=_BIAS,
 )
-STDEV = Field("stdev/true", _stdev, ("stdev_over_true",))
-EXACT_STDEV = Field("exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True)
-COSINE = Field("cosine", _cosine, ("cosine",))
-EXACT_COSINE = Field("exact", lambda row: exact_beside(row.exact_cosine, 1.0), ("exact_cosine",), quiet=True)
+STDEV = Field(MEASURED, _stdev, ("stdev_over_true",), group=_STDEV)
+EXACT_STDEV = Field(
+    "exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
+)
+COSINE = Field(MEASURED, _cosine, ("cosine",), group=_COSINE)
+EXACT_COSINE = Field(
+    "exact", lambda row: exact_beside(row.exact_cosine, 1.0), ("exact_cosine",), quiet=True, group=_COSINE
+)
 NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING, ("nonfinite",))
-LENGTH = Field("‖mean‖", lambda row: measured(_length(row, "mean"), nan))
-EXACT_LENGTH = Field("exact", lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")), quiet=True)
+LENGTH = Field(MEASURED, lambda row: measured(_length(row, "mean"), nan), group=_LENGTH)
+EXACT_LENGTH = Field(
+    "exact", lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")), quiet=True, group=_LENGTH
+)
 NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan))
 
 RATIOS: tuple[Layout, ...] = (
@@ -125,17 +137,29 @@ ABSOLUTE: tuple[Layout, ...] = (
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
 )
 
-HEADERS = rf"{ESTIMATOR.header}[ |]+{PLACEMENT.header}\b"
-"""How a table of gradients begins."""
-MEANINGS = {
-    FOLLOWS.header: "follows: what the mean gradient is the gradient of, by exact comparison.",
-    "_q[k] ": "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
-    " none ": "none: the mean gradient is of none of the divergences it was compared with; an active clamp is "
-    "enough for that.",
-    STDEV.header: "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the "
-    "target's; exact is without sampling.",
-    COSINE.header: "cosine: of the angle between E g and ∇.",
-    LENGTH.header: "‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).",
-    "× ratio": "× ratio: times q/sampler, differentiated.",
-    "× detached": "× detached: times q/sampler, held constant.",
-}
+MEANINGS = (
+    Meaning("follows: what the mean gradient is the gradient of, by exact comparison.", FOLLOWS.header),
+    Meaning(
+        "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
+        FOLLOWS.header,
+        "E_q[k]",
+        whole=True,
+    ),
+    Meaning(
+        "none: the mean gradient is of none of the divergences it was compared with; an active clamp is enough for "
+        "that.",
+        FOLLOWS.header,
+        "none",
+        whole=True,
+    ),
+    Meaning(
+        "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the target's; "
+        "exact is without sampling.",
+        _STDEV,
+    ),
+    Meaning("cosine: of the angle between E g and ∇.", _COSINE),
+    Meaning("‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).", _LENGTH),
+    Meaning("× ratio: times q/sampler, differentiated.", PLACEMENT.header, "× ratio"),
+    Meaning("× detached: times q/sampler, held constant.", PLACEMENT.header, "× detached"),
+)
+"""What the words of a table of gradients mean."""

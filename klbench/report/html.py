@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from io import StringIO
 
-from klbench.report.console import rendered
-from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field
-from klbench.report.fields import legend
+from klbench.report.console import UNLIMITED
+from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field, Heading, headings
+from klbench.report.legend import legend
 from klbench.report.numbers import aligned
 from klbench.report.summary import Block, Chart, Summary, summaries
-from klbench.report.table import Tables, said
+from klbench.report.table import said
 from klbench.results import Results
 
 _AMBER, _RED, _GREEN, _BLUE = "#b8860b", "#d9534f", "#3a9d5d", "#3b8fc4"
@@ -32,8 +31,7 @@ _WORDS = "text-align:left;"
 def to_html(results: Results) -> str:
     """The whole of it, one element; whatever the user named is escaped."""
     pairs = list(summaries(results))
-    shown = "".join(rendered(Tables(summary), like=StringIO()) for summary in pairs)
-    said = [*legend(shown), *_elsewhere(pairs)]
+    said = [*legend(pairs, UNLIMITED), *_elsewhere(pairs)]
     meanings = "".join(f"<div>{escape(sentence)}</div>" for sentence in said)
     parts = "".join(_section(summary) for summary in pairs)
     return f'<div class="klbench">{parts}<div style="{_QUIET};font-size:smaller">{meanings}</div></div>'
@@ -60,11 +58,32 @@ def _section(summary: Summary) -> str:
 def _table(chart: Chart) -> str:
     layout = chart.layouts[0]
     labels = () if chart.captioned else chart.label_headers
-    header = _row([*(_head(text, numeric=False) for text in labels), *(_head(f.header, f.numeric) for f in layout)])
+    header = "".join(map(_row, _header(labels, headings(layout))))
     cells = zip(*(_cells(field, chart.blocks) for field in layout), strict=True)
     body = "".join(_block(block, chart, len(layout), cells) for block in chart.blocks)
     style = f"border-collapse:collapse;margin:.5em 0;border:0;border-bottom:{_LINE}"
     return f'<table style="{style}"><thead>{header}</thead><tbody>{body}</tbody></table>'
+
+
+def _header(labels: Sequence[str], names: Sequence[Heading]) -> Iterator[Sequence[str]]:
+    """One line of headers, or two where several columns have a name in common."""
+    lines = 2 if any(name.is_joint for name in names) else 1
+    tall = f' rowspan="{lines}"' if lines > 1 else ""
+    first = [_head(text, _WORDS, tall) for text in labels]
+    for name in names:
+        wide = f' colspan="{len(name.fields)}"' if name.is_joint else tall
+        side = "text-align:center;" if name.is_joint else _side(name.fields[0])
+        first.append(_head(name.name, side, wide))
+    yield first
+    if lines > 1:
+        joint = [name for name in names if name.is_joint]
+        yield [
+            _head(text, _side(field)) for name in joint for text, field in zip(name.headers, name.fields, strict=True)
+        ]
+
+
+def _side(field: Field) -> str:
+    return "text-align:right;" if field.numeric else _WORDS
 
 
 def _block(block: Block, chart: Chart, width: int, cells: Iterator[Sequence[str]]) -> str:
@@ -97,9 +116,8 @@ def _row(cells: Sequence[str]) -> str:
     return f'<tr style="background:none">{"".join(cells)}</tr>' if cells else ""
 
 
-def _head(text: str, numeric: bool) -> str:
-    align = "right" if numeric else "left"
-    return f'<th style="{_CELL}border-bottom:{_LINE};text-align:{align}">{escape(text)}</th>'
+def _head(text: str, style: str, span: str = "") -> str:
+    return f'<th{span} style="{_CELL}border-bottom:{_LINE};vertical-align:bottom;{style}">{escape(text)}</th>'
 
 
 def _cell(text: str, style: str, span: str = "") -> str:

@@ -6,13 +6,13 @@ and the target stand in columns of their own, in every row.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from klbench.report.console import UNLIMITED
 from klbench.report.elsewhere import elsewhere
 from klbench.report.escaping import escaped
-from klbench.report.fields import legend
+from klbench.report.field import headings
+from klbench.report.legend import legend
 from klbench.report.summary import Chart, Summary, summaries
 from klbench.results import Results
 
@@ -21,9 +21,8 @@ def to_markdown(results: Results) -> str:
     """The whole document."""
     pairs = list(summaries(results))
     parts = [_section(summary) for summary in pairs]
-    tables = "\n".join(line for line in "".join(parts).splitlines() if line.startswith("|"))
-    shown = re.sub(r"\\([^\w\s])", r"\1", tables)  # the marks as the reader sees them
-    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in (*legend(shown), *elsewhere(pairs, UNLIMITED))]
+    said = (*legend(pairs, UNLIMITED), *elsewhere(pairs, UNLIMITED))
+    meanings = [f"<sub>{escaped(sentence)}</sub><br>" for sentence in said]
     return "\n".join([f"# {escaped(results.spec.name)}", "", *parts, *meanings]) + "\n"
 
 
@@ -40,7 +39,7 @@ def _section(summary: Summary) -> str:
 def _table(chart: Chart) -> Iterator[str]:
     layout = chart.layouts[0]
     sides = ("--:" if field.numeric else ":--" for field in layout)
-    yield _line([*chart.label_headers, *(field.header for field in layout)])
+    yield _line([*chart.label_headers, *(header for heading in headings(layout) for header in heading.whole)])
     yield f"|{'|'.join([*[':--'] * len(chart.label_headers), *sides])}|"
     for block in chart.blocks:
         for row in block.rows:

@@ -13,8 +13,10 @@ from math import inf, isfinite, isnan
 MISSING = "–"
 SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
 """Powers of ten written out; beyond them the number is written with an exponent."""
-ROUNDING = 1e-6
-"""An error this small next to its value does not touch the six digits shown."""
+_DIGITS = 6
+"""Of an exact number, and of one whose error is far below these digits."""
+_UNSEEN = 0.01
+"""An error below a hundredth of the last of these digits is rounding, or might as well be: it is not shown."""
 _SUM_ROUNDING = 1e-12
 
 
@@ -27,14 +29,15 @@ def measured(value: float, error: float) -> str:
         return _not_finite(value)
     if not isfinite(error):
         return _digits(value, 3)
-    if error <= abs(value) * ROUNDING:
+    last_digit = 10.0 ** (_exponent(value, _DIGITS) - _DIGITS + 1) if value else 0.0
+    if error <= _UNSEEN * last_digit:
         return exact(value)
     return _shorthand(value, error)
 
 
 def exact(value: float) -> str:
     """``value`` to six significant digits."""
-    return _digits(value, 6) if isfinite(value) else _not_finite(value)
+    return _digits(value, _DIGITS) if isfinite(value) else _not_finite(value)
 
 
 def exact_beside(value: float, scale: float) -> str:

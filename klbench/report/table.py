@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.text import Text
 
-from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field, Layout
+from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field, Heading, Layout, headings
 from klbench.report.numbers import aligned
 from klbench.report.summary import Block, Chart, Summary
 
@@ -65,6 +66,11 @@ class _Column:
         self.header, *self.texts = (_padded(text, self.width, left=numeric) for text in (header, *texts))
         self._styles, self._marks = styles or [""] * len(texts), _MARKS if numeric else {}
 
+    def widen(self, by: int) -> None:
+        """Make it wider on the left."""
+        self.width += by
+        self.header, *self.texts = (" " * by + text for text in (self.header, *self.texts))
+
     def cell(self, index: int) -> Text:
         text = Text(self.texts[index], style=self._styles[index])
         for mark, style in self._marks.items():
@@ -81,12 +87,14 @@ class Drawing:
         labels = () if captioned else zip(*(block.labels for block in chart.blocks), strict=True)
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
         self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
+        self._headings = headings(layout)
+        headers = (header for heading in self._headings for header in heading.headers)
         self._fields = [
-            _Column(f.header, [*said(f, chart.blocks)], numeric=f.numeric, styles=[*map(f.style, rows)]) for f in layout
+            _Column(header, [*said(f, chart.blocks)], numeric=f.numeric, styles=[*map(f.style, rows)])
+            for f, header in zip(layout, headers, strict=True)
         ]
-        columns = [*self._labels, *self._fields]
-        self._headers = GAP.join(column.header for column in columns)
-        self.width = sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
+        self._make_room_for_names()
+        self.width = _width([*self._labels, *self._fields])
 
     @staticmethod
     def fullest(chart: Chart) -> Drawing:
@@ -95,7 +103,9 @@ class Drawing:
 
     def lines(self) -> Iterator[Text]:
         """The header, then block by block: its caption, its rows, a blank line where blocks have several."""
-        yield Text(self._headers.rstrip(), style="bold")
+        if any(heading.is_joint for heading in self._headings):
+            yield self._names()
+        yield Text(GAP.join(column.header for column in (*self._labels, *self._fields)).rstrip(), style="bold")
         yield Text("─" * self.width, style="dim")
         spaced = any(len(block.rows) > 1 or self._captioned for block in self._blocks)
         first = 0
@@ -106,6 +116,26 @@ class Drawing:
                 yield Text(block.caption, style="italic")
             yield from (self._line(number, first, index) for index in range(first, first + len(block.rows)))
             first += len(block.rows)
+
+    def _under_names(self) -> Iterator[tuple[Heading, Sequence[_Column]]]:
+        columns = iter(self._fields)
+        yield from ((heading, [*islice(columns, len(heading.fields))]) for heading in self._headings)
+
+    def _make_room_for_names(self) -> None:
+        """A name may be wider than its columns, such as that of a parameter."""
+        for heading, columns in self._under_names():
+            lacking = cell_len(heading.name) - _width(columns)
+            if lacking > 0:
+                columns[0].widen(lacking)
+
+    def _names(self) -> Text:
+        """The line above the headers: each name of several columns, in the middle of a rule across them."""
+        parts = [Text(" " * column.width) for column in self._labels]
+        for heading, columns in self._under_names():
+            parts.append(_ruled(heading.name, _width(columns)) if heading.is_joint else Text(" " * _width(columns)))
+        line = Text(GAP).join(parts)
+        line.rstrip()
+        return line
 
     def _line(self, block: int, first: int, index: int) -> Text:
         labels = [column.cell(block) if index == first else Text(" " * column.width) for column in self._labels]
@@ -121,6 +151,20 @@ def said(field: Field, blocks: Sequence[Block]) -> Iterator[str]:
         for text in map(field.show, block.rows):
             yield "" if field.once and text == before else text
             before = text
+
+
+def _width(columns: Sequence[_Column]) -> int:
+    """How wide the columns are beside one another."""
+    return sum(column.width for column in columns) + len(GAP) * max(len(columns) - 1, 0)
+
+
+def _ruled(name: str, width: int) -> Text:
+    """``──── bias/true ────``; without a rule where there is no room for one."""
+    room = width - cell_len(name)
+    if room < len("─  ─"):
+        return Text(" " * (room // 2) + name + " " * (room - room // 2), style="bold")
+    left, right = (room - 2) // 2, room - 2 - (room - 2) // 2
+    return Text.assemble(("─" * left, "dim"), (f" {name} ", "bold"), ("─" * right, "dim"))
 
 
 def _padded(text: str, width: int, *, left: bool) -> str:

@@ -77,7 +77,7 @@ def test_every_header_is_explained(call: Call, header: str) -> None:
     ("word", "titles"),
     [
         ("loss", ["loss, a placement"]),
-        ("none", ["none, a weighting", "none, a baseline"]),
+        ("none", ["none, a label under follows", "none, a weighting", "none, a baseline"]),
         ("mean", ["mean, a column of results.csv of values and components.csv", "mean, a baseline"]),
         ("sampler", ["sampler, a column of results.csv"]),
         ("batch", ["batch, a key of a spec"]),

@@ -21,10 +21,12 @@ q = Normal(loc=0, scale=1)
 p = Normal(loc=1, scale=1)
 1,000 samples · seed 7 · float64 · cpu
 
-estimator   bias/true  exact     z  stdev/true  exact     z  k < 0      k̂
-─────────────────────────────────────────────────────────────────────────
-k1         -0.003(63)      0  -0.1   2.002(45)      2  +0.0  30.8%  -0.05
+           ────── bias/true ──────  ───── stdev/true ─────
+estimator    measured  exact     z   measured  exact     z  k < 0      k̂
+────────────────────────────────────────────────────────────────────────
+k1         -0.003(63)      0  -0.1  2.002(45)      2  +0.0  30.8%  -0.05
 
+KL(q‖p) is the reverse KL.
 -0.003(63) means -0.003 ± 0.063, one standard error.
 bias and stdev are of one sample's value; exact is without sampling.
 """

@@ -10,11 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from klbench.report.fields import legend
 from klbench.report.summary import summaries
 from klbench.results import Components, GradientRow
 from tests.report.made_up_gradients import GRID, K1, K3, NO_RATIOS, PLAIN, made_up
-from tests.report.test_table import drawn
+from tests.report.test_table import drawn, explained
 
 
 def shown(*rows: GradientRow, text: str = PLAIN, width: int = 200) -> str:
@@ -39,13 +38,15 @@ p = Normal(loc=1, scale=1)
 ∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1
 1,000 samples · seed 7 · float64 · cpu
 
-estimator  placement          follows            bias/true  exact  stdev/true    exact     cosine  exact
-────────────────────────────────────────────────────────────────────────────────────────────────────────
-k1         loss               0                  0.991(32)    1     1.741(35)  1.73205  0.31‡        –
-k3         loss               KL(p‖q)            0.520(40)    0.5   2.100(90)  2        0.910(31)    0.9
-           reward × detached  KL(q‖p) − KL(p‖q)  0.520(40)    0.5   2.100(90)  2        0.910(31)    0.9
+                                                 ── bias/true ───  ─── stdev/true ───  ──── cosine ────
+estimator  placement          follows             measured  exact   measured    exact   measured  exact
+───────────────────────────────────────────────────────────────────────────────────────────────────────
+k1         loss               0                  0.991(32)    1    1.741(35)  1.73205  0.31‡        –
+k3         loss               KL(p‖q)            0.520(40)    0.5  2.100(90)  2        0.910(31)    0.9
+           reward × detached  KL(q‖p) − KL(p‖q)  0.520(40)    0.5  2.100(90)  2        0.910(31)    0.9
 
-estimator  placement                ∇loc  exact      ∇scale  exact
+                              ───── ∇loc ──────  ──── ∇scale ─────
+estimator  placement            measured  exact    measured  exact
 ──────────────────────────────────────────────────────────────────
 k1         loss                0.009(40)      0  -0.020(40)    0
 k3         loss               -1.020(40)     -1  -0.480(40)   -0.5
@@ -55,7 +56,8 @@ k3         loss               -1.020(40)     -1  -0.480(40)   -0.5
 
 def test_at_80_columns_what_it_follows_is_there_with_its_bias_and_noise() -> None:
     assert drawn(made_up(), 80).startswith("""\
-estimator  placement          follows            bias/true  exact  stdev/true
+                                                 ── bias/true ───
+estimator  placement          follows             measured  exact  stdev/true
 ─────────────────────────────────────────────────────────────────────────────
 k1         loss               0                  0.991(32)    1     1.741(35)
 k3         loss               KL(p‖q)            0.520(40)    0.5   2.100(90)
@@ -79,7 +81,8 @@ p = Normal(loc={mu}, scale=1)
 ∇ in loc, scale
 1,000 samples · seed 7 · float64 · cpu
 
-estimator  placement          follows            bias/true  exact  stdev/true
+                                                 ── bias/true ───
+estimator  placement          follows             measured  exact  stdev/true
 ─────────────────────────────────────────────────────────────────────────────
 mu = 0.5 · ‖∇KL(q‖p)‖ = 1
 k1         loss               0                  0.991(32)    1     1.741(35)
@@ -88,10 +91,11 @@ k1         loss               0                  0.991(32)    1     1.741(35)
 
 def test_one_gradient_over_a_grid_has_its_values_in_columns() -> None:
     assert shown(K3, text=GRID).startswith("""\
- mu  ‖∇KL(q‖p)‖  estimator  placement  follows  bias/true  exact  stdev/true  exact     cosine  exact
-─────────────────────────────────────────────────────────────────────────────────────────────────────
-0.5           1  k3         loss       KL(p‖q)  0.520(40)    0.5   2.100(90)      2  0.910(31)    0.9
-1             1  k3         loss       KL(p‖q)  0.520(40)    0.5   2.100(90)      2  0.910(31)    0.9
+                                                ── bias/true ───  ── stdev/true ──  ──── cosine ────
+ mu  ‖∇KL(q‖p)‖  estimator  placement  follows   measured  exact   measured  exact   measured  exact
+────────────────────────────────────────────────────────────────────────────────────────────────────
+0.5           1  k3         loss       KL(p‖q)  0.520(40)    0.5  2.100(90)      2  0.910(31)    0.9
+1             1  k3         loss       KL(p‖q)  0.520(40)    0.5  2.100(90)      2  0.910(31)    0.9
 """)
 
 
@@ -129,15 +133,16 @@ def test_a_gradient_that_does_not_exist_says_nothing_in_numbers() -> None:
 def test_without_ratios_lengths_are_shown(true: float) -> None:
     row = replace(K3, true_norm=true, nonfinite=12, **NO_RATIOS)
     assert shown(row).startswith("""\
-estimator  placement  follows  ‖mean‖    exact  stdev  nonfinite
-────────────────────────────────────────────────────────────────
-k3         loss       KL(p‖q)    1.13  1.11803   2.92         12
+                               ──── ‖mean‖ ─────
+estimator  placement  follows  measured    exact  stdev  nonfinite
+──────────────────────────────────────────────────────────────────
+k3         loss       KL(p‖q)      1.13  1.11803   2.92         12
 """)
 
 
 def test_an_infinite_variance_has_no_error_bar() -> None:
     heavy = replace(K3, exact_stdev_over_true=inf, bias_over_true_mcse=nan, stdev_over_true_mcse=nan, cosine_mcse=nan)
-    assert shown(heavy).splitlines()[2].split()[3:] == ["0.52‡", "0.5", "2.1‡", "∞", "0.91‡", "0.9"]
+    assert shown(heavy).splitlines()[3].split()[3:] == ["0.52‡", "0.5", "2.1‡", "∞", "0.91‡", "0.9"]
 
 
 @pytest.mark.parametrize("column", ["bias_over_true", "stdev_over_true", "cosine"])
@@ -165,12 +170,14 @@ def test_several_precisions_have_a_column_and_what_rounding_does() -> None:
     assert (
         shown(K3, half, text=text, width=90)
         == """\
-estimator  placement  follows  dtype     bias/true  exact  stdev/true  exact   rounding
-───────────────────────────────────────────────────────────────────────────────────────
-k3         loss       KL(p‖q)  float64   0.520(40)    0.5   2.100(90)      2  –
-           loss       KL(p‖q)  bfloat16  0.520(40)    0.5   2.100(90)      2  0.300(20)
+                                         ── bias/true ───  ── stdev/true ──
+estimator  placement  follows  dtype      measured  exact   measured  exact   rounding
+──────────────────────────────────────────────────────────────────────────────────────
+k3         loss       KL(p‖q)  float64   0.520(40)    0.5  2.100(90)      2  –
+           loss       KL(p‖q)  bfloat16  0.520(40)    0.5  2.100(90)      2  0.300(20)
 
-estimator  placement  dtype           ∇loc  exact      ∇scale  exact
+                                ───── ∇loc ──────  ──── ∇scale ─────
+estimator  placement  dtype       measured  exact    measured  exact
 ────────────────────────────────────────────────────────────────────
 k3         loss       float64   -1.020(40)     -1  -0.480(40)   -0.5
            loss       bfloat16  -1.020(40)     -1  -0.480(40)   -0.5"""
@@ -185,9 +192,9 @@ def test_a_baseline_is_among_the_facts() -> None:
 
 
 def test_the_legend_is_of_gradients_and_explains_only_what_is_shown() -> None:
-    assert [line.partition(" ")[0] for line in legend(shown(K3))] == ["0.520(40)", "follows:", "bias", "cosine:"]
-    odd = shown(replace(K3, follows="none", weighting="ratio", stdev_over_true_mcse=nan))
-    assert {"none:", "×", "‡"} <= {line.partition(" ")[0] for line in legend(odd)}
+    assert explained(made_up(rows=lambda _: (K3,))) == ["KL(q‖p)", "0.520(40)", "follows:", "bias", "cosine:"]
+    odd = replace(K3, follows="none", weighting="ratio", stdev_over_true_mcse=nan)
+    assert {"none:", "×", "‡"} <= {*explained(made_up(rows=lambda _: (odd,)))}
 
 
 def test_what_is_followed_is_green_where_it_is_the_target_and_red_where_it_is_nothing() -> None:
@@ -203,4 +210,4 @@ def test_what_is_only_rounding_is_shown_as_0() -> None:
     assert heading_of(replace(K1, components=tiny)) == "∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1"
     assert [shown(replace(K1, components=tiny)).splitlines()[-1].split()[i] for i in (3, 5)] == ["0", "1e-9"]
     nearly = replace(K3, exact_cosine=-2e-14, exact_bias_over_true=3e-16)
-    assert shown(nearly).splitlines()[2].split()[4::2] == ["0", "2", "0"]
+    assert shown(nearly).splitlines()[3].split()[4::2] == ["0", "2", "0"]

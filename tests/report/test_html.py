@@ -9,9 +9,9 @@ from io import StringIO
 
 import pytest
 
-from klbench.report.console import rendered
-from klbench.report.fields import legend
+from klbench.report.console import UNLIMITED, rendered
 from klbench.report.html import to_html
+from klbench.report.legend import legend
 from klbench.report.summary import summaries
 from klbench.report.table import Tables, heading
 from klbench.results import Results
@@ -88,7 +88,7 @@ def test_it_says_what_the_terminal_says(measured: dict[str, Results], which: str
     for summary in summaries(results):
         shown += rendered(Tables(summary), like=StringIO())
         terminal += rendered(heading(summary), like=StringIO()) + " ".join(["", *summary.notes, ""])
-    said = " ".join([terminal, shown, *legend(shown)])
+    said = " ".join([terminal, shown, *legend([*summaries(results)], UNLIMITED)])
     in_html = words(" ".join(read(to_html(results)).texts))
     assert words(said) - in_html == set()
     where = "klbench.to_components_frame(results) has the gradients component by component."
@@ -99,14 +99,14 @@ def test_it_says_what_the_terminal_says(measured: dict[str, Results], which: str
 @pytest.mark.parametrize("which", ["g", "t", "m"])
 def test_every_row_of_a_table_is_as_wide_as_its_header(measured: dict[str, Results], which: str) -> None:
     for table in re.findall(r"<table.*?</table>", to_html(measured[which])):
-        below: list[int] = []  # how many more rows each cell of a first column reaches
-        width = table.count("<th ")
-        for line in re.findall(r"<tr.*?</tr>", table)[1:]:
+        below: list[int] = []  # how many more rows each cell reaches that is several rows high
+        widths = []
+        for line in re.findall(r"<tr.*?</tr>", table):
             below = [rows - 1 for rows in below if rows > 1]
             spans = [int(span) for span in re.findall(r'colspan="(\d+)"', line)]
-            cells = line.count("<td") - len(spans) + sum(spans) + len(below)
+            widths.append(len(re.findall("<t[dh] ", line)) - len(spans) + sum(spans) + len(below))
             below += [int(rows) for rows in re.findall(r'rowspan="(\d+)"', line)]
-            assert cells == width
+        assert len({*widths}) == 1
 
 
 def test_what_a_user_named_is_escaped() -> None:

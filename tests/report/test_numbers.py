@@ -28,6 +28,9 @@ from klbench.wording import joined, percent, share
         (1e-30, 2e-30, "1.0(2.0)e-30"),
         (3e8, 1.234e6, "3.000(12)e8"),
         (999999.7, 3.0, "999999.7(3.0)"),
+        (115818.3, 2.2, "115818.3(2.2)"),
+        (115818.3, 0.1, "115818.30(10)"),
+        (999999.0, 0.5, "999999.00(50)"),
         (0.0, 1e-9, "0.0(1.0)e-9"),
         (-1e-5, 0.1, "0.00(10)"),
         (0.1146865534, 5.5e-11, "0.114687"),
@@ -44,17 +47,45 @@ def test_a_measured_number_shows_the_digits_its_error_supports(value: float, err
     assert measured(value, error) == text
 
 
-@given(st.floats(-1e9, 1e9), st.floats(1e-12, 1e9))
-def test_the_shorthand_reads_back_to_within_its_last_digit(value: float, error: float) -> None:
-    if error <= 1e-6 * abs(value):
-        return
-    match = re.fullmatch(r"(-?\d+(?:\.(\d+))?)\(([\d.]+)\)(?:e(-?\d+))?", measured(value, error))
-    assert match is not None
+def read(text: str) -> tuple[Decimal, Decimal, Decimal]:
+    """The value and the error that a text says, and the unit of its last digit."""
+    match = re.fullmatch(r"(-?\d+(?:\.(\d+))?)\(([\d.]+)\)(?:e(-?\d+))?", text)
+    assert match is not None, text
     number, decimals, uncertainty, exponent = match.groups()
-    unit = Decimal(10) ** (int(exponent or 0) - len(decimals or ""))
-    read_error = Decimal(uncertainty).scaleb(int(exponent or 0)) if "." in uncertainty else Decimal(uncertainty) * unit
-    assert abs(Decimal(number).scaleb(int(exponent or 0)) - Decimal(value)) <= unit / 2
-    assert isclose(float(read_error), error, rel_tol=0.051) or abs(float(read_error) - error) <= 0.5
+    power = int(exponent or 0)
+    unit = Decimal(10) ** (power - len(decimals or ""))
+    error = Decimal(uncertainty).scaleb(power) if "." in uncertainty else Decimal(uncertainty) * unit
+    return Decimal(number).scaleb(power), error, unit
+
+
+def significant(smallest: int, largest: int) -> st.SearchStrategy[float]:
+    """Numbers of every size between two powers of ten."""
+    return st.builds(
+        lambda digits, power: float(f"{digits}e{power}"), st.floats(1, 9.99), st.integers(smallest, largest)
+    )
+
+
+@given(significant(-300, 299), significant(-9, 9), st.sampled_from((1, -1)))
+def test_a_measured_number_reads_back_with_two_digits_of_its_error(size: float, relative: float, sign: int) -> None:
+    value, error = sign * size, size * relative
+    if not 1e-307 < error < inf:
+        return
+    text = measured(value, error)
+    if "(" not in text:
+        assert error <= 1e-7 * size
+        assert isclose(float(text), value, rel_tol=5.1e-6)
+        return
+    number, shown, unit = read(text)
+    assert abs(number - Decimal(value)) <= unit / 2
+    assert isclose(float(shown), error, rel_tol=0.051), text
+    assert unit <= Decimal(error) / Decimal("9.4") or unit == 1, "two digits of it, at least"
+
+
+@given(st.floats(100, 999_999), st.floats(0.05, 99))
+def test_numbers_above_100_keep_two_digits_of_error(value: float, error: float) -> None:
+    number, shown, unit = read(measured(value, error))
+    assert abs(number - Decimal(value)) <= unit / 2
+    assert isclose(float(shown), error, rel_tol=0.051)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from io import StringIO
 from math import inf, nan
@@ -11,9 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from klbench.report.bullets import bullets
-from klbench.report.fields import legend
+from klbench.report.legend import legend
 from klbench.report.summary import summaries
-from klbench.report.table import Tables, heading
+from klbench.report.table import Tables, drawing, heading
 from klbench.results import Results
 from tests.report.made_up import CLOSE, GRID, K1, K2, NO_RATIOS, made_up
 
@@ -27,6 +28,11 @@ def drawn(results: Results, width: int = 200, *, headings: bool = False, colour:
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()).strip("\n")
 
 
+def explained(results: Results, width: int = 200) -> list[str]:
+    """What the legend is about: its sentences' first words."""
+    return [sentence.partition(" ")[0] for sentence in legend([*summaries(results)], width)]
+
+
 def test_a_pair_in_full() -> None:
     assert (
         drawn(made_up(), headings=True)
@@ -36,10 +42,11 @@ q = Normal(loc=0, scale=1)
 p = Normal(loc=1, scale=1)
 1,000 samples · seed 7 · float64 · cpu
 
-estimator   bias/true   regressed  exact     z  stdev/true    exact     z  k < 0      k̂
-───────────────────────────────────────────────────────────────────────────────────────
-k1         -0.003(63)  –            0     -0.1   2.002(45)  2        +0.0  30.8%  -0.05
-k2          0.256(55)  0.2511(74)   0.25  +0.1   1.71(10)   1.73205  -0.2   0%     0.21"""
+           ──────────── bias/true ────────────  ────── stdev/true ──────
+estimator    measured   regressed  exact     z   measured    exact     z  k < 0      k̂
+──────────────────────────────────────────────────────────────────────────────────────
+k1         -0.003(63)  –            0     -0.1  2.002(45)  2        +0.0  30.8%  -0.05
+k2          0.256(55)  0.2511(74)   0.25  +0.1  1.71(10)   1.73205  -0.2   0%     0.21"""
     )
 
 
@@ -47,21 +54,23 @@ def test_at_80_columns_z_goes_first() -> None:
     assert (
         drawn(made_up(), 80)
         == """\
-estimator   bias/true   regressed  exact  stdev/true    exact  k < 0      k̂
-───────────────────────────────────────────────────────────────────────────
-k1         -0.003(63)  –            0      2.002(45)  2        30.8%  -0.05
-k2          0.256(55)  0.2511(74)   0.25   1.71(10)   1.73205   0%     0.21"""
+           ───────── bias/true ─────────  ─── stdev/true ───
+estimator    measured   regressed  exact   measured    exact  k < 0      k̂
+──────────────────────────────────────────────────────────────────────────
+k1         -0.003(63)  –            0     2.002(45)  2        30.8%  -0.05
+k2          0.256(55)  0.2511(74)   0.25  1.71(10)   1.73205   0%     0.21"""
     )
 
 
 def test_where_less_fits_the_better_bias_stands_for_both() -> None:
     assert (
-        drawn(made_up(), 60)
+        drawn(made_up(), 58)
         == """\
-estimator     bias/true  exact  stdev/true    exact  k < 0
-──────────────────────────────────────────────────────────
-k1         -0.003(63)     0      2.002(45)  2        30.8%
-k2          0.2511(74)ʳ   0.25   1.71(10)   1.73205   0%"""
+           ──── bias/true ────  ─── stdev/true ───
+estimator      measured  exact   measured    exact  k < 0
+─────────────────────────────────────────────────────────
+k1         -0.003(63)     0     2.002(45)  2        30.8%
+k2          0.2511(74)ʳ   0.25  1.71(10)   1.73205   0%"""
     )
 
 
@@ -87,20 +96,22 @@ q = Normal(loc=0, scale=1)
 p = Normal(loc={mu}, scale=1)
 1,000 samples · seed 7 · float64 · cpu
 
- mu  KL(q‖p)  estimator   bias/true  exact     z  stdev/true  exact     z  k < 0      k̂
-───────────────────────────────────────────────────────────────────────────────────────
-0.5      0.5  k1         -0.003(63)      0  -0.1   2.002(45)      2  +0.0  30.8%  -0.05
-1        0.5  k1         -0.003(63)      0  -0.1   2.002(45)      2  +0.0  30.8%  -0.05
+                         ────── bias/true ──────  ───── stdev/true ─────
+ mu  KL(q‖p)  estimator    measured  exact     z   measured  exact     z  k < 0      k̂
+──────────────────────────────────────────────────────────────────────────────────────
+0.5      0.5  k1         -0.003(63)      0  -0.1  2.002(45)      2  +0.0  30.8%  -0.05
+1        0.5  k1         -0.003(63)      0  -0.1  2.002(45)      2  +0.0  30.8%  -0.05
 """)
 
 
 def test_a_grid_too_wide_for_columns_has_captions() -> None:
     long = replace(K1, estimator="ratio*squared_hellinger_cv")
     assert drawn(made_up(GRID, rows=lambda _: (long,)), 75).startswith("""\
-estimator                    bias/true  exact  stdev/true  exact  k < 0
-───────────────────────────────────────────────────────────────────────
+                            ─── bias/true ───  ── stdev/true ──
+estimator                     measured  exact   measured  exact  k < 0
+──────────────────────────────────────────────────────────────────────
 mu = 0.5 · KL(q‖p) = 0.5 (closed-form)
-ratio*squared_hellinger_cv  -0.003(63)      0   2.002(45)      2  30.8%
+ratio*squared_hellinger_cv  -0.003(63)      0  2.002(45)      2  30.8%
 
 mu = 1 · KL(q‖p) = 0.5 (closed-form)
 """)
@@ -108,7 +119,7 @@ mu = 1 · KL(q‖p) = 0.5 (closed-form)
 
 def test_the_values_of_a_grid_stand_beside_their_first_row() -> None:
     lines = drawn(made_up(GRID), 140).splitlines()
-    assert [line[:3] for line in lines[2:7]] == ["0.5", "   ", "", "1  ", "   "]
+    assert [line[:3] for line in lines[3:8]] == ["0.5", "   ", "", "1  ", "   "]
 
 
 def test_other_targets_are_captioned_with_their_true_value() -> None:
@@ -116,13 +127,14 @@ def test_other_targets_are_captioned_with_their_true_value() -> None:
     assert (
         drawn(made_up(rows=lambda _: (K1, other)), 60)
         == """\
-estimator    bias/true  exact  stdev/true  exact  k < 0
-───────────────────────────────────────────────────────
+            ─── bias/true ───  ── stdev/true ──
+estimator     measured  exact   measured  exact  k < 0
+──────────────────────────────────────────────────────
 reverse KL = 0.5 (closed-form)
-k1          -0.003(63)      0   2.002(45)      2  30.8%
+k1          -0.003(63)      0  2.002(45)      2  30.8%
 
 forward KL = 0.25 (quadrature)
-forward_kl  -0.003(63)      0   2.002(45)      2  30.8%"""
+forward_kl  -0.003(63)      0  2.002(45)      2  30.8%"""
     )
 
 
@@ -142,7 +154,7 @@ def test_where_the_variance_is_infinite_no_error_bar_is_printed() -> None:
         K1, bias_over_true_mcse=nan, stdev_over_true_mcse=nan, exact_stdev_over_true=inf, z_bias=nan, z_stdev=nan
     )
     text = drawn(made_up(rows=lambda _: (heavy,)), 60)
-    assert text.splitlines()[-1] == "k1           -0.003‡      0          2‡      ∞  30.8%  -0.05"
+    assert text.splitlines()[-1] == "k1          -0.003‡      0        2‡      ∞  30.8%  -0.05"
 
 
 def test_an_error_bar_that_cannot_be_trusted_is_marked() -> None:
@@ -161,8 +173,10 @@ def test_a_disagreement_is_marked() -> None:
 
 
 def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
-    assert [line.partition(" ")[0] for line in legend(drawn(made_up()))] == ["-0.003(63)", "bias", "regressed:"]
-    assert list(legend("k1_cv(0.5)  0")) == []
+    assert explained(made_up()) == ["KL(q‖p)", "-0.003(63)", "bias", "regressed:"]
+    assert explained(made_up(), 58) == ["KL(q‖p)", "-0.003(63)", "bias", "ʳ"]
+    named = replace(K1, estimator="k1_cv(0.5)", **NO_RATIOS, mean=0.0, mean_mcse=0.0, stdev=1.0, stdev_mcse=0.0)
+    assert explained(made_up(rows=lambda _: (named,))) == ["KL(q‖p)"]
 
 
 def test_a_note_that_all_cases_share_is_said_once_and_others_say_where() -> None:
@@ -194,12 +208,13 @@ def test_several_precisions_have_a_column_and_what_rounding_does() -> None:
     assert (
         drawn(results, 80)
         == """\
-estimator  dtype     bias/true  exact  stdev/true  exact  k < 0   rounding
-──────────────────────────────────────────────────────────────────────────
-k1         float64  -0.003(63)      0   2.002(45)      2  30.8%  –
-           float16  -0.003(63)      0   2.002(45)      2  30.8%  0.250(10)"""
+                    ─── bias/true ───  ── stdev/true ──
+estimator  dtype      measured  exact   measured  exact  k < 0      k̂   rounding
+────────────────────────────────────────────────────────────────────────────────
+k1         float64  -0.003(63)      0  2.002(45)      2  30.8%  -0.05  –
+           float16  -0.003(63)      0  2.002(45)      2  30.8%  -0.05  0.250(10)"""
     )
-    assert any(line.startswith("rounding: ") for line in legend(drawn(results)))
+    assert "rounding:" in explained(results, 80)
 
 
 def test_one_precision_below_float64_shows_what_rounding_does() -> None:
@@ -216,3 +231,30 @@ def test_a_vocabulary_is_shortened_in_the_heading() -> None:
         assert line.endswith(" 0.001])")
         assert len(line) < 210
     assert "…" not in made_up(text).spec.to_yaml()
+
+
+def test_a_number_stands_under_the_name_of_what_it_is_about() -> None:
+    for width in (200, 80, 60):
+        names, headers, *_ = drawn(made_up(), width).splitlines()
+        spans = {match[1]: match.span() for match in re.finditer(r"─* ?(\S+/true) ?─*", names)}
+        assert [*spans] == ["bias/true", "stdev/true"]
+        for header in re.finditer(r"measured|regressed|exact|\bz\b", headers):
+            assert sum(start <= header.start() < header.end() <= end for start, end in spans.values()) == 1, header
+        for header in re.finditer(r"estimator|k < 0|k̂", headers):
+            assert all(header.end() <= start or header.start() >= end for start, end in spans.values()), header
+
+
+def test_a_name_wider_than_its_columns_has_its_room() -> None:
+    from klbench.report.field import Field, headings
+
+    long = "∇" + "a" * 40
+    layout = (Field("measured", lambda _: "1", group=long), Field("exact", lambda _: "2", group=long))
+    summary = next(summaries(made_up()))
+    chart = replace(summary.charts[0], layouts=(layout,))
+    drawn_whole = drawing(chart, 80)
+    assert drawn_whole is not None
+    text = [line.plain for line in drawn_whole.lines()]
+    assert text[0].strip() == long
+    assert text[1].endswith("exact")
+    assert {len(line) for line in text[:3]} == {len(long)}
+    assert [heading.whole for heading in headings(layout)] == [(long, f"{long} exact")]

@@ -1,0 +1,85 @@
+"""What the marks and words of the tables mean: one sentence for each that a reader sees.
+
+What is seen is asked of the columns and rows that are drawn. The drawn text would not do: colours stand in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
+from klbench.report import fields, gradient_fields
+from klbench.report.field import Layout, Meaning
+from klbench.report.narrow import spelled
+from klbench.report.summary import Chart, Summary
+from klbench.report.table import drawing
+from klbench.results import GradientRow
+
+_SHORTHAND = re.compile(r"(-?\d+\.(\d+))\((\d+)\)(?!e)")
+"""A number with its error, such as 0.0015(45), that is easily written out."""
+
+
+def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") -> Iterator[str]:
+    """A sentence for each mark and word that the tables show at so many characters a line."""
+    charts = [chart for summary in summaries for chart in summary.charts]
+    seen = [column for chart in charts for column in _columns(chart, width, encoding)]
+    yield _names_of_kls(summaries, seen)
+    yield from _example(seen)
+    meanings = dict.fromkeys(chain.from_iterable(_meanings(chart) for chart in charts))
+    yield from (meaning.sentence for meaning in meanings if any(column.shows(meaning) for column in seen))
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column as it is drawn, with its header and what stands above that."""
+
+    headers: tuple[str, ...]
+    cells: tuple[str, ...]
+    numeric: bool
+
+    def shows(self, meaning: Meaning) -> bool:
+        if meaning.header and meaning.header not in self.headers:
+            return False
+        if not meaning.mark:
+            return True
+        # a mark stands on numbers; anywhere else the letter is part of a name
+        return (self.numeric or bool(meaning.header)) and any(map(meaning.is_in, self.cells))
+
+
+def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[_Column]) -> str:
+    """That a name and a symbol are one thing: a heading has the symbol, a target and a note the name."""
+    rows = (row for summary in summaries for chart in summary.charts for block in chart.blocks for row in block.rows)
+    cells = (cell for column in columns for cell in column.cells)
+    has_forward = any(row.target == FORWARD_KL.name for row in rows) or any(FORWARD_KL.symbol in cell for cell in cells)
+    forward = f", {FORWARD_KL.symbol} the {FORWARD_KL.name}" if has_forward else ""
+    return f"{REVERSE_KL.symbol} is the {REVERSE_KL.name}{forward}."
+
+
+def _meanings(chart: Chart) -> Sequence[Meaning]:
+    of = gradient_fields if isinstance(chart.blocks[0].rows[0], GradientRow) else fields
+    return (*of.MEANINGS, *fields.MARKS)
+
+
+def _columns(chart: Chart, width: int, encoding: str) -> Iterator[_Column]:
+    rows = [row for block in chart.blocks for row in block.rows]
+    for field in _layout(chart, width, encoding):
+        yield _Column((field.group, field.header), tuple(map(field.show, rows)), field.numeric)
+
+
+def _layout(chart: Chart, width: int, encoding: str) -> Layout:
+    """The layout that is drawn. It is chosen by how wide its letters are once they are spelled out."""
+    written = spelled(chart, encoding)
+    drawn = drawing(written, width)
+    return chart.layouts[written.layouts.index(drawn.layout)] if drawn else ()
+
+
+def _example(columns: Sequence[_Column]) -> Iterator[str]:
+    cells = (cell for column in columns if column.numeric for cell in column.cells)
+    example = next(filter(None, map(_SHORTHAND.search, cells)), None)
+    if example:
+        value, decimals, digits = example.groups()
+        error = f"{int(digits) / 10 ** len(decimals):.{len(decimals)}f}"
+        yield f"{example[0]} means {value} ± {error}, one standard error."
