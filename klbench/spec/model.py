@@ -62,7 +62,7 @@ from klbench.spec.written import Written
 
 DEFAULT_SAMPLES = 1_000_000
 MOST_NUMBERS = 1_000_000
-"""Of all cases of a pair together: each is held to its rules before anything runs, at some 3 µs a number."""
+"""Of all cases of a pair together: each is held to its rules before anything runs, at some 3 microseconds a number."""
 _ENOUGH_ERRORS = 20
 """Of a list of pairs with so many errors the rest is not judged: only the first few are shown, and each takes a
 millisecond to say what was probably meant."""
