@@ -67,17 +67,22 @@ class Sampling:
     def block(self, number: int, count: int, seen: tuple[Largest, ...]) -> Sample:
         """The first ``count`` draws of block ``number``, measured; of the tails only what may still enter ``seen``."""
         stream = self.stream(number)
-        parts = [self._chunk(stream, size, seen) for size in chunks(count, self._numbers)]
-        measured = parts[0]
-        for part in parts[1:]:
-            measured = measured.merge(part)
+        sizes = chunks(count, self._numbers)
+        measured = self._chunk(stream, next(sizes), seen)
+        for size in sizes:  # merged at once: what is kept of each, between its freed draws, would keep them from reuse
+            measured = measured.merge(self._chunk(stream, size, seen))
         return measured
 
     def values(self, number: int, count: int) -> list[Tensor]:
         """The first ``count`` values of each term in block ``number``, on the CPU: K tensors [count]."""
         stream, base = self.stream(number), self.integrand.base
-        parts = [self.integrand.values(base.draw(stream, size)) for size in chunks(count, self._numbers)]
-        return [torch.cat(part).double().cpu() for part in zip(*parts, strict=True)]
+        whole = [torch.empty(count, dtype=torch.float64) for _ in self.integrand.terms]
+        start = 0
+        for size in chunks(count, self._numbers):
+            for values, part in zip(whole, self.integrand.values(base.draw(stream, size)), strict=True):
+                values[start : start + size] = part
+            start += size
+        return whole
 
     @property
     def _numbers(self) -> int:
