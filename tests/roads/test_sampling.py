@@ -179,7 +179,8 @@ import resource, sys
 from klbench.runner import run
 from klbench.spec.read import read_text
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-run(read_text("name: m\nsamples: 50000\nestimators: [k1, k2, k3]\npairs: [{q: '%s', p: '%s'}]\n" % tuple(sys.argv[1:])))
+pair = "pairs: [{q: '%s', p: '%s'}]" % tuple(sys.argv[1:])
+run(read_text(chr(10).join(["name: m", "samples: 50000", "estimators: [k1, k2, k3]", pair])))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
 """
 
