@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ class Headline:
     error: float
 
 
+NOTHING_YET = Headline("", nan, nan)
+"""Before the first block of a case is done."""
+
+
 class Observer:
     """Told of a run as it happens; does nothing by default."""
 
@@ -28,7 +33,8 @@ class Observer:
         """The run begins, with these cases in this order."""
 
     def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:
-        """``done`` of ``total`` samples of a case are drawn; ``headline`` is a running estimate."""
+        """``done`` of ``total`` samples of a case are drawn; ``headline`` is a running estimate, without a label where
+        there is none yet."""
 
     def finished(self, result: CaseResult) -> None:
         """A case is complete."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from klbench.derived.precision import Evaluated
 from klbench.distributions.stream import Stream, stream_for
 from klbench.measure.pair import Pair
-from klbench.roads.sampling import PILOT, Sample, Sampling
+from klbench.roads.sampling import PILOT, Sample, Sampling, Told, unheard
 from klbench.spec.cases import Case
 
 _PILOT_SIZE = 2**16
@@ -69,11 +69,19 @@ class Draws:
         return self._sampling(terms, torch.zeros(len(terms), dtype=torch.float64), 0).values(PILOT, _PILOT_SIZE)
 
     def sample(
-        self, terms: tuple[Evaluated, ...], controls: int, samples: int, on_block: Callable[[Sample], None]
+        self,
+        terms: tuple[Evaluated, ...],
+        controls: int,
+        samples: int,
+        on_block: Callable[[Sample], None],
+        told: Told = unheard,
     ) -> Sample:
-        """Draw ``samples`` and measure the terms, the first ``controls`` of which are controls."""
+        """Draw ``samples`` and measure the terms, the first ``controls`` of which are controls.
+
+        ``on_block`` is told after each block, ``told`` how many are drawn in between.
+        """
         shift = torch.stack([_centre(value) for value in self.pilot(terms)])
-        for so_far in self._sampling(terms, shift, controls).run(samples, self.machine.threads):
+        for so_far in self._sampling(terms, shift, controls).run(samples, self.machine.threads, told):
             on_block(so_far)
         return so_far
 

@@ -41,7 +41,7 @@ def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tup
     def on_block(so_far: Sample) -> None:
         headlines.tell(so_far.moments.count, lambda: survey.headline(estimators[-1], spec.dtype[-1], truths, so_far))
 
-    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, on_block)
+    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, on_block, headlines.tell_drawn)
     answers = [
         survey.answers(estimator, dtype, truths[estimator.target], sample)
         for estimator in estimators

@@ -83,7 +83,7 @@ class ProgressBar(Tally):
     def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:
         """Show the samples and the running estimate."""
         super().advanced(case, done, total, headline)
-        said = f"{headline.label} {measured(headline.value, headline.error)}"
+        said = f"{headline.label} {measured(headline.value, headline.error)}" if headline.label else ""
         self._progress.update(self._task, completed=self.done, description=self.place, headline=said)
 
     def finished(self, result: CaseResult) -> None:

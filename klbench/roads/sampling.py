@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
@@ -33,7 +33,41 @@ PILOT = 2**40
 """The number of the pilot's stream, beyond every block's."""
 
 _CHUNK_NUMBERS = 2**19
+_PATIENCE = 0.1
+"""Seconds between two looks at blocks that take longer."""
 T = TypeVar("T")
+
+Told = Callable[[int], None]
+"""Is told how many samples are drawn."""
+
+
+def unheard(drawn: int) -> None:
+    """Tell nobody."""
+
+
+class AtWork:
+    """How many samples the blocks at work have drawn: a thread writes of its own block, whoever waits reads of all."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[int, int] = {}
+
+    def begin(self, number: int) -> Told:
+        """A block begins, or begins again; what is returned is told of its draws."""
+        self._drawn[number] = 0
+
+        def told(drawn: int) -> None:
+            self._drawn[number] = drawn
+
+        return told
+
+    def end(self, number: int) -> None:
+        """A block is done, and counted elsewhere."""
+        del self._drawn[number]
+
+    @property
+    def drawn(self) -> int:
+        """The samples of all blocks at work."""
+        return sum(list(self._drawn.values()))
 
 
 @dataclass(frozen=True)
@@ -64,20 +98,26 @@ class Sampling:
     shift: Tensor
     controls: int
 
-    def block(self, number: int, count: int, seen: tuple[Largest, ...]) -> Sample:
+    def block(self, number: int, count: int, seen: tuple[Largest, ...], told: Told = unheard) -> Sample:
         """The first ``count`` draws of block ``number``, measured; of the tails only what may still enter ``seen``."""
         stream = self.stream(number)
-        parts = [self._chunk(stream, size, seen) for size in chunks(count, self._numbers)]
-        measured = parts[0]
-        for part in parts[1:]:
-            measured = measured.merge(part)
+        sizes = chunks(count, self._numbers)
+        measured = self._chunk(stream, next(sizes), seen)
+        for size in sizes:  # merged at once: what is kept of each, between its freed draws, would keep them from reuse
+            told(measured.moments.count)
+            measured = measured.merge(self._chunk(stream, size, seen))
         return measured
 
     def values(self, number: int, count: int) -> list[Tensor]:
         """The first ``count`` values of each term in block ``number``, on the CPU: K tensors [count]."""
         stream, base = self.stream(number), self.integrand.base
-        parts = [self.integrand.values(base.draw(stream, size)) for size in chunks(count, self._numbers)]
-        return [torch.cat(part).double().cpu() for part in zip(*parts, strict=True)]
+        whole = [torch.empty(count, dtype=torch.float64) for _ in self.integrand.terms]
+        start = 0
+        for size in chunks(count, self._numbers):
+            for values, part in zip(whole, self.integrand.values(base.draw(stream, size)), strict=True):
+                values[start : start + size] = part
+            start += size
+        return whole
 
     @property
     def _numbers(self) -> int:
@@ -89,20 +129,27 @@ class Sampling:
         tails = all_above(values, seen)
         return Sample(moments.of(values, self.shift, self.controls), tails)
 
-    def run(self, samples: int, in_flight: int) -> Iterator[Sample]:
+    def run(self, samples: int, in_flight: int, told: Told = unheard) -> Iterator[Sample]:
         """Draw ``samples``, ``in_flight`` blocks at once, and yield the whole so far after each block.
+
+        In between, ``told`` is told now and then how many are drawn, those of blocks at work with them.
 
         Raises:
             RunError: the device's memory does not hold even one block.
         """
         size = BLOCK[self.integrand.base.device.type]
         whole = Sample(self._nothing(), tuple(none_yet(samples) for _ in self.integrand.terms))
+        at_work = AtWork()
 
         def measure(number: int) -> Callable[[], Sample]:
-            seen, count = whole.largest, min(size, samples - number * size)
-            return lambda: self.block(number, count, seen)
+            seen, count, drawn = whole.largest, min(size, samples - number * size), at_work.begin(number)
+            return lambda: self.block(number, count, seen, drawn)
 
-        for block in in_order(measure, -(-samples // size), in_flight):
+        def waiting() -> None:
+            told(whole.moments.count + at_work.drawn)
+
+        for number, block in enumerate(in_order(measure, -(-samples // size), in_flight, waiting)):
+            at_work.end(number)
             whole = whole.merge(block)
             yield whole
 
@@ -112,8 +159,12 @@ class Sampling:
         return Moments(0, self.shift.cpu(), sums, torch.zeros(2, count, dtype=torch.int64))
 
 
-def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int) -> Iterator[T]:
+def in_order(
+    task: Callable[[int], Callable[[], T]], count: int, in_flight: int, waiting: Callable[[], None] = lambda: None
+) -> Iterator[T]:
     """The results of ``count`` tasks in order, at most ``in_flight`` of them running at once.
+
+    ``waiting`` is called now and then while the next result is awaited.
 
     ``task(number)`` is called in order, right before its result may start to be computed. Where memory runs out, the
     machine's or the device's, fewer are in flight from then on, and the task is done again: its result is the same.
@@ -124,7 +175,7 @@ def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int)
     number = 0
     while number < count:
         try:
-            for result in _in_order(task, number, count, in_flight):
+            for result in _in_order(task, number, count, in_flight, waiting):
                 number += 1
                 yield result
         except (MemoryError, RuntimeError) as error:
@@ -139,18 +190,26 @@ def in_order(task: Callable[[int], Callable[[], T]], count: int, in_flight: int)
             torch.cuda.empty_cache()
 
 
-def _in_order(task: Callable[[int], Callable[[], T]], start: int, count: int, in_flight: int) -> Iterator[T]:
-    waiting: deque[Future[T]] = deque()
+def _in_order(
+    task: Callable[[int], Callable[[], T]], start: int, count: int, in_flight: int, waiting: Callable[[], None]
+) -> Iterator[T]:
+    running: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(in_flight)
     try:
         for number in range(start, count):
-            if len(waiting) > in_flight:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(task(number)))
-        while waiting:
-            yield waiting.popleft().result()
+            if len(running) > in_flight:
+                yield _awaited(running.popleft(), waiting)
+            running.append(pool.submit(task(number)))
+        while running:
+            yield _awaited(running.popleft(), waiting)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _awaited(future: Future[T], waiting: Callable[[], None]) -> T:
+    while not wait([future], timeout=_PATIENCE).done:
+        waiting()
+    return future.result()
 
 
 def chunks(count: int, numbers: int, unit: int = 1) -> Iterator[int]:

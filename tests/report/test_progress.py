@@ -7,7 +7,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from klbench.observer import Headline, Observer
+from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.report.progress import ProgressBar, Tally, watching
 from tests.report.made_up import GRID, made_up
 
@@ -39,6 +39,16 @@ def test_a_terminal_sees_the_case_and_the_running_estimate_and_keeps_nothing() -
     assert "3/3 plain" in shown
     assert "k2 mean 0.250(10)" in shown
     assert shown.endswith("\x1b[2K"), "the last line is erased"
+
+
+def test_before_the_first_block_the_samples_are_shown_without_an_estimate() -> None:
+    console = Console(file=StringIO(), width=120, force_terminal=True, _environ={})
+    spec = made_up(GRID).spec
+    with watching(console) as tally:
+        tally.started(spec, spec.cases())
+        tally.advanced(spec.cases()[0], spec.samples // 2, spec.samples, NOTHING_YET)
+        assert tally.done == spec.samples // 2
+    assert "nan" not in console.file.getvalue()
 
 
 def test_nothing_is_shown_where_it_is_no_terminal_or_not_wanted() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from klbench.errors import RunError
 from klbench.estimators.catalogue import find
 from klbench.measure.draws import Draws, Machine
 from klbench.measure.pair import Pair
-from klbench.roads.sampling import BLOCK, Sample, Sampling, in_order
+from klbench.roads.sampling import BLOCK, AtWork, Sample, Sampling, in_order
 from klbench.spec.cases import Case
 from klbench.spec.expression import parse
 
@@ -140,3 +142,55 @@ def test_wide_draws_are_measured_in_chunks_of_bounded_size() -> None:
     whole = list(sampling.run(3000, 1))[-1]
     assert whole.moments.count == 3000
     assert max(seen) * 1000 <= 2**19
+
+
+def test_a_long_block_is_told_of_while_it_runs() -> None:
+    draws = Draws(
+        Case("pair", parse("N(0, 1)**500"), parse("N(0, 1)**500")),
+        Pair(*_built("N(0, 1)**500", "N(0, 1)**500"), None),
+        Machine(CPU, 1),
+        7,
+    )
+    told: list[int] = []
+    draws.sample((find("k1").term,), 0, BLOCK["cpu"] // 2, lambda _: told.append(-1), told.append)
+    assert told[-1] == -1
+    assert told.count(-1) == 1
+    within = told[:-1]
+    assert len(within) > 1
+    assert within == sorted(within)
+    assert 0 < max(within) < BLOCK["cpu"] // 2
+
+
+def test_blocks_at_work_are_counted_until_they_are_done() -> None:
+    at_work = AtWork()
+    first, second = at_work.begin(0), at_work.begin(1)
+    first(10)
+    second(5)
+    first(20)
+    assert at_work.drawn == 25
+    at_work.end(0)
+    assert at_work.drawn == 5
+    at_work.begin(1)
+    assert at_work.drawn == 0
+
+
+PEAK = """
+import resource, sys
+from klbench.runner import run
+from klbench.spec.read import read_text
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+pair = "pairs: [{q: '%s', p: '%s'}]" % tuple(sys.argv[1:])
+run(read_text(chr(10).join(["name: m", "samples: 50000", "estimators: [k1, k2, k3]", pair])))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.parametrize(
+    ("q", "p"),
+    [("N(0, 1)**1000", "N(0.01, 1)**1000"), ("Categorical([0.5, 0.3, 0.2])**200", "Categorical([0.5, 0.2, 0.3])**200")],
+)
+def test_samples_of_many_numbers_take_little_memory(q: str, p: str) -> None:
+    """MiB beyond the imports; 750 where what is kept of each chunk pins its freed draws."""
+    done = subprocess.run([sys.executable, "-c", PEAK, q, p], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 300
