@@ -14,6 +14,7 @@ from klbench.measure.cells import Cell
 from klbench.measure.draws import Draws
 from klbench.roads.gradient import Atoms
 from klbench.roads.gradient_sampling import Gradients, count_draws, sum_batches, sum_draws
+from klbench.roads.sampling import Told, unheard
 from klbench.stats.vectors import VectorMoments
 
 Key = Cell | Rounding
@@ -85,19 +86,27 @@ class GradientDraws:
                 help=["name fewer with parameters, or take a Categorical without a baseline, whose draws are counted"],
             )
 
-    def sample(self, samples: int, on_block: Callable[[GradientSample, int], None]) -> GradientSample:
+    def sample(
+        self, samples: int, on_block: Callable[[GradientSample, int], None], told: Told = unheard
+    ) -> GradientSample:
         """Draw ``samples`` for the cells without a baseline, then for those with one; ``on_block`` is told how many of
-        them are done on the whole."""
+        them are done on the whole, and ``told`` of those in between."""
         places: dict[Key, tuple[Gradients, int]] = {}
-        passes = [each for each in (self._plain(samples), self._batches(samples)) if each is not None]
+        done_before = 0
+
+        def within(drawn: int) -> None:
+            told((done_before + drawn) // max(len(passes), 1))
+
+        passes = [each for each in (self._plain(samples, within), self._batches(samples, within)) if each is not None]
         for number, (rows, unit, found) in enumerate(passes):
+            done_before = number * samples
             for so_far in found:
                 places |= {key: (so_far, row) for key, row in rows.items()}
                 done = number * samples + min(so_far.count * unit, samples)
                 on_block(GradientSample(places), done // len(passes))
         return GradientSample(places)
 
-    def _plain(self, samples: int) -> Pass | None:
+    def _plain(self, samples: int, told: Told) -> Pass | None:
         if not self.plain:
             return None
         terms = list(dict.fromkeys(self.plain.values()))
@@ -105,11 +114,11 @@ class GradientDraws:
         integrand, threads = self.draws.pair.integrand(tuple(terms)), self.draws.machine.threads
         atoms = Atoms.of(integrand.base, self.score)
         if atoms is not None:
-            return rows, 1, count_draws(integrand, self.score, atoms, self.draws.stream, samples, threads)
+            return rows, 1, count_draws(integrand, self.score, atoms, self.draws.stream, samples, threads, told)
         self._check_size()
-        return rows, 1, sum_draws(integrand, self.score, self.draws.stream, samples, threads)
+        return rows, 1, sum_draws(integrand, self.score, self.draws.stream, samples, threads, told)
 
-    def _batches(self, samples: int) -> Pass | None:
+    def _batches(self, samples: int, told: Told) -> Pass | None:
         if not self.centred or self.baseline is None:
             return None
         self._check_size()
@@ -122,4 +131,8 @@ class GradientDraws:
         terms = [in_precision(term, cell.dtype) for cell in computed for term in value_and_weight(cell)]
         integrand, kind, batch = self.draws.pair.integrand(tuple(terms)), self.baseline.kind, self.baseline.batch
         streams, threads = self.draws.stream, self.draws.machine.threads
-        return rows, batch, sum_batches(integrand, self.score, kind, batch, differences, streams, samples, threads)
+        return (
+            rows,
+            batch,
+            sum_batches(integrand, self.score, kind, batch, differences, streams, samples, threads, told),
+        )

@@ -35,7 +35,7 @@ def gradients(setting: Setting, headlines: Headlines) -> tuple[tuple[GradientRow
     def on_block(so_far: GradientSample, done: int) -> None:
         headlines.tell(done, lambda: survey.headline(so_far))
 
-    sample = survey.draws(setting.draws).sample(spec.samples, on_block)
+    sample = survey.draws(setting.draws).sample(spec.samples, on_block, headlines.tell_drawn)
     answers = [survey.answers(cell, sample) for cell in survey.cells]
     rows = tuple(gradient_row(each, spec, setting.device) for each in answers)
     return rows, (*gradient_notes(setting, survey.exact, answers), *about_rounding(rows))

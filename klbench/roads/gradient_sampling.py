@@ -22,7 +22,7 @@ from klbench.distributions.score import OneHotScore, Score
 from klbench.distributions.stream import Stream
 from klbench.roads.gradient import Atoms
 from klbench.roads.integrand import Integrand
-from klbench.roads.sampling import BLOCK, chunks, in_order
+from klbench.roads.sampling import BLOCK, AtWork, Told, chunks, heard, in_order, unheard
 from klbench.stats.tail import Largest, all_above, all_merged, khat, none_yet
 from klbench.stats.vectors import OnPoints, Sums, VectorMoments
 
@@ -101,26 +101,43 @@ class Summed(Gradients):
 
 
 def count_draws(
-    integrand: Integrand, score: Score, atoms: Atoms, streams: Streams, samples: int, in_flight: int
+    integrand: Integrand,
+    score: Score,
+    atoms: Atoms,
+    streams: Streams,
+    samples: int,
+    in_flight: int,
+    told: Told = unheard,
 ) -> Iterator[Counted]:
-    """Draw, and count how often each atom comes up; yields the whole so far after each block."""
+    """Draw, and count how often each atom comes up; yields the whole so far after each block.
+
+    In between, ``told`` is told now and then how many samples are drawn.
+    """
     at = integrand.log_probs(atoms.x)
     coefficients = tuple(term.values(at).cpu() for term in integrand.terms)
-    number_of, on_host = _numbering(score, atoms), atoms.cpu()
+    number_of, on_host, at_work = _numbering(score, atoms), atoms.cpu(), AtWork()
 
     def task(number: int) -> Callable[[], Tensor]:
-        return lambda: _count(
-            integrand.base, streams(number), _block(integrand, samples, number), number_of, len(at.log_ratio)
-        )
+        stream, count, drawn = streams(number), _block(integrand, samples, number), at_work.begin(number)
+        return lambda: _count(integrand.base, stream, count, number_of, len(at.log_ratio), drawn)
+
+    def waiting() -> None:
+        told(done + at_work.drawn)
 
     counts, done = torch.zeros(len(at.log_ratio), dtype=torch.int64), 0
-    for number, found in enumerate(in_order(task, _blocks(integrand, samples), in_flight)):
+    for number, found in enumerate(in_order(task, _blocks(integrand, samples), in_flight, waiting)):
+        at_work.end(number)
         counts, done = counts + found, done + _block(integrand, samples, number)
         yield Counted(done, counts, on_host, coefficients)
 
 
-def sum_draws(integrand: Integrand, score: Score, streams: Streams, samples: int, in_flight: int) -> Iterator[Summed]:
-    """Draw, and sum what the moments of every gradient need; yields the whole so far after each block."""
+def sum_draws(
+    integrand: Integrand, score: Score, streams: Streams, samples: int, in_flight: int, told: Told = unheard
+) -> Iterator[Summed]:
+    """Draw, and sum what the moments of every gradient need; yields the whole so far after each block.
+
+    In between, ``told`` is told now and then how many samples are drawn.
+    """
 
     def measured(x: Tensor) -> tuple[Sums, Sequence[Tensor]]:
         at, scores = integrand.log_probs(x), score.values(x)
@@ -129,7 +146,7 @@ def sum_draws(integrand: Integrand, score: Score, streams: Streams, samples: int
 
     each = len(score.components[0]) ** 2 + prod(integrand.base.event_shape)
     work = _Work(integrand, measured, len(integrand.terms), streams, samples, unit=1, numbers=each)
-    return work.run(in_flight)
+    return work.run(in_flight, told)
 
 
 def sum_batches(
@@ -141,6 +158,7 @@ def sum_batches(
     streams: Streams,
     samples: int,
     in_flight: int,
+    told: Told = unheard,
 ) -> Iterator[Summed]:
     """The same for gradients of whole batches of ``batch`` samples, centred by a baseline.
 
@@ -158,7 +176,7 @@ def sum_batches(
 
     each, gradients = len(score.components[0]) + prod(integrand.base.event_shape), len(integrand.terms) // 2
     work = _Work(integrand, measured, gradients + len(differences), streams, samples, unit=batch, numbers=each)
-    return work.run(in_flight)
+    return work.run(in_flight, told)
 
 
 def _centred(values: Tensor, baseline: str) -> Tensor:
@@ -190,21 +208,29 @@ class _Work:
     unit: int
     numbers: int
 
-    def run(self, in_flight: int) -> Iterator[Summed]:
+    def run(self, in_flight: int, told: Told) -> Iterator[Summed]:
         """The whole so far after each block."""
         whole: Summed | None = None
+        at_work = AtWork()
 
         def task(number: int) -> Callable[[], Summed]:
             seen = whole.longest if whole else (none_yet(self.samples // self.unit),) * self.gradients
-            return lambda: self._block(number, seen)
+            drawn = at_work.begin(number)
+            return lambda: self._block(number, seen, drawn)
 
-        for found in in_order(task, _blocks(self.integrand, self.samples, self.unit), in_flight):
+        def waiting() -> None:
+            told((whole.count * self.unit if whole else 0) + at_work.drawn)
+
+        blocks = _blocks(self.integrand, self.samples, self.unit)
+        for number, found in enumerate(in_order(task, blocks, in_flight, waiting)):
+            at_work.end(number)
             whole = found if whole is None else whole.merge(found)
             yield whole
 
-    def _block(self, number: int, seen: Sequence[Largest]) -> Summed:
+    def _block(self, number: int, seen: Sequence[Largest], drawn: Told) -> Summed:
         stream, count = self.streams(number), _block(self.integrand, self.samples, number, self.unit)
-        draws = (self.integrand.base.draw(stream, size) for size in chunks(count, self.numbers, self.unit))
+        sizes = chunks(count, self.numbers, self.unit)
+        draws = (self.integrand.base.draw(stream, size) for size in heard(sizes, drawn))
         return reduce(Summed.merge, (Summed.of(*self.measured(x), seen) for x in draws))
 
 
@@ -231,6 +257,15 @@ def _numbering(score: Score, atoms: Atoms) -> Callable[[Tensor], Tensor]:
     return lambda x: (x - first).long()
 
 
-def _count(base: Distribution, stream: Stream, count: int, number_of: Callable[[Tensor], Tensor], atoms: int) -> Tensor:
-    drawn = (base.draw(stream, size) for size in chunks(count, prod(base.event_shape)))
-    return torch.stack([number_of(x).bincount(minlength=atoms) for x in drawn]).sum(0).cpu()
+def _count(
+    base: Distribution,
+    stream: Stream,
+    count: int,
+    number_of: Callable[[Tensor], Tensor],
+    atoms: int,
+    drawn: Told,
+) -> Tensor:
+    total = torch.zeros(atoms, dtype=torch.int64, device=base.device)
+    for size in heard(chunks(count, prod(base.event_shape)), drawn):
+        total += number_of(base.draw(stream, size)).bincount(minlength=atoms)
+    return total.cpu()

@@ -9,9 +9,10 @@ and only their moments and the tail's largest values remain.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from typing import TypeVar
 
@@ -101,12 +102,9 @@ class Sampling:
     def block(self, number: int, count: int, seen: tuple[Largest, ...], told: Told = unheard) -> Sample:
         """The first ``count`` draws of block ``number``, measured; of the tails only what may still enter ``seen``."""
         stream = self.stream(number)
-        sizes = chunks(count, self._numbers)
-        measured = self._chunk(stream, next(sizes), seen)
-        for size in sizes:  # merged at once: what is kept of each, between its freed draws, would keep them from reuse
-            told(measured.moments.count)
-            measured = measured.merge(self._chunk(stream, size, seen))
-        return measured
+        sizes = heard(chunks(count, self._numbers), told)
+        # merged one by one: if all were kept, they would lie between their freed draws and keep these from reuse
+        return reduce(Sample.merge, (self._chunk(stream, size, seen) for size in sizes))
 
     def values(self, number: int, count: int) -> list[Tensor]:
         """The first ``count`` values of each term in block ``number``, on the CPU: K tensors [count]."""
@@ -217,3 +215,12 @@ def chunks(count: int, numbers: int, unit: int = 1) -> Iterator[int]:
     most = max(1, _CHUNK_NUMBERS // (max(1, numbers) * unit)) * unit
     for start in range(0, count, most):
         yield min(most, count - start)
+
+
+def heard(sizes: Iterable[int], told: Told) -> Iterator[int]:
+    """The same sizes; ``told`` is told of those that are drawn when the next one is asked for."""
+    drawn = 0
+    for size in sizes:
+        yield size
+        drawn += size
+        told(drawn)
