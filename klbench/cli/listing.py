@@ -42,7 +42,7 @@ def listing(what: Listed, names: Names = None) -> None:
         raise SpecError(
             f"list {what} takes no names, and was given {joined(names)}",
             help=[
-                "klbench explain NAME tells all of one; only list frameworks takes names, as in list frameworks verl"
+                "klbench explain NAME says everything about one; only list frameworks takes names: list frameworks verl"
             ],
         )
     match what:

@@ -159,7 +159,7 @@ class Entry:
 
     @property
     def formula(self) -> str:
-        """The value in r = p/q and log r, all its steps written out."""
+        """The value in r = p/q, log r and the importance weight ρ = q/sampler, all its steps written out."""
         text = self.arithmetic.formula
         if self.weight:
             text = f"{self.weight.formula} · ({text})"
@@ -170,7 +170,7 @@ class Entry:
         if self.against_sampler:
             text += ", r = sampler/q"
         if self.weighting != "none":
-            text += ", times q/sampler"
+            text += ", times ρ"
         return text + (", with the gradient of ½ log² r" if self.straight_through else "")
 
     @property
@@ -187,7 +187,7 @@ class Entry:
         reasons = [_MISSES] if self.multiplies_ratio else []
         reasons += [self.weight.biased_when] if self.weight and self.weight.biased_when else []
         if self.saturation:
-            reasons.append("a clamp holds, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
+            reasons.append("a clamp is active, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
         joined = "; or where " if self.arithmetic.unbiased else "; in another way where "
         return joined.join(reasons if plain == "never" and reasons else [plain, *reasons])
 
@@ -198,8 +198,8 @@ class Entry:
         if not self._is_weighted_without_bound:
             return plain
         if plain.startswith("never"):
-            return "q/sampler has no second moment under the sampler"
-        return f"q/sampler times the value has no second moment under the sampler ({plain})"
+            return "ρ = q/sampler has no second moment under the sampler"
+        return f"ρ times the value has no second moment under the sampler ({plain})"
 
     @property
     def _unweighted_variance(self) -> str:
