@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from klbench.identity.identity import Identity
+from klbench.wording import joined
 
 HERE = "▸"
-_HOW = "Computed exactly, on five tokens where no clamp is active; stale samples are an older policy's."
+_HOW = "Computed exactly, on five tokens where no clamp is active. Stale samples (off-policy) are an older policy's."
 
 
 def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableType) -> RenderableType:
@@ -23,6 +24,12 @@ def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableT
             table.add_row(Text(name, style="dim", no_wrap=True), fact)
     beside = [Padding(table, (1, 0, 0, 0))] if facts else []
     return Group(Text(title, style="bold cyan"), "", Text(_unwrapped(summary)), *beside, *below)
+
+
+def letters(formula: str) -> str:
+    """What the letters of a formula mean: those that it has."""
+    meanings = {"r": "r = p(x)/q(x)", "ρ": "ρ = q(x)/sampler(x)", "sg(": "sg(·) is held constant"}
+    return joined([meaning for letter, meaning in meanings.items() if letter == "r" or letter in formula])
 
 
 def stacked(cards: Iterable[RenderableType]) -> RenderableType:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli import glossary, output, words
-from klbench.cli.card import card, follows_table, stacked
+from klbench.cli.card import card, follows_table, letters, stacked
 from klbench.cli.completion import explained
 from klbench.cli.options import Format, Shown
 from klbench.errors import SpecError, nearest
@@ -151,7 +151,7 @@ def _unknown(name: str) -> SpecError:
     owner, at, _ = name.partition("@")
     if at and owner in shipped.frameworks():
         hints = [f"klbench explain {owner} lists what it ships; write {name}:NAME for one of them"]
-        return SpecError(f"{name!r} names a release, and nothing in it", help=hints)
+        return SpecError(f"{name!r} names a release and nothing in it", help=hints)
     if name in builtin.names():
         return SpecError(f"{name!r} is a built-in spec", help=[f"klbench validate {name} shows what it measures"])
     near = nearest(name, _known(), alike=_ALIKE)
@@ -192,7 +192,7 @@ def _explain_family(family: EstimatorFamily) -> None:
 def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingProxyType({})) -> None:
     facts = {
         **more,
-        "formula": f"{estimator.formula}, where r = p(x)/q(x)",
+        "formula": f"{estimator.formula}, where {letters(estimator.formula)}",
         "target": estimator.target.both_names,
         "unbiased": "yes" if estimator.unbiased else "no",
         "biased": estimator.biased_when,

@@ -53,8 +53,8 @@ def _ready(name: str) -> Estimator:
 
     estimator = find(name)
     if estimator.weighted:
-        hints = [f"klbench identify {unweighted(name)} looks at its gradients with that weight and without"]
-        raise SpecError(f"{estimator.name} is {unweighted(name)} times q/sampler", help=hints)
+        hints = [f"klbench identify {unweighted(name)} shows its gradients with that weight and without"]
+        raise SpecError(f"{estimator.name} is {unweighted(name)} times ρ = q/sampler", help=hints)
     if estimator.control is not None:
         hints = ["identify a member of the family, with a number in the parentheses: k1_cv(0.5)"]
         raise SpecError(f"{estimator.name} has a coefficient that is fitted to each pair", help=hints)

@@ -46,7 +46,7 @@ def listing(what: Listed, names: Names = None, format: Shown = Format.TABLE) -> 
         raise SpecError(
             f"list {what} takes no names, and was given {joined(names)}",
             help=[
-                "klbench explain NAME tells all of one; only list frameworks takes names, as in list frameworks verl"
+                "klbench explain NAME says everything about one; only list frameworks takes names: list frameworks verl"
             ],
         )
     if format is Format.TABLE:

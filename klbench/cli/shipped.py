@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from klbench.cli import output
-from klbench.cli.card import HERE, card, follows_table
+from klbench.cli.card import HERE, card, follows_table, letters
 from klbench.estimators.catalogue import unweighted
 from klbench.frameworks import catalogue
 from klbench.frameworks.entry import Entry
@@ -31,7 +31,7 @@ def explain_entry(estimator: Estimator) -> None:
     identity, facts = load()[entry.qualified], dict(_facts(entry, load()[entry.qualified]))
     title, whose = f"{entry.qualified}, an estimator as {entry.framework} ships it", "its"
     if estimator.weighted:
-        title, whose = f"{title}, × q/sampler", f"{entry.qualified}'s"
+        title, whose = f"{title}, × ρ", f"{entry.qualified}'s"
         facts |= {"formula": _formula(entry, estimator), "value": "", "same as": "", "biased": estimator.biased_when}
         facts |= {"infinite variance": estimator.infinite_variance_when}
     below = follows_table(identity, default_place(entry), whose)
@@ -41,14 +41,14 @@ def explain_entry(estimator: Estimator) -> None:
 def explain_framework(framework: str) -> None:
     """List what one framework ships, the newest releases first."""
     entries = [entry for entry in catalogue.entries() if entry.framework == framework]
-    about = f"What it ships, as each release does it; klbench explain {entries[0].qualified} tells all of one."
+    about = f"What it ships, as each release does it; klbench explain {entries[0].qualified} says everything about one."
     facts = dict(_of_framework(framework))
     below = Text(), _overview(entries), Text(), Text("\n".join(LEGEND))
     output.data(card(f"{framework}, a framework", about, facts, *below))
 
 
 def _formula(entry: Entry, estimator: Estimator) -> str:
-    return estimator.formula if entry.against_sampler else f"{estimator.formula}, where r = p(x)/q(x)"
+    return estimator.formula if entry.against_sampler else f"{estimator.formula}, where {letters(estimator.formula)}"
 
 
 def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
@@ -97,7 +97,7 @@ def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
 def _put(entry: Entry) -> str:
     if entry.placement is None:
         return "nowhere: it is logged"
-    weight = {"ratio": ", × q/sampler, differentiated", "detached": ", × q/sampler, held constant"}
+    weight = {"ratio": ", × ρ, differentiated", "detached": ", × sg(ρ)"}
     return f"in the {entry.placement}{weight.get(entry.weighting, '')} ({HERE} below)"
 
 
@@ -114,10 +114,11 @@ def _overview(entries: Sequence[Entry]) -> RenderableType:
 
 
 LEGEND = (
-    "clamps: log r to ±a, then the value to ±b, where either is.",
+    "clamps: log r to ±a, then the value to ±b; – where there is none.",
     *SHORTHAND,
-    "follows: what the gradient is the gradient of, in that placement, on samples of q and where no clamp is active;",
-    "found by exact computation. klbench explain NAME says more of each; klbench frameworks audits them all.",
+    "follows: the divergence whose gradient equals the mean gradient in that placement, on samples of q and where no "
+    "clamp is active, compared exactly.",
+    "klbench explain NAME says more of each; klbench frameworks audits them all.",
 )
 
 

@@ -15,13 +15,14 @@ MEASURED = {
 PLACED = {
     "loss": "The estimator is differentiated, as a part of the loss: a sample's gradient is dk/d log q times the score "
     "∇ log q(x).",
-    "reward": "The estimator is part of the reward, a number that nothing is differentiated through: a sample's "
+    "reward": "The estimator is part of the reward, held constant (stop-gradient): a sample's "
     "gradient is the value k times the score ∇ log q(x).",
 }
 WEIGHTED = {
     "none": "No importance weight: samples count as they are drawn.",
-    "ratio": "Times q/sampler, differentiated: it has a gradient of its own. A value is weighted as ratio*k3.",
-    "detached": "Times q/sampler, held constant: it weights the gradient and has none of its own.",
+    "ratio": "Times the importance weight ρ = q/sampler, differentiated: it has a gradient of its own. A value is "
+    "weighted as ratio*k3.",
+    "detached": "Times sg(ρ): the importance weight ρ = q/sampler, held constant (stop-gradient).",
 }
 CENTRED = {
     "none": "Nothing is subtracted from the rewards.",

@@ -70,7 +70,7 @@ def _refuse_two_weights(name: str) -> None:
 
     if shipped.is_shipped(name) and shipped.find(name).multiplies_ratio:
         help = [f"write {name} alone"]
-        raise SpecError(f"{name} multiplies by q/sampler itself: ratio* would weight it twice", help=help)
+        raise SpecError(f"{name} multiplies by ρ = q/sampler itself: ratio* would weight it twice", help=help)
 
 
 def _find_native(given: str, name: str) -> Estimator:

@@ -131,17 +131,17 @@ class Family:
 
 
 def weighted(estimator: Estimator) -> Estimator:
-    """The importance-weighted version, × q/sampler, for samples that do not come from q."""
-    no_moment = "q/sampler times the value has no second moment under the sampler"
+    """The importance-weighted version, times ρ = q/sampler, for samples that do not come from q."""
+    no_moment = "ρ times the value has no second moment under the sampler"
     plain = estimator.infinite_variance_when
     return replace(
         estimator,
         name=f"ratio*{estimator.name}",
-        formula=f"(q/sampler) · ({estimator.formula})",
+        formula=f"ρ · ({estimator.formula})",
         weighted=True,
         biased_when=_also("the sampler misses part of q's support", estimator.biased_when),
         infinite_variance_when=_also(no_moment, plain),
-        summary=f"{estimator.summary}\n\nImportance-weighted: × q(x)/sampler(x), for samples that do not come from q.",
+        summary=f"{estimator.summary}\n\nTimes the importance weight ρ = q(x)/sampler(x), if x comes from a sampler.",
     )
 
 

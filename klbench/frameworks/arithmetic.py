@@ -141,7 +141,7 @@ class Weight:
     """What a value is multiplied by before it is clamped.
 
     Args:
-        formula: with sg for what is detached.
+        formula: ρ is the importance weight q/sampler, sg(·) what is held constant (stop-gradient).
         function: (log_q, log_sampler), each [n] -> weights [n], 1 on samples of q.
         clamp: what of it is clamped, and to what, if anything.
         biased_when: when the weight itself makes a bias, if it can.
@@ -158,12 +158,12 @@ class Weight:
 
 
 def ratio(log_q: Tensor, log_sampler: Tensor) -> Tensor:
-    """q/sampler, differentiated."""
+    """ρ = q/sampler, differentiated."""
     return (log_q - log_sampler).exp()
 
 
 def ratio_up_to_two(log_q: Tensor, log_sampler: Tensor) -> Tensor:
-    """min(q/sampler, 2), differentiated below 2."""
+    """min(ρ, 2), ρ = q/sampler differentiated below 2."""
     return (log_q - log_sampler).exp().clamp(0.0, 2.0)
 
 
@@ -172,7 +172,7 @@ def one_with_a_score(log_q: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG
     return (log_q - log_q.detach()).exp()
 
 
-RATIO = Weight("(q/sampler)", ratio)
-RATIO_UP_TO_TWO = Weight("min(q/sampler, 2)", ratio_up_to_two, "q/sampler to at most 2", "q/sampler exceeds 2")
+RATIO = Weight("ρ", ratio)
+RATIO_UP_TO_TWO = Weight("min(ρ, 2)", ratio_up_to_two, "ρ to at most 2", "ρ exceeds 2")
 STOPPING_RATIO = replace(RATIO, stops=True)
-SCORE = Weight("exp(log q − sg log q)", one_with_a_score, of_sampler=False, stops=True)
+SCORE = Weight("exp(log q − sg(log q))", one_with_a_score, of_sampler=False, stops=True)

@@ -38,7 +38,7 @@ ENTRIES = (
         "grpo_unbiased",
         K3_LOG_FIRST,
         Source("nvidia-cosmos/cosmos-rl", _FILE, "unbiased_kl_estimate"),
-        "k3 times q/sampler, differentiated, then clamped: it descends the reverse KL while no clamp is active.",
+        "k3 times ρ = q/sampler, differentiated, then clamped: it descends the reverse KL unless a clamp is active.",
         option="unbiased_kl_estimate on",
         since="0.3.7",
         weight=RATIO,

@@ -159,7 +159,7 @@ class Entry:
 
     @property
     def formula(self) -> str:
-        """The value in r = p/q and log r, all its steps written out."""
+        """The value in r = p/q, log r and the importance weight ρ = q/sampler, all its steps written out."""
         text = self.arithmetic.formula
         if self.weight:
             text = f"{self.weight.formula} · ({text})"
@@ -170,7 +170,7 @@ class Entry:
         if self.against_sampler:
             text += ", r = sampler/q"
         if self.weighting != "none":
-            text += ", times q/sampler"
+            text += ", times ρ"
         return text + (", with the gradient of ½ log² r" if self.straight_through else "")
 
     @property
@@ -198,8 +198,8 @@ class Entry:
         if not self._is_weighted_without_bound:
             return plain
         if plain.startswith("never"):
-            return "q/sampler has no second moment under the sampler"
-        return f"q/sampler times the value has no second moment under the sampler ({plain})"
+            return "ρ = q/sampler has no second moment under the sampler"
+        return f"ρ times the value has no second moment under the sampler ({plain})"
 
     @property
     def _unweighted_variance(self) -> str:

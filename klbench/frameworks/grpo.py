@@ -90,7 +90,7 @@ ENTRIES = (
         "unbiased_kl",
         K3_LOG_FIRST,
         Source("DeepSeek-V3.2 (2025), the technical report", "", "section 3.1, Unbiased KL Estimate, a formula"),
-        "k3 times q/sampler, differentiated: it descends the reverse KL, off-policy too.",
+        "k3 times ρ = q/sampler, differentiated: it descends the reverse KL, off-policy too.",
         since="3.2",
         weighting="ratio",
     ),

@@ -1,7 +1,7 @@
 """NeMo-RL, in four eras.
 
 0.1 to 0.3 have k3 alone, not clamped; 0.4 clamps its log-ratio; 0.5 has k1, k2 and k3, clamped before and after; from
-0.7 they are multiplied by a weight of 1 whose gradient is not 0. That weight, exp(log q − sg log q), changes no value
+0.7 they are multiplied by a weight of 1 whose gradient is not 0. That weight, exp(log q − sg(log q)), changes no value
 and every gradient: k1 and k3 now descend the reverse KL, and k2, which did, the mean of k2. It multiplies before the
 value is clamped, and is detached where the log-ratio is clamped.
 
@@ -51,7 +51,7 @@ def _named(entry: Entry, summary: str) -> Entry:
 def _weighted(entry: Entry) -> Entry:
     """With q/rollout, from 0.7."""
     return replace(
-        _named(entry, f"{entry.name} times q/rollout, differentiated, before the value is clamped."),
+        _named(entry, f"{entry.name} times ρ = q/rollout, differentiated, before the value is clamped."),
         weight=STOPPING_RATIO,
     )
 
@@ -59,7 +59,10 @@ def _weighted(entry: Entry) -> Entry:
 def _weighted_before(entry: Entry) -> Entry:
     """With q/rollout, up to 0.6."""
     return replace(
-        _named(entry, f"{entry.name} times q/rollout, detached, after the clamps: its gradient is reweighted only."),
+        _named(
+            entry,
+            f"{entry.name} times sg(ρ), ρ = q/rollout, after the clamps: its gradient is only reweighted.",
+        ),
         since="0.2" if entry.since == "0.1" else entry.since,
         weighting="detached",
     )

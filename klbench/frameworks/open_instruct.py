@@ -31,10 +31,10 @@ FRAMEWORKS = (
         "open-instruct",
         "0.3.0, e6c3044a of 2026-08-20, run",
         coefficient="beta, 0.05",
-        log_probs="the current trainer's against the reference; q/sampler divides by the trainer's old policy, or by "
+        log_probs="the current trainer's against the reference; ρ divides by the trainer's old policy, or by "
         "the rollout engine's with use_vllm_logprobs",
         aggregation="added to the token's loss; masked mean over all tokens of the batch, or over a constant "
-        "(loss_denominator); the weight rho does not touch the KL",
+        "(loss_denominator); the importance weight does not touch the KL",
         precision="that of the logits",
     ),
 )
@@ -42,5 +42,5 @@ ENTRIES = (
     _entry(0, K1, "In the loss its mean gradient is 0."),
     _entry(1, K2, "Biased as a value, but its gradient is that of the reverse KL."),
     _entry(2, K3_EXPM1, "In the loss it descends the forward KL."),
-    _entry(3, K1, "−log r times q/sampler, differentiated: it descends the reverse KL, off-policy too.", "ratio"),
+    _entry(3, K1, "−log r times ρ = q/sampler, differentiated: it descends the reverse KL, off-policy too.", "ratio"),
 )

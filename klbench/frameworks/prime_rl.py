@@ -19,8 +19,8 @@ _REF_KL = Entry(
     "ref_kl",
     K1,
     Source(_REPOSITORY, _FILE, "the loss ref_kl"),
-    "−log r, detached, times the importance ratio: k1 in the reward, off-policy. The loss adds 1e-3 · log²(q/sampler), "
-    "and drops tokens whose probability fell by more than 0.2; both are left out here.",
+    "−log r, held constant, times the importance weight ρ = q/sampler: k1 in the reward, off-policy. The loss "
+    "adds 1e-3 · log² ρ, and drops tokens whose probability fell by more than 0.2; both are left out here.",
     option="the loss ref_kl",
     since="0.7",
     placement="reward",

@@ -51,21 +51,21 @@ _SLIME = (
     _K3,
     _LOW_VAR_KL,
     replace(
-        _weighted(_K1, "Times q/sampler, differentiated: it descends the reverse KL, off-policy too."),
+        _weighted(_K1, "Times ρ = q/sampler, differentiated: it descends the reverse KL, off-policy too."),
         weighting="ratio",
     ),
     replace(
-        _weighted(_K2, "Times q/sampler, differentiated: it descends its own mean and no longer the reverse KL."),
+        _weighted(_K2, "Times ρ = q/sampler, differentiated: it descends its own mean and no longer the reverse KL."),
         weighting="ratio",
     ),
     replace(
-        _weighted(_K3, "Times q/sampler, differentiated: it descends the reverse KL, off-policy too."),
+        _weighted(_K3, "Times ρ = q/sampler, differentiated: it descends the reverse KL, off-policy too."),
         weighting="ratio",
     ),
     replace(
         _weighted(
             _LOW_VAR_KL,
-            "k3 times q/sampler, differentiated, and only then clamped: a large weight alone can make the clamp hold.",
+            "k3 times ρ = q/sampler, differentiated, and then clamped: a large weight alone can activate the clamp.",
         ),
         weight=RATIO,
     ),
@@ -77,7 +77,7 @@ def _miles(entry: Entry) -> Entry:
     found = replace(entry, framework="miles", source=Source("radixark/miles", _MILES, where), since="")
     if "low_var_kl" not in entry.name:
         return found
-    weighted = "k3 times q/sampler, differentiated, and then clamped" if entry.weight else "k3 clamped as in verl"
+    weighted = "k3 times ρ = q/sampler, differentiated, and then clamped" if entry.weight else "k3 clamped as in verl"
     summary = f"{weighted}: its log-ratio is clamped first, so that exp never overflows; NaN becomes 0."
     return replace(found, summary=summary, clamp_log_ratio=20.0, replaced=20.0)
 

@@ -47,7 +47,7 @@ ENTRIES = (
         "corrected_k3",
         K3_ONE_FIRST,
         _SOURCE,
-        "k3 times min(q/sampler, 2), differentiated: it descends the reverse KL while the ratio stays below 2; above, "
+        "k3 times min(ρ, 2), ρ = q/sampler, differentiated: it descends the reverse KL while ρ stays below 2; above, "
         "the ratio is a constant and its share of the gradient gone.",
         since="0.4.0",
         weight=RATIO_UP_TO_TWO,

@@ -142,7 +142,7 @@ ENTRIES = (
     _old_ppo("abs", ABSOLUTE, "In the reward its gradient is not that of a KL."),
     _old_ppo("mse", K2, "In the reward its gradient is not that of a KL."),
     _of("liger-kernel", _LIGER, _PLAIN, "TRL's k3, fused: it descends the forward KL."),
-    _of("liger-kernel", _LIGER, _CORRECTED, "TRL's k3 times q/sampler, fused: it descends the reverse KL."),
+    _of("liger-kernel", _LIGER, _CORRECTED, "TRL's k3 times ρ = q/sampler, fused: it descends the reverse KL."),
     _of("axolotl", _AXOLOTL, _PLAIN, "TRL's k3 in the loss: it descends the forward KL."),
-    _of("axolotl", _AXOLOTL, _CORRECTED, "TRL's k3 times q/sampler, differentiated: it descends the reverse KL."),
+    _of("axolotl", _AXOLOTL, _CORRECTED, "TRL's k3 times ρ = q/sampler, differentiated: it descends the reverse KL."),
 )

@@ -113,15 +113,15 @@ _AFTER_GRID = (
         "placement",
         "text",
         "Where the estimator sits in training: loss (its derivative with respect to log q, times the score) or reward "
-        "(its value, detached, times the score).",
+        "(its value, held constant, times the score).",
         "gradients",
         "components",
     ),
     _of_row(
         "weighting",
         "text",
-        "What the value is multiplied by: none; ratio, which is q/sampler, differentiated; detached, which is the same "
-        "number held constant.",
+        "The importance weight ρ = q/sampler that multiplies the value: none; ratio, ρ differentiated; detached, "
+        "sg(ρ), which is held constant (stop-gradient).",
         "gradients",
         "components",
     ),
@@ -139,7 +139,7 @@ _AFTER_GRID = (
         "true",
         "number",
         "The target's value, in nats, known exactly. In components.csv: the component of its gradient at q's "
-        "parameters. Empty where no exact road exists.",
+        "parameters. Empty if klbench has no exact method for it.",
         "values",
         "components",
     ),
@@ -160,7 +160,7 @@ _AFTER_GRID = (
     ),
     _of_row("bias", "number", "mean - true, in nats: the measured bias of one sample's value.", "values"),
     _of_row("bias_mcse", "number", "The Monte Carlo standard error of `bias`.", "values"),
-    _of_row("exact", "number", "The mean of the component by an exact road. Empty where there is none.", "components"),
+    _of_row("exact", "number", "The mean of the component by an exact method. Empty if there is none.", "components"),
     _of_row(
         "stdev",
         "number",
@@ -178,7 +178,8 @@ _AFTER_GRID = (
     _of_row(
         "true_norm",
         "number",
-        "The Euclidean norm of the gradient of the target at q's parameters. Empty where no exact road exists.",
+        "The Euclidean norm of the gradient of the target at q's parameters. Empty if klbench has no exact method for "
+        "it.",
         "gradients",
     ),
     _of_row(
@@ -216,17 +217,17 @@ _AFTER_GRID = (
     _of_row(
         "exact_bias_over_true",
         "number",
-        "`bias_over_true` by an exact road, no sampling. Empty where there is none.",
+        "`bias_over_true` by an exact method, without sampling. Empty if there is none.",
         *RESULTS,
     ),
     _of_row(
         "exact_stdev_over_true",
         "number",
-        "`stdev_over_true` by an exact road; inf where the variance does not exist.",
+        "`stdev_over_true` by an exact method; inf where the variance is infinite.",
         *RESULTS,
     ),
-    _of_row("exact_cosine", "number", "`cosine` by an exact road. Empty where there is none.", "gradients"),
-    _of_row("exact_from", "text", "The exact road: closed-form, enumeration or quadrature.", *RESULTS),
+    _of_row("exact_cosine", "number", "`cosine` by an exact method. Empty if there is none.", "gradients"),
+    _of_row("exact_from", "text", "The exact method: closed-form, enumeration or quadrature.", *RESULTS),
     _of_row("z_bias", "number", "(bias_over_true - exact_bias_over_true) / MCSE. `--check` fails beyond 5.", "values"),
     _of_row(
         "z_stdev", "number", "(stdev_over_true - exact_stdev_over_true) / MCSE. `--check` fails beyond 5.", "values"
@@ -235,10 +236,10 @@ _AFTER_GRID = (
     _of_row(
         "follows",
         "text",
-        "What the mean gradient is the gradient of, found by exact comparison: 0, KL(q‖p), KL(p‖q), "
+        "The divergence whose gradient equals the mean gradient, compared exactly: 0, KL(q‖p), KL(p‖q), "
         "KL(q‖p) − KL(p‖q), ½χ²(q‖p), χ²(p‖q), 2·TV, E_q[k] of the estimator itself, −KL(q‖p), −KL(p‖q), another "
         "multiple of a divergence or sum of two, such as 2·KL(q‖p) − KL(p‖q), or none of these. "
-        "Empty where no exact road exists.",
+        "Empty if klbench has no exact method for it.",
         "gradients",
     ),
     _of_row(

@@ -14,14 +14,15 @@ _OF_SAMPLER = {"square": "2·k2", "k1": "k1", "upside-down k3": "k3"}
 """Upside-down with q and the sampler, the samples being the sampler's, is the right way round: KL(sampler‖q)."""
 
 SHORTHAND = (
-    "ρ: q/sampler before the clamp of the value; w: exp(log q − sg log q), which is 1, its gradient the score;",
-    "∇k2: the gradient of k2 put straight through. × ratio: times q/sampler, differentiated, after the clamps.",
+    "ρ: the importance weight q/sampler, before the clamp of the value. × ratio: times ρ, differentiated, after it.",
+    "w: exp(log q − sg(log q)), which is 1 and has the score as its gradient. sg: stop-gradient, held constant.",
+    "∇k2: the gradient is that of k2, the value is not (straight-through).",
 )
-"""What the shorthand below means."""
+"""What the shorthand means."""
 
 
 def value_name(entry: Entry) -> str:
-    """What it computes, by the field's names: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
+    """What it computes, by the names of the trade: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
     name = f"{_OF_SAMPLER[entry.arithmetic.name]} of sampler" if entry.against_sampler else entry.arithmetic.name
     weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
     return weight + name + (", ∇k2" if entry.straight_through else "")
@@ -34,10 +35,10 @@ def clamps(entry: Entry) -> str:
 
 
 def default_place(entry: Entry) -> str:
-    """Where a framework puts it: ``loss × ratio``; ``logged`` where it is only looked at."""
+    """Where a framework puts it: ``loss × ratio``; ``logged`` if it is only logged."""
     return place(entry.placement, entry.weighting) if entry.placement else LOGGED
 
 
 def default_follows(entry: Entry) -> str:
-    """What its gradient follows there, on samples of q; nothing of what is only logged."""
+    """What its gradient follows there, on samples of q; empty for what is only logged."""
     return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING

@@ -90,13 +90,17 @@ MEANINGS = (
 )
 """What the words of a table of values mean."""
 MARKS = (
-    Meaning("rounding: how much of the bias it is, the same draws in float64 being the truth.", ROUNDING.header),
     Meaning(
-        f"{UNTRUSTED} no trust in the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare draws unseen.",
+        "rounding: the part of the bias that the precision makes; the same draws in float64 are the truth.",
+        ROUNDING.header,
+    ),
+    Meaning(
+        f"{UNTRUSTED} do not trust the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare samples did not "
+        "occur.",
         mark=UNTRUSTED,
     ),
     Meaning(
-        f"{NO_ERROR_BAR} no error bar: the moment behind it does not exist, or is beyond these samples.",
+        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples.",
         mark=NO_ERROR_BAR,
     ),
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),

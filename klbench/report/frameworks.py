@@ -26,19 +26,20 @@ from klbench.wording import share
 TITLE = "What frameworks' KL estimators really do"
 NUMBERS = ("#", "value", "clamps", "placement", "bias/true", "length", "cosine", "noise", "clamped", "NaN")
 LEGEND = (
-    "clamps: log r to ±a, then the value to ±b, where either is; r = p/q.",
+    "clamps: log r to ±a, then the value to ±b; – where there is none. r = p/q.",
     *SHORTHAND,
     "bias/true: of one sample's value, relative to KL(q‖p).",
-    "length: of the mean gradient, in units of ‖∇KL(q‖p)‖; cosine: of the angle between the two. 1 and 1 is right.",
-    "noise: √(trace of the covariance of one sample's gradient)/‖∇KL(q‖p)‖; of what is logged, the value's stdev/true. "
-    "A mean of n samples has noise/√n; ∞: it has no variance, and no error bar means anything.",
-    "clamped: the share of samples a clamp is active. NaN: the share that is infinite or NaN, value or gradient, where "
-    "log-probabilities come in float16.",
+    "length: that of the mean gradient, in units of ‖∇KL(q‖p)‖; cosine: that of the angle between the two. Both are 1 "
+    "if the gradient is right.",
+    "noise: √(trace of the covariance of one sample's gradient)/‖∇KL(q‖p)‖; for what is only logged, the value's "
+    "stdev/true. A mean of n samples has noise/√n. ∞: the variance is infinite, so no error bar is possible.",
+    "clamped: the share of samples for which a clamp is active. NaN: the share whose value or gradient is not finite "
+    "if log-probabilities come in float16.",
 )
 REPRODUCE = (
     "Reproduce it with klbench frameworks (this page: --format markdown; the numbers: --format json). "
-    "klbench explain verl:low_var_kl tells all of one of them, with its source; klbench identify my_module:my_kl does "
-    "the same for a function of your own."
+    "klbench explain verl:low_var_kl says everything about one of them, with its source; klbench identify "
+    "my_module:my_kl does so for a function of your own."
 )
 
 
@@ -70,11 +71,11 @@ def introduction(practices: Sequence[Practice]) -> str:
     shipped = [entry for practice in practices for entry in practice.entries]
     owners = len({entry.framework for entry in shipped})
     return (
-        f"{owners} frameworks ship {len(shipped)} estimators (releases that differ count separately). "
-        f"{len(practices)} of them are distinct. Each is put where its framework puts it by default, and measured on "
-        "four pairs of a policy q and a reference p. What a gradient follows is found by comparing it "
-        "with the gradients of a list of divergences, on tokens where no clamp is active. Every number is an exact sum "
-        "over tokens: nothing is sampled, so nothing has an error bar."
+        f"{owners} frameworks ship {len(shipped)} estimators (releases that differ count separately). {len(practices)} "
+        "of them are distinct. Each is put where its framework puts it by default and measured on four pairs of a "
+        "policy q and a reference p. What a gradient follows is found by comparing it with the gradients of a list of "
+        "divergences, on tokens where no clamp is active. Every number is an exact sum over tokens: nothing is "
+        "sampled, so nothing has an error bar."
     )
 
 

@@ -49,7 +49,7 @@ def _component(name: str, index: int) -> Field:
         held = row.components
         if held is None:
             return MISSING
-        # no mark: a component is held to nothing alone, its error bar being of chance where a token is rare
+        # no mark: components are not checked one by one, since where a token is rare the error bar is chance itself
         return with_error(float(held.mean[index]), float(held.mean_mcse[index]), 0.0, _tail(row))
 
     return Field(MEASURED, show, group=f"∇{name}")
@@ -138,28 +138,32 @@ ABSOLUTE: tuple[Layout, ...] = (
 )
 
 MEANINGS = (
-    Meaning("follows: what the mean gradient is the gradient of, by exact comparison.", FOLLOWS.header),
+    Meaning("follows: the divergence whose gradient equals the mean gradient, compared exactly.", FOLLOWS.header),
     Meaning(
-        "E_q[k]: the mean of that very estimator, whatever it is meant to estimate.",
+        "E_q[k]: the mean of the estimator itself, whatever it is meant to estimate.",
         FOLLOWS.header,
         "E_q[k]",
         whole=True,
     ),
     Meaning(
-        "none: the mean gradient is of none of the divergences it was compared with; an active clamp is enough for "
+        "none: the mean gradient equals that of no divergence it was compared with. One active clamp is enough for "
         "that.",
         FOLLOWS.header,
         "none",
         whole=True,
     ),
     Meaning(
-        "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the target's; "
+        "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance): g is one sample's gradient, ∇ the target's; "
         "exact is without sampling.",
         _STDEV,
     ),
-    Meaning("cosine: of the angle between E g and ∇.", _COSINE),
+    Meaning("cosine: that of the angle between E g and ∇.", _COSINE),
     Meaning("‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).", _LENGTH),
-    Meaning("× ratio: times q/sampler, differentiated.", PLACEMENT.header, "× ratio"),
-    Meaning("× detached: times q/sampler, held constant.", PLACEMENT.header, "× detached"),
+    Meaning("× ratio: times the importance weight ρ = q/sampler, differentiated.", PLACEMENT.header, "× ratio"),
+    Meaning(
+        "× detached: times sg(ρ), the importance weight ρ = q/sampler held constant (stop-gradient).",
+        PLACEMENT.header,
+        "× detached",
+    ),
 )
 """What the words of a table of gradients mean."""

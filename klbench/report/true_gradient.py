@@ -11,7 +11,7 @@ from klbench.results import CaseResult, GradientRow
 
 
 def true_gradient(cases: Sequence[CaseResult]) -> str:
-    """``∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1``; over a grid what it is taken in, of values nothing."""
+    """``∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1``; over a grid only the parameters; empty for values."""
     rows = [row for row in cases[0].rows if isinstance(row, GradientRow)]
     if not rows:
         return ""

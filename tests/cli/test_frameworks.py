@@ -100,8 +100,8 @@ def test_a_straight_through_clamp_stops_nothing(call: Call) -> None:
 def test_a_weighted_entry_is_explained_as_what_it_is(call: Call) -> None:
     said = " ".join(call("explain", "ratio * verl:k3").out.split())
     for part in (
-        "verl:low_var_kl, an estimator as verl ships it, × q/sampler",
-        "formula (q/sampler) · (clamp(r − log r − 1, ±10), log r clamped to ±20 first)",
+        "verl:low_var_kl, an estimator as verl ships it, × ρ",
+        "formula ρ · (clamp(r − log r − 1, ±10), log r clamped to ±20 first)",
         "biased the sampler misses part of q's support",
         "verl:low_var_kl's gradient follows",
     ):

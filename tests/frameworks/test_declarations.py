@@ -50,7 +50,7 @@ FACTS = {
     "ms-swift": (["ms-swift:grpo"], "log r to ±20, then the value to ±10", LOSS, "none"),
     "cosmos-rl": (["cosmos-rl:grpo", "cosmos-rl:grpo_unbiased"], "log r to ±20, then the value to ±10", LOSS, "none"),
     "Trinity-RFT": (["trinity-rft:low_var_kl"], "log r to ±20, then the value to ±10", LOSS, "none"),
-    "Trinity-RFT, corrected_k3": (["trinity-rft:corrected_k3"], "q/sampler to at most 2", LOSS, "none"),
+    "Trinity-RFT, corrected_k3": (["trinity-rft:corrected_k3"], "ρ to at most 2", LOSS, "none"),
     "prime-rl": (["prime-rl:kl"], "none", LOSS, "none"),
     "tunix": (["tunix:kl", "tunix:mse_kl", "tunix:low_var_kl"], "none", LOSS, "none"),
     "k3 in the loss": (["torchtune:grpo", "unsloth:grpo", "megatron-lm:grpo"], "none", LOSS, "none"),

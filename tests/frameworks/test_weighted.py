@@ -38,7 +38,7 @@ def at() -> tuple[LogProbs, torch.Tensor]:
 def test_an_entry_is_weighted_once_and_never_twice(entry: Entry) -> None:
     name = f"ratio*{entry.qualified}"
     if entry.multiplies_ratio:
-        with pytest.raises(SpecError, match="multiplies by q/sampler itself") as refused:
+        with pytest.raises(SpecError, match="multiplies by ρ = q/sampler itself") as refused:
             find(name)
         assert refused.value.help == (f"write {entry.qualified} alone",)
         return
@@ -76,9 +76,10 @@ def test_a_wrong_name_is_refused_as_it_is_without_the_weight(name: str, message:
 def test_what_is_weighted_without_a_bound_has_no_variance_where_the_weight_has_none() -> None:
     never = "never: the value is clamped to ±10"
     assert (
-        catalogue.find("open-instruct:3").infinite_variance_when == "q/sampler has no second moment under the sampler"
+        catalogue.find("open-instruct:3").infinite_variance_when
+        == "ρ = q/sampler has no second moment under the sampler"
     )
-    assert "q/sampler times the value" in catalogue.find("trl:grpo_bias_correction").infinite_variance_when
+    assert "ρ times the value" in catalogue.find("trl:grpo_bias_correction").infinite_variance_when
     assert catalogue.find("slime:low_var_kl_unbiased").infinite_variance_when == never
     assert catalogue.find("nemo-rl:k3").infinite_variance_when == never
     assert catalogue.find("trinity-rft:corrected_k3").infinite_variance_when.startswith("E_q[r²] is infinite")

@@ -88,11 +88,11 @@ def test_the_whole_document_of_gradients() -> None:
 
 <sub>KL(q‖p) is the reverse KL, KL(p‖q) the forward KL.</sub><br>
 <sub>0.991(32) means 0.991 ± 0.032, one standard error.</sub><br>
-<sub>follows: what the mean gradient is the gradient of, by exact comparison.</sub><br>
-<sub>bias is ‖E g - ∇‖ and stdev √(trace of g's covariance), g being one sample's gradient and ∇ the target's; exact is without sampling.</sub><br>
-<sub>cosine: of the angle between E g and ∇.</sub><br>
-<sub>× detached: times q/sampler, held constant.</sub><br>
-<sub>‡ no error bar: the moment behind it does not exist, or is beyond these samples.</sub><br>
+<sub>follows: the divergence whose gradient equals the mean gradient, compared exactly.</sub><br>
+<sub>bias is ‖E g - ∇‖ and stdev √(trace of g's covariance): g is one sample's gradient, ∇ the target's; exact is without sampling.</sub><br>
+<sub>cosine: that of the angle between E g and ∇.</sub><br>
+<sub>× detached: times sg(ρ), the importance weight ρ = q/sampler held constant (stop-gradient).</sub><br>
+<sub>‡ no error bar: the variance is infinite, or too rare to measure with this many samples.</sub><br>
 """
     )
 
