@@ -115,7 +115,7 @@ def _unknown(name: str) -> SpecError:
     near = nearest(name, _known(), alike=_ALIKE)
     meant = ", ".join(shipped.called(name) or filter(None, [near]))
     lists = "klbench list estimators|frameworks|distributions shows the names; so does the header of results.csv"
-    return SpecError(f"unknown name {name!r}", help=[*([f"did you mean {meant}?"] if meant else []), lists])
+    return SpecError(f"unknown name {name!r}", help=[f"did you mean {meant}?" if meant else lists])
 
 
 def _known() -> Iterator[str]:

@@ -76,7 +76,8 @@ def test_a_wrong_name_is_refused_as_it_is_without_the_weight(name: str, message:
 def test_what_is_weighted_without_a_bound_has_no_variance_where_the_weight_has_none() -> None:
     never = "never: the value is clamped to ±10"
     assert (
-        catalogue.find("open-instruct:3").infinite_variance_when == "ρ = q/sampler has no second moment under the sampler"
+        catalogue.find("open-instruct:3").infinite_variance_when
+        == "ρ = q/sampler has no second moment under the sampler"
     )
     assert "ρ times the value" in catalogue.find("trl:grpo_bias_correction").infinite_variance_when
     assert catalogue.find("slime:low_var_kl_unbiased").infinite_variance_when == never
