@@ -92,8 +92,8 @@ def _explain_named(name: str) -> None:
     if not isinstance(estimator.joint, UserFunction):
         explain_entry(estimator)
         return
-    hints = [f"klbench identify {estimator.joint.name} imports it and finds out what it is"]
-    raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing of it yet", help=hints)
+    hints = [f"klbench identify {estimator.joint.name} imports it and finds out"]
+    raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing about it yet", help=hints)
 
 
 def _explain_framework(framework: str) -> None:
