@@ -134,8 +134,8 @@ def _named(name: str) -> Estimator:
     estimator = find(name)
     if not isinstance(estimator.joint, UserFunction):
         return estimator
-    hints = [f"klbench identify {estimator.joint.name} imports it and finds out what it is"]
-    raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing of it yet", help=hints)
+    hints = [f"klbench identify {estimator.joint.name} imports it and finds out"]
+    raise SpecError(f"{estimator.joint.name} is a function of your own: klbench knows nothing about it yet", help=hints)
 
 
 def _explain_framework(framework: str) -> None:
@@ -157,7 +157,7 @@ def _unknown(name: str) -> SpecError:
     near = nearest(name, _known(), alike=_ALIKE)
     meant = ", ".join(shipped.called(name) or filter(None, [near]))
     lists = "klbench list estimators|frameworks|distributions shows the names; so does the header of results.csv"
-    return SpecError(f"unknown name {name!r}", help=[*([f"did you mean {meant}?"] if meant else []), lists])
+    return SpecError(f"unknown name {name!r}", help=[f"did you mean {meant}?" if meant else lists])
 
 
 def _known() -> Iterator[str]:

@@ -24,10 +24,10 @@ Names = Annotated[
     typer.Argument(
         metavar="[NAME]...",
         autocompletion=shipped,
-        help="Frameworks or entries, such as verl or trl:grpo; all where none is named.",
+        help="Frameworks or entries, such as verl or trl:grpo; without a name, all.",
     ),
 ]
-Shown = Annotated[PageFormat, typer.Option("-f", "--format", help="How it is written to stdout.")]
+Shown = Annotated[PageFormat, typer.Option("-f", "--format", help="The format on stdout.")]
 
 
 def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:

@@ -29,13 +29,13 @@ class What(StrEnum):
     SPECS = "specs"
 
 
-Listed = Annotated[What, typer.Argument(metavar="|".join(What), help="Of what.")]
+Listed = Annotated[What, typer.Argument(metavar="|".join(What), help="What to list.")]
 Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
         autocompletion=shipped,
-        help="Of frameworks only these, or entries of theirs: verl, trl:grpo.",
+        help="With frameworks: only these, or single entries: verl, trl:grpo.",
     ),
 ]
 

@@ -21,7 +21,9 @@ SpecSource = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="KEY=VALUE", autocompletion=overrides, help='Put over the spec: samples=1e6, pairs.0.p="N(0.2, 1)".'
+        metavar="KEY=VALUE",
+        autocompletion=overrides,
+        help='Override a key of the spec: samples=1e6, pairs.0.p="N(0.2, 1)".',
     ),
 ]
 

@@ -12,15 +12,16 @@ At a terminal sentences are broken between words, and go on under where they beg
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
 
 from klbench.cli import output
-from klbench.errors import KlbenchError, Location
+from klbench.errors import KlbenchError, Location, choice_of, nearest
 from klbench.excerpt import CARET, clean, excerpt
 from klbench.report.console import UNLIMITED, on_stderr
 
@@ -33,8 +34,24 @@ def show_error(error: KlbenchError) -> None:
 def show_usage_error(error: Any) -> None:
     """Print what typer refused in the call itself: an unknown option, a missing argument."""
     context = getattr(error, "ctx", None)
-    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-    _print(message[:1].lower() + message[1:], None, [f"see {context.command_path} --help"] if context else [])
+    message, meant = _meant(" ".join(error.format_message().replace("Value error, ", "").split()).rstrip("."))
+    see = [f"see {context.command_path} --help"] if context else []
+    _print(message[:1].lower() + message[1:], None, [*meant, *see])
+
+
+_NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+_ONE_OF = re.compile(r"(?P<said>.*'(?P<given>[^']*)') is not one of (?P<allowed>'.*')")
+_UNKNOWN = re.compile(r"(?P<said>No such (?:option|command):? '?(?P<given>[^' ]+)'?)[. ]*(?P<allowed>.*)")
+
+
+def _meant(message: str) -> tuple[str, Sequence[str]]:
+    """What typer says without the names it allows, and the help that is in them: what was meant, or all of them."""
+    if match := _ONE_OF.fullmatch(message):
+        return match["said"], choice_of(match["given"], re.findall(r"'([^']*)'", match["allowed"]))
+    if match := _UNKNOWN.fullmatch(message):
+        near = nearest(match["given"], re.findall(r"[\w-]*[a-z][\w-]*", match["allowed"]))
+        return match["said"], [f"did you mean {near}?"] if near else []
+    return message.replace(_NO_INTEGER, "give a whole number"), []
 
 
 def show_bug(error: Exception) -> None:

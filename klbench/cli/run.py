@@ -53,7 +53,7 @@ Device = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("-j", "--threads", metavar="N", min=1, help="Threads; one per core by default. Changes no number."),
+    typer.Option("-j", "--threads", metavar="N", min=1, help="Threads, by default one per core. It changes no number."),
 ]
 Check = Annotated[
     bool,
@@ -63,7 +63,7 @@ NoImport = Annotated[
     bool, typer.Option("--no-import", help="Import no module that the spec names: for a spec that you did not write.")
 ]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 
 
 def run(

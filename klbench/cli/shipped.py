@@ -41,7 +41,7 @@ def explain_entry(estimator: Estimator) -> None:
 def explain_framework(framework: str) -> None:
     """List what one framework ships, the newest releases first."""
     entries = [entry for entry in catalogue.entries() if entry.framework == framework]
-    about = f"What it ships, as each release does it; klbench explain {entries[0].qualified} says everything about one."
+    about = f"What it ships, release by release; klbench explain {entries[0].qualified} says everything about one."
     facts = dict(_of_framework(framework))
     below = Text(), _overview(entries), Text(), Text("\n".join(LEGEND))
     output.data(card(f"{framework}, a framework", about, facts, *below))
@@ -62,7 +62,7 @@ def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
     yield "value", of_value(identity)
     yield "biased", entry.biased_when
     yield "infinite variance", entry.infinite_variance_when
-    yield "casts", f"log-probabilities of less precision to {entry.cast}" if entry.cast else ""
+    yield "casts", f"log-probabilities of lower precision to {entry.cast}" if entry.cast else ""
     yield "releases", entry.versions
     yield "option", entry.option
     yield from _of_framework(entry.framework)
@@ -96,7 +96,7 @@ def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
 
 def _put(entry: Entry) -> str:
     if entry.placement is None:
-        return "nowhere: it is logged"
+        return "nowhere: it is only logged"
     weight = {"ratio": ", × ρ, differentiated", "detached": ", × sg(ρ)"}
     return f"in the {entry.placement}{weight.get(entry.weighting, '')} ({HERE} below)"
 

@@ -16,8 +16,8 @@ def elsewhere(summaries: Sequence[Summary], width: int) -> Iterator[str]:
     if left_out:
         needed = max(Drawing.fullest(chart).width for chart in main)
         yield (
-            f"not shown for want of room: {joined(left_out)}; results.csv has them, and a terminal of {needed} columns "
-            "shows them."
+            f"not shown, because the terminal is too narrow: {joined(left_out)}. results.csv has them, and a terminal "
+            f"of {needed} columns shows them."
         )
     if any(_hides_components(summary, width) for summary in summaries):
         yield "components.csv has the gradients component by component."

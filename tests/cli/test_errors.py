@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from klbench.cli.refusals import show_error
 from klbench.errors import Location, SpecError, unknown
@@ -64,10 +65,10 @@ def test_a_message_of_any_length_is_a_few_lines(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rnu"], "Did you mean 'run'?"),
+        (["rnu"], "did you mean run?"),
         (["run"], "missing argument 'SPEC'"),
         (["run", "mine.yaml", "--fromat", "csv"], "--format"),
-        (["run", "mine.yaml", "-f", "xml"], "'table', 'markdown', 'csv', 'json'"),
+        (["run", "mine.yaml", "-f", "xml"], "allowed: table, markdown, csv, json"),
         (["run", "mine.yaml", "-j", "0"], "'-j' / '--threads'"),
         (["run", "mine.yaml", "--device", "gpu"], "auto, cpu, cuda, cuda:N"),
         (["run", "mine.yaml", "--seed", "x"], "--seed"),
@@ -91,7 +92,7 @@ def test_a_message_of_any_length_is_a_few_lines(capsys: pytest.CaptureFixture[st
         (["explain", "verl@9,1:k3"], "write numbers and dots"),
         (["explain", "verl@0.3:k3"], "verl 0.3 has: kl, abs, mse, ppo_kl, low_var_kl"),
         (["explain", "deepseek@3.1:unbiased_kl"], "unbiased_kl ships from 3.2"),
-        (["frameworks", "--format", "x"], "'table', 'markdown', 'json'"),
+        (["frameworks", "--format", "x"], "allowed: table, markdown, json"),
         (["frameworks", "verll"], "did you mean verl?"),
         (["frameworks", "trl", "verl:k33"], "unknown name in verl 'k33'"),
         (["list", "frameworks", "trl@0.9:grpo"], "grpo ships from 0.14.0"),
@@ -145,3 +146,55 @@ def test_a_terminal_breaks_no_word(monkeypatch: pytest.MonkeyPatch, width: int) 
     help = lines[next(index for index, line in enumerate(lines) if line.startswith("  = ")) + 1 :]
     assert all(line.startswith("    ") for line in help)
     assert next(line for line in lines if line.startswith("3 | "))[4:].count("b") >= width // 2 or width == 200
+
+
+MEANT = [
+    (["runn"], "run"),
+    (["run", "mine.yaml", "--chekc"], "--check"),
+    (["run", "mine.yaml", "-f", "tabel"], "table"),
+    (["list", "estimatorz"], "estimators"),
+    (["explain", "k33"], "k3"),
+    (["explain", "Norml"], "Normal"),
+    (["explain", "reverse KLL"], "reverse KL"),
+    (["explain", "verl:low_var_lk"], "low_var_kl"),
+    (["list", "frameworks", "vrl"], "verl"),
+    (["frameworks", "vrl"], "verl"),
+    (["identify", "foward_kl"], "forward_kl"),
+    (["run", "shulman"], "schulman"),
+    (["run", "mine.yaml", "samplse=3"], "samples"),
+    (["run", "mine.yaml", "estimators=[k1,foward_kl]"], "forward_kl"),
+    (["run", "mine.yaml", "pairs.0.p=Norml(0,1)"], "Normal"),
+    (["run", "mine.yaml", "pairs.0.p=Normal(loc=0,scael=1)"], "scale"),
+    (["run", "mine.yaml", "measure=gradiant"], "gradient"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "meant"), MEANT, ids=str)
+def test_where_what_was_meant_is_sure_nothing_else_is_listed(call: Call, arguments: list[str], meant: str) -> None:
+    done = call(*arguments)
+    assert done.status == 2
+    help = [line.strip().removeprefix("= ") for line in done.err.splitlines() if line.strip().startswith("= ")]
+    assert help[0] == f"did you mean {meant}?"
+    assert all(line.startswith("see klbench ") for line in help[1:])
+    assert "allowed" not in done.err
+    assert "not one of" not in done.err
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize("arguments", [*(call for call, _ in MEANT), ["explain", "low_var_kl"], ["list", "colours"]])
+def test_an_error_has_whole_words_at_any_width(
+    call: Call, monkeypatch: pytest.MonkeyPatch, arguments: list[str], width: int
+) -> None:
+    from klbench.cli import refusals
+
+    wide = call(*arguments).err
+    monkeypatch.setattr(refusals, "on_stderr", lambda: Console(file=sys.stderr, width=width, highlight=False))
+    narrow = call(*arguments).err
+    assert {*words(narrow)} <= {*words(wide)}, "a part of a word is no word of the error"
+    assert words(narrow) == words(wide)
+
+
+def words(text: str) -> list[str]:
+    """The words of an error, without the marks at its margin and the source line, which is cut to fit."""
+    lines = [line for line in text.splitlines() if not re.match(r"\s*\d* +\|", line)]
+    return [word for word in " ".join(lines).split() if word != "="]
