@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 
 from klbench.measure.known import Known
+from klbench.report.columns import grid_column
 from klbench.report.escaping import escaped
 from klbench.report.numbers import MISSING, exact
 from klbench.spec.cases import Case
@@ -19,22 +20,24 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Answer:
-    """One case: its lines, and the KL it is about."""
+    """One case: its lines, the KL it is about, and the seconds they took."""
 
     case: Case
     kl: float
     kl_from: str
     lines: tuple[Known, ...]
+    seconds: float = nan
 
 
 def records(answers: Sequence[Answer], within: float) -> list[dict[str, Cell]]:
     """A mapping of column to value for each line; None where a number does not exist."""
-    parameters = dict.fromkeys(name for answer in answers for name in answer.case.parameters)
+    names = dict.fromkeys(name for answer in answers for name in answer.case.parameters)
+    grid = [grid_column(name, [answer.case for answer in answers]) for name in names]
     places = any(line.placement for answer in answers for line in answer.lines)
     return [
         {
             "pair": answer.case.pair,
-            **{name: answer.case.parameters.get(name) for name in parameters},
+            **{column.name: column.value("", answer.case, line) for column in grid},
             "estimator": line.estimator,
             **({"placement": line.placement or None, "weighting": line.weighting or None} if places else {}),
             "true": _cell(line.true),

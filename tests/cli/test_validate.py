@@ -42,14 +42,14 @@ def test_the_columns_of_the_csv(call: Call, spec: str) -> None:
     header = "pair,mu,estimator,true,exact_bias_over_true,exact_stdev_over_true,samples_needed"
     assert done.out.splitlines()[0] == header
     first = rows(done.out)[3]  # mu = 1
-    assert (first["pair"], first["mu"], first["estimator"], first["true"]) == ("shift", "1", "k1", "0.5")
+    assert (first["pair"], first["mu"], first["estimator"], first["true"]) == ("shift", "1.0", "k1", "0.5")
     assert float(first["exact_stdev_over_true"]) == pytest.approx(2, rel=1e-9)
     assert first["samples_needed"] == "1600"
 
 
 def test_never_is_inf_and_what_does_not_exist_is_empty(call: Call, spec: str) -> None:
     found = {(row["pair"], row["mu"], row["estimator"]): row for row in rows(call("validate", spec, "-f", "csv").out)}
-    assert found["shift", "1", "k2"]["samples_needed"] == "inf"
+    assert found["shift", "1.0", "k2"]["samples_needed"] == "inf"
     assert found["wide", "", "ratio*k3"]["samples_needed"] == "inf"
     assert found["wide", "", "ratio*k3"]["exact_stdev_over_true"] == "inf"
     endless = found["endless", "", "k1"]
@@ -115,3 +115,21 @@ def test_gradients_have_their_places(call: Call, here: Path) -> None:
 def test_below_float64_it_is_said(call: Call, here: Path) -> None:
     (here / "b.yaml").write_text(SPEC.replace("samples: 1e5", "samples: 1e4\ndtype: [bfloat16]"))
     assert "rounding to bfloat16 comes on top" in call("validate", "b.yaml").out
+
+
+def test_the_numbers_are_written_as_in_results_csv(call: Call, spec: str, here: Path) -> None:
+    answered = rows(call("validate", spec, "-f", "csv").out)
+    assert call("run", spec, "-q", "-n", "1000").status == 0
+    measured = rows((here / "results" / "answers" / "results.csv").read_text())
+    same = ("pair", "mu", "estimator", "true", "exact_bias_over_true", "exact_stdev_over_true")
+    assert [[row[name] for name in same] for row in answered] == [[row[name] for name in same] for row in measured]
+
+
+def test_a_users_module_is_not_imported(call: Call, here: Path) -> None:
+    (here / "theirs_alone.py").write_text("raise RuntimeError('imported')\n")
+    text = 'name: u\nestimators: [k1, "theirs_alone:kl"]\npairs: [{q: "N(0, 1)", p: "N(1, 1)"}]\n'
+    (here / "u.yaml").write_text(text)
+    done = call("validate", "u.yaml")
+    assert (done.status, done.err) == (0, "")
+    assert "your own function: run imports it" in done.out
+    assert "draws of other streams, without theirs_alone:kl." in done.out
