@@ -8,8 +8,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from klbench.cli import output
@@ -18,6 +16,7 @@ from klbench.cli.waiting import import_torch
 
 if TYPE_CHECKING:
     from klbench.report.answers import Answer
+    from klbench.report.table import Tables
     from klbench.spec.cases import Case
     from klbench.spec.model import Pair, Spec
 
@@ -88,7 +87,6 @@ def _show(spec: Spec, within: float) -> None:
         took += [(answer.case, answer.seconds) for answer in known]
         for line in _true_values(known):
             output.data(Text(line))
-        output.data(Text(""))
         output.data(_table(known, within))
         for sentence in _crossings(spec, pair, known):
             output.data(Text(f"• {sentence}"))
@@ -159,17 +157,11 @@ def _true_values(answers: Sequence[Answer]) -> Iterator[str]:
             yield "  ".join(filter(None, [parameters_text(answer.case.parameters), " · ".join(said)]))
 
 
-def _table(answers: Sequence[Answer], within: float) -> Table:
-    from klbench.report.answers import headers_of, table
+def _table(answers: Sequence[Answer], within: float) -> Tables:
+    from klbench.report.answers import summary
+    from klbench.report.table import Tables
 
-    headers = headers_of(answers, within)
-    shown = Table(*headers, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column, header in zip(shown.columns, headers, strict=True):
-        column.style = "cyan" if header == "estimator" else ""
-        column.no_wrap = header in ("bias/true", "stdev/true")
-    for row in table(answers, within):
-        shown.add_row(*row)
-    return shown
+    return Tables(summary(answers, within))
 
 
 def _crossings(spec: Spec, pair: Pair, answers: Sequence[Answer]) -> Iterator[str]:
@@ -182,10 +174,11 @@ def _crossings(spec: Spec, pair: Pair, answers: Sequence[Answer]) -> Iterator[st
         (next(iter(answer.case.parameters.values())), {line.called: line for line in answer.lines})
         for answer in answers
     ]
-    for crossing in crossings(spec, pair, points, noise):
-        yield crossing.sentence("noise")
+    of_noise = list(crossings(spec, pair, points, noise))
+    yield from (crossing.sentence("noise") for crossing in of_noise)
     for crossing in crossings(spec, pair, points, lambda line: line.error(spec.samples)):
-        yield crossing.sentence(f"error with {counted(spec.samples, 'sample')}")
+        if not any(crossing.is_at(other) for other in of_noise):  # without a bias the error is the noise
+            yield crossing.sentence(f"error with {counted(spec.samples, 'sample')}")
 
 
 def _legend(spec: Spec, within: float) -> Iterator[str]:
