@@ -14,7 +14,7 @@ ROOT = Path(klbench.__file__).parent
 ORDER = (
     *("excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
     *("distributions", "estimators", "frameworks", "users", "derived", "stats", "roads"),
-    *("results", "spec", "observer", "measure", "runner", "pilot", "identity", "report", "cli"),
+    *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
 BY_NAME = {
     ("estimators/catalogue.py", "frameworks"),

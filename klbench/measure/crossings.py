@@ -47,6 +47,11 @@ class Crossing:
     lower: str
     upper: str
 
+    def is_at(self, other: Crossing) -> bool:
+        """Whether it is of the same two, in the same order, at the same value to the digits shown."""
+        same = (self.lower, self.upper) == (other.lower, other.upper)
+        return same and f"{self.value:.6g}" == f"{other.value:.6g}"
+
     def sentence(self, what: str) -> str:
         """``k3 and k1 have the same noise at mu = 1.12091, where KL(q‖p) = 0.628216; below that k3 has less, ...``."""
         where = f", where KL(q‖p) = {self.kl:.6g}" if isfinite(self.kl) else ""

@@ -6,7 +6,7 @@ renaming or reordering pairs and estimators changes no number of the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -20,7 +20,7 @@ from klbench.measure.pair import Pair
 from klbench.roads.sampling import PILOT, Sample, Sampling, Told, unheard
 from klbench.spec.cases import Case
 
-_PILOT_SIZE = 2**16
+PILOT_SIZE = 2**16
 _MANY_SPREADS = 4.0
 
 
@@ -61,12 +61,12 @@ class Draws:
         ends = torch.tensor(base.ends(), dtype=torch.float64, device=base.device)
         if not len(ends):
             return 0.0
-        drawn = base.draw(self.stream(PILOT), max(1, _PILOT_SIZE // prod(base.event_shape)))
+        drawn = base.draw(self.stream(PILOT), max(1, PILOT_SIZE // prod(base.event_shape)))
         return float(torch.isin(drawn, ends).double().mean())
 
     def pilot(self, terms: tuple[Evaluated, ...]) -> list[Tensor]:
         """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""
-        return self._sampling(terms, torch.zeros(len(terms), dtype=torch.float64), 0).values(PILOT, _PILOT_SIZE)
+        return self._sampling(terms, torch.zeros(len(terms), dtype=torch.float64), 0).values(PILOT, PILOT_SIZE)
 
     def sample(
         self,
@@ -84,6 +84,11 @@ class Draws:
         for so_far in self._sampling(terms, shift, controls).run(samples, self.machine.threads, told):
             on_block(so_far)
         return so_far
+
+    def blocks(self, terms: tuple[Evaluated, ...], controls: int, samples: int) -> Iterator[Sample]:
+        """The same block by block, about 0: what it costs is what ``sample`` does."""
+        shift = torch.zeros(len(terms), dtype=torch.float64)
+        return self._sampling(terms, shift, controls).run(samples, self.machine.threads)
 
     def _sampling(self, terms: tuple[Evaluated, ...], shift: Tensor, controls: int) -> Sampling:
         return Sampling(self.pair.integrand(terms), self.stream, shift, controls)

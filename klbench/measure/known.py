@@ -29,6 +29,11 @@ _LARGEST_WHOLE = 2.0**53
 """Above this float64 does not hold every whole number: a count of samples is given as float64 has it."""
 
 
+NO_MEAN, BIASED, NO_VARIANCE = "its mean is infinite", "it is biased", "its variance is infinite"
+IN_A_WORD = {NO_MEAN: "mean", BIASED: "bias", NO_VARIANCE: "variance"}
+"""Why no number of samples is enough, for a narrow table."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What is known of one estimator on one case, in float64.
@@ -86,8 +91,8 @@ class Known:
         if not isinf(self.samples_needed(within)):
             return ""
         if isinf(self.bias_over_true):
-            return "its mean is infinite"
-        return "it is biased" if abs(self.bias_over_true) >= within else "its variance is infinite"
+            return NO_MEAN
+        return BIASED if abs(self.bias_over_true) >= within else NO_VARIANCE
 
     def _over_true(self, value: float) -> float:
         return value / self.true if isfinite(self.true) and self.true != 0 else nan

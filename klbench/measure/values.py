@@ -56,6 +56,13 @@ def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, T
     return {target: true_value(target, pair.q, pair.p) for target in dict.fromkeys([REVERSE_KL, *targets])}
 
 
+def sampled_terms(controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> tuple[Evaluated, ...]:
+    """What is computed of every draw, each once: the controls, the estimators in each precision, what rounding adds."""
+    rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != EXACT]
+    sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
+    return tuple(dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)]))
+
+
 @dataclass(frozen=True)
 class Survey:
     """What is sampled of a case, controls first, and the exact moments of its terms where a road exists."""
@@ -69,12 +76,9 @@ class Survey:
     def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> Survey:
         """Gather the terms, each once, and answer them exactly."""
         exact = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
-        rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != EXACT]
-        sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
-        terms = dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)])
         answers = dict(zip(exact, exact_road(pair.integrand(exact)), strict=True))
         regressions = {term: regression_of(term, controls, pair) for term in exact}
-        return Survey(tuple(terms), controls, answers, regressions)
+        return Survey(sampled_terms(controls, estimators, dtypes), controls, answers, regressions)
 
     def answers(self, estimator: Estimator, dtype: str, truth: Truth, sample: Sample) -> Answers:
         """What is known of one estimator in one precision, now that it is sampled."""

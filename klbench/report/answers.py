@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 
-from klbench.measure.known import Known
+from klbench.estimators.vocabulary import placed
+from klbench.measure.known import IN_A_WORD, Known
+from klbench.report.columns import grid_column
 from klbench.report.escaping import escaped
-from klbench.report.numbers import MISSING, exact
+from klbench.report.field import ESTIMATOR, Field, Layout
+from klbench.report.frame import csv_text
+from klbench.report.markdown import markdown_table
+from klbench.report.numbers import MISSING, exact, parameters_text, true_value
+from klbench.report.summary import Block, Chart, Summary
 from klbench.spec.cases import Case
 
 Cell = str | int | float | None
@@ -19,22 +23,24 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Answer:
-    """One case: its lines, and the KL it is about."""
+    """One case: its lines, the KL it is about, and the seconds they took."""
 
     case: Case
     kl: float
     kl_from: str
     lines: tuple[Known, ...]
+    seconds: float = nan
 
 
 def records(answers: Sequence[Answer], within: float) -> list[dict[str, Cell]]:
     """A mapping of column to value for each line; None where a number does not exist."""
-    parameters = dict.fromkeys(name for answer in answers for name in answer.case.parameters)
+    names = dict.fromkeys(name for answer in answers for name in answer.case.parameters)
+    grid = [grid_column(name, [answer.case for answer in answers]) for name in names]
     places = any(line.placement for answer in answers for line in answer.lines)
     return [
         {
             "pair": answer.case.pair,
-            **{name: answer.case.parameters.get(name) for name in parameters},
+            **{column.name: column.value("", answer.case, line) for column in grid},
             "estimator": line.estimator,
             **({"placement": line.placement or None, "weighting": line.weighting or None} if places else {}),
             "true": _cell(line.true),
@@ -49,11 +55,7 @@ def records(answers: Sequence[Answer], within: float) -> list[dict[str, Cell]]:
 
 def to_csv(answers: Sequence[Answer], within: float) -> str:
     """The records as CSV; floats are Python's repr, what does not exist is empty."""
-    text, rows = StringIO(), records(answers, within)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows[0])
-    writer.writerows(row.values() for row in rows)
-    return text.getvalue()
+    return csv_text(records(answers, within))
 
 
 def to_json(answers: Sequence[Answer], crossings: Mapping[str, Sequence[str]], within: float) -> str:
@@ -67,9 +69,7 @@ def to_markdown(answers: Sequence[Answer], crossings: Mapping[str, Sequence[str]
     """A table for each pair, and its crossings."""
     parts: list[str] = []
     for pair, group in by_pair(answers).items():
-        headers, rows = headers_of(group, within), [*table(group, within)]
-        parts += [f"## {escaped(pair)}", "", _row(headers), f"|{'|'.join([':--'] * len(headers))}|"]
-        parts += [_row(row) for row in rows]
+        parts += [f"## {escaped(pair)}", "", *markdown_table(chart(group, within))]
         parts += ["", *(f"- {escaped(sentence)}" for sentence in crossings.get(pair, ())), ""]
     return "\n".join(parts)
 
@@ -82,33 +82,55 @@ def by_pair(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
     return found
 
 
-def headers_of(answers: Sequence[Answer], within: float) -> tuple[str, ...]:
-    """The headers of a pair's table; over a grid the true values have a column, of one target the KL's."""
-    parameters, place = tuple(answers[0].case.parameters), any(line.placement for line in answers[0].lines)
-    parameters = (*parameters, *["KL(q‖p)"] * bool(parameters))
-    needed = f"samples for {100 * within:g} %"
-    return (*parameters, "estimator", *["placement"] * place, "bias/true", "stdev/true", needed)
+def chart(answers: Sequence[Answer], within: float) -> Chart:
+    """The table of a pair; over a grid its parameters and the KL tell the cases apart."""
+    parameters = tuple(answers[0].case.parameters)
+    blocks = tuple(Block(_labels(answer), _caption(answer), answer.lines) for answer in answers)
+    return Chart((*parameters, *["KL(q‖p)"] * bool(parameters)), blocks, tuple(_layouts(answers, within)))
 
 
-def table(answers: Sequence[Answer], within: float) -> Iterator[tuple[str, ...]]:
-    """The rows of a pair's table; a grid parameter is written where it changes."""
-    for answer in answers:
-        parameters = [exact(value) for value in answer.case.parameters.values()]
-        parameters += [_shown(answer.kl)] * bool(parameters)
-        place = any(line.placement for line in answer.lines)
-        for line in answer.lines:
-            called = [line.estimator, *[line.called[len(line.estimator) + 2 : -1]] * place]
-            numbers = [_shown(value) for value in (line.bias_over_true, line.stdev_over_true)]
-            yield (*parameters, *called, *numbers, needed(line, within))
-            parameters = [""] * len(parameters)
+def summary(answers: Sequence[Answer], within: float) -> Summary:
+    """The same as what a table is drawn of."""
+    return Summary(answers[0].case.pair, "", (), "", "", (chart(answers, within),), ())
+
+
+def _labels(answer: Answer) -> tuple[str, ...]:
+    values = answer.case.parameters.values()
+    return (*map(exact, values), *[_shown(answer.kl)] * bool(values))
+
+
+def _caption(answer: Answer) -> str:
+    """The same in words."""
+    return f"{parameters_text(answer.case.parameters)} · {true_value('KL(q‖p)', answer.kl, answer.kl_from)}"
+
+
+def _layouts(answers: Sequence[Answer], within: float) -> Iterator[Layout]:
+    """The fullest first: with a column for reasons where there is one to give, then with a word in its place."""
+    lines = [line for answer in answers for line in answer.lines]
+    place = [PLACEMENT] * any(line.placement for line in lines)
+    header, main = f"samples for {100 * within:g} %", (ESTIMATOR, *place, BIAS, STDEV)
+    reason = Field("because", lambda line: line.reason(within), numeric=False)
+    if any(line.reason(within) for line in lines):
+        yield (*main, Field(header, lambda line: needed(line, within)), reason)
+    yield (*main, Field(header, lambda line: _in_a_word(line, within)))
+
+
+PLACEMENT = Field(
+    "placement", lambda line: placed(line.placement, line.weighting) if line.placement else MISSING, numeric=False
+)
+BIAS = Field("bias/true", lambda line: _shown(line.bias_over_true))
+STDEV = Field("stdev/true", lambda line: _shown(line.stdev_over_true))
 
 
 def needed(line: Known, within: float) -> str:
-    """``1,600``, ``never: it is biased``, or why it is not known."""
-    count, reason = line.samples_needed(within), line.reason(within)
-    if count == inf:
-        return f"never: {reason}"
-    return f"{MISSING}  {reason}" if isnan(count) else counted(count)
+    """``1,600``, ``never``, or that it is not known."""
+    count = line.samples_needed(within)
+    return "never" if count == inf else MISSING if isnan(count) else counted(count)
+
+
+def _in_a_word(line: Known, within: float) -> str:
+    word = IN_A_WORD.get(line.reason(within))
+    return f"never: {word}" if word else needed(line, within)
 
 
 def counted(count: float) -> str:
@@ -130,7 +152,3 @@ def _whole(count: float) -> Cell:
 
 def _strict(value: Cell) -> Cell:
     return str(value) if isinstance(value, float) and not isfinite(value) else value
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(escaped, cells))} |"

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Literal
+from typing import Any, Literal
 
 from klbench.errors import unknown
 from klbench.estimators.vocabulary import EXACT
-from klbench.results import GradientRow, Results, Row
+from klbench.results import GradientRow, Results
 from klbench.spec.cases import Case
 
 Kind = Literal["text", "count", "number"]
@@ -40,7 +40,7 @@ class Column:
     name: str
     kind: Kind
     description: str
-    get: Callable[[str, Case, Row | GradientRow], Value]
+    get: Callable[[str, Case, Any], Value]
     files: tuple[File, ...]
     rounded: bool = False
 
@@ -51,7 +51,7 @@ class Column:
         results = {0: [], 1: [f"results.csv of {kinds[0]}"] if kinds else [], 2: ["results.csv"]}[len(kinds)]
         return " and ".join([*results, *["components.csv"] * ("components" in self.files)])
 
-    def value(self, spec: str, case: Case, row: Row | GradientRow) -> Value:
+    def value(self, spec: str, case: Case, row: Any) -> Value:
         """What the cell holds; None where the number or text does not exist."""
         value = self.get(spec, case, row)
         if value is None or value == "" or (isinstance(value, float) and isnan(value)):
@@ -70,7 +70,7 @@ EVERYWHERE: tuple[File, ...] = (*RESULTS, "components")
 
 
 def _of_row(name: str, kind: Kind, description: str, *files: File, rounded: bool = False) -> Column:
-    def get(_spec: str, _case: Case, row: Row | GradientRow) -> Value:
+    def get(_spec: str, _case: Case, row: Any) -> Value:
         value: Value = getattr(row, name)
         return value
 
@@ -78,7 +78,7 @@ def _of_row(name: str, kind: Kind, description: str, *files: File, rounded: bool
 
 
 def _of_case(name: str, description: str) -> Column:
-    def get(_spec: str, case: Case, _row: Row | GradientRow) -> Value:
+    def get(_spec: str, case: Case, _row: Any) -> Value:
         expression = getattr(case, name)
         return None if expression is None else str(expression)
 
@@ -295,7 +295,7 @@ def component_columns_of(results: Results) -> tuple[Column, ...]:
 
 
 def _with_grid(results: Results, columns: Sequence[Column]) -> tuple[Column, ...]:
-    grid = [_grid_column(name, results) for name in results.spec.grid_parameters()]
+    grid = [grid_column(name, [result.case for result in results.cases]) for name in results.spec.grid_parameters()]
     return (*columns[: len(_BEFORE_GRID)], *grid, *columns[len(_BEFORE_GRID) :])
 
 
@@ -311,8 +311,9 @@ def find(name: str) -> Column:
     return by_name[name]
 
 
-def _grid_column(name: str, results: Results) -> Column:
-    values = [result.case.parameters[name] for result in results.cases if name in result.case.parameters]
+def grid_column(name: str, cases: Sequence[Case]) -> Column:
+    """The column of a grid parameter of these cases, some of which have it."""
+    values = [case.parameters[name] for case in cases if name in case.parameters]
     kind: Kind = "count" if _whole(values) else "number"
     description = "A grid parameter of the spec."
     return Column(name, kind, description, lambda _spec, case, _row: case.parameters.get(name), EVERYWHERE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from math import isinf
 from typing import TYPE_CHECKING
@@ -40,10 +40,15 @@ def to_frame(results: Results) -> pd.DataFrame:
 
 def to_csv(results: Results) -> str:
     r"""The text of results.csv: the same bytes for the same numbers, lines ending in ``\n``."""
+    return csv_text(list(records(results)))
+
+
+def csv_text(rows: Sequence[Mapping[str, Value]]) -> str:
+    r"""A header and a line for each of some rows with the same columns, at least one; lines end in ``\n``."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(column.name for column in columns_of(results))
-    writer.writerows(record.values() for record in records(results))
+    writer.writerow(rows[0])
+    writer.writerows(row.values() for row in rows)
     return text.getvalue()
 
 

@@ -31,12 +31,13 @@ def _section(summary: Summary) -> str:
     said = ". ".join(filter(None, [distributions, summary.divergence, escaped(summary.gradient), summary.facts]))
     lines = [f"## {escaped(summary.name)}", "", f"{said}.", ""]
     for chart in summary.charts:
-        lines += [*_table(chart), ""]
+        lines += [*markdown_table(chart), ""]
     notes = [f"- {escaped(note)}" for note in summary.notes]
     return "\n".join([*lines, *notes, *[""] * bool(notes)])
 
 
-def _table(chart: Chart) -> Iterator[str]:
+def markdown_table(chart: Chart) -> Iterator[str]:
+    """The lines of a table, in its fullest layout."""
     layout = chart.layouts[0]
     sides = ("--:" if field.numeric else ":--" for field in layout)
     yield _line([*chart.label_headers, *(header for heading in headings(layout) for header in heading.whole)])

@@ -84,7 +84,8 @@ def aligned(texts: Sequence[str]) -> list[str]:
 
 
 def _at_point(text: str) -> tuple[str, str]:
-    end = next((i for i, letter in enumerate(text) if letter in ".(e†‡*✗%"), len(text))
+    ends = (place for place, letter in enumerate(text) if letter in ".(e†‡*✗%")
+    end = next(ends, len(text)) if any(map(str.isdigit, text)) else len(text)  # a word has no decimal point
     return text[:end], text[end:]
 
 

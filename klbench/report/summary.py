@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import isfinite
+from typing import Any
 
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.report import fields, gradient_fields
@@ -38,7 +39,7 @@ class Block:
 
     labels: tuple[str, ...]
     caption: str
-    rows: tuple[AnyRow, ...]
+    rows: tuple[Any, ...]
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ p = Normal(loc={mu}, scale=1)
 mu = 0.5  forward KL = 0.125 (closed-form)
 mu = 10  forward KL = 50 (closed-form)
 
-mu    KL(q‖p)   estimator    bias/true   stdev/true   samples for 5 %
+  mu  KL(q‖p)  estimator   bias/true  stdev/true  samples for 5 %
 """
         in done.out
     )
@@ -189,7 +189,7 @@ p = Normal(loc=1, scale=1)
 ∇ in loc, scale
 reverse KL = KL(q‖p) = 0.5 (closed-form)
 
-estimator   placement   bias/true   stdev/true   samples for 5 %
+estimator  placement  bias/true  stdev/true  samples for 5 %  because
 """)
 
 

@@ -38,7 +38,7 @@ def called(folder: Path, environment: dict[str, str], *arguments: str) -> subpro
         (["run", "wrong.yaml"], 2, ["inf ||", "--> wrong.yaml:5:"]),
         (["run", "nosuch"], 2, ["there is no spec"]),
         (["run", "--help"], 0, ["KEY=VALUE"]),
-        (["validate", "mine.yaml"], 0, ["reverse KL = 0.5"]),
+        (["validate", "mine.yaml"], 0, ["reverse KL = KL(q||p) = 0.5", "samples for 5 %"]),
         (["explain", "k3"], 0, ["r - 1 - log r", ">= 2 sigma q"]),
         (["explain", "alpha"], 0, []),
         (["explain", "verl:low_var_kl"], 0, ["KL(p||q)"]),

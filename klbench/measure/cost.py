@@ -1,0 +1,204 @@
+"""What a run costs, time and memory, from a trial of its own code on the machine at hand.
+
+One case of each shape of pair is tried: some draws, and what a case takes whatever its samples are, all from streams
+that no run has. There is a budget of time: of a block that is slow only a part is drawn, and what there is no time for
+is taken from what was tried.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from statistics import fmean, median
+
+from klbench.distributions.expression import Mixture, Named, Power
+from klbench.estimators.catalogue import find
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.measure.asked import as_asked
+from klbench.measure.case import measure
+from klbench.measure.controls import controls_for
+from klbench.measure.draws import PILOT_SIZE, Draws, Machine
+from klbench.measure.gradients import Survey
+from klbench.measure.pair import Pair
+from klbench.measure.truth import true_value
+from klbench.measure.unseen import Unseen
+from klbench.measure.values import sampled_terms
+from klbench.observer import SILENT
+from klbench.roads.memory import keep_freed_memory
+from klbench.roads.sampling import BLOCK
+from klbench.spec.cases import Case
+from klbench.spec.model import Spec
+from klbench.users.estimator import UserFunction
+
+BUDGET = 1.0
+"""Seconds for all trials together; the smallest trial of one case is made whatever it takes."""
+_SEED = -1
+"""That of a spec is 0 or more."""
+_FEW = 1024
+"""So few samples take no time beside what a case takes without any."""
+_FIRST, _MORE = 4096, 4
+"""The draws of the first trial, and how many times as many the next one has while there is time."""
+_ROUNDS = 3
+"""Of so many the quickest counts: the first one has memory to get, and others may be at work on the machine."""
+_TIMES_ITS_ANSWERS = 2.0
+"""A case without samples takes some two times what its exact answers do: 1.3 to 2.5 times for half of the gallery."""
+
+Answered = tuple[Case, float]
+"""A case, and the seconds that its exact answers took."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes.
+
+    Args:
+        seconds: for all cases.
+        memory: the most bytes that the process holds at once, its libraries included; None where that is not known.
+        draws: how many draws it was measured on.
+        left_out: a user's functions, which only a run imports; they are not in it.
+    """
+
+    seconds: float
+    memory: int | None
+    draws: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What one case was seen to take.
+
+    Args:
+        ratio: of its seconds without samples to those of its exact answers.
+        each: seconds for a draw where every thread has a block.
+        alone: seconds for a draw where one thread has the only block.
+        draws: how many were drawn with every thread at work.
+    """
+
+    ratio: float
+    each: float
+    alone: float
+    draws: int
+
+
+def cost(spec: Spec, answered: Sequence[Answered], machine: Machine) -> Cost | None:
+    """What a run of ``spec`` on ``machine`` takes; None where it names nothing but a user's functions.
+
+    Raises:
+        SpecError, RunError: the run would end so.
+    """
+    left_out = tuple(name for name in spec.estimators if isinstance(find(name).joint, UserFunction))
+    tried = [name for name in spec.estimators if name not in left_out]
+    if not tried:
+        return None
+    keep_freed_memory()
+    groups = _by_shape(answered)
+    trials = _trials(spec.model_copy(update={"estimators": tuple(tried), "seed": _SEED}), groups, machine)
+    like = [*trials, *[_mean(trials)] * (len(groups) - len(trials))]
+    seconds = sum(_seconds(trial, group, spec.samples, machine) for trial, group in zip(like, groups, strict=True))
+    return Cost(seconds, _peak_memory(), sum(trial.draws for trial in trials), left_out)
+
+
+def _by_shape(answered: Sequence[Answered]) -> list[list[Answered]]:
+    groups: dict[object, list[Answered]] = {}
+    for each in answered:
+        groups.setdefault(tuple(map(_shape, (each[0].q, each[0].p, each[0].sampler))), []).append(each)
+    return list(groups.values())
+
+
+def _shape(part: object) -> object:
+    """An expression without its numbers, but with how many there are and how many copies: what decides its cost."""
+    match part:
+        case Power(base, copies):
+            return _shape(base), copies
+        case Mixture(weights, components):
+            return len(weights), tuple(map(_shape, components))
+        case Named():
+            return part.family, tuple((name, _shape(value)) for name, value in part.arguments)
+        case tuple():
+            return len(part), _shape(part[0]) if part else None
+    return part is None
+
+
+def _trials(spec: Spec, groups: Sequence[Sequence[Answered]], machine: Machine) -> list[_Trial]:
+    """One for each group while there is time, one at least."""
+    end, found = time.perf_counter() + BUDGET, list[_Trial]()
+    for index, group in enumerate(groups):
+        left = end - time.perf_counter()
+        if found and left <= 0:
+            break
+        found.append(_trial(spec, group[len(group) // 2], machine, left / (len(groups) - index)))
+    return found
+
+
+def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _Trial:
+    case, answers = answered
+    end, block = time.perf_counter() + budget, BLOCK[machine.device.type]
+    draw = _drawing(spec, case, machine)
+    count, took = _FIRST, _timed(partial(draw, _FIRST))
+    while count < block and took * _MORE < budget / 4:
+        count = min(count * _MORE, block)
+        took = _timed(partial(draw, count))
+    with ThreadPoolExecutor(machine.threads) as pool:
+        together = partial(_at_once, pool, draw, [count] * machine.threads)
+        rounds = [_timed(together)]
+        while len(rounds) < _ROUNDS and time.perf_counter() + rounds[0] < end:
+            rounds.append(_timed(together))
+    fixed = _TIMES_ITS_ANSWERS * answers
+    if time.perf_counter() + fixed + PILOT_SIZE * took / count < end:
+        few = spec.model_copy(update={"samples": max(_FEW, spec.batch or 0)})
+        fixed = _timed(lambda: measure(few, case, machine, SILENT))
+    drawn = count * machine.threads
+    return _Trial(fixed / answers, min(rounds) / drawn, took / count, drawn * len(rounds))
+
+
+def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object]:
+    """What draws so many samples and measures them as a run does."""
+    pair, draws = Pair.build(case), Draws.of(case, machine, _SEED)
+    estimators = [as_asked(find(name), spec.measure).fitted(1.0) for name in spec.estimators]
+    if spec.measure == "gradient":
+        sampled = Survey.take(spec, pair, estimators).draws(draws)
+        return lambda count: sampled.sample(max(count, spec.batch or 0), lambda *_: None)
+    controls = controls_for(pair, true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair))
+    terms = sampled_terms(controls, estimators, spec.dtype)
+    return lambda count: deque(draws.blocks(terms, len(controls.terms), count), maxlen=0)
+
+
+def _at_once(pool: ThreadPoolExecutor, draw: Callable[[int], object], counts: Sequence[int]) -> None:
+    deque(pool.map(draw, counts), maxlen=0)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _mean(trials: Sequence[_Trial]) -> _Trial:
+    """What is taken for a pair that there was no time to try."""
+    ratio = median(trial.ratio for trial in trials)
+    return _Trial(ratio, fmean(trial.each for trial in trials), fmean(trial.alone for trial in trials), 0)
+
+
+def _seconds(trial: _Trial, group: Sequence[Answered], samples: int, machine: Machine) -> float:
+    """Of all cases of a group."""
+    blocks = ceil(samples / BLOCK[machine.device.type])
+    rounds = ceil(blocks / machine.threads) * machine.threads / blocks  # in the last one some threads have no block
+    drawing = samples * min(trial.alone, trial.each * rounds) if blocks > 1 else samples * trial.alone
+    return len(group) * drawing + trial.ratio * sum(answers for _, answers in group)
+
+
+def _peak_memory() -> int | None:
+    """The most bytes that this process has held; None where the system does not tell."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    told = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return told if sys.platform == "darwin" else told * 1024
