@@ -142,7 +142,7 @@ def test_an_unknown_name_is_refused_as_in_the_table(call: Call, name: str, forma
 def test_an_unknown_format_is_refused(call: Call, command: tuple[str, ...]) -> None:
     done = call(*command, "-f", "yaml")
     assert done.status == 2
-    assert "'table', 'markdown', 'csv', 'json'" in done.err
+    assert "allowed: table, markdown, csv, json" in done.err
 
 
 ODD = [

@@ -132,7 +132,7 @@ def test_k1_in_the_loss_descends_nothing() -> None:
     row = lost_token()["k1", "loss", "none"]
     assert row.follows == "0"
     assert row.exact_bias_over_true == 1
-    assert f"its noise is {row.exact_stdev_over_true:.0f} times the gradient one wants" in README
+    assert f"Its noise is {row.exact_stdev_over_true:.0f} times the gradient one wants" in README
 
 
 def test_k3_in_the_loss_descends_the_forward_kl() -> None:

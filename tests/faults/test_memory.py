@@ -60,8 +60,8 @@ def test_how_much_was_wanted_is_said() -> None:
 PLACES = {
     "reading": "klbench.spec.read.read_document",
     "building": "klbench.measure.case.Setting",
-    "enumeration": "klbench.roads.exact.enumeration",
-    "quadrature": "klbench.roads.exact.quadrature",
+    "enumeration": "klbench.roads.listing.enumeration",
+    "quadrature": "klbench.roads.listing.quadrature",
     "a block": "klbench.roads.sampling.Sampling.block",
     "the tail": "klbench.stats.tail._generalized_pareto_shape",
     "the files": "klbench.report.folder.to_csv",
