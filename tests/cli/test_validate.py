@@ -142,3 +142,10 @@ def test_a_crossing_is_said_once(call: Call, here: Path) -> None:
     said = [line for line in call("validate", "c.yaml").out.splitlines() if line.startswith("• ")]
     assert sum("k3 and k1 have the same" in line for line in said) == 1
     assert sum("k2 and k1 have the same" in line for line in said) == 2
+
+
+@pytest.mark.parametrize("name", ["samples_needed", "because"])
+def test_what_only_validate_shows_is_explained_too(call: Call, name: str) -> None:
+    done = call("explain", name)
+    assert (done.status, done.err) == (0, "")
+    assert "number of samples" in done.out
