@@ -52,7 +52,7 @@ HEADERS = {
     "framework:name": "An estimator as a framework ships it: verl:low_var_kl; of one release, verl@0.4.1:low_var_kl.",
     "releases": "The releases of a framework that ship the estimator so.",
     "formula": "What an estimator computes of one sample. r = p/q.",
-    "samples_needed": "The least number of samples n with bias² + stdev²/n ≤ (within · true)², as klbench validate has it. "
+    "samples_needed": "The least number of samples n with bias² + stdev²/n ≤ (within · true)², in klbench validate. "
     "inf: no number is enough, because the bias or the variance is too large. Empty: klbench has no exact method.",
     "because": "Why no number of samples is enough, or why klbench does not know how many are.",
     "unbiased": "Whether the mean over samples of q is the target, for every q and p.",
