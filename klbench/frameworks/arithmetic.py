@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from klbench.estimators import schulman
 from klbench.estimators.schulman import NO_ABSOLUTE_CONTINUITY, absolute, k1, k2
-from klbench.estimators.term import Function
+from klbench.estimators.term import Expansion, Function
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +33,7 @@ class Arithmetic:
         formula: in r and log r, in the order the code has.
         function: log_ratio [n] -> values [n], nats; it uses nothing but arithmetic, ``exp``, ``expm1`` and ``abs``.
         unbiased, nonnegative, biased_when, infinite_variance_when: of the reverse KL, as an Estimator declares them.
+        expansion: the function as a finite sum of powers and exponentials of log r, where it is one.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Arithmetic:
     nonnegative: bool
     biased_when: str
     infinite_variance_when: str
+    expansion: Expansion | None = None
 
 
 def square(log_ratio: Tensor) -> Tensor:
@@ -98,15 +101,31 @@ def cut_upside_down(log_ratio: Tensor) -> Tensor:
     return (negated * (negated < _CUT)).exp() - 1 - negated
 
 
-K1 = Arithmetic("k1", "−log r", k1, True, False, "never", _LOG_TAILS)
+K1 = Arithmetic("k1", "−log r", k1, True, False, "never", _LOG_TAILS, schulman.K1)
 NEGATED_K1 = Arithmetic(
-    "−k1", "log r", negated_k1, False, False, "always: its sign is changed, its mean is −KL(q‖p)", _LOG_TAILS
+    "−k1",
+    "log r",
+    negated_k1,
+    False,
+    False,
+    "always: its sign is changed, its mean is −KL(q‖p)",
+    _LOG_TAILS,
+    ((1.0, 1, 0.0),),
 )
-K2 = Arithmetic("k2", "½ log² r", k2, False, True, _ALWAYS, _SQUARE_TAILS)
+K2 = Arithmetic("k2", "½ log² r", k2, False, True, _ALWAYS, _SQUARE_TAILS, ((0.5, 2, 0.0),))
 ABSOLUTE = Arithmetic("abs", "|log r|", absolute, False, True, "always; most when q is near p", _LOG_TAILS)
-SQUARE = Arithmetic("square", "log² r", square, False, True, "always: about twice the KL", _SQUARE_TAILS)
+SQUARE = Arithmetic(
+    "square", "log² r", square, False, True, "always: about twice the KL", _SQUARE_TAILS, ((1.0, 2, 0.0),)
+)
 ONE_MINUS_R = Arithmetic(
-    "1 − r", "1 − r", one_minus_ratio, False, False, "always: its mean is 0 wherever q has support", _HEAVY_P
+    "1 − r",
+    "1 − r",
+    one_minus_ratio,
+    False,
+    False,
+    "always: its mean is 0 wherever q has support",
+    _HEAVY_P,
+    ((-1.0, 0, 1.0),),
 )
 CUT_UPSIDE_DOWN = Arithmetic(
     "upside-down, cut",
@@ -120,12 +139,13 @@ CUT_UPSIDE_DOWN = Arithmetic(
 
 
 def _k3_as(formula: str, function: Function) -> Arithmetic:
-    return Arithmetic("k3", formula, function, True, True, NO_ABSOLUTE_CONTINUITY, _HEAVY_P)
+    return Arithmetic("k3", formula, function, True, True, NO_ABSOLUTE_CONTINUITY, _HEAVY_P, schulman.K3)
 
 
 def _upside_down_as(formula: str, function: Function) -> Arithmetic:
     biased_when = "always: its mean is χ²(q‖p) − KL(q‖p)"
-    return Arithmetic("upside-down k3", formula, function, False, True, biased_when, _HEAVY_Q)
+    expansion = ((1.0, 1, 0.0), (1.0, 0, -1.0))
+    return Arithmetic("upside-down k3", formula, function, False, True, biased_when, _HEAVY_Q, expansion)
 
 
 K3_ONE_FIRST = _k3_as("r − 1 − log r", exp_minus_one_minus_log)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.schulman import k2
-from klbench.estimators.term import on_samples_of_q
+from klbench.estimators.term import Expansion, on_samples_of_q
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.frameworks.arithmetic import Arithmetic, Weight
 from klbench.frameworks.releases import Releases
@@ -239,7 +239,15 @@ class Entry:
             looks_at="sampler" if needs_three else "ratio",
             placement=self.placement,
             weighting=self.weighting,
+            expansion=self._expansion,
         )
+
+    @property
+    def _expansion(self) -> Expansion | None:
+        """Of the value, where it is the arithmetic's alone: a clamp or a weight inside it makes another function."""
+        steps = (self.weight, self.clamp_log_ratio, self.clamp_value)
+        is_plain = all(step is None for step in steps) and not self.against_sampler
+        return self.arithmetic.expansion if is_plain else None
 
     def computes_as(self, other: Entry) -> bool:
         """Whether both compute the same numbers and gradients, wherever they are put.

@@ -13,6 +13,7 @@ import torch
 from klbench.distributions.build import build
 from klbench.estimators.catalogue import estimators, find
 from klbench.estimators.term import Expansion, Term
+from klbench.frameworks.catalogue import entries
 from klbench.roads.exact import exact_road
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
@@ -278,3 +279,23 @@ def test_close_copies_by_quadrature_agree_with_the_formula(name: str, shift: flo
     assert by_points.mean == pytest.approx(by_formula.mean, rel=1e-8)
     assert math.isnan(by_points.stdev) or by_points.stdev == pytest.approx(by_formula.stdev, rel=1e-8)
     assert math.isnan(by_points.kurtosis) or by_points.kurtosis == pytest.approx(by_formula.kurtosis, rel=1e-2)
+
+
+@pytest.mark.parametrize("entry", [each.qualified for each in entries() if each.estimator().expansion is not None])
+def test_what_a_framework_ships_unclamped_declares_what_it_is(entry: str) -> None:
+    term = find(entry).term
+    assert term.expansion is not None
+    log_ratio = torch.from_numpy(np.random.default_rng(5).normal(0, 3, 1000))
+    summed, size = evaluated(term.expansion, log_ratio)
+    # as shipped, exp(l) − 1 − l cancels near 0: what is left is rounding of its terms
+    assert bool(((summed - term.function(log_ratio)).abs() <= 1e-13 * (size + log_ratio.exp() + 1)).all())
+
+
+def test_which_entries_have_exact_columns_on_powers() -> None:
+    pair = ("N(0, 1)**10", "N(0.1, 1)**10")
+    for plain, shipped in (("k1", "verl:kl"), ("k2", "verl:mse"), ("k3", "trl:grpo")):
+        first, second = exact_road(integrand(*pair, plain, shipped))
+        assert first is not None
+        assert second is not None
+        assert (second.mean, second.stdev) == pytest.approx((first.mean, first.stdev), rel=1e-12)
+    assert exact_road(integrand(*pair, "verl:low_var_kl", "verl:abs")) == [None, None]
