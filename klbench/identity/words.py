@@ -69,6 +69,8 @@ def of_gradient(follows: str) -> str:
             return "the gradient of no divergence"
         case "E_q[k]":
             return "the gradient of its own mean"
+        case _ if follows.endswith("E_q[k]"):
+            return f"the gradient of {follows}, a multiple of its own mean"
         case _:
             return f"the gradient of {follows}"
 

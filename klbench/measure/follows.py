@@ -7,6 +7,8 @@ both KLs alike): the first is named, and the others are told.
 A gradient that is none of the list may be a multiple of a divergence's, or a sum of two such multiples: ``2·KL(q‖p) −
 KL(p‖q)``. Any vector is a combination of as many others as it has dimensions, so a combination counts only where the
 gradients of the divergences span more dimensions than it has parts, and only if its coefficients are simple fractions.
+The estimator's own mean may be multiplied too, and is never part of a sum: each gradient in the reward is the one of
+its mean less the one in the loss, so such a sum would say nothing.
 """
 
 from __future__ import annotations
@@ -88,21 +90,27 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
         candidate = _sum(parts or ((1.0, own_coefficient(estimator)),), on_q)
         if candidate is not None and bool(candidate.isfinite().all()) and _equal(gradient.mean, candidate, floor):
             found.append(name)
-    return tuple(found) or (_combination(gradient.mean, floor, on_q) or NONE,)
+    return tuple(found) or (_combination(gradient.mean, floor, estimator, on_q) or NONE,)
 
 
-def _combination(gradient: Tensor, floor: float, on_q: OnQ) -> str:
+def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> str:
     """``2·KL(q‖p) − KL(p‖q)``: the first combination that this is, those of fewest parts first; empty for none."""
-    answers = {name: on_q(term) for name, term in _divergences().items()}
-    known = {name: each.mean for name, each in answers.items() if each is not None and bool(each.mean.isfinite().all())}
+    known = _means(_divergences(), on_q)
     dimensions = _rank([*known.values()])
-    for parts in range(1, _MOST_PARTS + 1):
-        for names in combinations(known, parts):
-            vectors = [known[name] for name in names]
-            if parts < dimensions and _rank(vectors) == parts:
+    alone = known | _means({ITSELF: own_coefficient(estimator)}, on_q)
+    for parts in range(1, min(_MOST_PARTS, dimensions - 1) + 1):
+        for names in combinations(alone if parts == 1 else known, parts):
+            vectors = [alone[name] for name in names]
+            if _rank(vectors) == parts:
                 for coefficients in _solved(gradient, vectors, floor):
                     return _written(dict(zip(names, coefficients, strict=True)))
     return ""
+
+
+def _means(terms: Mapping[str, Term], on_q: OnQ) -> dict[str, Tensor]:
+    """The gradients [J] of those that are known."""
+    answers = {name: on_q(term) for name, term in terms.items()}
+    return {name: each.mean for name, each in answers.items() if each is not None and bool(each.mean.isfinite().all())}
 
 
 def _rank(vectors: list[Tensor]) -> int:

@@ -16,6 +16,7 @@ from klbench.estimators.divergence import REVERSE_KL
 from klbench.report import fields, gradient_fields
 from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rounding
 from klbench.report.gradient_fields import FEW, component_layouts, component_names, symbol
+from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
 from klbench.report.numbers import exact, parameters_text, true_value
 from klbench.report.true_gradient import true_gradient
@@ -92,7 +93,7 @@ def summaries(results: Results) -> Iterator[Summary]:
             gradient=true_gradient(cases),
             facts=_facts(cases[0], results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
-            notes=(*_notes(cases), *noise_notes(cases)),
+            notes=(*_notes(cases), *multiple_notes(cases), *noise_notes(cases)),
         )
 
 

@@ -86,6 +86,18 @@ def test_what_a_baseline_shrinks_is_a_fraction() -> None:
     assert found == {"k1": "3/4·KL(q‖p)", "k3": "3/4·KL(q‖p) − 3/4·KL(p‖q)"}
 
 
+def test_a_multiple_of_its_own_mean_is_named() -> None:
+    """1 − √r has the mean gradient −½ E_q[√r s]: its value in the reward gives twice that, its slope in the loss −1."""
+    case = gradient_case(*CATEGORIES[:2], estimators="[squared_hellinger]", samples=100)
+    found = by_cell(case)
+    mean = expected(1 - np.sqrt(P / Q) + np.sqrt(P / Q) / 2)  # d/dq_j of Σ q (1 − √(p/q))
+    for placement, factor, label in (("loss", -1, "−E_q[k]"), ("reward", 2, "2·E_q[k]")):
+        row = found["squared_hellinger", placement, "none"]
+        assert row.follows == label
+        assert row.components is not None
+        np.testing.assert_allclose(row.components.exact, factor * mean, atol=1e-12)
+
+
 def test_a_gradient_of_no_divergence_stays_none() -> None:
     case = gradient_case(*CATEGORIES[:2], estimators="[k2, abs]", more="placements: [reward]", samples=100)
     assert {row.follows for row in by_cell(case).values()} == {"none"}
