@@ -104,6 +104,8 @@ DIVERGENCES = {
     "total variation": "TV, ½ E_q[|p/q − 1|]",
 }
 _UNDER_FOLLOWS = "Under follows: the mean gradient equals the gradient of this, so training minimises it."
+_OF_ITS_MEAN = re.compile(r"[+-]?(?:\d+/\d+|[\d.]*)e_q\[k\]")
+"""A multiple of the gradient of the estimator's own mean as ``key`` writes it, such as 2e_q[k]."""
 _PART = re.compile(r"([+-]?(?:\d+/\d+|[\d.]*))(kl\(q\|\|p\)|kl\(p\|\|q\)|chi2\(q\|\|p\)|chi2\(p\|\|q\)|tv)")
 """One part of a sum of divergences as ``key`` writes it, such as 1/2chi2(q||p): a factor and a divergence."""
 _COMPONENT = re.compile(r"(?:∇|grad )([a-z_]+(?:\[\d+\])?)( exact)?")
@@ -142,6 +144,8 @@ def _divergence(typed: str) -> Iterator[Word]:
         yield Word("a divergence", "", f"{named[typed]} is {DIVERGENCES[named[typed]]}. {_UNDER_FOLLOWS}")
     elif _ALPHA.fullmatch(typed):
         yield Word("a divergence", "", "(E_q[r^α] − 1)/(α(α − 1)), r = p/q: the reverse KL at α = 0, the forward at 1.")
+    elif _OF_ITS_MEAN.fullmatch(typed) and typed not in _keyed("a label under follows"):
+        yield Word("a label under follows", "", "The mean gradient is a multiple of that of the estimator's own mean.")
     elif (parts := _PART.findall(typed)) and "".join(map("".join, parts)) == typed:
         kind = "a sum of divergences" if len(parts) > 1 else "a multiple of a divergence"
         told = "; ".join(dict.fromkeys(f"{named[part]} is {DIVERGENCES[named[part]]}" for _, part in parts))
