@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING
 
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -55,7 +55,7 @@ class _Spread:
     def _is_comparable(self, mcse: float) -> bool:
         """Whether a bias with this error can be."""
         rounding, error = self.rounding_over_true, self.rounding_over_true_mcse
-        return self.dtype == EXACT or rounding_is_unseen(rounding, error, mcse)
+        return self.dtype == FULL_PRECISION or rounding_is_unseen(rounding, error, mcse)
 
     @property
     def misses_rare_draws(self) -> bool:
@@ -63,7 +63,7 @@ class _Spread:
 
         Below float64 it is not said: the exact number is of float64, and the difference may be rounding.
         """
-        return self.dtype == EXACT and falls_far_short(self.stdev_over_true, self.exact_stdev_over_true)
+        return self.dtype == FULL_PRECISION and falls_far_short(self.stdev_over_true, self.exact_stdev_over_true)
 
     @property
     def confirmed(self) -> bool:
@@ -102,7 +102,7 @@ class Row(_Spread):
     nonfinite: int = 0
     khat: float = nan
     seed: int = 0
-    dtype: str = EXACT
+    dtype: str = FULL_PRECISION
     device: str = "cpu"
     rounding_over_true: float = nan
     rounding_over_true_mcse: float = nan
@@ -163,7 +163,7 @@ class GradientRow(_Spread):
     follows: str = ""
     nonfinite: int = 0
     seed: int = 0
-    dtype: str = EXACT
+    dtype: str = FULL_PRECISION
     device: str = "cpu"
     rounding_over_true: float = nan
     rounding_over_true_mcse: float = nan
@@ -186,14 +186,14 @@ class GradientRow(_Spread):
     @property
     def z_stdev(self) -> float:
         """(stdev_over_true − exact_stdev_over_true) / MCSE; NaN below float64, of which the exact one is."""
-        if self.dtype != EXACT:
+        if self.dtype != FULL_PRECISION:
             return nan
         return z_score(self.stdev_over_true, self.exact_stdev_over_true, self.stdev_over_true_mcse)
 
     @property
     def z_cosine(self) -> float:
         """(cosine − exact_cosine) / MCSE; NaN below float64, of which the exact one is."""
-        if self.dtype != EXACT:
+        if self.dtype != FULL_PRECISION:
             return nan
         return z_score(self.cosine, self.exact_cosine, self.cosine_mcse, scale=1.0)
 

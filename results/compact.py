@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import isnan, nan
 
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.report.field import ROUNDING, Field
 from klbench.report.fields import BIAS, STDEV
 from klbench.report.gradient_fields import placement, symbol
-from klbench.report.numbers import MISSING, count, exact, measured, parameters_text
+from klbench.report.numbers import MISSING, count, measured, parameters_text, plain_number
 from klbench.results import CaseResult, GradientRow, Results, Row
 
 AnyRow = Row | GradientRow
@@ -61,7 +61,7 @@ def _rounding(row: AnyRow) -> str:
     if row.nonfinite:
         return f"<b>{count(row.nonfinite)} NaN</b>"
     if isnan(row.rounding_over_true):
-        return MISSING if row.dtype == EXACT else "finite"
+        return MISSING if row.dtype == FULL_PRECISION else "finite"
     return ROUNDING.show(row)
 
 
@@ -131,7 +131,7 @@ def _placed(row: AnyRow) -> str:
 
 def _title(result: CaseResult) -> str:
     name = parameters_text(result.case.parameters) or result.case.pair
-    return f"{name}<br>KL {exact(result.kl)}"
+    return f"{name}<br>KL {plain_number(result.kl)}"
 
 
 def _cell(row: AnyRow, cells: Cells) -> str:

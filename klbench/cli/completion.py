@@ -175,6 +175,6 @@ def _words() -> Iterator[Offer]:
 
 
 def _keys() -> Iterator[str]:
-    from klbench.spec.model import Pair, Spec
+    from klbench.spec.model import PairSpec, Spec
 
-    yield from (*Spec.model_fields, *Pair.model_fields)
+    yield from (*Spec.model_fields, *PairSpec.model_fields)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from klbench.distributions.family import Family
-    from klbench.estimators.estimator import Estimator
-    from klbench.estimators.estimator import Family as EstimatorFamily
+    from klbench.estimators.estimator import Estimator, EstimatorFamily
     from klbench.identity.identity import Identity
     from klbench.report.columns import Column
     from klbench.report.records import Record
@@ -166,7 +165,7 @@ def _known() -> Iterator[str]:
     from klbench.estimators.catalogue import names
     from klbench.frameworks.catalogue import frameworks
     from klbench.report.columns import COLUMNS
-    from klbench.spec.model import Pair, Spec
+    from klbench.spec.model import PairSpec, Spec
 
     yield from (
         *names(),
@@ -177,7 +176,7 @@ def _known() -> Iterator[str]:
         *words.known(),
         *(column.name for column in COLUMNS),
     )
-    yield from (*Spec.model_fields, *Pair.model_fields)
+    yield from (*Spec.model_fields, *PairSpec.model_fields)
 
 
 def _stem(name: str) -> str:

@@ -16,8 +16,7 @@ from klbench.report.records import Record, as_csv, as_json, as_markdown, as_mark
 if TYPE_CHECKING:
     from klbench.cli.words import Word
     from klbench.distributions.family import Family
-    from klbench.estimators.estimator import Estimator
-    from klbench.estimators.estimator import Family as EstimatorFamily
+    from klbench.estimators.estimator import Estimator, EstimatorFamily
     from klbench.frameworks.entry import Entry
     from klbench.report.columns import Column
 

@@ -18,7 +18,7 @@ from klbench.cli.interrupts import under_way
 from klbench.cli.options import Format, Overrides, SpecSource, command_line
 from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 
 if TYPE_CHECKING:
     from klbench.report.manifest import Call
@@ -192,7 +192,7 @@ def _hold(results: Results, quiet: bool) -> None:
 
 
 def _passed(count: int, spec: Spec) -> str:
-    if not count and EXACT not in spec.dtype:
+    if not count and FULL_PRECISION not in spec.dtype:
         return (
             "nothing to check: the exact values are of float64, and rounding is part of these numbers. "
             "Add float64 to dtype, or give the values you expect"

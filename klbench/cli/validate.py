@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from klbench.report.answers import Answer
     from klbench.report.table import Tables
     from klbench.spec.cases import Case
-    from klbench.spec.model import Pair, Spec
+    from klbench.spec.model import PairSpec, Spec
 
 
 _SHORTEST = 0.1
@@ -116,7 +116,7 @@ def _gradient(spec: Spec) -> str:
     return " · ".join(["gradients", f"placements: {placements}", f"weightings: {weightings}", *baseline])
 
 
-def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
+def _pair(pair: PairSpec, spec: Spec) -> Iterator[str]:
     from klbench.report.summary import distributions
 
     yield from distributions(pair)
@@ -126,7 +126,7 @@ def _pair(pair: Pair, spec: Spec) -> Iterator[str]:
         yield f"∇ in {', '.join(spec.parameters or differentiable(pair.q))}"
 
 
-def _answers(spec: Spec, pair: Pair) -> list[Answer]:
+def _answers(spec: Spec, pair: PairSpec) -> list[Answer]:
     from klbench.estimators.divergence import REVERSE_KL
     from klbench.measure.known import known
     from klbench.measure.pair import Pair as Built
@@ -164,7 +164,7 @@ def _table(answers: Sequence[Answer], within: float) -> Tables:
     return Tables(summary(answers, within))
 
 
-def _crossings(spec: Spec, pair: Pair, answers: Sequence[Answer]) -> Iterator[str]:
+def _crossings(spec: Spec, pair: PairSpec, answers: Sequence[Answer]) -> Iterator[str]:
     from klbench.measure.crossings import crossings, noise
     from klbench.wording import counted
 
@@ -182,14 +182,14 @@ def _crossings(spec: Spec, pair: Pair, answers: Sequence[Answer]) -> Iterator[st
 
 
 def _legend(spec: Spec, within: float) -> Iterator[str]:
-    from klbench.estimators.vocabulary import EXACT
+    from klbench.estimators.vocabulary import FULL_PRECISION
 
     yield "bias and stdev are of one sample, exact, in units of the true value."
     yield (
         f"samples for {100 * within:g} %: so many that √(bias² + stdev²/n) is at most {100 * within:g} % of the true "
         "value; --within changes it."
     )
-    lower = [dtype for dtype in spec.dtype if dtype != EXACT]
+    lower = [dtype for dtype in spec.dtype if dtype != FULL_PRECISION]
     if lower:
         yield f"In float64: rounding to {', '.join(lower)} comes on top, and klbench run measures it."
 

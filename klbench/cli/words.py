@@ -64,9 +64,9 @@ def meanings(name: str) -> Iterator[Word]:
 
 def keys(name: str) -> Iterator[Word]:
     """The key of that name, of a spec or of a pair."""
-    from klbench.spec.model import Pair, Spec
+    from klbench.spec.model import PairSpec, Spec
 
-    for form in (Spec, Pair):
+    for form in (Spec, PairSpec):
         if name in form.model_fields:
             yield Word(f"a key of {form.noun}", "", form.model_fields[name].description or "")
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from klbench.estimators.term import LogProbs, Term, weigh
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,4 @@ Evaluated = Term | Rounded | Rounding
 
 def in_precision(term: Term, dtype: str) -> Term | Rounded:
     """The term in ``dtype``: itself in float64."""
-    return term if dtype == EXACT else Rounded(term, dtype)
+    return term if dtype == FULL_PRECISION else Rounded(term, dtype)

@@ -17,7 +17,7 @@ from types import ModuleType
 
 import klbench.estimators
 from klbench.errors import SpecError, unknown
-from klbench.estimators.estimator import OPTIMAL, Estimator, Family, weighted
+from klbench.estimators.estimator import OPTIMAL, Estimator, EstimatorFamily, weighted
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW
 
@@ -32,7 +32,7 @@ def estimators() -> tuple[Estimator, ...]:
 
 
 @cache
-def families() -> tuple[Family, ...]:
+def families() -> tuple[EstimatorFamily, ...]:
     """Every family of estimators that takes a number."""
     return tuple(entry for module in _modules() for entry in getattr(module, "FAMILIES", ()))
 

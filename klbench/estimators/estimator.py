@@ -90,7 +90,7 @@ class Estimator:
 
 
 @dataclass(frozen=True)
-class Family:
+class EstimatorFamily:
     """Estimators that differ by one number, written ``name(value)``.
 
     Args:

@@ -21,7 +21,7 @@ from klbench.estimators.divergence import (
     Divergence,
     alpha_divergence,
 )
-from klbench.estimators.estimator import Estimator, Family
+from klbench.estimators.estimator import Estimator, EstimatorFamily
 
 SOURCE = "Schulman (2020); Nowozin et al. (2016), f-GAN"
 UNSEEN_MASS = "p has mass where q has none, which samples from q never show"
@@ -165,14 +165,14 @@ _ENTRIES = (
 ESTIMATORS = tuple(estimator for entry in _ENTRIES for estimator in _estimators(entry))
 
 FAMILIES = (
-    Family(
+    EstimatorFamily(
         name="alpha",
         parameter="α, the order of the divergence,",
         example=0.5,
         make=lambda alpha: _estimators(_alpha(alpha))[0],
         summary=_alpha(0.5).summary,
     ),
-    Family(
+    EstimatorFamily(
         name="alpha_cv",
         parameter="α, the order of the divergence,",
         example=0.5,

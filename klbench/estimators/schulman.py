@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.estimators.estimator import OPTIMAL, Estimator, Family, summary_of
+from klbench.estimators.estimator import OPTIMAL, Estimator, EstimatorFamily, summary_of
 from klbench.estimators.term import Expansion
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ ESTIMATORS = (
 )
 
 FAMILIES = (
-    Family(
+    EstimatorFamily(
         name="k1_cv",
         parameter="λ, the coefficient of the control variate r − 1,",
         example=0.5,

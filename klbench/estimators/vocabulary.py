@@ -20,7 +20,7 @@ WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
-EXACT: Dtype = "float64"
+FULL_PRECISION: Dtype = "float64"
 """The precision the truth is computed in."""
 
 

@@ -19,7 +19,7 @@ from klbench.distributions.score import score_of
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import weighted
 from klbench.estimators.term import Joint, Term, on_samples_of_q
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
 from klbench.identity import keys
@@ -96,7 +96,7 @@ class Ground:
 
     def _gradient(self, entry: Entry) -> tuple[float, float, float]:
         """(length, cosine, noise) of the gradient where the entry is put."""
-        cell = Cell(entry.estimator(), entry.placement or "loss", entry.weighting, EXACT)
+        cell = Cell(entry.estimator(), entry.placement or "loss", entry.weighting, FULL_PRECISION)
         found, true = self.gradients.under_draws(cell.term), self.gradients.true(entry.target)
         return (nan, nan, nan) if found is None else _beside(found, true)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import EXACT, Placement, Weighting
+from klbench.estimators.vocabulary import FULL_PRECISION, Placement, Weighting
 from klbench.identity.identity import PLACES, UNKNOWN, Identity
 from klbench.identity.probes import Probe, near, on_policy, stale
 from klbench.identity.zones import zones
@@ -60,7 +60,7 @@ def _follows(estimator: Estimator, probe: Probe) -> dict[str, str]:
 
 
 def _follows_in(estimator: Estimator, probe: Probe, placement: Placement, weighting: Weighting) -> str:
-    cell = Cell(estimator, placement, weighting, EXACT)
+    cell = Cell(estimator, placement, weighting, FULL_PRECISION)
     if not cell.has_gradient:
         return ""
     gradients = probe.gradients

@@ -13,7 +13,7 @@ from math import exp
 import torch
 from torch import Tensor
 
-from klbench.derived.gradient import value_and_any_slope
+from klbench.derived.coefficient import value_and_any_slope
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint
 

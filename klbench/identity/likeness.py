@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from klbench.derived.clamps import clamped
-from klbench.derived.gradient import value_and_any_slope
+from klbench.derived.coefficient import value_and_any_slope
 from klbench.estimators import catalogue as native
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint, weigh

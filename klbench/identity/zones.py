@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from klbench.derived.clamps import clamped
-from klbench.derived.gradient import value_and_any_slope
+from klbench.derived.coefficient import value_and_any_slope
 from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint, on_samples_of_q

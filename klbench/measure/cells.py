@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from klbench.derived.gradient import NotDifferentiableError, coefficient
+from klbench.derived.coefficient import NotDifferentiableError, coefficient
 from klbench.derived.precision import Evaluated, in_precision
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term

@@ -13,13 +13,12 @@ from itertools import combinations, pairwise
 from math import inf, isfinite, isnan, log, nan
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.known import Known, known
 from klbench.measure.pair import Pair
 from klbench.measure.truth import true_value
 from klbench.results import CaseResult, GradientRow, Row
-from klbench.spec.model import Pair as PairSpec
-from klbench.spec.model import Spec
+from klbench.spec.model import PairSpec, Spec
 from klbench.spec.refusal import Refusal
 
 _ALIKE = 1e-7
@@ -105,7 +104,7 @@ def _line(row: Row | GradientRow) -> Known | None:
     """What a row says without its samples; None where it is biased, or not of the first precision."""
     place = (row.placement, row.weighting) if isinstance(row, GradientRow) else ("", "")
     bias, stdev = row.exact_bias_over_true * row.unit, row.exact_stdev_over_true * row.unit
-    if not abs(row.exact_bias_over_true) <= _UNBIASED or row.dtype != EXACT:
+    if not abs(row.exact_bias_over_true) <= _UNBIASED or row.dtype != FULL_PRECISION:
         return None
     return Known(row.estimator, row.target, row.unit, bias, stdev, *place)
 

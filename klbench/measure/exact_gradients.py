@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from klbench.derived.gradient import true_coefficient
+from klbench.derived.coefficient import true_coefficient
 from klbench.distributions.distribution import Power
 from klbench.distributions.kl_gradient import kl_gradient_closed_form
 from klbench.distributions.score import Score, score_of

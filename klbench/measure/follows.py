@@ -21,7 +21,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from klbench.derived.gradient import own_coefficient, true_coefficient
+from klbench.derived.coefficient import own_coefficient, true_coefficient
 from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, FORWARD_KL, REVERSE_KL, TOTAL_VARIATION
 from klbench.estimators.term import Term
 from klbench.roads.gradient import ExactVector

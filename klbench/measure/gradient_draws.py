@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.distributions.score import Score
 from klbench.errors import SpecError
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.baseline import Baseline, value_and_weight
 from klbench.measure.cells import Cell
 from klbench.measure.draws import Draws
@@ -73,7 +73,7 @@ class GradientDraws:
         terms: dict[Key, Evaluated] = {}
         for cell in plain:
             terms[cell] = cell.sampled
-            if cell.dtype != EXACT:
+            if cell.dtype != FULL_PRECISION:
                 terms[Rounding(cell.term, cell.dtype)] = Rounding(cell.term, cell.dtype)
         return GradientDraws(draws, score, terms, tuple(centred), baseline)
 
@@ -122,9 +122,9 @@ class GradientDraws:
         if not self.centred or self.baseline is None:
             return None
         self._check_size()
-        exact = {cell: replace(cell, dtype=EXACT) for cell in self.centred}
+        exact = {cell: replace(cell, dtype=FULL_PRECISION) for cell in self.centred}
         computed = list(dict.fromkeys([*self.centred, *exact.values()]))
-        rounded = [cell for cell in self.centred if cell.dtype != EXACT]
+        rounded = [cell for cell in self.centred if cell.dtype != FULL_PRECISION]
         differences = [(computed.index(cell), computed.index(exact[cell])) for cell in rounded]
         rows: dict[Key, int] = {cell: computed.index(cell) for cell in self.centred}
         rows |= {Rounding(cell.term, cell.dtype): len(computed) + index for index, cell in enumerate(rounded)}

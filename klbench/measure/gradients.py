@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from klbench.derived.precision import Rounding
 from klbench.distributions.score import score_of
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.baseline import Baseline
 from klbench.measure.cells import Cell, cells
 from klbench.measure.draws import Draws
@@ -73,7 +73,7 @@ class Survey:
             true=self.exact.true(cell.estimator.target),
             exact=exact,
             sampled=sample.of(cell),
-            rounding=None if cell.dtype == EXACT else sample.of(Rounding(cell.term, cell.dtype)),
+            rounding=None if cell.dtype == FULL_PRECISION else sample.of(Rounding(cell.term, cell.dtype)),
             baseline=self.baseline if self._centred(cell) else None,
             follows=follows(exact, cell.estimator.term, self.exact.under_q),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isinf, isnan
 
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.clamps import clamp_notes
 from klbench.measure.fit import Fit
 from klbench.measure.no_road import about_missing_roads
@@ -120,7 +120,7 @@ def _about_nonfinite(answers: Answers) -> str:
 
 def in_precision(dtype: str) -> str:
     """`` in bfloat16``, and nothing of the precision the truth is computed in."""
-    return "" if dtype == EXACT else f" in {dtype}"
+    return "" if dtype == FULL_PRECISION else f" in {dtype}"
 
 
 def _about_the_tail(answers: Answers) -> Iterator[str]:

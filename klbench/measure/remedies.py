@@ -15,7 +15,7 @@ from math import inf, isfinite, isnan
 from klbench.estimators.catalogue import estimators, find, unweighted
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator, weighted
-from klbench.estimators.vocabulary import EXACT, PLACEMENTS, Weighting
+from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS, Weighting
 from klbench.frameworks.catalogue import beside, is_shipped
 from klbench.measure import gradient_rows, rows
 from klbench.measure.cells import Cell
@@ -49,7 +49,7 @@ def instead_of_values(pair: Pair, answers: Sequence[Answers]) -> Iterator[str]:
         right = {name: exact.stdev for name, exact in moments.items() if exact.has_variance}
         found = right or dict(islice(_unbiased(pair, _of(target), truth), 2))
         shipped = {owner: dict(_unbiased(pair, _beside(names), truth)) for owner, names in _by_owner(biased).items()}
-        exactly = "" if all(each.dtype == EXACT for each in same) else ", in float64"
+        exactly = "" if all(each.dtype == FULL_PRECISION for each in same) else ", in float64"
         if found or shipped:
             yield f"{_instead(biased, found, exactly)}.{_shipped(shipped)}"
 
@@ -138,7 +138,7 @@ def _own_cells(names: Sequence[str]) -> Iterator[Cell]:
     for name in beside(names[0]):
         estimator = find(name)
         if estimator.placement is not None:
-            yield Cell(estimator, estimator.placement, estimator.weighting, EXACT)
+            yield Cell(estimator, estimator.placement, estimator.weighting, FULL_PRECISION)
 
 
 def _is_only_logged(name: str) -> bool:
@@ -164,7 +164,7 @@ def _plainly_descending(exact: ExactGradients, target: Divergence) -> Iterator[t
     estimators = dict.fromkeys([*_of(REVERSE_KL), *_of(target)])
     places = product(estimators, PLACEMENTS, weightings)
     return _descending(
-        exact, target, (Cell(estimator, place, weighting, EXACT) for estimator, place, weighting in places)
+        exact, target, (Cell(estimator, place, weighting, FULL_PRECISION) for estimator, place, weighting in places)
     )
 
 

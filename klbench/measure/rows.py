@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite, isnan, nan
 
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.error_bars import error_of_mean, error_of_stdev, holds_below_float64
 from klbench.measure.truth import Truth
 from klbench.observer import Headline
@@ -55,7 +55,7 @@ class Answers:
     @property
     def is_rounding(self) -> bool:
         """Whether all there is to measure is the rounding of the log-densities: q and p are the same distribution."""
-        if self.exact is None or self.dtype != EXACT:
+        if self.exact is None or self.dtype != FULL_PRECISION:
             return False
         return self.exact.size == 0 and abs(self.sample.mean) <= self.exact.rounding
 
@@ -141,7 +141,7 @@ def row(answers: Answers, spec: Spec, device: str) -> Row:
         exact_stdev_over_true=_over(known.stdev, true),
         exact_from=known.road,
         z_bias=z_score(sample.mean, known.mean, answers.mean_mcse) if answers.bias_is_comparable else nan,
-        z_stdev=z_score(sample.stdev, known.stdev, answers.stdev_mcse) if answers.dtype == EXACT else nan,
+        z_stdev=z_score(sample.stdev, known.stdev, answers.stdev_mcse) if answers.dtype == FULL_PRECISION else nan,
         negative_fraction=0.0 if answers.is_rounding else answers.negative_fraction,
         nonfinite=answers.nonfinite,
         khat=nan if answers.is_rounding else answers.khat,

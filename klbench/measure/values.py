@@ -13,7 +13,7 @@ from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.headlines import Headlines
 from klbench.measure.notes import notes
@@ -58,7 +58,7 @@ def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, T
 
 def sampled_terms(controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> tuple[Evaluated, ...]:
     """What is computed of every draw, each once: the controls, the estimators in each precision, what rounding adds."""
-    rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != EXACT]
+    rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != FULL_PRECISION]
     sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
     return tuple(dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)]))
 
@@ -90,7 +90,7 @@ class Survey:
             truth=truth,
             exact=self.exact[term],
             sample=moments.central(index),
-            rounding=None if dtype == EXACT else moments.central(self.terms.index(Rounding(term, dtype))),
+            rounding=None if dtype == FULL_PRECISION else moments.central(self.terms.index(Rounding(term, dtype))),
             regressed=self._regressed(term, index, sample),
             negative_fraction=int(moments.negative[index]) / moments.count,
             nonfinite=int(moments.nonfinite[index]),

@@ -14,7 +14,7 @@ from klbench.report.escaping import escaped
 from klbench.report.field import ESTIMATOR, Field, Layout
 from klbench.report.frame import csv_text
 from klbench.report.markdown import markdown_table
-from klbench.report.numbers import MISSING, exact, parameters_text, true_value
+from klbench.report.numbers import MISSING, parameters_text, plain_number, true_value
 from klbench.report.summary import Block, Chart, Summary
 from klbench.spec.cases import Case
 
@@ -96,7 +96,7 @@ def summary(answers: Sequence[Answer], within: float) -> Summary:
 
 def _labels(answer: Answer) -> tuple[str, ...]:
     values = answer.case.parameters.values()
-    return (*map(exact, values), *[_shown(answer.kl)] * bool(values))
+    return (*map(plain_number, values), *[_shown(answer.kl)] * bool(values))
 
 
 def _caption(answer: Answer) -> str:
@@ -135,11 +135,11 @@ def _in_a_word(line: Known, within: float) -> str:
 
 def counted(count: float) -> str:
     """``1,600``; beyond a thousand million with an exponent."""
-    return f"{count:,.0f}" if count < 1e9 else exact(float(f"{count:.3g}"))
+    return f"{count:,.0f}" if count < 1e9 else plain_number(float(f"{count:.3g}"))
 
 
 def _shown(value: float) -> str:
-    return MISSING if isnan(value) else exact(value)
+    return MISSING if isnan(value) else plain_number(value)
 
 
 def _cell(value: float) -> Cell:

@@ -14,7 +14,7 @@ from math import inf, isnan, nan
 
 from klbench.report.field import SURPRISE
 from klbench.report.gradient_fields import placement
-from klbench.report.numbers import exact, measured, parameters_text
+from klbench.report.numbers import measured, parameters_text, plain_number
 from klbench.results import CaseResult, GradientRow, Results, Row
 from klbench.spec.cases import Expectation
 
@@ -60,7 +60,7 @@ def _agreement(result: CaseResult, row: AnyRow) -> Iterator[Point]:
     for z_column, (column, exact_column) in _compared(row).items():
         z = _z(row, z_column)
         if not isnan(z):
-            beside = f"exactly {exact(getattr(row, exact_column))}: z = {z:.1f}, beyond ±{SURPRISE:g}"
+            beside = f"exactly {plain_number(getattr(row, exact_column))}: z = {z:.1f}, beyond ±{SURPRISE:g}"
             yield Point(abs(z) <= SURPRISE, f"{_place(result, row, column)}, {beside}")
 
 
@@ -85,7 +85,7 @@ def _z(row: AnyRow, z_column: str) -> float:
 def _expected(result: CaseResult, row: AnyRow, column: str, expectation: Expectation) -> Point:
     value, error = getattr(row, column), _error_of(row, column)
     allowed = expectation.within + SURPRISE * (0.0 if isnan(error) else error)
-    beside = f"expected {exact(expectation.value)} within {exact(expectation.within)}" + " + 5 MCSE" * (
+    beside = f"expected {plain_number(expectation.value)} within {plain_number(expectation.within)}" + " + 5 MCSE" * (
         not isnan(error)
     )
     holds = value == expectation.value or abs(value - expectation.value) <= allowed  # equal also where infinite
@@ -114,4 +114,4 @@ def _which(result: CaseResult, row: AnyRow) -> list[str]:
 def _shown(value: float, error: float) -> str:
     if isnan(value):
         return "empty"
-    return exact(value) if isnan(error) else measured(value, error)
+    return plain_number(value) if isnan(error) else measured(value, error)

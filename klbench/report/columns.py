@@ -13,7 +13,7 @@ from math import isnan
 from typing import Any, Literal
 
 from klbench.errors import unknown
-from klbench.estimators.vocabulary import EXACT
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.results import GradientRow, Results
 from klbench.spec.cases import Case
 
@@ -283,7 +283,7 @@ COLUMNS = (*_BEFORE_GRID, *_AFTER_GRID)
 def columns_of(results: Results) -> tuple[Column, ...]:
     """Every column of these results in order, the grid parameters of any pair after ``pair``."""
     file: File = "gradients" if results.spec.measure == "gradient" else "values"
-    rounded = any(dtype != EXACT for dtype in results.spec.dtype)
+    rounded = any(dtype != FULL_PRECISION for dtype in results.spec.dtype)
     return _with_grid(results, [column for column in COLUMNS if file in column.files and column.rounded <= rounded])
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from math import inf, isfinite
 from typing import Any
 
-from klbench.report.numbers import MISSING, exact, measured
+from klbench.report.numbers import MISSING, measured, plain_number
 from klbench.stats.tail import TRUSTED
 
 MEASURED = "measured"
@@ -114,7 +114,7 @@ def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:
 def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
     """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
     if not isfinite(value):
-        return exact(value)
+        return plain_number(value)
     mark = NO_ERROR_BAR if not isfinite(error) else UNTRUSTED if tail > TRUSTED else ""
     return measured(value, error) + mark + (DISAGREES if abs(z) > SURPRISE else "")
 

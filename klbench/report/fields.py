@@ -21,7 +21,7 @@ from klbench.report.field import (
     Meaning,
     with_error,
 )
-from klbench.report.numbers import exact, fixed
+from klbench.report.numbers import fixed, plain_number
 from klbench.results import Row
 from klbench.stats.tail import TRUSTED
 from klbench.wording import percent
@@ -55,12 +55,12 @@ BIAS = Field(MEASURED, _bias, ("bias_over_true",), group=_BIAS)
 REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",), group=_BIAS)
 BETTER_BIAS = Field(MEASURED, _better_bias, ("bias_over_true", "bias_over_true_cv"), group=_BIAS)
 EXACT_BIAS = Field(
-    "exact", lambda row: exact(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True, group=_BIAS
+    "exact", lambda row: plain_number(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True, group=_BIAS
 )
 Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True, group=_BIAS)
 STDEV = Field(MEASURED, _stdev, ("stdev_over_true",), group=_STDEV)
 EXACT_STDEV = Field(
-    "exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
+    "exact", lambda row: plain_number(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
 )
 Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True, group=_STDEV)
 MEAN = Field("mean", lambda row: with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))

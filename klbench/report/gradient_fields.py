@@ -11,7 +11,7 @@ from math import inf, nan, sqrt
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.estimators.vocabulary import placed
 from klbench.report.field import ESTIMATOR, MEASURED, Field, Layout, Meaning, with_error
-from klbench.report.numbers import MISSING, count, exact, exact_beside, measured
+from klbench.report.numbers import MISSING, count, exact_beside, measured, plain_number
 from klbench.results import Components, GradientRow
 
 FEW = 8
@@ -110,7 +110,7 @@ EXACT_BIAS = Field(
 )
 STDEV = Field(MEASURED, _stdev, ("stdev_over_true",), group=_STDEV)
 EXACT_STDEV = Field(
-    "exact", lambda row: exact(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
+    "exact", lambda row: plain_number(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
 )
 COSINE = Field(MEASURED, _cosine, ("cosine",), group=_COSINE)
 EXACT_COSINE = Field(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from klbench.estimators.vocabulary import EXACT, placed
+from klbench.estimators.vocabulary import FULL_PRECISION, placed
 from klbench.results import CaseResult, GradientRow
 from klbench.wording import few
 
@@ -42,7 +42,12 @@ def multiple_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
 
 def _multiple(row: object) -> Multiple | None:
     """What a row is a multiple of; None if it has a name, or another direction."""
-    if not isinstance(row, GradientRow) or row.follows != "none" or row.dtype != EXACT or row.components is None:
+    if (
+        not isinstance(row, GradientRow)
+        or row.follows != "none"
+        or row.dtype != FULL_PRECISION
+        or row.components is None
+    ):
         return None
     if not abs(abs(row.exact_cosine) - 1) < _SHOWN:
         return None

@@ -31,18 +31,18 @@ def measured(value: float, error: float) -> str:
         return _digits(value, 3)
     last_digit = 10.0 ** (_exponent(value, _DIGITS) - _DIGITS + 1) if value else 0.0
     if error <= _UNSEEN * last_digit:
-        return exact(value)
+        return plain_number(value)
     return _shorthand(value, error)
 
 
-def exact(value: float) -> str:
+def plain_number(value: float) -> str:
     """``value`` to six significant digits."""
     return _digits(value, _DIGITS) if isfinite(value) else _not_finite(value)
 
 
 def exact_beside(value: float, scale: float) -> str:
-    """``exact``, and 0 where the value is rounding next to ``scale``, the size of what was summed to get it."""
-    return exact(0.0 if abs(value) <= _SUM_ROUNDING * scale else value)
+    """``plain_number``, and 0 where the value is rounding next to ``scale``, the size of what was summed to get it."""
+    return plain_number(0.0 if abs(value) <= _SUM_ROUNDING * scale else value)
 
 
 def fixed(value: float, places: int, *, sign: str = "") -> str:
@@ -65,14 +65,14 @@ def seconds(duration: float) -> str:
 
 def parameters_text(parameters: Mapping[str, float]) -> str:
     """``mu = 0.25, scale = 2``; nothing where there are none."""
-    return ", ".join(f"{name} = {exact(value)}" for name, value in parameters.items())
+    return ", ".join(f"{name} = {plain_number(value)}" for name, value in parameters.items())
 
 
 def true_value(name: str, value: float, source: str) -> str:
     """``KL(q‖p) = 0.005 (closed-form)``."""
     if isnan(value):
         return f"{name}: no exact value"
-    return f"{name} = {exact(value)}" + (f" ({source})" if source else "")
+    return f"{name} = {plain_number(value)}" + (f" ({source})" if source else "")
 
 
 def aligned(texts: Sequence[str]) -> list[str]:

@@ -18,10 +18,10 @@ from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rou
 from klbench.report.gradient_fields import FEW, component_layouts, component_names, symbol
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
-from klbench.report.numbers import exact, parameters_text, true_value
+from klbench.report.numbers import parameters_text, plain_number, true_value
 from klbench.report.true_gradient import true_gradient
 from klbench.results import CaseResult, GradientRow, Results, Row
-from klbench.spec.model import Pair, Spec
+from klbench.spec.model import PairSpec, Spec
 from klbench.wording import counted
 
 AnyRow = Row | GradientRow
@@ -97,7 +97,7 @@ def summaries(results: Results) -> Iterator[Summary]:
         )
 
 
-def distributions(pair: Pair) -> tuple[str, ...]:
+def distributions(pair: PairSpec) -> tuple[str, ...]:
     """``q = Normal(loc=0, scale=1)`` for each role; of a long one, such as a vocabulary, the beginning and the end."""
     texts = {role: str(expression) for role, expression in pair.roles.items()}
     return tuple(f"{role} = {text if len(text) <= LONGEST else _shortened(text)}" for role, text in texts.items())
@@ -150,12 +150,12 @@ def _truth(row: AnyRow, by_target: bool) -> tuple[str, ...]:
 
 
 def _blocks(result: CaseResult, wanted: Callable[[AnyRow], bool], by_target: bool) -> Iterator[Block]:
-    parameters = tuple(map(exact, result.case.parameters.values()))
+    parameters = tuple(map(plain_number, result.case.parameters.values()))
     rows: list[AnyRow] = [*result.rows]
     rows = [row for row in rows if wanted(row)]
     for target in dict.fromkeys(row.target for row in rows):
         same = tuple(row for row in rows if row.target == target)
-        labels = (*parameters, *[target] * by_target, exact(same[0].unit)) if by_target or parameters else ()
+        labels = (*parameters, *[target] * by_target, plain_number(same[0].unit)) if by_target or parameters else ()
         sayings = (parameters_text(result.case.parameters), _true(same[0], by_target))
         yield Block(labels, " · ".join(filter(None, sayings)) if labels else "", same)
 

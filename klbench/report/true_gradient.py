@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from klbench.report.gradient_fields import FEW, symbol
-from klbench.report.numbers import count, exact, exact_beside, true_value
+from klbench.report.numbers import count, exact_beside, plain_number, true_value
 from klbench.results import CaseResult, GradientRow
 
 
@@ -29,6 +29,6 @@ def _of_target(row: GradientRow) -> str:
     if components is None or isnan(row.true_norm):
         return true_value(f"‖{name}‖", row.true_norm, "")
     if len(components.index) > FEW:
-        return f"‖{name}‖ = {exact(row.true_norm)}, of {count(len(components.index))} numbers"
+        return f"‖{name}‖ = {plain_number(row.true_norm)}, of {count(len(components.index))} numbers"
     numbers = ", ".join(exact_beside(value, row.true_norm) for value in components.true.tolist())
-    return f"{name} = ({numbers}), of length {exact(row.true_norm)}"
+    return f"{name} = ({numbers}), of length {plain_number(row.true_norm)}"

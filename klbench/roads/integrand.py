@@ -15,7 +15,7 @@ from torch import Tensor
 
 from klbench.derived.precision import Evaluated
 from klbench.distributions.distribution import Distribution
-from klbench.distributions.pair import LogRatio, log_ratio
+from klbench.distributions.log_ratio import LogRatio, log_ratio
 from klbench.estimators.term import LogProbs, Term
 from klbench.roads.growth import Growth, growth
 

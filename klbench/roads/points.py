@@ -75,7 +75,7 @@ def exact_moments(integrand: Integrand, points: Points) -> list[Exact]:
     extensions = summands.extension_error()
     roundings = mean_rounding(integrand, points.x, rows[0].exp())
     return [
-        _within_rounding(_exact(Weighted(value, rows[0], *by_term), extension, points, index), rounding)
+        _within_rounding(_exact(AtPoints(value, rows[0], *by_term), extension, points, index), rounding)
         for index, (value, by_term, extension, rounding) in enumerate(
             zip(summands.values, moments, extensions, roundings, strict=True)
         )
@@ -98,7 +98,7 @@ def _within_rounding(exact: Exact, rounding: float) -> Exact:
 
 
 @dataclass(frozen=True)
-class Weighted:
+class AtPoints:
     """One term's values at the points [n], with the logarithms of the mass and of |value|^order times the mass [n]."""
 
     value: Tensor
@@ -128,7 +128,7 @@ class Weighted:
         return (extension * rows.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
 
 
-def _exact(weighted: Weighted, extension: Tensor, points: Points, index: int) -> Exact:
+def _exact(weighted: AtPoints, extension: Tensor, points: Points, index: int) -> Exact:
     if weighted.first.isnan().any():  # a value that is no number where there is mass
         return Exact(nan, nan, nan, nan, points.road)
     mean_exists, variance_exists, fourth_exists = points.converges[:, index].tolist()

@@ -13,7 +13,7 @@ from torch import Tensor
 from klbench.distributions.build import build
 from klbench.distributions.distribution import Distribution, Single
 from klbench.distributions.expression import Expression
-from klbench.distributions.pair import LOG_DENSITY_ROUNDING, normal_coefficients
+from klbench.distributions.log_ratio import LOG_DENSITY_ROUNDING, normal_coefficients
 from klbench.estimators.term import Function, Term
 from klbench.roads.expansion import Key
 from klbench.roads.integrand import Integrand

@@ -28,10 +28,10 @@ from klbench.estimators.vocabulary import (
 from klbench.spec import numbers
 from klbench.spec.every import Asked, of_framework, spelled_out, stands_for_all
 from klbench.spec.expression import read
-from klbench.spec.gradient import refuse_weighted
 from klbench.spec.grid import MOST_CASES, grid_values, parameter_name
 from klbench.spec.naming import LONGEST_NAME
 from klbench.spec.refusal import Refusal, refusing, shown, unknown_name
+from klbench.spec.together import refuse_weighted
 
 JsonSchema = dict[str, Any]
 

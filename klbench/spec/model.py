@@ -24,9 +24,9 @@ from pydantic_core import PydanticCustomError
 from klbench.distributions.expression import Expression, placeholders, size
 from klbench.distributions.shape import check_pair
 from klbench.errors import Location
-from klbench.estimators.vocabulary import EXACT, PLACEMENTS
+from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
 from klbench.results import Row
-from klbench.spec import gradient
+from klbench.spec import together
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.every import Asked
@@ -118,7 +118,7 @@ class Published(Form):
         return self
 
 
-class Pair(Form):
+class PairSpec(Form):
     """Two distributions to compare, and where the samples come from."""
 
     noun: ClassVar[str] = "a pair"
@@ -213,7 +213,7 @@ def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) 
         raise Refusal(f"with {values}: {refusal.message}", help=refusal.help, path=(role,)) from refusal
 
 
-def _until_enough(written: Any, judge: ModelWrapValidatorHandler[Pair], info: ValidationInfo) -> Pair:
+def _until_enough(written: Any, judge: ModelWrapValidatorHandler[PairSpec], info: ValidationInfo) -> PairSpec:
     """Judge a pair of a list, unless there are enough errors in those before it; they are counted in the context."""
     errors = info.context if isinstance(info.context, Counter) else Counter[str]()
     if errors["pairs"] >= _ENOUGH_ERRORS:
@@ -238,7 +238,7 @@ class Spec(Form):
     )
     seed: Seed = Field(0, description="The number every random stream is derived from.")
     dtype: Dtypes = Field(
-        (EXACT,),
+        (FULL_PRECISION,),
         description="The precision of the estimators' arithmetic, or a list: each estimator is measured in each.",
     )
     estimators: Estimators = Field(
@@ -267,7 +267,7 @@ class Spec(Form):
     batch: Batch | None = Field(
         None, description="Gradients only. The number of samples that share a baseline: a whole number from 2 to 1e6."
     )
-    pairs: tuple[Annotated[Pair, WrapValidator(_until_enough)], ...] = Field(
+    pairs: tuple[Annotated[PairSpec, WrapValidator(_until_enough)], ...] = Field(
         description="The pairs of distributions to measure them on.", min_length=1
     )
     _written: Written = PrivateAttr(default=Written())
@@ -302,7 +302,7 @@ class Spec(Form):
 
     @model_validator(mode="after")
     def _keys_belong_together(self) -> Self:
-        gradient.check(self)
+        together.check(self)
         return self
 
     @model_validator(mode="after")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from klbench.spec.gradient import KEYS
 from klbench.spec.numbers import plain_scalar
+from klbench.spec.together import KEYS
 
 if TYPE_CHECKING:
-    from klbench.spec.model import Pair, Spec
+    from klbench.spec.model import PairSpec, Spec
 
 
 class _Dumper(yaml.SafeDumper):
@@ -41,7 +41,7 @@ def _left_out(spec: Spec) -> set[str]:
     return {*empty, *(KEYS if spec.measure == "value" else ())}
 
 
-def _pair(pair: Pair) -> dict[str, object]:
+def _pair(pair: PairSpec) -> dict[str, object]:
     written: dict[str, object] = {"name": pair.name}
     written |= {role: str(expression) for role, expression in pair.roles.items()}
     if pair.grid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from klbench.derived.gradient import coefficient
+from klbench.derived.coefficient import coefficient
 from klbench.distributions.build import build
 from klbench.distributions.score import score_of
 from klbench.estimators.catalogue import find

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from klbench.distributions.catalogue import FAMILIES
 from klbench.distributions.distribution import Distribution, Single
-from klbench.distributions.pair import LOG_DENSITY_ROUNDING, log_ratio
+from klbench.distributions.log_ratio import LOG_DENSITY_ROUNDING, log_ratio
 from klbench.distributions.support import Interval, Lattice
 from tests.distributions.examples import (
     CONTINUOUS,

@@ -8,7 +8,7 @@ from scipy import stats
 from torch import Tensor
 
 from klbench.distributions.kl_gradient import kl_gradient_closed_form
-from klbench.distributions.pair import log_ratio
+from klbench.distributions.log_ratio import log_ratio
 from klbench.distributions.score import score_of
 from tests.distributions.examples import built, host_stream
 from tests.distributions.test_score import ALPHA, expectation

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klbench.report.numbers import aligned, count, exact, fixed, measured, seconds
+from klbench.report.numbers import aligned, count, fixed, measured, plain_number, seconds
 from klbench.wording import joined, percent, share
 
 
@@ -104,12 +104,12 @@ def test_numbers_above_100_keep_two_digits_of_error(value: float, error: float) 
     ],
 )
 def test_an_exact_number_shows_six_digits(value: float, text: str) -> None:
-    assert exact(value) == text
+    assert plain_number(value) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_six_digits_are_right(value: float) -> None:
-    assert isclose(float(exact(value)), value, rel_tol=5.1e-6, abs_tol=5e-324) or abs(value) > 1.79769e308
+    assert isclose(float(plain_number(value)), value, rel_tol=5.1e-6, abs_tol=5e-324) or abs(value) > 1.79769e308
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from klbench.derived.gradient import NotDifferentiableError, value_and_slope
+from klbench.derived.coefficient import NotDifferentiableError, value_and_slope
 from klbench.errors import UserError
 from klbench.users.estimator import UserFunction
 from tests.users.own_module import HEAD, value, written

@@ -15,7 +15,7 @@ from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
 
 if TYPE_CHECKING:
-    from klbench.spec.model import Pair, Spec
+    from klbench.spec.model import PairSpec, Spec
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
 """The keys that only a gradient spec may have."""
@@ -55,7 +55,7 @@ def refuse_weighted(estimators: Sequence[str]) -> None:
             raise Refusal(f"{name} is for values", help=help, path=(index,))
 
 
-def _refuse_expect(pairs: Sequence[Pair]) -> None:
+def _refuse_expect(pairs: Sequence[PairSpec]) -> None:
     for index, pair in enumerate(pairs):
         if pair.expect:
             help = ["take it out: --check holds gradients to their exact values"]
@@ -87,7 +87,7 @@ def _placements(spec: Spec) -> set[str]:
     return {placement for home in homes for placement in ((home,) if home else PLACEMENTS)}
 
 
-def _check_parameters(named: Sequence[str] | None, pairs: Sequence[Pair]) -> None:
+def _check_parameters(named: Sequence[str] | None, pairs: Sequence[PairSpec]) -> None:
     """Every case is looked at: a grid may lead to the end of a parameter's range, where there is no derivative."""
     for index, pair in enumerate(pairs):
         for case in pair.cases():

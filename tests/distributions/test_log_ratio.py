@@ -12,7 +12,7 @@ from klbench.distributions import closed_form
 from klbench.distributions.catalogue import FAMILIES
 from klbench.distributions.closed_form import kl_closed_form
 from klbench.distributions.distribution import Single
-from klbench.distributions.pair import log_ratio
+from klbench.distributions.log_ratio import log_ratio
 from klbench.distributions.shape import form, mismatch
 from klbench.distributions.support import Lattice
 from tests.distributions.examples import CONTINUOUS, DISCRETE, built, host_stream, single

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from klbench.derived.gradient import NotDifferentiableError, coefficient, true_coefficient
+from klbench.derived.coefficient import NotDifferentiableError, coefficient, true_coefficient
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, FORWARD_KL, REVERSE_KL, TOTAL_VARIATION
 from klbench.estimators.term import LogProbs, Term
