@@ -14,7 +14,7 @@ import torch
 from klbench.errors import RunError, SpecError, UserError
 from klbench.measure.case import measure
 from klbench.measure.crossings import crossing_notes
-from klbench.measure.draws import Machine
+from klbench.measure.setting import Machine
 from klbench.observer import SILENT, Observer
 from klbench.results import CaseResult, Results
 from klbench.roads.memory import keep_freed_memory

@@ -15,12 +15,11 @@ from math import isnan, nan
 
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.report.field import ROUNDING, Field
-from klbench.report.fields import BIAS, STDEV
-from klbench.report.gradient_fields import placement, symbol
+from klbench.report.fields import BIAS, PLACEMENT, STDEV, symbol
 from klbench.report.numbers import MISSING, count, measured, parameters_text, plain_number
-from klbench.results import CaseResult, GradientRow, Results, Row
+from klbench.results import CaseResult, Results
+from klbench.row import Row
 
-AnyRow = Row | GradientRow
 Grid = list[list[str]]
 
 _ROADS_AGREE = 1e-8
@@ -38,26 +37,26 @@ class Cells:
     """
 
     shows: tuple[Field, ...] = (BIAS, STDEV)
-    across: Callable[[AnyRow], str] | None = None
+    across: Callable[[Row], str] | None = None
     says: str = ""
 
 
-def _short(name: str) -> Callable[[AnyRow], str]:
+def _short(name: str) -> Callable[[Row], str]:
     """A number in three digits, for a table to be looked at."""
 
-    def show(row: AnyRow) -> str:
+    def show(row: Row) -> str:
         number = float(getattr(row, name))
         return measured(0.0 if abs(number) < _ROADS_AGREE else number, nan)
 
     return show
 
 
-def _follows(row: AnyRow) -> str:
-    follows = row.follows if isinstance(row, GradientRow) else ""
+def _follows(row: Row) -> str:
+    follows = row.follows if row.is_gradient else ""
     return f"<b>{follows}</b>" if follows == symbol(row.target) else follows or MISSING
 
 
-def _rounding(row: AnyRow) -> str:
+def _rounding(row: Row) -> str:
     if row.nonfinite:
         return f"<b>{count(row.nonfinite)} NaN</b>"
     if isnan(row.rounding_over_true):
@@ -80,7 +79,7 @@ def compact(results: Results, cells: Cells) -> str:
 
 def _by_variant(results: Results, cells: Cells) -> Iterator[Grid]:
     """One table for each case: estimators by placements or precisions."""
-    across = cells.across or placement
+    across = cells.across or PLACEMENT.show
     for case in results.cases:
         yield [[_title(case), *dict.fromkeys(map(across, case.rows))], *_alike(_lines(case, cells))]
 
@@ -92,7 +91,7 @@ def _lines(case: CaseResult, cells: Cells) -> Iterator[list[str]]:
 
 def _by_case(results: Results, cells: Cells) -> Iterator[Grid]:
     """Rows by cases: gradients with a table for each set of grid parameters, values whichever way is the longer."""
-    if results.spec.measure == "gradient":
+    if "gradient" in results.spec.measure:
         for _, cases in groupby(results.cases, key=lambda case: tuple(case.case.parameters)):
             yield _rows_by_cases(tuple(cases), cells)
         return
@@ -118,15 +117,15 @@ def _alike(lines: Iterable[list[str]]) -> Iterator[list[str]]:
             yield ["<br>".join(alike), *cells]
 
 
-def _names(rows: Sequence[AnyRow]) -> list[str]:
+def _names(rows: Sequence[Row]) -> list[str]:
     """What each row is called: its estimator, and how it is put and computed where rows differ in that."""
-    traits: tuple[Callable[[AnyRow], str], ...] = (_placed, lambda row: row.dtype)
+    traits: tuple[Callable[[Row], str], ...] = (_placed, lambda row: row.dtype)
     telling = [trait for trait in traits if len({trait(row) for row in rows}) > 1]
     return [", ".join([row.estimator, *(trait(row) for trait in telling)]) for row in rows]
 
 
-def _placed(row: AnyRow) -> str:
-    return placement(row) if isinstance(row, GradientRow) else ""
+def _placed(row: Row) -> str:
+    return PLACEMENT.show(row) if row.is_gradient else ""
 
 
 def _title(result: CaseResult) -> str:
@@ -134,7 +133,7 @@ def _title(result: CaseResult) -> str:
     return f"{name}<br>KL {plain_number(result.kl)}"
 
 
-def _cell(row: AnyRow, cells: Cells) -> str:
+def _cell(row: Row, cells: Cells) -> str:
     return "<br>".join(field.show(row) for field in cells.shows)
 
 

@@ -62,7 +62,7 @@ def section(name: str) -> str:
 def _links(results: Results) -> str:
     name = results.spec.name
     links = [f"[spec](../configs/{name}.yaml)", f"[results.csv]({name}/results.csv)"]
-    if results.spec.measure == "gradient":
+    if "gradient" in results.spec.measure:
         links.append(f"[components.csv]({name}/components.csv)")
     if name == "frameworks":
         links.append("[the audit](frameworks/README.md)")

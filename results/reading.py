@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.measure.pair import Pair
 from klbench.measure.truth import Truth, true_value
-from klbench.results import CaseResult, Components, GradientRow, Results, Row
+from klbench.problems.pair import Pair
+from klbench.results import CaseResult, Results
+from klbench.row import Components, Row, held_to_exact
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.spec.read import read_spec
@@ -38,7 +39,7 @@ _ONE_COMPONENT = {"parameter": str, "index": int}
 def committed(name: str) -> Results:
     """The committed results of a spec."""
     spec = read_spec(str(HERE / name / "spec.yaml"))
-    rows = list(_gradients(spec) if spec.measure == "gradient" else map(_value, _records(name, "results.csv")))
+    rows = list(_gradients(spec) if "gradient" in spec.measure else map(_value, _records(name, "results.csv")))
     cases = spec.cases()
     count = len(rows) // len(cases)
     groups = [tuple(rows[first : first + count]) for first in range(0, len(rows), count)]
@@ -52,10 +53,10 @@ def _records(name: str, file: str) -> list[Record]:
 
 
 def _value(record: Record) -> Row:
-    return Row(**_read(Row, record))
+    return held_to_exact(Row(**_read(record)))
 
 
-def _gradients(spec: Spec) -> Iterator[GradientRow]:
+def _gradients(spec: Spec) -> Iterator[Row]:
     """The rows of a gradient spec, each with the lines of components.csv that are its own."""
     columns = [
         "pair",
@@ -69,7 +70,8 @@ def _gradients(spec: Spec) -> Iterator[GradientRow]:
     for line in _records(spec.name, "components.csv"):
         lines[_key(line, columns)].append(line)
     for record in _records(spec.name, "results.csv"):
-        yield GradientRow(**_read(GradientRow, record), components=_components(lines[_key(record, columns)]))
+        components = _components(lines[_key(record, columns)])
+        yield held_to_exact(Row(**_read(record), components=components))
 
 
 def _key(record: Record, columns: Sequence[str]) -> tuple[str, ...]:
@@ -87,20 +89,20 @@ def _components(lines: Sequence[Record]) -> Components | None:
     return Components(**exactly, **numbers)
 
 
-def _read(kind: type[Row | GradientRow], record: Record) -> dict[str, Any]:
+def _read(record: Record) -> dict[str, Any]:
     """The fields of a row; a column that its file does not have keeps its default."""
-    named = {field.name: str(field.type) for field in fields(kind)}
+    named = {field.name: str(field.type) for field in fields(Row)}
     return {name: _READ[named[name]](text) for name, text in record.items() if name in named}
 
 
-def _case(case: Case, rows: tuple[Row, ...] | tuple[GradientRow, ...]) -> CaseResult:
+def _case(case: Case, rows: tuple[Row, ...]) -> CaseResult:
     kl = _kl(case, rows)
     return CaseResult(case, kl.value, kl.road, rows, notes=(), seconds=0.0)
 
 
-def _kl(case: Case, rows: Sequence[Row | GradientRow]) -> Truth:
+def _kl(case: Case, rows: Sequence[Row]) -> Truth:
     for row in rows:
-        if isinstance(row, Row) and row.target == REVERSE_KL.name:
+        if not row.is_gradient and row.target == REVERSE_KL.name:
             return Truth(row.true, row.true_from)
     pair = Pair.build(case)
     return true_value(REVERSE_KL, pair.q, pair.p)

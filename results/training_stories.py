@@ -11,20 +11,21 @@ from compact import EXACT_BIAS, EXACT_COSINE, EXACT_STDEV, FOLLOWS, ROUNDED, Cel
 from story import Story, case_of
 
 from klbench.estimators.catalogue import find
-from klbench.measure.clamps import clamp_share
-from klbench.measure.draws import Draws, Machine
-from klbench.report.gradient_fields import placement
+from klbench.measure.setting import Setting
+from klbench.measure.setting_notes import clamp_share
+from klbench.report.fields import PLACEMENT
 from klbench.report.numbers import measured
-from klbench.results import GradientRow, Results, Row
+from klbench.results import Results
+from klbench.row import Row
 from klbench.wording import percent
 
 
-def _gradient(results: Results, pair: str, estimator: str, place: str, **parameters: float) -> GradientRow:
-    rows = cast(tuple[GradientRow, ...], case_of(results, pair, **parameters).rows)
-    return next(row for row in rows if (row.estimator, placement(row)) == (estimator, place))
+def _gradient(results: Results, pair: str, estimator: str, place: str, **parameters: float) -> Row:
+    rows = case_of(results, pair, **parameters).rows
+    return next(row for row in rows if (row.estimator, PLACEMENT.show(row)) == (estimator, place))
 
 
-def _in(results: Results, pair: str, estimator: str, dtype: str, **parameters: float) -> Row | GradientRow:
+def _in(results: Results, pair: str, estimator: str, dtype: str, **parameters: float) -> Row:
     rows = case_of(results, pair, **parameters).rows
     return next(row for row in rows if (row.estimator, row.dtype) == (estimator, dtype))
 
@@ -61,8 +62,8 @@ def stale(results: Results) -> str:
 
 def _held(results: Results, pair: str, estimator: str, **parameters: float) -> float:
     """The share of samples that a clamp is active, exactly."""
-    draws = Draws.of(case_of(results, pair, **parameters).case, Machine(torch.device("cpu"), 1), results.spec.seed)
-    share = clamp_share(find(estimator), draws.pair, draws)
+    setting = Setting.of(results.spec, case_of(results, pair, **parameters).case, torch.device("cpu"))
+    share = clamp_share(find(estimator), setting)
     return share.value if share else 0.0
 
 
@@ -117,10 +118,7 @@ def precision_gradient(results: Results) -> str:
 
 def frameworks(results: Results) -> str:
     """What is shipped."""
-    follows = {
-        pair: Counter(cast(GradientRow, row).follows for row in case_of(results, pair).rows)
-        for pair in ("on-policy", "stale")
-    }
+    follows = {pair: Counter(row.follows for row in case_of(results, pair).rows) for pair in ("on-policy", "stale")}
     fresh, weighted, total = follows["on-policy"], follows["stale"]["KL(q‖p)"], len(results.spec.estimators)
     return (
         f"Of {total} penalties as they are shipped, on-policy {fresh['KL(q‖p)']} descend the reverse KL, "
@@ -133,7 +131,9 @@ _LOOK = "cosine: of the angle between the mean gradient and the true one, -1 str
 _ABOVE = "In a cell bias/true above, {below} below, both exact"
 
 OF_TRAINING: Mapping[str, Story] = {
-    "gradients": Story(gradients, Cells((FOLLOWS,), placement, "In a cell what is followed; bold: what it should be.")),
+    "gradients": Story(
+        gradients, Cells((FOLLOWS,), PLACEMENT.show, "In a cell what is followed; bold: what it should be.")
+    ),
     "stale": Story(stale, Cells((EXACT_BIAS, EXACT_STDEV), says=_ABOVE.format(below="stdev/true") + ".")),
     "clamps": Story(clamps, Cells((EXACT_BIAS, EXACT_COSINE), says=_ABOVE.format(below="the cosine") + f". {_LOOK}.")),
     "precision": Story(

@@ -22,9 +22,10 @@ import pytest
 import torch
 
 from klbench.report.check import check
+from klbench.report.fields import PLACEMENT
 from klbench.report.folder import to_files
-from klbench.report.gradient_fields import placement
-from klbench.results import CaseResult, GradientRow, Results, Row
+from klbench.results import CaseResult, Results
+from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_spec
 
@@ -284,12 +285,12 @@ def test_off_policy_the_plain_k1_is_off_by_four_lags(gallery: ModuleType) -> Non
 # What it says of gradients.
 
 
-def by_place(case: CaseResult) -> dict[tuple[str, str], GradientRow]:
+def by_place(case: CaseResult) -> dict[tuple[str, str], Row]:
     """A case's rows by estimator and placement, of one precision."""
-    return {(row.estimator, placement(row)): row for row in case.rows if isinstance(row, GradientRow)}
+    return {(row.estimator, PLACEMENT.show(row)): row for row in case.rows if row.is_gradient}
 
 
-def exact_gradient(row: GradientRow) -> np.ndarray:
+def exact_gradient(row: Row) -> np.ndarray:
     assert row.components is not None
     return row.components.exact
 
@@ -379,7 +380,7 @@ def test_clamps_a_lost_token_is_left_alone(gallery: ModuleType) -> None:
             assert clamped.exact_stdev_over_true < 0.01 < 10 < free.exact_stdev_over_true
 
 
-def in_precision(case: CaseResult, estimator: str, dtype: str) -> Row | GradientRow:
+def in_precision(case: CaseResult, estimator: str, dtype: str) -> Row:
     (row,) = (row for row in case.rows if (row.estimator, row.dtype) == (estimator, dtype))
     return row
 

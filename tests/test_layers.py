@@ -13,8 +13,8 @@ import klbench
 ROOT = Path(klbench.__file__).parent
 ORDER = (
     *("excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
-    *("distributions", "estimators", "frameworks", "users", "derived", "stats", "roads"),
-    *("results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
+    *("distributions", "estimators", "frameworks", "users", "derived", "problems", "stats", "roads"),
+    *("row", "results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
 BY_NAME = {
     ("estimators/catalogue.py", "frameworks"),

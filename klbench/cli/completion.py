@@ -161,7 +161,7 @@ def _distributions() -> Iterator[Offer]:
 def _columns() -> Iterator[Offer]:
     from klbench.report.columns import COLUMNS
 
-    yield from ((column.name, column.description) for column in COLUMNS)
+    yield from ((column.name, column.about.description) for column in COLUMNS)
 
 
 def _words() -> Iterator[Offer]:

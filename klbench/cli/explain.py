@@ -222,7 +222,7 @@ def _explain_distribution(family: Family) -> None:
 def _columns(name: str) -> Iterator[RenderableType]:
     """A card for each of the columns called so."""
     for column in _columns_called(name):
-        yield card(f"{column.name}, a column of {column.where}", column.description, {})
+        yield card(f"{column.name}, a column of {column.where}", column.about.description, {})
 
 
 def _columns_called(name: str) -> Iterator[Column]:

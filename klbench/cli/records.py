@@ -163,7 +163,7 @@ def _of_columns(columns: Sequence[Column]) -> Iterator[Record]:
             "type": column.kind,
             "where": column.where,
             "written": None,
-            "summary": column.description,
+            "summary": column.about.description,
         }
 
 

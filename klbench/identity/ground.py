@@ -19,19 +19,19 @@ from klbench.distributions.score import score_of
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import weighted
 from klbench.estimators.term import Joint, Term, on_samples_of_q
-from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
 from klbench.identity import keys
 from klbench.identity.audit import DIVERGENCE, READINGS, STANDARD, Reading, Standard
 from klbench.identity.computed import KEY, Lines
 from klbench.identity.identity import Identity, Zone
-from klbench.measure.cells import Cell
 from klbench.measure.exact_gradients import ExactGradients
-from klbench.measure.pair import Pair
+from klbench.measure.place import Place
+from klbench.measure.quantity import Quantity
 from klbench.measure.truth import true_value
-from klbench.roads.exact import exact_road
-from klbench.roads.gradient import ExactVector
+from klbench.problems.pair import Pair
+from klbench.roads.exact import exact
+from klbench.roads.exact_vector import ExactVector
 from klbench.spec.expression import read
 
 _ROUNDING = 1e-9
@@ -71,12 +71,12 @@ class Ground:
         """Build what is exact of a pair."""
         sampler = build(read(standard.sampler)) if standard.sampler else None
         pair = Pair(build(read(standard.q)), build(read(standard.p)), sampler)
-        return Ground(standard, pair, ExactGradients.of(pair, score_of(pair.q)))
+        return Ground(standard, pair, ExactGradients(pair, score_of(pair.q)))
 
     @property
     def divergence(self) -> float:
         """KL(q‖p)."""
-        return true_value(REVERSE_KL, self.pair.q, self.pair.p).value
+        return true_value(REVERSE_KL, self.pair.q, self.pair.p).size
 
     def reading(self, entry: Entry, identity: Identity) -> Reading:
         """Everything that is asked of one entry here."""
@@ -96,13 +96,13 @@ class Ground:
 
     def _gradient(self, entry: Entry) -> tuple[float, float, float]:
         """(length, cosine, noise) of the gradient where the entry is put."""
-        cell = Cell(entry.estimator(), entry.placement or "loss", entry.weighting, FULL_PRECISION)
-        found, true = self.gradients.under_draws(cell.term), self.gradients.true(entry.target)
+        quantity = Quantity(entry.estimator(), place=Place(entry.placement or "loss", entry.weighting))
+        found, true = self.gradients.under_draws(quantity.term), self.gradients.true(entry.target).value
         return (nan, nan, nan) if found is None else _beside(found, true)
 
     def _moments(self, term: Term) -> tuple[float, float]:
-        (found,) = exact_road(self.pair.integrand((term,)))
-        return (nan, nan) if found is None else (found.mean, found.stdev)
+        moments = exact(self.pair, term)
+        return (nan, nan) if moments is None else (moments.mean, moments.stdev)
 
     def _broken(self, identity: Identity) -> dict[str, float]:
         shares = {dtype: self._share(_inside(zones)) for dtype, zones in identity.zones.nonfinite.items() if zones}

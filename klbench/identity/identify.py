@@ -6,16 +6,17 @@ Nothing here is typed in: means and gradients are exact sums over the probes, co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, nan
 
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import FULL_PRECISION, Placement, Weighting
+from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.identity.identity import PLACES, UNKNOWN, Identity
 from klbench.identity.probes import Probe, near, on_policy, stale
 from klbench.identity.zones import zones
-from klbench.measure.cells import Cell
 from klbench.measure.follows import follows
-from klbench.roads.exact import exact_road
+from klbench.measure.place import Place
+from klbench.measure.quantity import Quantity
+from klbench.roads.exact import exact
 
 _SAME, _SECOND_ORDER = 1e-9, 1e-2
 
@@ -39,8 +40,8 @@ def identify(estimator: Estimator) -> Identity:
 
 
 def _mean(estimator: Estimator, probe: Probe) -> float:
-    (found,) = exact_road(probe.pair.integrand((estimator.term,)))
-    return found.mean if found is not None else float("nan")
+    moments = exact(probe.pair, estimator.term)
+    return moments.mean if moments is not None else nan
 
 
 def _named(mean: float, values: Mapping[str, float]) -> str:
@@ -60,9 +61,9 @@ def _follows(estimator: Estimator, probe: Probe) -> dict[str, str]:
 
 
 def _follows_in(estimator: Estimator, probe: Probe, placement: Placement, weighting: Weighting) -> str:
-    cell = Cell(estimator, placement, weighting, FULL_PRECISION)
-    if not cell.has_gradient:
+    quantity = Quantity(estimator, place=Place(placement, weighting))
+    if not quantity.exists:
         return ""
     gradients = probe.gradients
-    found = follows(gradients.under_draws(cell.term), estimator.term, gradients.under_q)
+    found = follows(gradients.under_draws(quantity.term), estimator.term, gradients.under_q)
     return found[0] if found else UNKNOWN

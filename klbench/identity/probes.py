@@ -22,8 +22,8 @@ from klbench.estimators.divergence import (
     TOTAL_VARIATION,
 )
 from klbench.measure.exact_gradients import ExactGradients
-from klbench.measure.pair import Pair
 from klbench.measure.truth import true_value
+from klbench.problems.pair import Pair
 from klbench.spec.expression import read
 
 _Q = "Categorical(logits=[0.31, -0.42, 0.17, 0.58, -0.23])"
@@ -80,4 +80,4 @@ def _probe(p: str, sampler: str | None) -> Probe:
     pair = Pair(build(read(_Q)), build(read(p)), build(read(sampler)) if sampler else None)
     values = {target.name: true_value(target, pair.q, pair.p).value for target in _TARGETS}
     combined = {name: sum(factor * values[each] for factor, each in parts) for name, parts in _COMBINED.items()}
-    return Probe(pair, ExactGradients.of(pair, score_of(pair.q)), combined)
+    return Probe(pair, ExactGradients(pair, score_of(pair.q)), combined)

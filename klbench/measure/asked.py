@@ -1,39 +1,93 @@
-"""The estimators a spec asks for, ready to be measured on one case: found, imported where they are a user's, fitted."""
+"""The estimators a spec asks for: found, imported where they are a user's, their coefficients fitted.
+
+The λ of least variance in base + λ·control comes from a pilot sample of its own, drawn from a stream no block shares.
+So the fitted estimator is an ordinary one with a constant λ, independent of the samples it is judged on: unbiased, with
+exact moments and errors like any other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf, isfinite, nan
+
+from torch import Tensor
 
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator
-from klbench.measure.draws import Draws
-from klbench.measure.fit import Fit, fit
-from klbench.measure.pair import Pair
-from klbench.spec.model import Spec
+from klbench.estimators.term import Term
+from klbench.problems.pair import Pair
+from klbench.roads.exact import exact
 from klbench.users.ready import ready
+
+Pilot = Callable[[tuple[Term, ...]], list[Tensor]]
+"""Terms -> the values of each on a pilot sample [n]."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Estimators with nothing left to fit, and what was fitted, by name."""
+class Fit:
+    """A fitted coefficient: what the pilot gave, and the exact optimum where it is known (else NaN)."""
 
-    estimators: tuple[Estimator, ...]
-    fits: Mapping[str, Fit]
-
-    @staticmethod
-    def of(spec: Spec, pair: Pair, draws: Draws) -> Asked:
-        """Find, import and fit.
-
-        Raises:
-            SpecError: a user's function cannot be used.
-        """
-        found = [as_asked(ready(find(name)), spec.measure) for name in spec.estimators]
-        fitted = [fit(estimator, draws, pair) for estimator in found]
-        fits = {estimator.name: value for estimator, value in fitted if value is not None}
-        return Asked(tuple(estimator for estimator, _ in fitted), fits)
+    coefficient: float
+    optimum: float
 
 
-def as_asked(estimator: Estimator, measure: str) -> Estimator:
+def imported(names: Iterable[str]) -> dict[str, Estimator]:
+    """The estimators of these names, by name.
+
+    Raises:
+        SpecError: a user's function cannot be used.
+    """
+    return {name: ready(find(name)) for name in names}
+
+
+def fit_all(estimators: Mapping[str, Estimator], pair: Pair, pilot: Pilot) -> dict[str, Fit]:
+    """What has to be fitted, by the estimator's name."""
+    fits = {name: _fit(estimator, pair, pilot) for name, estimator in estimators.items()}
+    return {name: fit for name, fit in fits.items() if fit is not None}
+
+
+def settled(estimators: Mapping[str, Estimator], coefficients: Mapping[str, float | None]) -> dict[str, Estimator]:
+    """The estimators with nothing left to fit."""
+    known = {name: value for name, value in coefficients.items() if value is not None}
+    return {name: each.fitted(known[name]) if name in known else each for name, each in estimators.items()}
+
+
+def as_measured(estimator: Estimator, measure: str) -> Estimator:
     """As a value, an entry that is weighted by default is; for gradients the weighting is a column of its own."""
     return replace(estimator, weighted=True) if measure == "value" and estimator.weighting != "none" else estimator
+
+
+def exactly_fitted(estimator: Estimator, pair: Pair) -> Estimator | None:
+    """The estimator with the exact optimum for its coefficient; None where that is not known."""
+    if estimator.control_term is None:
+        return estimator
+    optimum = _exact_optimum(pair, estimator.term, estimator.control_term)
+    return estimator.fitted(optimum) if isfinite(optimum) else None
+
+
+def _fit(estimator: Estimator, pair: Pair, pilot: Pilot) -> Fit | None:
+    control = estimator.control_term
+    if control is None:
+        return None
+    optimum = _exact_optimum(pair, estimator.term, control)
+    # a control without a variance makes the variance infinite with any coefficient but 0
+    return Fit(optimum if optimum == 0 else _least_variance(*pilot((estimator.term, control))), optimum)
+
+
+def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
+    """-Cov(base, control)/Var(control), 0 where the control has no variance, NaN without an exact method."""
+    # Cov(a, b) = (Var(a + b) − Var(a − b))/4: the exact roads know the moments of a function, not of two
+    together = Term(lambda log_ratio: base.function(log_ratio) + control.function(log_ratio), base.weighted)
+    apart = Term(lambda log_ratio: base.function(log_ratio) - control.function(log_ratio), base.weighted)
+    moments = [exact(pair, term) for term in (control, together, apart)]
+    if moments[0] is not None and not moments[0].has_variance:
+        return 0.0
+    variance, plus, minus = (each.stdev**2 if each else nan for each in moments)
+    return (minus - plus) / (4 * variance) if 0 < variance < inf and isfinite(plus) and isfinite(minus) else nan
+
+
+def _least_variance(base: Tensor, control: Tensor) -> float:
+    spread = control - control.mean()
+    coefficient = -float((base - base.mean()) @ spread) / float(spread @ spread) if spread.any() else 0.0
+    return coefficient if isfinite(coefficient) else 0.0

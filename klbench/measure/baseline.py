@@ -8,69 +8,45 @@ k is. So its mean is Cov(k, S), shrunk or not, and its noise that of a sample co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from klbench.estimators.term import Function, Joint, Term
-from klbench.measure.cells import Cell
 from klbench.measure.exact_gradients import ExactGradients
-from klbench.roads.exact import exact_road
-from klbench.roads.gradient import ExactVector
+from klbench.measure.place import Baseline
+from klbench.measure.quantity import Quantity
+from klbench.roads.exact import exact
+from klbench.roads.exact_vector import ExactVector
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """How the rewards of a batch are centred: ``mean`` or ``leave-one-out`` of ``batch`` samples."""
-
-    kind: str
-    batch: int
-
-    @property
-    def shrinks(self) -> float:
-        """What the gradient is multiplied by: 1 − 1/n by the batch's own mean, 1 by the mean of the others."""
-        return 1 - 1 / self.batch if self.kind == "mean" else 1.0
-
-    def exact(self, cell: Cell, gradients: ExactGradients) -> ExactVector | None:
-        """The exact mean, and the noise per sample, of the gradient of a batch; None without a road."""
-        value = cell.estimator.term
-        (plain,) = exact_road(gradients.drawn_with(value))
-        if plain is None or not torch.tensor([plain.mean, plain.stdev]).isfinite().all():
-            return None
-        weighted = cell.weighting != "none"
-        parts = [
-            gradients.under_draws(each)
-            for each in (
-                _centred(value, plain.mean, 1, weighted),
-                _centred(value, plain.mean, 2, weighted),
-                _one(weighted),
-            )
-        ]
-        first, second, alone = parts
-        if first is None or second is None or alone is None:
-            return None
-        return self._combined(first, second, alone, plain.stdev**2, weighted)
-
-    def _combined(
-        self, first: ExactVector, second: ExactVector, alone: ExactVector, variance: float, weighted: bool
-    ) -> ExactVector:
-        n, covariance = self.batch, first.mean
-        offset = torch.zeros_like(alone.mean) if weighted else alone.mean
-        both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
-        noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
-        stdev = self.shrinks * noise.clamp_min(0.0).sqrt()
-        kurtosis = (first.kurtosis + 3 * (n - 1)) / n  # that of a mean of n, which the centred one is nearly
-        return ExactVector(self.shrinks * covariance, stdev, kurtosis, self.shrinks * first.size, first.road)
+def with_baseline(quantity: Quantity, baseline: Baseline, gradients: ExactGradients) -> ExactVector | None:
+    """The exact mean, and the noise per sample, of the gradient of a batch; None without an exact method."""
+    value, weight = value_and_weight(quantity)
+    plain = exact(gradients.pair, value)
+    if plain is None or not torch.tensor([plain.mean, plain.stdev]).isfinite().all():
+        return None
+    centred = [gradients.under_draws(_centred(value, plain.mean, power, weight.weighted)) for power in (1, 2)]
+    first, second, alone = *centred, gradients.under_draws(weight)
+    if first is None or second is None or alone is None:
+        return None
+    return _combined(baseline, first, second, alone, plain.stdev**2, weight.weighted)
 
 
-def value_and_weight(cell: Cell) -> tuple[Term, Term]:
+def _combined(
+    baseline: Baseline, first: ExactVector, second: ExactVector, alone: ExactVector, variance: float, weighted: bool
+) -> ExactVector:
+    n, covariance, shrinks = baseline.batch, first.mean, baseline.shrinks
+    offset = torch.zeros_like(alone.mean) if weighted else alone.mean
+    both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
+    noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
+    stdev = shrinks * noise.clamp_min(0.0).sqrt()
+    kurtosis = (first.kurtosis + 3 * (n - 1)) / n  # that of a mean of n, which the centred one is nearly
+    return ExactVector(shrinks * covariance, stdev, kurtosis, shrinks * first.size, first.road)
+
+
+def value_and_weight(quantity: Quantity) -> tuple[Term, Term]:
     """What is centred, and what multiplies the score of each sample after that."""
-    return cell.estimator.term, _one(cell.weighting != "none")
-
-
-def _one(weighted: bool) -> Term:
-    return _ONES[weighted]
+    return quantity.estimator.term, _ONES[quantity.place is not None and quantity.place.is_weighted]
 
 
 _ONES = {weighted: Term(lambda log_ratio: log_ratio.new_ones(log_ratio.shape), weighted) for weighted in (False, True)}

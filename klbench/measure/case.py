@@ -1,23 +1,24 @@
-"""Measuring one case: its pair built, its estimators readied, and then values or gradients, as the spec asks."""
+"""Measuring one case: what is known before, the samples, the answers, and what to say about them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from klbench.estimators.divergence import REVERSE_KL
-from klbench.measure.asked import Asked
-from klbench.measure.draws import Draws, Machine
-from klbench.measure.gradients import gradients
-from klbench.measure.headlines import Headlines
-from klbench.measure.pair import Pair
-from klbench.measure.setting import Setting
-from klbench.measure.truth import true_value
-from klbench.measure.unseen import Unseen
-from klbench.measure.values import values
-from klbench.observer import Observer
+from klbench.measure.answer import row
+from klbench.measure.kind import Kind
+from klbench.measure.notes import notes
+from klbench.measure.plan import Sample, draw
+from klbench.measure.setting import Machine, Setting
+from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.results import CaseResult
+from klbench.row import Row
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
+
+_SECONDS_BETWEEN = 0.05
+"""A watcher is told so often at most: working out a headline takes longer than a small block."""
 
 
 def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> CaseResult:
@@ -25,12 +26,49 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
 
     Raises:
         SpecError: a user's function cannot be used.
-        RunError: the device's memory does not hold one block.
+        RunError: the memory does not hold one block.
     """
     start = time.perf_counter()
-    pair, draws = Pair.build(case), Draws.of(case, machine, spec.seed)
-    kl = true_value(REVERSE_KL, pair.q, pair.p)
-    setting = Setting(spec, pair, draws, Asked.of(spec, pair, draws), kl, Unseen.of(pair))
-    headlines = Headlines(observer, case, spec.samples)
-    rows, notes = (gradients if spec.measure == "gradient" else values)(setting, headlines)
-    return CaseResult(case, kl.value, kl.road, rows, notes, time.perf_counter() - start)
+    setting = Setting.of(spec, case, machine.device)
+    kinds = setting.plan.kinds(setting.pair, setting.estimators)
+    passes = tuple(drawn for kind in kinds for drawn in kind.passes(setting.problem))
+    watched = _Watched(observer, case, spec.samples)
+    sample = draw(passes, machine.threads, watched.block(kinds), watched.drawn)
+    rows: list[Row] = []
+    sentences: dict[str, None] = {}
+    for kind in kinds:
+        answers = [kind.answer(quantity, sample) for quantity in kind.quantities]
+        own = [row(answer, kind.columns(answer), spec.samples, spec.seed, machine.device.type) for answer in answers]
+        rows += own
+        sentences |= dict.fromkeys(notes(setting, kind, answers, own))
+    return CaseResult(
+        case, setting.kl.value, setting.kl.road, tuple(rows), tuple(sentences), time.perf_counter() - start
+    )
+
+
+@dataclass
+class _Watched:
+    """Tells an observer how far one case is, a few times a second and not after every block."""
+
+    observer: Observer
+    case: Case
+    total: int
+    told: float = 0.0
+    headline: Callable[[], Headline] = lambda: NOTHING_YET
+
+    def block(self, kinds: tuple[Kind, ...]) -> Callable[[Sample, int], None]:
+        """Told after each block; a headline is only worked out when it is time to tell."""
+
+        def on_block(so_far: Sample, done: int) -> None:
+            kind = [kind for kind in kinds if any(quantity in so_far.places for quantity in kind.quantities)][-1]
+            self.headline = lambda: kind.headline(so_far)
+            self.drawn(done)
+
+        return on_block
+
+    def drawn(self, done: int) -> None:
+        """``done`` of the samples are drawn, those of unfinished blocks with them: the estimate is the one so far."""
+        if time.perf_counter() - self.told < _SECONDS_BETWEEN:
+            return
+        self.told = time.perf_counter()
+        self.observer.advanced(self.case, done, self.total, self.headline())

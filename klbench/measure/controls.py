@@ -8,13 +8,12 @@ mean 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isnan
 
 from klbench.estimators.schulman import K1, K3, k1, k3
 from klbench.estimators.term import Function, Term
-from klbench.measure.pair import Pair
-from klbench.measure.truth import Truth
-from klbench.measure.unseen import Unseen
+from klbench.problems.pair import Pair
+from klbench.roads.integrand import Integrand
 from klbench.roads.regression import Regression, regression
 from klbench.stats.regression import in_span
 
@@ -33,20 +32,20 @@ class Controls:
         return unweighted and in_span(term.function, [control.function for control in self.terms])
 
 
-def controls_for(pair: Pair, kl: Truth, unseen: Unseen) -> Controls:
-    """The controls of a pair: none where the KL is unknown or infinite, or where E_q[r] is not 1."""
-    if not isfinite(kl.value) or unseen.of_p != 0 or unseen.of_q != 0:
+def controls_for(mean: float, weighted: bool) -> Controls:
+    """The controls whose mean is known; none where it is NaN. ``weighted``: samples come from another distribution."""
+    if isnan(mean):
         return Controls((), ())
-    if pair.sampler is None:
-        return Controls((Term(k1, expansion=K1), Term(k3, expansion=K3)), (kl.value, kl.value))
-    return Controls((Term(_minus(k1, kl.value), weighted=True), Term(_minus(k3, kl.value), weighted=True)), (0.0, 0.0))
+    if not weighted:
+        return Controls((Term(k1, expansion=K1), Term(k3, expansion=K3)), (mean, mean))
+    return Controls((Term(_minus(k1, mean), weighted=True), Term(_minus(k3, mean), weighted=True)), (0.0, 0.0))
 
 
 def regression_of(term: Term, controls: Controls, pair: Pair) -> Regression | None:
-    """How a term is regressed on the controls: None where there are none, or no exact road tells how."""
+    """How a term is regressed on the controls: None where there are none, or no exact method tells how."""
     if not controls.terms or controls.span(term):
         return None
-    return regression(pair.integrand((term, *controls.terms)))
+    return regression(Integrand(pair, (term, *controls.terms)))
 
 
 def _minus(function: Function, value: float) -> Function:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from statistics import fmean, median
@@ -20,18 +20,15 @@ from statistics import fmean, median
 from klbench.distributions.expression import Mixture, Named, Power
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.measure.asked import as_asked
 from klbench.measure.case import measure
-from klbench.measure.controls import controls_for
-from klbench.measure.draws import PILOT_SIZE, Draws, Machine
-from klbench.measure.gradients import Survey
-from klbench.measure.pair import Pair
-from klbench.measure.truth import true_value
-from klbench.measure.unseen import Unseen
-from klbench.measure.values import sampled_terms
+from klbench.measure.plan import Plan
+from klbench.measure.setting import Machine
+from klbench.measure.truth import Unseen, known_mean, true_value
 from klbench.observer import SILENT
+from klbench.problems.pair import Pair
+from klbench.roads.blocks import BLOCK
 from klbench.roads.memory import keep_freed_memory
-from klbench.roads.sampling import BLOCK
+from klbench.roads.value_sums import PILOT_SIZE
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.users.estimator import UserFunction
@@ -159,15 +156,18 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
 
 
 def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object]:
-    """What draws so many samples and measures them as a run does."""
-    pair, draws = Pair.build(case), Draws.of(case, machine, _SEED)
-    estimators = [as_asked(find(name), spec.measure).fitted(1.0) for name in spec.estimators]
-    if spec.measure == "gradient":
-        sampled = Survey.take(spec, pair, estimators).draws(draws)
-        return lambda count: sampled.sample(max(count, spec.batch or 0), lambda *_: None)
-    controls = controls_for(pair, true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair))
-    terms = sampled_terms(controls, estimators, spec.dtype)
-    return lambda count: deque(draws.blocks(terms, len(controls.terms), count), maxlen=0)
+    """What draws so many samples and measures them as a run does, in one block."""
+    pair, problem = Pair.build(case), Pair.build(case, machine.device)
+    kl = known_mean(true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair))
+    plan = replace(Plan.of(spec, case, machine.device), kl=kl, shift=())
+    estimators = {name: find(name).fitted(1.0) for name in spec.estimators}
+    passes = [drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(problem)]
+
+    def drawn(count: int) -> None:
+        for each in passes:
+            deque(replace(each.blocks, samples=max(count, spec.batch or 0)).run(1), maxlen=0)
+
+    return drawn
 
 
 def _at_once(pool: ThreadPoolExecutor, draw: Callable[[int], object], counts: Sequence[int]) -> None:

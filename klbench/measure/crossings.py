@@ -15,9 +15,10 @@ from math import inf, isfinite, isnan, log, nan
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.known import Known, known
-from klbench.measure.pair import Pair
 from klbench.measure.truth import true_value
-from klbench.results import CaseResult, GradientRow, Row
+from klbench.problems.pair import Pair
+from klbench.results import CaseResult
+from klbench.row import Row
 from klbench.spec.model import PairSpec, Spec
 from klbench.spec.refusal import Refusal
 
@@ -74,7 +75,7 @@ def crossings(spec: Spec, pair: PairSpec, points: Sequence[tuple[float, At]], fi
     (parameter,) = pair.grid
     for (low, below), (high, above) in pairwise(sorted(points, key=lambda point: point[0])):
         for one, other in combinations([name for name in below if name in above], 2):
-            if below[one].target != below[other].target or not _changes(below, above, one, other, figure):
+            if below[one].quantity != below[other].quantity or not _changes(below, above, one, other, figure):
                 continue
 
             def apart(value: float, one: str = one, other: str = other) -> float:
@@ -100,13 +101,12 @@ def crossing_notes(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> t
     return (*found[:_MOST_NOTES], *rest)
 
 
-def _line(row: Row | GradientRow) -> Known | None:
+def _line(row: Row) -> Known | None:
     """What a row says without its samples; None where it is biased, or not of the first precision."""
-    place = (row.placement, row.weighting) if isinstance(row, GradientRow) else ("", "")
-    bias, stdev = row.exact_bias_over_true * row.unit, row.exact_stdev_over_true * row.unit
+    bias, stdev = row.exact_bias_over_true * row.scale, row.exact_stdev_over_true * row.scale
     if not abs(row.exact_bias_over_true) <= _UNBIASED or row.dtype != FULL_PRECISION:
         return None
-    return Known(row.estimator, row.target, row.unit, bias, stdev, *place)
+    return Known(row.estimator, row.target, row.scale, bias, stdev, row.placement, row.weighting)
 
 
 def _changes(below: At, above: At, one: str, other: str, figure: Figure) -> bool:
@@ -134,7 +134,7 @@ def _at(spec: Spec, pair: PairSpec, parameters: Mapping[str, float], called: Seq
 
 def _kl(pair: PairSpec, parameters: Mapping[str, float]) -> float:
     built = Pair.build(pair.case_at(parameters))
-    return true_value(REVERSE_KL, built.q, built.p).value
+    return true_value(REVERSE_KL, built.q, built.p).size
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import inf, isnan, nan, sqrt
 
-from klbench.results import falls_far_short
+from klbench.row import falls_far_short
 from klbench.stats.moments import relative_error_of_stdev
 
 _SAME_NOISE = 0.1

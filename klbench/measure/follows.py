@@ -24,7 +24,7 @@ from torch import Tensor
 from klbench.derived.coefficient import own_coefficient, true_coefficient
 from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, FORWARD_KL, REVERSE_KL, TOTAL_VARIATION
 from klbench.estimators.term import Term
-from klbench.roads.gradient import ExactVector
+from klbench.roads.exact_vector import ExactVector
 
 ITSELF, NOTHING, NONE = "E_q[k]", "0", "none"
 _SAME = 1e-8

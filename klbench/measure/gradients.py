@@ -1,93 +1,213 @@
-"""The gradients of one case: every cell answered exactly where a road exists, sampled, and set side by side."""
+"""Gradients: the vectors that an estimator's gradient is measured by, and the numbers that only a gradient has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from itertools import product
+from math import nan, sqrt
+from typing import Any
 
-from klbench.derived.precision import Rounding
-from klbench.distributions.score import score_of
+import torch
+from torch import Tensor
+
+from klbench.derived.precision import Evaluated, in_precision
+from klbench.distributions.score import Score
+from klbench.errors import SpecError
+from klbench.estimators.divergence import Divergence
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import FULL_PRECISION
-from klbench.measure.baseline import Baseline
-from klbench.measure.cells import Cell, cells
-from klbench.measure.draws import Draws
+from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS, Placement, Weighting
+from klbench.measure.answer import Answer
+from klbench.measure.baseline import value_and_weight, with_baseline
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import follows
-from klbench.measure.gradient_draws import GradientDraws, GradientSample
-from klbench.measure.gradient_notes import gradient_notes
-from klbench.measure.gradient_rows import GradientAnswers, gradient_headline, gradient_row
-from klbench.measure.headlines import Headlines
-from klbench.measure.pair import Pair
-from klbench.measure.rounding import about_rounding
-from klbench.measure.setting import Setting
-from klbench.observer import Headline
-from klbench.results import GradientRow
-from klbench.roads.gradient import ExactVector
-from klbench.spec.model import Spec
+from klbench.measure.kind import Kind
+from klbench.measure.place import Baseline, Place
+from klbench.measure.plan import Key, Pass, Sample
+from klbench.measure.quantity import Quantity
+from klbench.measure.truth import Truth
+from klbench.problems.problem import Problem
+from klbench.roads.blocks import Accumulator, Blocks
+from klbench.roads.exact_vector import Atoms, ExactVector
+from klbench.roads.gradient_sums import BatchedGradients, CountedGradients, SummedGradients
+from klbench.row import Components
+from klbench.stats.estimate import Estimate
+
+MOST_COMPONENTS = 1024
+"""Where draws are not counted, the covariance of every gradient is kept whole: so many rows and columns at most."""
 
 
-def gradients(setting: Setting, headlines: Headlines) -> tuple[tuple[GradientRow, ...], tuple[str, ...]]:
-    """(a row for each estimator, placement, weighting and precision, what the reader should know)."""
-    spec, estimators = setting.spec, setting.asked.estimators
-    survey = Survey.take(spec, setting.pair, estimators)
+class Gradients(Kind):
+    """The gradients of the estimators of a case. See ``Kind``."""
 
-    def on_block(so_far: GradientSample, done: int) -> None:
-        headlines.tell(done, lambda: survey.headline(so_far))
+    name = "gradient"
 
-    sample = survey.draws(setting.draws).sample(spec.samples, on_block, headlines.tell_drawn)
-    answers = [survey.answers(cell, sample) for cell in survey.cells]
-    rows = tuple(gradient_row(each, spec, setting.device) for each in answers)
-    return rows, (*gradient_notes(setting, survey.exact, answers), *about_rounding(rows))
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What is asked of a case, and what the exact roads say of it."""
-
-    cells: tuple[Cell, ...]
-    exact: ExactGradients
-    parameters: tuple[str, ...] | None
-    baseline: Baseline | None
-
-    @staticmethod
-    def take(spec: Spec, pair: Pair, estimators: Sequence[Estimator]) -> Survey:
-        """Gather the cells; nothing is computed yet."""
-        baseline = Baseline(spec.baseline, spec.batch) if spec.baseline != "none" and spec.batch else None
-        exact = ExactGradients.of(pair, score_of(pair.q, spec.parameters))
-        return Survey(tuple(cells(spec, estimators)), exact, spec.parameters, baseline)
-
-    def draws(self, draws: Draws) -> GradientDraws:
-        """How the cells that have a gradient are sampled."""
-        alive = [cell for cell in self.cells if cell.has_gradient]
-        score = score_of(draws.pair.q, self.parameters)
-        centred = [cell for cell in alive if self._centred(cell)]
-        return GradientDraws.of(draws, score, [cell for cell in alive if cell not in centred], centred, self.baseline)
-
-    def answers(self, cell: Cell, sample: GradientSample) -> GradientAnswers:
-        """What is known of one cell, now that it is sampled."""
-        exact = self.exact_of(cell) if cell.has_gradient else None
-        return GradientAnswers(
-            cell=cell,
-            score=self.exact.score,
-            true=self.exact.true(cell.estimator.target),
-            exact=exact,
-            sampled=sample.of(cell),
-            rounding=None if cell.dtype == FULL_PRECISION else sample.of(Rounding(cell.term, cell.dtype)),
-            baseline=self.baseline if self._centred(cell) else None,
-            follows=follows(exact, cell.estimator.term, self.exact.under_q),
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """See ``Kind``: every estimator in every placement, weighting and precision; where the spec says nothing, in
+        its own placement and weighting."""
+        return tuple(
+            Quantity(estimator, dtype, place)
+            for estimator in self.estimators
+            for place in self._places(estimator)
+            for dtype in self.plan.dtypes
         )
 
-    def headline(self, so_far: GradientSample) -> Headline:
-        """The running estimate of the last cell that is being sampled."""
-        cell = [each for each in self.cells if each in so_far.places][-1]
-        return gradient_headline(cell, so_far.of(cell), self.exact.true(cell.estimator.target))
+    def _places(self, estimator: Estimator) -> Iterator[Place]:
+        own: tuple[Placement, ...] = PLACEMENTS if estimator.placement is None else (estimator.placement,)
+        for placement in self.plan.placements or own:
+            baseline = self._baseline if placement == "reward" else None
+            for weighting in self.plan.weightings or (estimator.weighting,):
+                yield Place(placement, weighting, baseline)
 
-    def exact_of(self, cell: Cell) -> ExactVector | None:
-        """The expected gradient of a cell that has one, and its noise; None without a road."""
-        if self.baseline is not None and self._centred(cell):
-            return self.baseline.exact(cell, self.exact)
-        return self.exact.under_draws(cell.term)
+    @cached_property
+    def _baseline(self) -> Baseline | None:
+        return (
+            Baseline(self.plan.baseline, self.plan.batch) if self.plan.baseline != "none" and self.plan.batch else None
+        )
 
-    def _centred(self, cell: Cell) -> bool:
-        return self.baseline is not None and cell.placement == "reward"
+    @cached_property
+    def gradients(self) -> ExactGradients:
+        """What is known exactly."""
+        return ExactGradients(self.pair, self.pair.score(self.plan.parameters))
+
+    def passes(self, problem: Problem) -> tuple[Pass, ...]:
+        """See ``Kind``: the samples are drawn once for the gradients without a baseline, and once for those with
+        one."""
+        score = problem.score(self.plan.parameters)
+        assert score is not None
+        there = [quantity for quantity in self.quantities if quantity.exists]
+        plain = [quantity for quantity in there if quantity.place and not quantity.place.baseline]
+        centred = [quantity for quantity in there if quantity not in plain]
+        return (
+            *([self._plain(problem, score, plain)] if plain else []),
+            *([self._batched(problem, score, centred)] if centred else []),
+        )
+
+    def _plain(self, problem: Problem, score: Score, quantities: list[Quantity]) -> Pass:
+        evaluated: dict[Key, Evaluated] = {}
+        for quantity in quantities:
+            evaluated[quantity] = quantity.sampled
+            if quantity.rounding:
+                evaluated[quantity.rounding] = quantity.rounding
+        terms = tuple(dict.fromkeys(evaluated.values()))
+        atoms = Atoms.of(problem, score)
+        accumulator: Accumulator[Any]
+        if atoms is not None:
+            accumulator = CountedGradients(problem, terms, score, atoms, problem.numbers)
+        else:
+            components = self._components_within_reach(score)
+            accumulator = SummedGradients(score, self.plan.samples, components**2 + problem.numbers, terms)
+        return self._pass(problem, accumulator, {key: terms.index(term) for key, term in evaluated.items()})
+
+    def _batched(self, problem: Problem, score: Score, quantities: list[Quantity]) -> Pass:
+        exact = {quantity: replace(quantity, dtype=FULL_PRECISION) for quantity in quantities}
+        computed = list(dict.fromkeys([*quantities, *exact.values()]))
+        rounded = [quantity for quantity in quantities if quantity.rounding]
+        places: dict[Key, int] = {quantity: computed.index(quantity) for quantity in quantities}
+        # what rounding adds is a difference of two gradients, each centred in its own precision
+        places |= {each.rounding: len(computed) + index for index, each in enumerate(rounded) if each.rounding}
+        accumulator = BatchedGradients(
+            score,
+            self.plan.samples,
+            self._components_within_reach(score) + problem.numbers,
+            values=tuple(_in_its_precision(quantity) for quantity in computed),
+            differences=tuple((computed.index(each), computed.index(exact[each])) for each in rounded),
+            leave_one_out=self.plan.baseline == "leave-one-out",
+            unit=quantities[0].unit,
+        )
+        return self._pass(problem, accumulator, places)
+
+    def _pass(self, problem: Problem, accumulator: Accumulator[Any], places: Mapping[Key, int]) -> Pass:
+        return Pass(Blocks(problem, self.plan.seed, self.plan.samples, accumulator), places)
+
+    def _components_within_reach(self, score: Score) -> int:
+        components = len(score.components[0])
+        if components > MOST_COMPONENTS:
+            what = "a baseline takes" if self._baseline else "these take"
+            raise SpecError(
+                f"the gradient has {components:,} components, more than {what}: {MOST_COMPONENTS:,}",
+                help=["name fewer with parameters, or take a Categorical without a baseline, whose draws are counted"],
+            )
+        return components
+
+    def _exact(self, quantity: Quantity) -> ExactVector | None:
+        if quantity.place and quantity.place.baseline:
+            return with_baseline(quantity, quantity.place.baseline, self.gradients)
+        return self.gradients.under_draws(quantity.term)
+
+    def _target(self, divergence: Divergence) -> Truth:
+        return self.gradients.true(divergence)
+
+    def plain(self, estimator: Estimator) -> Iterator[Quantity]:
+        """See ``Kind``: in the loss and in the reward."""
+        weightings: tuple[Weighting, ...] = ("none",) if self.pair.sampler is None else ("ratio", "detached")
+        for placement, weighting in product(PLACEMENTS, weightings):
+            yield Quantity(estimator, place=Place(placement, weighting))
+
+    def at_home(self, estimator: Estimator) -> Iterator[Quantity]:
+        """See ``Kind``: nowhere, where it is only logged."""
+        if estimator.placement is not None:
+            yield Quantity(estimator, place=Place(estimator.placement, estimator.weighting))
+
+    def answer(self, quantity: Quantity, sample: Sample) -> Answer:
+        """See ``Kind``: a gradient has a divergence that it follows."""
+        answer = super().answer(quantity, sample)
+        return replace(answer, follows=follows(answer.exact, quantity.estimator.term, self.gradients.under_q))
+
+    def columns(self, answer: Answer) -> Mapping[str, Any]:
+        """See ``Kind``."""
+        place, known, true = answer.quantity.place, answer.exact, answer.true
+        assert place is not None
+        cosine = answer.of_mean(answer.sampled.cosine(true.value)) if answer.sampled else Estimate()
+        exact_cosine = nan if known is None else known.cosine(true.value)
+        return {
+            "parameters": self.gradients.score.parameters,
+            "placement": place.placement,
+            "weighting": place.weighting,
+            "true_norm": true.size,
+            "cosine": cosine.value,
+            "cosine_mcse": cosine.mcse,
+            "exact_cosine": exact_cosine,
+            "exact_from": known.road if known and known.is_finite else "",
+            "follows": answer.follows[0] if answer.follows else "",
+            "components": self._components(answer),
+        }
+
+    def _components(self, answer: Answer) -> Components:
+        parameter, index = self.gradients.score.components
+        unknown = torch.full((len(parameter),), nan, dtype=torch.float64)
+        count = answer.count or 1
+        bessel = count / (count - 1) if count > 1 else nan
+        moments = answer.sampled.moments if answer.sampled else None
+        mean = unknown if moments is None else moments.mean
+        stdev = unknown if moments is None else (moments.variances * bessel).sqrt()
+        return Components(
+            parameter=parameter,
+            index=index,
+            true=answer.true.value.numpy(),
+            mean=mean.numpy(),
+            mean_mcse=_component_errors(answer, stdev / sqrt(count)).numpy(),
+            exact=(unknown if answer.exact is None else answer.exact.mean).numpy(),
+            stdev=(stdev * sqrt(answer.quantity.unit)).numpy(),
+        )
+
+    def label(self, quantity: Quantity) -> str:
+        """See ``Kind``."""
+        return f"{quantity.estimator.name} as {quantity.place.placement if quantity.place else ''}, bias/true"
+
+
+def _in_its_precision(quantity: Quantity) -> tuple[Evaluated, Evaluated]:
+    value, weight = value_and_weight(quantity)
+    return in_precision(value, quantity.dtype), in_precision(weight, quantity.dtype)
+
+
+def _component_errors(answer: Answer, errors: Tensor) -> Tensor:
+    """Of each component [J], at least the exact one; none without a variance."""
+    if not answer.has_variance:
+        return torch.full_like(errors, nan)
+    if answer.exact is None or answer.known_noise != answer.known_noise:
+        return errors
+    exact = answer.exact.stdev / sqrt(answer.count * answer.quantity.unit)
+    return torch.where(exact > errors, exact, errors)

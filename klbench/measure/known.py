@@ -6,24 +6,25 @@ fitted coefficient is the exact optimum: nothing is drawn and nothing of a spec 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, inf, isfinite, isinf, isnan, nan
+from typing import TYPE_CHECKING
+
+import torch
 
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import placed
-from klbench.measure.asked import as_asked
-from klbench.measure.fit import exactly_fitted
-from klbench.measure.gradient_rows import bias_of as distance
-from klbench.measure.gradients import Survey
-from klbench.measure.pair import Pair
-from klbench.measure.rows import bias_of
-from klbench.measure.values import true_values
-from klbench.roads.exact import exact_road
+from klbench.measure.asked import exactly_fitted
+from klbench.measure.plan import Plan
+from klbench.problems.pair import Pair
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.users.estimator import UserFunction
+
+if TYPE_CHECKING:
+    from klbench.measure.kind import Kind
 
 _LARGEST_WHOLE = 2.0**53
 """Above this float64 does not hold every whole number: a count of samples is given as float64 has it."""
@@ -61,6 +62,11 @@ class Known:
         """``k1`` or ``k1 (loss × ratio)``."""
         place = f" ({placed(self.placement, self.weighting)})" if self.placement else ""
         return self.estimator + place
+
+    @property
+    def quantity(self) -> tuple[str, bool]:
+        """What it is an estimate of: a target, or the gradient of one."""
+        return self.target, bool(self.placement)
 
     @property
     def bias_over_true(self) -> float:
@@ -122,44 +128,39 @@ def _enough(count: int, stdev: float, room: float) -> bool:
 
 def known(spec: Spec, case: Case) -> tuple[Known, ...]:
     """A line for each row of the case, in one precision."""
-    pair = Pair.build(case)
-    prepared = [_prepared(name, spec, pair) for name in spec.estimators]
-    return tuple(_gradients(spec, pair, prepared) if spec.measure == "gradient" else _values(pair, prepared))
+    pair, plan = Pair.build(case), Plan.of(spec, case, torch.device("cpu"))
+    ready = {name: _prepared(name, pair) for name in spec.estimators}
+    estimators = {name: estimator for name, (estimator, why_not) in ready.items() if not why_not}
+    lines: list[Known] = []
+    for kind in plan.kinds(pair, estimators):
+        known_lines = [*_lines(kind, spec.dtype[0])]
+        for name, (estimator, why_not) in ready.items():
+            own = [line for line in known_lines if line.estimator == name]
+            lines += [Known(name, estimator.target.name, nan, why_not=why_not)] if why_not else own
+    return tuple(lines)
 
 
-def _prepared(name: str, spec: Spec, pair: Pair) -> tuple[Estimator, str]:
+def _prepared(name: str, pair: Pair) -> tuple[Estimator, str]:
     """An estimator with nothing left to fit, or why there is none without running something."""
-    estimator = as_asked(find(name), spec.measure)
+    estimator = find(name)
     if isinstance(estimator.joint, UserFunction):
         return estimator, "your own function: run imports it"
     fitted = exactly_fitted(estimator, pair)
     return fitted or estimator, "" if fitted else "its coefficient is fitted by run"
 
 
-Prepared = Sequence[tuple[Estimator, str]]
-
-
-def _values(pair: Pair, prepared: Prepared) -> Iterator[Known]:
-    truths = true_values(pair, [estimator.target for estimator, _ in prepared])
-    for estimator, why_not in prepared:
-        truth = truths[estimator.target]
-        (exact,) = [None] if why_not else exact_road(pair.integrand((estimator.term,)))
-        bias, stdev = (nan, nan) if exact is None else (bias_of(exact, truth), exact.stdev)
-        yield Known(
-            estimator.name, estimator.target.name, truth.value, bias, stdev, why_not=why_not, true_from=truth.road
-        )
-
-
-def _gradients(spec: Spec, pair: Pair, prepared: Prepared) -> Iterator[Known]:
-    survey = Survey.take(spec, pair, [estimator for estimator, why_not in prepared if not why_not])
-    for cell in survey.cells:
-        if cell.dtype == spec.dtype[0]:
-            true, has_gradient = survey.exact.true(cell.estimator.target), cell.has_gradient
-            exact = survey.exact_of(cell) if has_gradient else None
-            bias, stdev = (nan, nan) if exact is None else (distance(exact, true), exact.noise)
-            names = cell.estimator.name, cell.estimator.target.name, float(true.norm())
-            why_not = "" if has_gradient else "it has no gradient as a loss"
-            yield Known(*names, bias, stdev, cell.placement, cell.weighting, why_not)
-    for estimator, why_not in prepared:
-        if why_not:
-            yield Known(estimator.name, estimator.target.name, nan, why_not=why_not)
+def _lines(kind: Kind, dtype: str) -> Iterator[Known]:
+    for quantity in kind.quantities:
+        if quantity.dtype == dtype:
+            true, exact, place = kind.target(quantity.target), kind.exact(quantity), quantity.place
+            yield Known(
+                estimator=quantity.estimator.name,
+                target=quantity.target.name,
+                true=true.size,
+                bias=nan if exact is None else exact.off(true.value),
+                stdev=nan if exact is None else exact.noise,
+                placement=place.placement if place else "",
+                weighting=place.weighting if place else "",
+                why_not="" if quantity.exists else "it has no gradient as a loss",
+                true_from=true.road,
+            )

@@ -2,142 +2,231 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import inf, isinf, isnan
+from collections.abc import Iterator, Sequence
+from math import isinf, isnan
+from typing import TYPE_CHECKING
 
 from klbench.estimators.vocabulary import FULL_PRECISION
-from klbench.measure.clamps import clamp_notes
-from klbench.measure.fit import Fit
-from klbench.measure.no_road import about_missing_roads
-from klbench.measure.remedies import instead_of_values
-from klbench.measure.rows import Answers
-from klbench.measure.setting import Setting
-from klbench.measure.truth import Truth
-from klbench.measure.unseen import Unseen
+from klbench.measure.remedies import instead_of_gradients, instead_of_values
+from klbench.measure.setting_notes import about_missing_roads, about_the_setting, clamp_notes
 from klbench.stats.tail import TRUSTED
-from klbench.wording import share
+from klbench.wording import few, joined
 
+if TYPE_CHECKING:
+    from klbench.measure.answer import Answer
+    from klbench.measure.kind import Kind
+    from klbench.measure.setting import Setting
+    from klbench.row import Row
+
+_ITSELF = "E_q[k]"
+"""The estimator's own mean is no second answer to what a gradient follows."""
+_WORTH_A_NOTE = 0.01
+"""Of the true value; what is less is in the table."""
+_CERTAIN = 5.0
+"""Standard errors of the rounding itself: less may be chance."""
+_REMEDY = {
+    "float32": "Compute log-probabilities and their difference in float64, and exp(l) - 1 as expm1(l).",
+    "bfloat16": "Compute log-probabilities in float32 and subtract there; a cast after rounding brings nothing back.",
+}
+_TRUE = {"mean": "value", "gradient": "gradient"}
+_MANY = 10.0
 MOST_SAMPLES = 1e13
+"""Nobody takes more."""
 
 
-def notes(setting: Setting, answers: Sequence[Answers]) -> tuple[str, ...]:
-    """The notes of a case: about the pair first, then about the estimators."""
-    return (
-        *about_the_setting(setting),
-        *_about_moments(answers),
-        *about_missing_roads(setting.pair, [each.estimator for each in answers if each.exact is None]),
-        *instead_of_values(setting.pair, answers),
-        *clamp_notes(setting.asked.estimators, setting.pair, setting.draws),
-    )
+def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
+    """The notes of a case: about the pair first, then about what was measured on it."""
+    yield from about_the_setting(setting)
+    yield from (_of_gradients if kind.name == "gradient" else _of_values)(kind, answers)
+    yield from clamp_notes(kind.estimators, setting)
+    yield from about_rounding(rows)
 
 
-def about_the_setting(setting: Setting) -> tuple[str, ...]:
-    """What is to be known of values and of gradients alike: of the pair, its draws, and what was fitted to it."""
-    return (
-        *about_the_pair(setting.kl),
-        *about_unseen(setting.unseen),
-        *about_crowding(setting.draws.at_ends),
-        *about_fits(setting.asked.fits),
-    )
+def _of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
+    yield from _about_moments(answers)
+    yield from _about_rare_draws(answers)
+    yield from _about_tails(answers)
+    yield from _about_nonfinite_values(answers)
+    without = [answer.quantity.estimator for answer in answers if answer.exact is None]
+    yield from about_missing_roads(kind.pair, without)
+    yield from instead_of_values(kind, answers)
 
 
-def about_the_pair(kl: Truth) -> Iterator[str]:
-    """A KL that is 0 or infinite."""
-    if kl.value == 0:
-        yield (
-            "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Ratios to it do not exist; "
-            "see mean and stdev."
-        )
-    if kl.value == inf:
-        yield (
-            "KL(q‖p) is infinite: q has mass where p has none, or much heavier tails. Ratios to it do not exist; "
-            "give p the support and the tails of q."
-        )
+def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
+    yield from _about_truth(answers)
+    yield from instead_of_gradients(kind, answers)
+    yield from _about_no_gradient(answers)
+    yield from _about_ambiguity(answers)
+    yield from _about_batches(answers)
+    yield from _about_moments(answers)
+    yield from _about_no_exact(answers)
+    yield from _about_rare_draws(answers)
+    yield from _about_tails(answers)
+    yield from _about_nonfinite_gradients(answers)
 
 
-def about_unseen(unseen: Unseen) -> Iterator[str]:
-    """Mass that is never drawn."""
-    if unseen.of_p:
-        yield (
-            f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: k3 and every _cv, which are "
-            "built on r - 1, are biased, and more samples do not help. k1 is not affected."
-        )
-    if unseen.of_q:
-        yield (
-            f"{unseen.of_q:.3g} of q's mass lies where the sampler has none. It is never drawn, and no importance "
-            "weight repairs that. Give the sampler the support of q."
-        )
-
-
-def about_crowding(at_ends: float) -> Iterator[str]:
-    """Draws that are put next to an end of the support, for want of numbers nearer to it."""
-    if at_ends:
-        yield (
-            f"{share(at_ends)} of the draws were rounded to the edge of the support: float64 has no number nearer to "
-            "it. This biases the result, and the error bars do not include it. "
-            "Give the sampled distribution less extreme parameters."
-        )
-
-
-def about_fits(fitted: Mapping[str, Fit]) -> Iterator[str]:
-    """Coefficients that were fitted."""
-    for name, found in fitted.items():
-        value, best = found.coefficient, "" if isnan(found.exact) else f" (the exact optimum is {found.exact:.6g})"
-        if value == 0:
-            yield f"{name}: λ = 0, so it is k1. The variance of r is infinite or 0, and no multiple of r - 1 helps."
-        else:
-            yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own{best}; k1_cv({value:.6g}) keeps it."
-
-
-def _about_moments(answers: Sequence[Answers]) -> Iterator[str]:
-    meanless = list(dict.fromkeys(each.estimator.name for each in answers if each.exact and isinf(each.exact.mean)))
+def _about_moments(answers: Sequence[Answer]) -> Iterator[str]:
+    """Means and variances that are infinite."""
+    of_values = [answer for answer in answers if answer.quantity.place is None]
+    meanless = _names([answer for answer in of_values if answer.exact and isinf(answer.exact.mean)])
     if meanless:
         yield f"{', '.join(meanless)}: the mean is infinite; the measured one grows with the number of samples."
-    endless = [each for each in answers if each.exact and each.exact.stdev == inf and not each.has_no_mean]
-    infinite = list(dict.fromkeys(each.estimator.name for each in endless))
-    spread_out = [name for name in infinite if name not in meanless]
-    if spread_out:
-        yield (
-            f"{', '.join(spread_out)}: the variance is infinite, so there is no error bar and more samples hardly "
-            "help. The mean converges slowly, and usually from below."
+    endless = [name for name in _names([answer for answer in answers if _is_endless(answer)]) if name not in meanless]
+    if endless:
+        advice = (
+            "The mean converges slowly, and usually from below."
+            if of_values
+            else "Use one that has a variance, or clamp and accept the bias."
         )
-    for each in answers:
-        if each.estimator.name not in infinite:
-            yield from _about_the_tail(each)
-        if each.nonfinite:
-            yield _about_nonfinite(each)
+        names = ", ".join(endless)
+        yield f"{names}: the variance is infinite, so there is no error bar and more samples hardly help. {advice}"
 
 
-def _about_nonfinite(answers: Answers) -> str:
-    name, count, total = answers.estimator.name, answers.nonfinite, answers.sample.count
-    where = in_precision(answers.dtype)
-    if not answers.has_no_mean:
-        are = "value is" if count == 1 else "values are"
-        return f"{name}: {count:,} {are} infinite or NaN{where}. They are part of the mean."
-    how_many = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
-    return f"{name}: NaN or infinite for {how_many} samples{where}, so it has neither mean nor variance."
+def _is_endless(answer: Answer) -> bool:
+    """Whether there are samples that are numbers, and their variance is infinite."""
+    return not answer.has_variance and not _has_no_mean(answer)
 
 
-def in_precision(dtype: str) -> str:
-    """`` in bfloat16``, and nothing of the precision the truth is computed in."""
-    return "" if dtype == FULL_PRECISION else f" in {dtype}"
+def _has_no_mean(answer: Answer) -> bool:
+    """Whether a sample's value was no number, or infinities of both signs were summed; or every gradient was none."""
+    if answer.quantity.place is None:
+        return answer.nonfinite > 0 and isnan(answer.sampled.mean.value)
+    return answer.sampled is not None and answer.nonfinite == answer.count
 
 
-def _about_the_tail(answers: Answers) -> Iterator[str]:
-    name = answers.estimator.name + in_precision(answers.dtype)
-    if answers.misses_rare_draws:
+def _about_rare_draws(answers: Sequence[Answer]) -> Iterator[str]:
+    missed = _names([answer for answer in answers if answer.misses_rare_draws and answer.has_variance])
+    if missed:
         yield (
-            f"{name}: rare samples carry most of the variance and were not drawn, so the measured stdev is far below "
-            "the exact one. The error bar of the mean uses the exact stdev; use the exact columns."
+            f"Rare samples carry most of the variance of {joined(missed)} and were not drawn, so the measured stdev is "
+            "far below the exact one. The error bars of means use the exact stdev; use the exact columns."
         )
-    elif answers.exact is None and answers.khat > TRUSTED:
-        yield f"{name}: k̂ = {answers.khat:.2f}. {advice(answers.khat)}"
 
 
-def advice(khat: float) -> str:
-    """What a large k̂ means for the mean and its error bar, where no exact road tells more."""
+def _about_tails(answers: Sequence[Answer]) -> Iterator[str]:
+    for answer in answers:
+        if answer.exact is None and answer.khat > TRUSTED:
+            called = answer.quantity.called + dtype_words(answer.quantity.dtype)
+            khat = "k̂" if answer.quantity.place is None else "k̂ of its length"
+            yield f"{called}: {khat} is {answer.khat:.2f}. {_advice(answer.khat)}"
+
+
+def _advice(khat: float) -> str:
+    """What a large k̂ means for the mean and its error bar, where no exact number tells more."""
     if not khat < 1:
         return "The mean itself may not exist: do not use this number."
     needed = 10 ** (1 / (1 - khat))
     many = f"below about {needed:.0e} samples" if needed < MOST_SAMPLES else "at any number of samples one can take"
     return f"The error bar is not to be trusted {many}."
+
+
+def dtype_words(dtype: str) -> str:
+    """`` in bfloat16``, and nothing of the precision the truth is computed in."""
+    return "" if dtype == FULL_PRECISION else f" in {dtype}"
+
+
+def _about_nonfinite_values(answers: Sequence[Answer]) -> Iterator[str]:
+    for answer in answers:
+        name, count, total = answer.quantity.called, answer.nonfinite, answer.count
+        where = dtype_words(answer.quantity.dtype)
+        if _has_no_mean(answer):
+            how_many = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
+            yield f"{name}: NaN or infinite for {how_many} samples{where}, so it has neither mean nor variance."
+        elif count:
+            are = "value is" if count == 1 else "values are"
+            yield f"{name}: {count:,} {are} infinite or NaN{where}. They are part of the mean."
+
+
+def _about_nonfinite_gradients(answers: Sequence[Answer]) -> Iterator[str]:
+    alike: dict[tuple[str, int, int, int], list[str]] = {}
+    for answer in answers:
+        if answer.nonfinite:
+            key = answer.quantity.dtype, answer.nonfinite, answer.count, answer.quantity.unit
+            alike.setdefault(key, []).append(answer.quantity.called)
+    for (dtype, nonfinite, count, unit), names in alike.items():
+        units = "samples" if unit == 1 else "batches"
+        yield (
+            f"The gradient of {joined(names)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} {units}. "
+            "One of them spoils a training step. If exp overflows, clamp log_ratio before it."
+        )
+
+
+def _about_truth(answers: Sequence[Answer]) -> Iterator[str]:
+    for target in dict.fromkeys(answer.quantity.target.name for answer in answers if answer.true.size == 0):
+        yield f"The true gradient of the {target} is 0 here: ratios to it do not exist; see components.csv."
+    for target in dict.fromkeys(answer.quantity.target.name for answer in answers if isnan(answer.true.size)):
+        yield f"The true gradient of the {target} is unknown here: it is infinite, or klbench has no exact method."
+
+
+def _about_no_gradient(answers: Sequence[Answer]) -> Iterator[str]:
+    for name in dict.fromkeys(answer.quantity.estimator.name for answer in answers if not answer.quantity.exists):
+        yield (
+            f"{name} has no gradient as a loss: autograd finds no path from log_q to its value. "
+            "Compute it from log_q with torch operations, without detach or NumPy."
+        )
+
+
+def _about_ambiguity(answers: Sequence[Answer]) -> Iterator[str]:
+    groups = dict.fromkeys(tuple(name for name in answer.follows if name != _ITSELF) for answer in answers)
+    for names in groups:
+        if len(names) > 1:
+            yield (
+                f"{joined(names)} have the same gradient on this pair; `follows` names the first. "
+                "Other parameters, or a pair of unequal shape, tell them apart."
+            )
+
+
+def _about_batches(answers: Sequence[Answer]) -> Iterator[str]:
+    """What a baseline does to the numbers."""
+    baselines = dict.fromkeys(
+        answer.quantity.place.baseline for answer in answers if answer.quantity.place and answer.quantity.unit > 1
+    )
+    for baseline in filter(None, baselines):
+        yield (
+            f"stdev is per sample: √{baseline.batch} times the stdev of the gradient of a batch, because a batch "
+            "shares one baseline."
+        )
+        if baseline.shrinks < 1:
+            yield (
+                f"The baseline is the mean of the whole batch: it makes every reward gradient 1 − 1/{baseline.batch} = "
+                f"{baseline.shrinks:.6g} times as long. leave-one-out does not."
+            )
+
+
+def _about_no_exact(answers: Sequence[Answer]) -> Iterator[str]:
+    """Gradients that were numbers and have a method, so that only rounding can have barred it."""
+    known = [answer for answer in answers if answer.exact and answer.exact.is_finite]
+    lost = [
+        answer
+        for answer in answers
+        if answer.exact and answer not in known and answer.has_variance and answer.sampled and not answer.nonfinite
+    ]
+    if known and lost:
+        yield f"No exact numbers for {joined(_names(lost))}: rounding leaves too few digits here."
+
+
+def _names(answers: Sequence[Answer]) -> list[str]:
+    """What they are called, each once."""
+    return list(dict.fromkeys(answer.quantity.called for answer in answers))
+
+
+def about_rounding(rows: Sequence[Row]) -> Iterator[str]:
+    """A sentence for each precision that changes a mean by more than a hundredth of the true value."""
+    by_dtype: dict[str, dict[str, str]] = {}
+    for row in rows:
+        size, error = abs(row.rounding_over_true), row.rounding_over_true_mcse
+        if size > max(_WORTH_A_NOTE, _CERTAIN * error):
+            by_dtype.setdefault(row.dtype, {}).setdefault(row.estimator, _change(row))
+    for dtype, changes in by_dtype.items():
+        what = "gradient" if rows[0].is_gradient else "mean"
+        changed = [f"of {name} by {change}" for name, change in changes.items()]
+        remedy = _REMEDY.get(dtype, _REMEDY["bfloat16"])
+        yield f"In {dtype}, rounding changes the {what} {few(changed)} of the true {_TRUE[what]}. {remedy}"
+
+
+def _change(row: Row) -> str:
+    """``−71%``; of a gradient, which has a direction too, without a sign."""
+    share = row.rounding_over_true
+    size = f"{abs(share):.0%}" if abs(share) < _MANY else f"{abs(share):,.0f} times"
+    sign = "" if row.is_gradient else "−" if share < 0 else "+"
+    return sign + size

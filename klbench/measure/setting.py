@@ -1,15 +1,33 @@
-"""What is known of a case before anything is sampled: the same for values and for gradients."""
+"""What is known of a case before its samples are drawn, the same for values and for gradients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from klbench.measure.asked import Asked
-from klbench.measure.draws import Draws
-from klbench.measure.pair import Pair
-from klbench.measure.truth import Truth
-from klbench.measure.unseen import Unseen
+import torch
+from torch import Tensor
+
+from klbench.derived.precision import Evaluated
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.estimators.estimator import Estimator
+from klbench.measure.asked import Fit, fit_all, imported, settled
+from klbench.measure.plan import Plan
+from klbench.measure.truth import Truth, Unseen, known_mean, true_value
+from klbench.problems.pair import Pair
+from klbench.roads.blocks import PILOT
+from klbench.roads.value_sums import PILOT_SIZE, values_of
+from klbench.spec.cases import Case
 from klbench.spec.model import Spec
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run takes place: the device, and how many blocks are sampled at once."""
+
+    device: torch.device
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -17,22 +35,54 @@ class Setting:
     """A case about to be measured.
 
     Args:
-        spec: what is asked.
-        pair: on the CPU, for the exact roads.
-        draws: what can be drawn, on the device.
-        asked: the estimators, with nothing left to fit.
+        plan: all that its blocks need.
+        pair: on the CPU, for what is exact.
+        problem: the same on the device, to be drawn from.
+        estimators: what is asked, by name, with nothing left to fit.
+        fits: what was fitted, by the estimator's name.
         kl: the true reverse KL.
         unseen: the mass that samples never show.
     """
 
-    spec: Spec
+    plan: Plan
     pair: Pair
-    draws: Draws
-    asked: Asked
+    problem: Pair
+    estimators: Mapping[str, Estimator]
+    fits: Mapping[str, Fit]
     kl: Truth
     unseen: Unseen
 
-    @property
-    def device(self) -> str:
-        """The kind of device the samples are drawn on."""
-        return self.draws.machine.device.type
+    @staticmethod
+    def of(spec: Spec, case: Case, device: torch.device) -> Setting:
+        """Build the pair, import and fit the estimators.
+
+        Raises:
+            SpecError: a user's function cannot be used.
+        """
+        pair = Pair.build(case)
+        problem = pair if device.type == "cpu" else Pair.build(case, device)
+        asked, plan = imported(spec.estimators), Plan.of(spec, case, device)
+        fits = fit_all(asked, pair, lambda terms: pilot(problem, plan.seed, terms))
+        coefficients = {name: fit.coefficient for name, fit in fits.items()}
+        kl, unseen = true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair)
+        plan = replace(plan.fitted(coefficients), kl=known_mean(kl, unseen))
+        return Setting(plan, pair, problem, settled(asked, coefficients), fits, kl, unseen)
+
+    def pilot(self, terms: Sequence[Evaluated]) -> list[Tensor]:
+        """Each term's values on the pilot sample [n], on the CPU."""
+        return pilot(self.problem, self.plan.seed, terms)
+
+    @cached_property
+    def at_ends(self) -> float:
+        """The share of the numbers drawn that float64 cannot tell from an end of their support, from a pilot sample."""
+        problem = self.problem
+        ends = torch.tensor(problem.base.ends(), dtype=torch.float64, device=problem.device)
+        if not len(ends):
+            return 0.0
+        drawn = problem.block(self.plan.seed, PILOT)(max(1, PILOT_SIZE // problem.numbers))
+        return float(torch.isin(drawn, ends).double().mean())
+
+
+def pilot(problem: Pair, seed: int, terms: Sequence[Evaluated]) -> list[Tensor]:
+    """Each term's values on a sample whose stream no block shares: K tensors [n] on the CPU."""
+    return values_of(problem, seed, PILOT, PILOT_SIZE, terms)

@@ -1,31 +1,47 @@
-"""The true value of a target: what an estimator is meant to estimate, by a road that does not sample.
+"""The true value of a target, without sampling, and the mass that samples never show.
 
 A KL divergence comes from torch's registry of closed forms where there is one. Every other divergence, and a KL
 without a closed form, is the expectation of its generator by enumeration or quadrature, plus what the mass of p
 outside q's support adds, which no sample of q shows.
+
+An estimator of E_q[r] = 1 rests on seeing all of p from q. Where p has mass off q's support, or q off the sampler's,
+no number of samples tells, and whatever was built on it (k3, a weight q/sampler) is biased.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, isnan, nan
+from functools import cached_property
+from math import expm1, inf, isfinite, isnan, log1p, nan
+from typing import Any
+
+from torch import Tensor
 
 from klbench.distributions.closed_form import kl_closed_form
-from klbench.distributions.distribution import Distribution, Power
+from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.estimators.divergence import Divergence
-from klbench.measure.unseen import mass_off
-from klbench.roads.exact import exact_road
+from klbench.estimators.term import Term
+from klbench.problems.pair import Pair
+from klbench.roads.exact import exact
 from klbench.roads.growth import growth
-from klbench.roads.integrand import Integrand
 
 
 @dataclass(frozen=True)
 class Truth:
-    """A target's value in nats, NaN where no road leads to it, and the road: closed-form, enumeration, quadrature or
-    ''."""
+    """What is true of a target.
 
-    value: float = nan
+    Args:
+        value: in nats, or its gradient at q's parameters [J]; NaN where it is not known.
+        road: where a value is from: closed-form, enumeration, quadrature or ''.
+    """
+
+    value: Any = nan
     road: str = ""
+
+    @cached_property
+    def size(self) -> float:
+        """What ratios are in units of: the value itself, or the length of the gradient."""
+        return float(self.value.norm()) if isinstance(self.value, Tensor) else self.value
 
 
 def true_value(target: Divergence, q: Distribution, p: Distribution) -> Truth:
@@ -36,19 +52,18 @@ def true_value(target: Divergence, q: Distribution, p: Distribution) -> Truth:
         if closed is not None:
             return Truth(closed, "closed-form")
         if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
-            each = true_value(target, q.base, p.base)  # independent copies: their KLs add up
-            return Truth(q.copies * each.value, each.road)
+            one = true_value(target, q.base, p.base)  # independent copies: their KLs add up
+            return Truth(q.copies * one.value, one.road)
     return true_by_road(target, q, p)
 
 
 def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
     """The same without closed forms."""
-    unseen = mass_off(q, p)
+    unseen, pair = mass_off(q, p), Pair(q, p)
     # where E_q[r] = 1 the never negative form has the same mean, and does not cancel where q and p are close
-    term = target.term_with_control_variate if unseen == 0 else target.term
-    (seen,) = exact_road(Integrand.of((term,), q, p))
+    seen = exact(pair, target.term_with_control_variate if unseen == 0 else target.term)
     if seen is None or not isfinite(seen.mean):
-        (seen,) = exact_road(Integrand.of((target.term,), q, p))
+        seen = exact(pair, target.term)
     if seen is None or unseen is None:
         return Truth()
     value = seen.mean + _unseen_share(target, unseen)
@@ -61,3 +76,45 @@ def _unseen_share(target: Divergence, mass: float) -> float:
         return 0.0
     rate = growth(target.generator).right.limit_of_ratio_to_exp
     return inf if rate == inf else rate * mass
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """The mass of p that q has nothing of, and of q that the sampler has nothing of; None where it cannot be told."""
+
+    of_p: float | None
+    of_q: float | None
+
+    @staticmethod
+    def of(pair: Pair) -> Unseen:
+        """What samples of a pair never show."""
+        return Unseen(mass_off(pair.q, pair.p), mass_off(pair.sampler, pair.q) if pair.sampler else 0.0)
+
+
+def known_mean(kl: Truth, unseen: Unseen) -> float:
+    """The mean of the controls (``klbench.measure.controls``), which is the KL; NaN where it is unknown or infinite, or
+    where E_q[r] is not 1."""
+    return kl.value if isfinite(kl.value) and unseen.of_p == 0 and unseen.of_q == 0 else nan
+
+
+def mass_off(seen: Distribution, other: Distribution) -> float | None:
+    """The mass of ``other`` where ``seen`` has none, None where no road tells and the supports do not settle it."""
+    if _positive_on_its_support(seen) and seen.support.covers(other.support):
+        return 0.0
+    if isinstance(seen, Power) and isinstance(other, Power) and seen.copies == other.copies:
+        of_one = mass_off(seen.base, other.base)
+        return None if of_one is None else _off_any(of_one, seen.copies)
+    share = exact(Pair(other, seen), Term(lambda log_ratio: log_ratio.isneginf().double()))
+    if share is not None and not isnan(share.mean):
+        return share.mean
+    return 0.0 if seen.support.covers(other.support) else None
+
+
+def _off_any(of_one: float, copies: int) -> float:
+    """The mass where any of the copies is off, 1 − (1 − mass of one)^copies, with the digits of a small one."""
+    return 1.0 if of_one >= 1 else -expm1(copies * log1p(-of_one))
+
+
+def _positive_on_its_support(distribution: Distribution) -> bool:
+    """Whether a distribution is known to have a density above 0 all over: a mixture may have gaps, a category none."""
+    return isinstance(distribution, Single) and distribution.kind == "continuous"

@@ -1,112 +1,154 @@
-"""The values of one case: answered exactly where a road exists, sampled, and set side by side.
+"""Values: what a sample's value is measured by, and the numbers that only a value has.
 
 All estimators of a case see the same draws; which others there are changes nothing for any of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import nan
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from math import isfinite, nan
+from typing import Any
 
-from klbench.derived.precision import Evaluated, Rounding, in_precision
-from klbench.estimators.divergence import REVERSE_KL, Divergence
-from klbench.estimators.estimator import Estimator
+import torch
+
+from klbench.derived.precision import Evaluated
+from klbench.estimators.divergence import Divergence
+from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
-from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.measure.answer import Answer
+from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
-from klbench.measure.headlines import Headlines
-from klbench.measure.notes import notes
-from klbench.measure.pair import Pair
-from klbench.measure.rounding import about_rounding
-from klbench.measure.rows import Answers, headline, row
-from klbench.measure.setting import Setting
+from klbench.measure.kind import Kind
+from klbench.measure.plan import Key, Pass, Sample
+from klbench.measure.quantity import Quantity
 from klbench.measure.truth import Truth, true_value
 from klbench.observer import Headline
-from klbench.results import Row
-from klbench.roads.exact import exact_road
-from klbench.roads.points import Exact
+from klbench.problems.problem import Problem
+from klbench.roads.blocks import PILOT, Blocks
+from klbench.roads.exact import exact
+from klbench.roads.moments import Exact
 from klbench.roads.regression import Regression
-from klbench.roads.sampling import Sample
+from klbench.roads.value_sums import PILOT_SIZE, ValueAccumulator, shift_of, values_of
+from klbench.row import z_score
+from klbench.stats.estimate import Estimate
 from klbench.stats.regression import regressed_mean
-from klbench.stats.tail import khat
 
 
-def values(setting: Setting, headlines: Headlines) -> tuple[tuple[Row, ...], tuple[str, ...]]:
-    """(a row for each estimator and precision, what the reader should know)."""
-    spec, pair, draws, estimators = setting.spec, setting.pair, setting.draws, setting.asked.estimators
-    truths = true_values(pair, [estimator.target for estimator in estimators])
-    survey = Survey.take(pair, controls_for(pair, setting.kl, setting.unseen), estimators, spec.dtype)
+class Values(Kind):
+    """The values of the estimators of a case. See ``Kind``."""
 
-    def on_block(so_far: Sample) -> None:
-        headlines.tell(so_far.moments.count, lambda: survey.headline(estimators[-1], spec.dtype[-1], truths, so_far))
+    name = "value"
 
-    sample = draws.sample(survey.terms, len(survey.controls.terms), spec.samples, on_block, headlines.tell_drawn)
-    answers = [
-        survey.answers(estimator, dtype, truths[estimator.target], sample)
-        for estimator in estimators
-        for dtype in spec.dtype
-    ]
-    rows = tuple(row(each, spec, setting.device) for each in answers)
-    return rows, (*notes(setting, answers), *about_rounding(rows))
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """See ``Kind``: every estimator in every precision."""
+        return tuple(Quantity(estimator, dtype) for estimator in self.estimators for dtype in self.plan.dtypes)
 
+    @cached_property
+    def _controls(self) -> Controls:
+        return controls_for(self.plan.kl, weighted=self.plan.sampler is not None)
 
-def true_values(pair: Pair, targets: Sequence[Divergence]) -> dict[Divergence, Truth]:
-    """The true value of each target, and of the reverse KL."""
-    return {target: true_value(target, pair.q, pair.p) for target in dict.fromkeys([REVERSE_KL, *targets])}
+    @cached_property
+    def terms(self) -> tuple[Evaluated, ...]:
+        """What is computed of every draw, each once: the controls, the quantities, what their precision adds."""
+        sampled = [quantity.sampled for quantity in self.quantities]
+        rounding = [quantity.rounding for quantity in self.quantities if quantity.rounding]
+        return tuple(dict.fromkeys([*self._controls.terms, *sampled, *rounding]))
 
+    def shift(self, problem: Problem) -> tuple[float, ...]:
+        """What the moments of the terms are taken about, from the pilot sample."""
+        if self.plan.shift is not None:
+            return self.plan.shift or (0.0,) * len(self.terms)
+        return tuple(shift_of(values_of(problem, self.plan.seed, PILOT, PILOT_SIZE, self.terms)).tolist())
 
-def sampled_terms(controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> tuple[Evaluated, ...]:
-    """What is computed of every draw, each once: the controls, the estimators in each precision, what rounding adds."""
-    rounded = [(estimator.term, dtype) for estimator in estimators for dtype in dtypes if dtype != FULL_PRECISION]
-    sampled = [in_precision(estimator.term, dtype) for estimator in estimators for dtype in dtypes]
-    return tuple(dict.fromkeys([*controls.terms, *sampled, *(Rounding(*each) for each in rounded)]))
+    def passes(self, problem: Problem) -> tuple[Pass, ...]:
+        """See ``Kind``: one is enough."""
+        shift = torch.tensor(self.shift(problem), dtype=torch.float64)
+        controls, samples = len(self._controls.terms), self.plan.samples
+        accumulator = ValueAccumulator(self.terms, shift, controls, samples, problem.numbers)
+        places: dict[Key, int] = {}
+        for quantity in self.quantities:
+            places[quantity] = self.terms.index(quantity.sampled)
+            if quantity.rounding:
+                places[quantity.rounding] = self.terms.index(quantity.rounding)
+        return (Pass(Blocks(problem, self.plan.seed, samples, accumulator), places),)
 
+    def _exact(self, quantity: Quantity) -> Exact | None:
+        return exact(self.pair, quantity.term)
 
-@dataclass(frozen=True)
-class Survey:
-    """What is sampled of a case, controls first, and the exact moments of its terms where a road exists."""
+    def _target(self, divergence: Divergence) -> Truth:
+        return true_value(divergence, self.pair.q, self.pair.p)
 
-    terms: tuple[Evaluated, ...]
-    controls: Controls
-    exact: Mapping[Term, Exact | None]
-    regressions: Mapping[Term, Regression | None]
+    def plain(self, estimator: Estimator) -> tuple[Quantity, ...]:
+        """See ``Kind``."""
+        return (Quantity(estimator if self.pair.sampler is None else weighted(estimator)),)
 
-    @staticmethod
-    def take(pair: Pair, controls: Controls, estimators: Sequence[Estimator], dtypes: Sequence[str]) -> Survey:
-        """Gather the terms, each once, and answer them exactly."""
-        exact = tuple(dict.fromkeys([*controls.terms, *(estimator.term for estimator in estimators)]))
-        answers = dict(zip(exact, exact_road(pair.integrand(exact)), strict=True))
-        regressions = {term: regression_of(term, controls, pair) for term in exact}
-        return Survey(sampled_terms(controls, estimators, dtypes), controls, answers, regressions)
+    def at_home(self, estimator: Estimator) -> tuple[Quantity, ...]:
+        """See ``Kind``."""
+        return (Quantity(as_measured(estimator, self.name)),)
 
-    def answers(self, estimator: Estimator, dtype: str, truth: Truth, sample: Sample) -> Answers:
-        """What is known of one estimator in one precision, now that it is sampled."""
-        term, moments = estimator.term, sample.moments
-        index = self.terms.index(in_precision(term, dtype))
-        return Answers(
-            estimator=estimator,
-            dtype=dtype,
-            truth=truth,
-            exact=self.exact[term],
-            sample=moments.central(index),
-            rounding=None if dtype == FULL_PRECISION else moments.central(self.terms.index(Rounding(term, dtype))),
-            regressed=self._regressed(term, index, sample),
-            negative_fraction=int(moments.negative[index]) / moments.count,
-            nonfinite=int(moments.nonfinite[index]),
-            khat=khat(sample.largest[index]),
-        )
+    @cached_property
+    def _regressions(self) -> Mapping[Term, Regression | None]:
+        terms = dict.fromkeys(quantity.term for quantity in self.quantities)
+        return {term: regression_of(term, self._controls, self.pair) for term in terms}
 
-    def headline(
-        self, estimator: Estimator, dtype: str, truths: Mapping[Divergence, Truth], so_far: Sample
-    ) -> Headline:
-        """The running estimate of one estimator."""
-        index, exact = self.terms.index(in_precision(estimator.term, dtype)), self.exact[estimator.term]
-        found = headline(estimator.name, so_far.moments.central(index), truths[estimator.target].value)
-        return found if exact is None or exact.has_variance else replace(found, error=nan)
+    def answer(self, quantity: Quantity, sample: Sample) -> Answer:
+        """See ``Kind``: where q and p are one distribution there is nothing to measure, and some values are
+        regressed."""
+        answer = super().answer(quantity, sample)
+        if _is_rounding(answer):
+            answer = replace(answer, sampled=answer.sampled.vanished)
+        return replace(answer, regressed=self._regressed(quantity, sample))
 
-    def _regressed(self, term: Term, index: int, sample: Sample) -> tuple[float, float] | None:
-        regression = self.regressions[term]
+    def _regressed(self, quantity: Quantity, sample: Sample) -> Estimate | None:
+        regression = self._regressions[quantity.term]
         if regression is None:
             return None
-        return regressed_mean(sample.moments, index, self.controls.means, regression.coefficients, regression.noise)
+        sums, index = sample.left_behind(quantity)
+        means, coefficients = self._controls.means, regression.coefficients
+        return regressed_mean(sums.moments, index, means, coefficients, regression.noise)
+
+    def columns(self, answer: Answer) -> Mapping[str, Any]:
+        """See ``Kind``."""
+        true, over = answer.true, answer.over_true
+        mean, regressed, known = answer.of_mean(answer.sampled.mean), answer.regressed or Estimate(), answer.exact
+        exact_mean, exact_stdev, road = (nan, nan, "") if known is None else (known.mean, known.stdev, known.road)
+        return {
+            "true": true.value,
+            "true_from": true.road,
+            "mean": mean.value,
+            "mean_mcse": mean.mcse,
+            "bias": answer.bias.value,
+            "bias_mcse": mean.mcse if isfinite(true.value) else nan,
+            "stdev": answer.noise.value,
+            "stdev_mcse": answer.noise.mcse,
+            "bias_over_true_cv": over(regressed.value - true.value),
+            "bias_over_true_cv_mcse": over(regressed.mcse),
+            "exact_from": road,
+            "negative_fraction": answer.sampled.negative_fraction,
+            "z_bias": z_score(mean.value, exact_mean, mean.mcse) if answer.is_comparable(mean.mcse) else nan,
+            "z_stdev": z_score(answer.noise.value, exact_stdev, answer.noise.mcse) if answer.is_full_precision else nan,
+        }
+
+    def headline(self, sample: Sample) -> Headline:
+        """See ``Kind``: the mean itself where nothing is true to compare it with."""
+        bias, quantity = super().headline(sample), self.quantities[-1]
+        if isfinite(bias.value):
+            return bias
+        mean = sample.of(quantity).mean
+        return Headline(
+            f"{quantity.estimator.name} mean", mean.value, mean.mcse if self._has_variance(quantity) else nan
+        )
+
+    def label(self, quantity: Quantity) -> str:
+        """See ``Kind``."""
+        return f"{quantity.estimator.name} bias/true"
+
+
+def _is_rounding(answer: Answer) -> bool:
+    """Whether all there is to measure is the rounding of the log-densities: q and p are the same distribution."""
+    if answer.exact is None or not answer.is_full_precision:
+        return False
+    return bool(answer.exact.size == 0 and abs(answer.sampled.mean.value) <= answer.exact.rounding)

@@ -13,9 +13,10 @@ from io import StringIO
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from klbench.report.columns import Column, Value, component_columns_of
+from klbench.report.columns import Column, Value, component_columns_in
 from klbench.report.frame import PANDAS_DTYPES
-from klbench.results import Components, GradientRow, Results
+from klbench.results import Results
+from klbench.row import Components, Row
 from klbench.spec.cases import Case
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _PER_COMPONENT = {field.name for field in fields(Components)}
 
 def to_components_csv(results: Results) -> str:
     r"""The text of components.csv: floats as in results.csv, lines ending in ``\n``."""
-    columns = component_columns_of(results)
+    columns = component_columns_in(results)
     lines = [",".join(column.name for column in columns)]
     for case, row, components in _with_components(results):
         cells = (_texts(column, components, _shared(results, column, case, row)) for column in columns)
@@ -38,7 +39,7 @@ def to_components_frame(results: Results) -> pd.DataFrame:
     """One row per component of each gradient, with the columns of components.csv; none where values were measured."""
     import pandas as pd
 
-    columns = component_columns_of(results)
+    columns = component_columns_in(results)
     dtypes = {column.name: PANDAS_DTYPES[column.kind] for column in columns}
     parts = [
         pd.DataFrame(
@@ -50,13 +51,13 @@ def to_components_frame(results: Results) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(dtypes)).astype(dtypes)
 
 
-def _with_components(results: Results) -> Iterator[tuple[Case, GradientRow, Components]]:
+def _with_components(results: Results) -> Iterator[tuple[Case, Row, Components]]:
     for case, row in results.rows():
-        if isinstance(row, GradientRow) and row.components is not None:
+        if row.components is not None:
             yield case, row, row.components
 
 
-def _shared(results: Results, column: Column, case: Case, row: GradientRow) -> Value:
+def _shared(results: Results, column: Column, case: Case, row: Row) -> Value:
     """What every line of a row has in this column, unless it is the component's own."""
     return None if column.name in _PER_COMPONENT else column.value(results.spec.name, case, row)
 

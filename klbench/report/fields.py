@@ -1,13 +1,18 @@
-"""The columns a person reads of values, a few chosen from the many of results.csv, and what their marks mean.
+"""The columns a person reads, of values and of gradients: a few chosen from the many of results.csv, and what their
+words and marks mean.
 
 Adding a column to the table and to Markdown is one ``Field``, named in the layouts it belongs to. Where the fullest
-layout does not fit, the next is tried. The columns of gradients are in ``gradient_fields``.
+layout does not fit, the next is tried.
 """
 
 from __future__ import annotations
 
-from math import inf, isnan
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isnan, nan, sqrt
 
+from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
+from klbench.estimators.vocabulary import placed
 from klbench.report.field import (
     DISAGREES,
     ESTIMATOR,
@@ -18,57 +23,103 @@ from klbench.report.field import (
     SURPRISE,
     UNTRUSTED,
     Field,
+    Layout,
     Meaning,
     with_error,
 )
-from klbench.report.numbers import fixed, plain_number
-from klbench.results import Row
+from klbench.report.numbers import MISSING, count, exact_beside, fixed, measured, plain_number
+from klbench.row import About, Row, columns_of
 from klbench.stats.tail import TRUSTED
 from klbench.wording import percent
 
+_COLUMNS = columns_of(Row)
+_SYMBOLS = {divergence.name: divergence.symbol for divergence in (REVERSE_KL, FORWARD_KL)}
 
-def _tail(row: Row) -> float:
-    """The tail index of what is averaged, as far as it is cause for doubt; the exact stdev settles it where known."""
+
+def symbol(target: str) -> str:
+    """The target as ``follows`` writes it, where it has a symbol: ``KL(q‖p)`` for the reverse KL."""
+    return _SYMBOLS.get(target, target)
+
+
+def tail(row: Row) -> float:
+    """The tail index of what is averaged, where it is cause for doubt; the exact stdev settles it where it is known."""
     return inf if row.misses_rare_draws else -inf if row.confirmed else row.khat
 
 
-def _bias(row: Row) -> str:
-    return with_error(row.bias_over_true, row.bias_over_true_mcse, row.z_bias, _tail(row))
+def _with_error(row: Row, about: About, order: int = 1) -> str:
+    """A measured number of a row with its error and marks; a mean of powers of this order has as heavy a tail."""
+    value, error = getattr(row, about.name), getattr(row, about.error)
+    return with_error(value, error, getattr(row, about.z) if about.z else 0.0, order * tail(row))
 
 
-def _regressed(row: Row) -> str:
-    return with_error(row.bias_over_true_cv, row.bias_over_true_cv_mcse, row.z_bias_cv, _tail(row))
+def _measured(name: str, header: str = MEASURED, group: str = "", order: int = 1) -> Field:
+    about = _COLUMNS[name]
+    return Field(header, lambda row: _with_error(row, about, order), (name,) if group else (), group=group)
+
+
+def _exact(name: str, group: str) -> Field:
+    column = _COLUMNS[name].exact
+    return Field("exact", lambda row: _beside(row, column), (column,), quiet=True, group=group)
+
+
+def _beside(row: Row, column: str) -> str:
+    """The exact number; of a gradient, whose length is a difference of two, 0 where it is rounding next to 1."""
+    value = getattr(row, column)
+    return exact_beside(value, 1.0) if row.is_gradient and column != "exact_stdev_over_true" else plain_number(value)
+
+
+def _z(name: str, group: str) -> Field:
+    column = _COLUMNS[name].z
+    return Field("z", lambda row: fixed(getattr(row, column), 1, sign="+"), (column,), quiet=True, group=group)
 
 
 def _better_bias(row: Row) -> str:
-    return _bias(row) if isnan(row.bias_over_true_cv) else _regressed(row) + REGRESSED
+    return BIAS.show(row) if isnan(row.bias_over_true_cv) else REGRESSED_BIAS.show(row) + REGRESSED
 
 
-def _stdev(row: Row) -> str:
-    # a stdev averages squares, whose tail index is twice as large
-    return with_error(row.stdev_over_true, row.stdev_over_true_mcse, row.z_stdev, 2 * _tail(row))
+def _colour(row: Row) -> str:
+    """Green where it follows what the estimator is meant to estimate, red where nothing that has a name."""
+    if row.follows == symbol(row.target):
+        return "bold green"
+    return "bold red" if row.follows in ("0", "none") else "bold yellow"
 
 
-_BIAS, _STDEV = "bias/true", "stdev/true"
+def _length(row: Row, name: str) -> float:
+    """The Euclidean norm of one of its vectors."""
+    if row.components is None:
+        return nan
+    vector = getattr(row.components, name)
+    return sqrt(float((vector * vector).sum()))
 
-BIAS = Field(MEASURED, _bias, ("bias_over_true",), group=_BIAS)
-REGRESSED_BIAS = Field("regressed", _regressed, ("bias_over_true_cv",), group=_BIAS)
+
+_BIAS, _STDEV, _COSINE, _LENGTH = "bias/true", "stdev/true", "cosine", "‖mean‖"
+_SQUARES = 2
+"""A stdev averages squares, whose tail index is twice as large."""
+
+BIAS = _measured("bias_over_true", group=_BIAS)
+REGRESSED_BIAS = _measured("bias_over_true_cv", "regressed", group=_BIAS)
 BETTER_BIAS = Field(MEASURED, _better_bias, ("bias_over_true", "bias_over_true_cv"), group=_BIAS)
-EXACT_BIAS = Field(
-    "exact", lambda row: plain_number(row.exact_bias_over_true), ("exact_bias_over_true",), quiet=True, group=_BIAS
-)
-Z_BIAS = Field("z", lambda row: fixed(row.z_bias, 1, sign="+"), ("z_bias",), quiet=True, group=_BIAS)
-STDEV = Field(MEASURED, _stdev, ("stdev_over_true",), group=_STDEV)
-EXACT_STDEV = Field(
-    "exact", lambda row: plain_number(row.exact_stdev_over_true), ("exact_stdev_over_true",), quiet=True, group=_STDEV
-)
-Z_STDEV = Field("z", lambda row: fixed(row.z_stdev, 1, sign="+"), ("z_stdev",), quiet=True, group=_STDEV)
-MEAN = Field("mean", lambda row: with_error(row.mean, row.mean_mcse, 0.0, _tail(row)))
-ABSOLUTE_STDEV = Field("stdev", lambda row: with_error(row.stdev, row.stdev_mcse, 0.0, 2 * _tail(row)))
+EXACT_BIAS = _exact("bias_over_true", _BIAS)
+Z_BIAS = _z("bias_over_true", _BIAS)
+STDEV = _measured("stdev_over_true", group=_STDEV, order=_SQUARES)
+EXACT_STDEV = _exact("stdev_over_true", _STDEV)
+Z_STDEV = _z("stdev_over_true", _STDEV)
+COSINE = _measured("cosine", group=_COSINE)
+EXACT_COSINE = _exact("cosine", _COSINE)
+MEAN = _measured("mean", "mean")
+ABSOLUTE_STDEV = _measured("stdev", "stdev", order=_SQUARES)
 NEGATIVE = Field("k < 0", lambda row: percent(row.negative_fraction), ("negative_fraction",))
 KHAT = Field("k̂", lambda row: fixed(row.khat, 2), ("khat",))
+PLACEMENT = Field("placement", lambda row: placed(row.placement, row.weighting), numeric=False)
+FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
+NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING, ("nonfinite",))
+LENGTH = Field(MEASURED, lambda row: measured(_length(row, "mean"), nan), group=_LENGTH)
+EXACT_LENGTH = Field(
+    "exact", lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")), quiet=True, group=_LENGTH
+)
+NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan))
 
-RATIOS = (
+_RATIOS: tuple[Layout, ...] = (
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, Z_BIAS, STDEV, EXACT_STDEV, Z_STDEV, NEGATIVE, KHAT),
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE, KHAT),
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE),
@@ -77,18 +128,59 @@ RATIOS = (
     (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, NEGATIVE),
     (ESTIMATOR, BETTER_BIAS, EXACT_BIAS, STDEV, EXACT_STDEV),
 )
-ABSOLUTE = (
+_ABSOLUTE: tuple[Layout, ...] = (
     (ESTIMATOR, MEAN, ABSOLUTE_STDEV, NEGATIVE, KHAT),
     (ESTIMATOR, MEAN, ABSOLUTE_STDEV),
 )
+_GRADIENT_RATIOS: tuple[Layout, ...] = (
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, COSINE, EXACT_COSINE, NONFINITE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, COSINE, EXACT_COSINE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV, COSINE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV, EXACT_STDEV),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, EXACT_BIAS, STDEV),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS, STDEV),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, BIAS),
+)
+_GRADIENT_ABSOLUTE: tuple[Layout, ...] = (
+    (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE, NONFINITE),
+    (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
+)
 
 _REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."
-MEANINGS = (
+_MEANINGS = (
     Meaning("bias and stdev are of one sample's value; exact is without sampling.", _STDEV),
     Meaning(f"{REGRESSED_BIAS.header}: the bias {_REGRESSION}", REGRESSED_BIAS.header),
     Meaning(f"{REGRESSED} {_REGRESSION}", _BIAS, REGRESSED),
 )
-"""What the words of a table of values mean."""
+_GRADIENT_MEANINGS = (
+    Meaning("follows: the divergence whose gradient equals the mean gradient, compared exactly.", FOLLOWS.header),
+    Meaning(
+        "E_q[k]: the mean of the estimator itself, whatever it is meant to estimate.",
+        FOLLOWS.header,
+        "E_q[k]",
+        whole=True,
+    ),
+    Meaning(
+        "none: the mean gradient equals that of no divergence it was compared with. One active clamp is enough for "
+        "that.",
+        FOLLOWS.header,
+        "none",
+        whole=True,
+    ),
+    Meaning(
+        "bias is ‖E g - ∇‖ and stdev √(trace of g's covariance): g is one sample's gradient, ∇ the target's; "
+        "exact is without sampling.",
+        _STDEV,
+    ),
+    Meaning("cosine: that of the angle between E g and ∇.", _COSINE),
+    Meaning("‖mean‖: the length of the mean gradient; stdev: √(trace of the covariance of one sample's).", _LENGTH),
+    Meaning("× ratio: times the importance weight ρ = q/sampler, differentiated.", PLACEMENT.header, "× ratio"),
+    Meaning(
+        "× detached: times sg(ρ), the importance weight ρ = q/sampler held constant (stop-gradient).",
+        PLACEMENT.header,
+        "× detached",
+    ),
+)
 MARKS = (
     Meaning(
         "rounding: the part of the bias that the precision makes; the same draws in float64 are the truth.",
@@ -106,3 +198,21 @@ MARKS = (
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),
 )
 """What the marks of any table mean."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a table of values or of gradients is laid out, the fullest layout first, and what its words mean."""
+
+    ratios: tuple[Layout, ...]
+    absolute: tuple[Layout, ...]
+    meanings: tuple[Meaning, ...]
+
+
+VALUES = Columns(_RATIOS, _ABSOLUTE, _MEANINGS)
+GRADIENTS = Columns(_GRADIENT_RATIOS, _GRADIENT_ABSOLUTE, _GRADIENT_MEANINGS)
+
+
+def columns_for(rows: Sequence[Row]) -> Columns:
+    """Those of a table whose rows these are."""
+    return GRADIENTS if rows[0].is_gradient else VALUES

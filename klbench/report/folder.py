@@ -24,7 +24,7 @@ def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapp
     ``finished`` knows its time zone; ``call`` is how the run was asked for.
     """
     csv, spec_yaml = to_csv(results), results.spec.to_yaml()
-    components = to_components_csv(results) if results.spec.measure == "gradient" else None
+    components = to_components_csv(results) if "gradient" in results.spec.measure else None
     manifest = to_manifest(results, spec_yaml, csv, finished, components, call)
     return dict(zip(FILES, (csv, components, manifest, spec_yaml), strict=True))
 
@@ -57,6 +57,8 @@ def _described(manifest: Mapping[str, Any]) -> str:
     """``other results: 2 pairs, 1,000,000 samples, seed 0, finished 2026-01-02T03:04:05+00:00``."""
     spec = manifest["spec"]
     pairs, size = counted(len(spec["pairs"]), "pair"), counted(int(spec["samples"]), "sample")
-    kind = "gradients" if spec.get("measure") == "gradient" else "values"
+    measure = spec.get("measure", "value")
+    kinds = measure if isinstance(measure, list) else [measure]
+    kind = " and ".join(f"{name}s" for name in kinds)
     facts = f"{kind} of {pairs}, {size}, seed {int(spec['seed'])}, finished {str(manifest['finished'])[:40]}"
     return f"results of another spec ({facts})"

@@ -13,19 +13,20 @@ from io import StringIO
 from math import isinf
 from typing import TYPE_CHECKING
 
-from klbench.report.columns import Kind, Value, columns_of
+from klbench.report.columns import Value, columns_in
 from klbench.results import Results
+from klbench.row import ColumnKind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PANDAS_DTYPES: dict[Kind, str] = {"text": "object", "count": "Int64", "number": "float64"}
+PANDAS_DTYPES: dict[ColumnKind, str] = {"text": "object", "count": "Int64", "number": "float64"}
 """The dtype in a data frame for each kind of column."""
 
 
 def records(results: Results) -> Iterator[dict[str, Value]]:
     """One mapping of column name to value per row of results.csv, in its order; missing is None."""
-    columns = columns_of(results)
+    columns = columns_in(results)
     for case, row in results.rows():
         yield {column.name: column.value(results.spec.name, case, row) for column in columns}
 
@@ -34,7 +35,7 @@ def to_frame(results: Results) -> pd.DataFrame:
     """The rows of results.csv with its columns, and a dtype for each kind of column."""
     import pandas as pd
 
-    dtypes = {column.name: PANDAS_DTYPES[column.kind] for column in columns_of(results)}
+    dtypes = {column.name: PANDAS_DTYPES[column.kind] for column in columns_in(results)}
     return pd.DataFrame(list(records(results)), columns=list(dtypes)).astype(dtypes)
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
-from klbench.report import fields, gradient_fields
 from klbench.report.field import Layout, Meaning
+from klbench.report.fields import MARKS, columns_for
 from klbench.report.narrow import spelled
 from klbench.report.summary import Chart, Summary
 from klbench.report.table import drawing
-from klbench.results import GradientRow
 
 _SHORTHAND = re.compile(r"(-?\d+\.(\d+))\((\d+)\)(?!e)")
 """A number with its error, such as 0.0015(45), that is easily written out."""
@@ -59,8 +58,7 @@ def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[_Column]) -> s
 
 
 def _meanings(chart: Chart) -> Sequence[Meaning]:
-    of = gradient_fields if isinstance(chart.blocks[0].rows[0], GradientRow) else fields
-    return (*of.MEANINGS, *fields.MARKS)
+    return (*columns_for(chart.blocks[0].rows).meanings, *MARKS)
 
 
 def _columns(chart: Chart, width: int, encoding: str) -> Iterator[_Column]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from klbench.estimators.vocabulary import FULL_PRECISION, placed
-from klbench.results import CaseResult, GradientRow
+from klbench.results import CaseResult
+from klbench.row import Row
 from klbench.wording import few
 
 _SHOWN = 5e-8
@@ -40,14 +41,9 @@ def multiple_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
         yield f"{where}, the gradient is a multiple of the true one: {told}.{alone}"
 
 
-def _multiple(row: object) -> Multiple | None:
+def _multiple(row: Row) -> Multiple | None:
     """What a row is a multiple of; None if it has a name, or another direction."""
-    if (
-        not isinstance(row, GradientRow)
-        or row.follows != "none"
-        or row.dtype != FULL_PRECISION
-        or row.components is None
-    ):
+    if row.follows != "none" or row.dtype != FULL_PRECISION or row.components is None:
         return None
     if not abs(abs(row.exact_cosine) - 1) < _SHOWN:
         return None

@@ -13,7 +13,8 @@ from math import isfinite, isnan, nan
 
 from klbench.estimators.vocabulary import placed
 from klbench.report.numbers import parameters_text
-from klbench.results import CaseResult, GradientRow, Row
+from klbench.results import CaseResult
+from klbench.row import Row
 from klbench.stats.tail import TRUSTED
 from klbench.wording import few
 
@@ -23,8 +24,6 @@ _UNBIASED = 0.01
 """Of the true value: as in the notes on bias."""
 _MOST = 4
 """Of more estimators than these the others are only counted."""
-
-AnyRow = Row | GradientRow
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Noisier:
 
 def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
-    targets = dict.fromkeys(row.target for case in cases for row in case.rows)
-    for target in targets:
-        found = [each for case in cases for each in _noisier(case, target)]
+    kinds = dict.fromkeys((row.target, row.is_gradient) for case in cases for row in case.rows)
+    for target, is_gradient in kinds:
+        found = [each for case in cases for each in _noisier(case, target, is_gradient)]
         largest: dict[tuple[str, str], Noisier] = {}
         for each in sorted(found, key=lambda noisier: -noisier.factor):
             largest.setdefault((each.name, each.quietest), each)
@@ -49,10 +48,11 @@ def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
             yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)
 
 
-def _noisier(case: CaseResult, target: str) -> Iterator[Noisier]:
+def _noisier(case: CaseResult, target: str, is_gradient: bool) -> Iterator[Noisier]:
     dtype = case.rows[0].dtype
-    rows = [row for row in case.rows if row.target == target and row.dtype == dtype]
-    noise = {_called(row): _noise(row) for row in rows if not isinstance(row, GradientRow) or _is_unbiased(row)}
+    same = (target, is_gradient, dtype)
+    rows = [row for row in case.rows if (row.target, row.is_gradient, row.dtype) == same]
+    noise = {_called(row): _noise(row) for row in rows if not row.is_gradient or _is_unbiased(row)}
     known = {name: value for name, value in noise.items() if isfinite(value) and value > 0}
     right = {_called(row) for row in rows if _is_unbiased(row)}
     among = {name: value for name, value in known.items() if name in right} or known
@@ -63,12 +63,12 @@ def _noisier(case: CaseResult, target: str) -> Iterator[Noisier]:
                 yield Noisier(name, quietest, value / known[quietest], parameters_text(case.case.parameters))
 
 
-def _called(row: AnyRow) -> str:
-    place = f" ({placed(row.placement, row.weighting)})" if isinstance(row, GradientRow) else ""
+def _called(row: Row) -> str:
+    place = f" ({placed(row.placement, row.weighting)})" if row.is_gradient else ""
     return row.estimator + place
 
 
-def _noise(row: AnyRow) -> float:
+def _noise(row: Row) -> float:
     """Of one sample, in units of what is true; NaN where it is not known, or its error bar is not to be trusted."""
     if not isnan(row.exact_stdev_over_true):
         return row.exact_stdev_over_true
@@ -76,7 +76,7 @@ def _noise(row: AnyRow) -> float:
     return row.stdev_over_true if trusted else nan
 
 
-def _is_unbiased(row: AnyRow) -> bool:
+def _is_unbiased(row: Row) -> bool:
     """Whether its bias is none that matters: by the exact road, else within three standard errors."""
     if not isnan(row.exact_bias_over_true):
         return abs(row.exact_bias_over_true) <= _UNBIASED

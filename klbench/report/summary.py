@@ -6,25 +6,26 @@ whose true value is 0, infinite or unknown have no ratios to it: they make a tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.report import fields, gradient_fields
+from klbench.report.component_fields import FEW, component_layouts, component_names
 from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rounding
-from klbench.report.gradient_fields import FEW, component_layouts, component_names, symbol
+from klbench.report.fields import columns_for, symbol
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
 from klbench.report.numbers import parameters_text, plain_number, true_value
 from klbench.report.true_gradient import true_gradient
-from klbench.results import CaseResult, GradientRow, Results, Row
-from klbench.spec.model import PairSpec, Spec
+from klbench.results import CaseResult, Results
+from klbench.row import Row
 from klbench.wording import counted
 
-AnyRow = Row | GradientRow
+if TYPE_CHECKING:
+    from klbench.spec.model import PairSpec, Spec
 
 LONGEST = 200
 """A distribution with a longer text is shortened; results.csv and spec.yaml hold all of it."""
@@ -78,7 +79,7 @@ class Summary:
     def has_components(self) -> bool:
         """Whether there is a gradient whose components are known."""
         rows = (row for chart in self.charts for block in chart.blocks for row in block.rows)
-        return any(isinstance(row, GradientRow) and row.components is not None for row in rows)
+        return any(row.components is not None for row in rows)
 
 
 def summaries(results: Results) -> Iterator[Summary]:
@@ -129,47 +130,55 @@ def _notes(cases: tuple[CaseResult, ...]) -> Iterator[str]:
 
 
 def _charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
-    rows = [row for case in cases for row in case.rows]
-    of = gradient_fields if isinstance(rows[0], GradientRow) else fields
+    """The tables of values, then those of gradients."""
+    for is_gradient in (False, True):
+        rows = [row for case in cases for row in case.rows if row.is_gradient == is_gradient]
+        if rows:
+            yield from _charts_of(cases, rows)
+
+
+def _charts_of(cases: tuple[CaseResult, ...], rows: Sequence[Row]) -> Iterator[Chart]:
+    """The tables of these rows: of those that have ratios, and of those that have none."""
+    columns, is_gradient = columns_for(rows), rows[0].is_gradient
     by_target = any(row.target != REVERSE_KL.name for row in rows)
     parameters = tuple(cases[0].case.parameters)
     truth = _truth(rows[0], by_target) if by_target or parameters else ()
-    for layouts, wanted in ((of.RATIOS, _has_ratio), (of.ABSOLUTE, lambda row: not _has_ratio(row))):
+    for layouts, has_ratio in ((columns.ratios, True), (columns.absolute, False)):
+        wanted = {id(row): row for row in rows if _has_ratio(row) == has_ratio}
         blocks = tuple(block for case in cases for block in _blocks(case, wanted, by_target))
         if blocks:
-            content = _with_content([*map(with_rounding, layouts)], [row for block in blocks for row in block.rows])
-            long = isinstance(rows[0], GradientRow) and any(len(block.rows) > 1 for block in blocks)
+            content = _with_content([*map(with_rounding, layouts)], [*wanted.values()])
+            long = is_gradient and any(len(block.rows) > 1 for block in blocks)
             yield Chart((*parameters, *truth), blocks, content, captioned=by_target or long)
 
 
-def _truth(row: AnyRow, by_target: bool) -> tuple[str, ...]:
+def _truth(row: Row, by_target: bool) -> tuple[str, ...]:
     """The headers of the labels that say what is true."""
     if by_target:
-        return "target", "‖∇‖" if isinstance(row, GradientRow) else "true"
-    return ("‖∇KL(q‖p)‖" if isinstance(row, GradientRow) else "KL(q‖p)",)
+        return "target", "‖∇‖" if row.is_gradient else "true"
+    return ("‖∇KL(q‖p)‖" if row.is_gradient else "KL(q‖p)",)
 
 
-def _blocks(result: CaseResult, wanted: Callable[[AnyRow], bool], by_target: bool) -> Iterator[Block]:
+def _blocks(result: CaseResult, wanted: Mapping[int, Row], by_target: bool) -> Iterator[Block]:
     parameters = tuple(map(plain_number, result.case.parameters.values()))
-    rows: list[AnyRow] = [*result.rows]
-    rows = [row for row in rows if wanted(row)]
+    rows = [row for row in result.rows if id(row) in wanted]
     for target in dict.fromkeys(row.target for row in rows):
         same = tuple(row for row in rows if row.target == target)
-        labels = (*parameters, *[target] * by_target, plain_number(same[0].unit)) if by_target or parameters else ()
+        labels = (*parameters, *[target] * by_target, plain_number(same[0].scale)) if by_target or parameters else ()
         sayings = (parameters_text(result.case.parameters), _true(same[0], by_target))
         yield Block(labels, " · ".join(filter(None, sayings)) if labels else "", same)
 
 
-def _true(row: AnyRow, by_target: bool) -> str:
+def _true(row: Row, by_target: bool) -> str:
     """What is true of a block's target, in words."""
-    if isinstance(row, GradientRow):
+    if row.is_gradient:
         return true_value(f"‖∇{symbol(row.target)}‖", row.true_norm, "")
     return true_value(row.target if by_target else "KL(q‖p)", row.true, row.true_from)
 
 
 def _component_charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
     """The components one by one, where they are few; over a grid they would be a page, and are in components.csv."""
-    rows = tuple(row for row in cases[0].rows if isinstance(row, GradientRow))
+    rows = tuple(row for row in cases[0].rows if row.is_gradient)
     components = next((row.components for row in rows if row.components is not None), None)
     if components is None or cases[0].case.parameters or len(components.index) > FEW:
         return
@@ -177,9 +186,9 @@ def _component_charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
     yield Chart((), (Block((), "", rows),), _with_content(layouts, rows), spare=True)
 
 
-def _has_ratio(row: AnyRow) -> bool:
-    return isfinite(row.unit) and row.unit != 0
+def _has_ratio(row: Row) -> bool:
+    return isfinite(row.scale) and row.scale != 0
 
 
-def _with_content(layouts: Sequence[Layout], rows: Sequence[AnyRow]) -> tuple[Layout, ...]:
+def _with_content(layouts: Sequence[Layout], rows: Sequence[Row]) -> tuple[Layout, ...]:
     return tuple(shown_in(told_apart_by_dtype(layout, rows), rows) for layout in layouts)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
-from klbench.report.gradient_fields import FEW, symbol
+from klbench.report.component_fields import FEW
+from klbench.report.fields import symbol
 from klbench.report.numbers import count, exact_beside, plain_number, true_value
-from klbench.results import CaseResult, GradientRow
+from klbench.results import CaseResult
+from klbench.row import Row
 
 
 def true_gradient(cases: Sequence[CaseResult]) -> str:
     """``∇ in loc, scale: ∇KL(q‖p) = (-1, 0), of length 1``; over a grid only the parameters; empty for values."""
-    rows = [row for row in cases[0].rows if isinstance(row, GradientRow)]
+    rows = [row for row in cases[0].rows if row.is_gradient]
     if not rows:
         return ""
     taken_in = f"∇ in {', '.join(rows[0].parameters)}"
@@ -24,7 +26,7 @@ def true_gradient(cases: Sequence[CaseResult]) -> str:
     return f"{taken_in}: {'; '.join(told)}"
 
 
-def _of_target(row: GradientRow) -> str:
+def _of_target(row: Row) -> str:
     name, components = f"∇{symbol(row.target)}", row.components
     if components is None or isnan(row.true_norm):
         return true_value(f"‖{name}‖", row.true_norm, "")

@@ -8,14 +8,17 @@ decided as for integrals, with the sum of a smooth summand over powers of e in p
 from __future__ import annotations
 
 from math import inf, log
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from klbench.distributions.support import Lattice
 from klbench.roads.convergence import converges
-from klbench.roads.integrand import Integrand
 from klbench.roads.points import Points, by_order, common_sign, first_order, sign_where_infinite
+
+if TYPE_CHECKING:
+    from klbench.roads.integrand import Integrand
 
 MOST_ATOMS = 2**17
 """Of more atoms than this, those that matter are looked for; a sum of more is not taken."""

@@ -1,24 +1,23 @@
-"""Choosing the exact road: enumeration for what can be listed, quadrature for what lies on a line, and products of
-either for independent factors; none for the rest.
+"""The exact moments of a term's value: by enumeration of what can be listed, by quadrature on a line, from the factors'
+own where a pair has independent factors; none for the rest.
 
-Every term takes the road alone, on a mesh of its own: which other terms there are changes no digit of any.
+Every term takes its road alone, on a mesh of its own: which other terms there are changes no digit of any.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from klbench.estimators.term import Term
+from klbench.problems.pair import Pair
+from klbench.problems.problem import Problem
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
-from klbench.roads.listing import points_of
-from klbench.roads.points import Exact, exact_moments
+from klbench.roads.moments import Exact, exact_moments, points_of
 
 
-def exact_road(integrand: Integrand) -> list[Exact | None]:
-    """The exact moments of each of the K terms, None where no exact road exists."""
-    return [_alone(replace(integrand, terms=(term,))) for term in integrand.terms]
-
-
-def _alone(integrand: Integrand) -> Exact | None:
+def exact(problem: Problem, term: Term) -> Exact | None:
+    """The exact moments of a term on samples of a problem; None where there is no exact method."""
+    if not isinstance(problem, Pair):
+        return None
+    integrand = Integrand(problem, (term,))
     points = points_of(integrand)
     return factors_road(integrand) if points is None else exact_moments(integrand, points)[0]

@@ -1,7 +1,7 @@
-"""The integrand: every term of a case, evaluated on points x. The one thing all roads share.
+"""The integrand: terms of a pair, evaluated on points x. The one thing all exact roads share.
 
-Enumeration and quadrature weigh the points they choose, sampling draws them; what is evaluated there is this, so an
-exact number and a measured one can differ only if a road is wrong.
+Enumeration and quadrature weigh the points they choose; sampling evaluates the same terms on the same pair's
+log-probabilities. So an exact number and a measured one can differ only if a road is wrong.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from torch import Tensor
 
 from klbench.derived.precision import Evaluated
 from klbench.distributions.distribution import Distribution
-from klbench.distributions.log_ratio import LogRatio, log_ratio
-from klbench.estimators.term import LogProbs, Term
+from klbench.estimators.term import Term
+from klbench.problems.pair import Pair
 from klbench.roads.growth import Growth, growth
-
-ORDERS = (1, 2, 4)
-"""The moments asked of every value: its mean, its variance, and the fourth for the error of the standard deviation."""
+from klbench.roads.points import ORDERS
 
 _EPSILON = torch.finfo(torch.float64).eps
 _NEVER = -745.0
@@ -30,57 +28,30 @@ _NEGLIGIBLE = 42.0
 
 @dataclass(frozen=True)
 class Integrand:
-    """K terms on samples of ``base``, which is q, or the sampler where there is one.
+    """K terms on samples of a pair.
 
     Args:
-        q, p: the pair.
-        base: what x is distributed as.
-        log_ratio: x [n, ...] -> log p(x) − log q(x) [n].
-        log_weight: x -> log q(x) − log base(x) [n], or None where base is q.
+        pair: what is sampled, and its log-probabilities.
         terms: the functions of log-probabilities, K of them.
         factor: x -> [n, K], what each value is multiplied with, such as a component of the score; None for nothing.
     """
 
-    q: Distribution
-    p: Distribution
-    base: Distribution
-    log_ratio: LogRatio
-    log_weight: LogRatio | None
+    pair: Pair
     terms: tuple[Evaluated, ...]
     factor: Callable[[Tensor], Tensor] | None = None
 
-    @staticmethod
-    def of(
-        terms: tuple[Evaluated, ...], q: Distribution, p: Distribution, sampler: Distribution | None = None
-    ) -> Integrand:
-        """The integrand of a pair, for x in the support of what they are drawn from."""
-        base = sampler or q
-        weight = log_ratio(sampler, q, inside=base.support) if sampler else None
-        return Integrand(q, p, base, log_ratio(q, p, inside=base.support), weight, terms)
-
-    def log_probs(self, x: Tensor) -> LogProbs:
-        """The log-probabilities of x."""
-        weight = self.log_weight(x) if self.log_weight else None
-        return LogProbs(self.log_ratio(x), weight, lambda: self._absolute(x))
-
-    def _absolute(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        log_q = self.q.log_prob(x)
-        return log_q, self.p.log_prob(x), log_q if self.log_weight is None else self.base.log_prob(x)
+    @property
+    def base(self) -> Distribution:
+        """What x is distributed as."""
+        return self.pair.base
 
     def rounding_of_values(self, x: Tensor) -> list[Tensor]:
         """How far rounding of the log-probabilities may move each term's value: K tensors [n].
 
         A value that is a difference of nearly equal log-densities may be nothing else, and its mean with it.
         """
-        at, error = self.log_probs(x), self.log_ratio.rounding(x)
-        of_weight = None if self.log_weight is None else self.log_weight.rounding(x)
-        up, down = (_moved(at, error, of_weight, sign) for sign in (1, -1))
+        up, down = self.pair.moved_by_rounding(x)
         return [((term.values(up) - term.values(down)).abs() / 2).nan_to_num(0.0, posinf=0.0) for term in self.terms]
-
-    def values(self, x: Tensor) -> list[Tensor]:
-        """Each term's value at each point: K tensors [n]."""
-        at = self.log_probs(x)
-        return [term.values(at) for term in self.terms]
 
     def moments(self, x: Tensor) -> Summands:
         """The summands of every moment at x, in logarithms."""
@@ -98,17 +69,6 @@ class Integrand:
         return [known[term] for term in self.plain]
 
 
-def _moved(at: LogProbs, error: Tensor, of_weight: Tensor | None, sign: int) -> LogProbs:
-    """The log-probabilities with each log-ratio moved by the bound of its rounding, up or down."""
-
-    def absolute() -> tuple[Tensor, Tensor, Tensor]:
-        log_q, log_p, log_sampler = at.three
-        return log_q, log_p + sign * error, log_sampler
-
-    weight = at.log_weight if at.log_weight is None or of_weight is None else at.log_weight + sign * of_weight
-    return LogProbs(at.log_ratio + sign * error, weight, absolute)
-
-
 class Summands:
     """The summands of the moments at points x [n], as J = 1 + 3K rows: the base's mass, then K of each order.
 
@@ -117,8 +77,9 @@ class Summands:
 
     def __init__(self, integrand: Integrand, x: Tensor) -> None:
         self._integrand, self._terms = integrand, integrand.plain
-        self.log_base, self._log_q, self._log_p = (d.log_prob(x) for d in (integrand.base, integrand.q, integrand.p))
-        self._at = integrand.log_probs(x)
+        pair = integrand.pair
+        self.log_base, self._log_q, self._log_p = (d.log_prob(x) for d in (pair.base, pair.q, pair.p))
+        self._at = pair.log_probs(x)
         self._ratio, self._weight = self._at.log_ratio, self._at.log_weight
         self._factors = None if integrand.factor is None else integrand.factor(x).T
         distinct = dict(zip(self._terms, integrand.growths, strict=True))
@@ -221,7 +182,7 @@ class Summands:
         weights = order if self._weighted(index) else 0
         on_base = torch.full_like(rate, 1 - weights)
         on_q = weights - order * rate
-        if self._integrand.log_weight is None:
+        if self._integrand.pair.log_weight is None:
             return torch.zeros_like(rate), on_base + on_q, order * rate
         return on_base, on_q, order * rate
 

@@ -1,21 +1,27 @@
 """What an exact road makes of a distribution: finitely many points, each with its measure.
 
 E g = Σ exp(log_measure_i) base(x_i) g(x_i), for every function g of the integrand at once. Enumeration takes the atoms,
-quadrature the nodes of a mesh; from there on mean, variance and higher moments are the same sums, written once, below.
+quadrature the nodes of a mesh.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import exp, inf, isfinite, nan
+from dataclasses import dataclass
+from math import nan
 
 import torch
 from torch import Tensor
 
-from klbench.roads.integrand import ORDERS, Integrand
-
+ORDERS = (1, 2, 4)
+"""The moments asked of every value: its mean, its variance, and the fourth for the error of the standard deviation."""
 ACCURACY = 1e-9
 """A moment whose estimated relative error is above this is not given as exact."""
+ROUGHLY = 1e-2
+"""The same of a kurtosis: it only makes an error bar, of which two digits are shown."""
+ROUNDING = 1e-13
+"""A spread of less than this share of the mean is what rounding leaves of a constant."""
+LARGEST = 709.0
+"""e to more than this is beyond float64."""
 
 
 @dataclass(frozen=True)
@@ -37,127 +43,6 @@ class Points:
     error: Tensor
     diverges_to: Tensor
     road: str
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Exact moments of one term's value; NaN where the road is not accurate enough, or there is no such number.
-
-    Args:
-        mean: E k, infinite where it diverges to one side.
-        stdev: inf where the variance does not exist.
-        kurtosis: the fourth central moment over the squared variance, on which the error of a measured standard
-            deviation rests; inf where it does not exist.
-        size: E |k|, in units of which the mean is rounded.
-        road: ``enumeration`` or ``quadrature``.
-        rounding: how far rounding of the log-densities may have moved the mean, nats. A k that is nothing else has mean
-            and stdev 0, as where q and p are one distribution under two names.
-    """
-
-    mean: float
-    stdev: float
-    kurtosis: float
-    size: float
-    road: str
-    rounding: float = 0.0
-
-    @property
-    def has_variance(self) -> bool:
-        """Whether the second moment exists, on which the error of a measured mean rests."""
-        return self.stdev != inf
-
-
-def exact_moments(integrand: Integrand, points: Points) -> list[Exact]:
-    """The exact moments of each of the K terms."""
-    summands = integrand.moments(points.x)
-    rows = summands.rows + points.log_measure
-    moments = rows[1:].reshape(len(ORDERS), -1, rows.shape[1]).unbind(1)
-    extensions = summands.extension_error()
-    roundings = mean_rounding(integrand, points.x, rows[0].exp())
-    return [
-        _within_rounding(_exact(AtPoints(value, rows[0], *by_term), extension, points, index), rounding)
-        for index, (value, by_term, extension, rounding) in enumerate(
-            zip(summands.values, moments, extensions, roundings, strict=True)
-        )
-    ]
-
-
-def mean_rounding(integrand: Integrand, x: Tensor, mass: Tensor) -> list[float]:
-    """How far rounding may have moved the mean of each of K terms, over points of these masses [n]."""
-    errors = integrand.rounding_of_values(x)
-    if integrand.factor is not None:
-        errors = [error * factor.abs() for error, factor in zip(errors, integrand.factor(x).T, strict=True)]
-    return [float((mass * error).nan_to_num(0.0, posinf=0.0).sum()) for error in errors]
-
-
-def _within_rounding(exact: Exact, rounding: float) -> Exact:
-    """The same, 0 where the value is nothing but rounding wherever it has mass."""
-    if exact.size <= rounding:
-        return Exact(0.0, 0.0, nan, 0.0, exact.road, rounding)
-    return replace(exact, rounding=rounding)
-
-
-@dataclass(frozen=True)
-class AtPoints:
-    """One term's values at the points [n], with the logarithms of the mass and of |value|^order times the mass [n]."""
-
-    value: Tensor
-    mass: Tensor
-    first: Tensor
-    second: Tensor
-    fourth: Tensor
-
-    def mean(self) -> float:
-        """E k."""
-        return float((self.value.sign() * self.first.exp()).sum())
-
-    def size(self) -> float:
-        """E |k|."""
-        return float(self.first.exp().sum())
-
-    def log_central(self, order: int, mean: float) -> float:
-        """log E (k - mean)^order; far from the mean by way of |k|^order, which may be representable where k is not."""
-        far = self.value.abs() > 2 * abs(mean)
-        near_share = self.mass + order * (self.value - mean).abs().log()
-        far_share = (self.second if order == 2 else self.fourth) + order * (1 - mean / self.value).abs().log()
-        return float(torch.where(far, far_share, near_share).logsumexp(dim=0))
-
-    def extension_error(self, extension: Tensor) -> Tensor:
-        """What carrying values on beyond where they can be computed adds to the relative error of each order [3]."""
-        rows = torch.stack([self.first, self.second, self.fourth])
-        return (extension * rows.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
-
-
-def _exact(weighted: AtPoints, extension: Tensor, points: Points, index: int) -> Exact:
-    if weighted.first.isnan().any():  # a value that is no number where there is mass
-        return Exact(nan, nan, nan, nan, points.road)
-    mean_exists, variance_exists, fourth_exists = points.converges[:, index].tolist()
-    mean_error, variance_error, fourth_error = (points.error[:, index] + weighted.extension_error(extension)).tolist()
-    size = weighted.size() if mean_exists else inf
-    mean = weighted.mean() if mean_exists else inf * float(points.diverges_to[index])
-    if mean_exists and not mean_error < ACCURACY:
-        return Exact(nan, nan if variance_exists else inf, nan if fourth_exists else inf, size, points.road)
-    if not (variance_exists and isfinite(mean)):
-        return Exact(mean, inf, inf, size, points.road)
-    if not variance_error < ACCURACY:
-        return Exact(mean, nan, nan if fourth_exists else inf, size, points.road)
-    log_variance = weighted.log_central(2, mean)
-    stdev = _exp(log_variance / 2)
-    if stdev <= ROUNDING * abs(mean):  # of a constant only rounding is left
-        return Exact(mean, 0.0, nan, size, points.road)
-    if not fourth_exists:
-        return Exact(mean, stdev, inf, size, points.road)
-    kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < ROUGHLY else nan
-    return Exact(mean, stdev, kurtosis, size, points.road)
-
-
-def _exp(value: float) -> float:
-    return exp(value) if value < LARGEST else inf
-
-
-ROUNDING = 1e-13
-ROUGHLY = 1e-2
-LARGEST = 709.0
 
 
 def by_order(rows: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from math import exp, inf, isfinite, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,8 +23,10 @@ from torch import Tensor
 
 from klbench.distributions.support import Interval
 from klbench.roads.convergence import converges
-from klbench.roads.integrand import Integrand, Summands
 from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, sign_where_infinite
+
+if TYPE_CHECKING:
+    from klbench.roads.integrand import Integrand, Summands
 
 _ORDER = 16
 _TOLERANCE = 1e-13
@@ -106,7 +109,7 @@ def quadrature(integrand: Integrand) -> Points | None:
 
 def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
     cuts = {support.low, support.high}
-    for distribution in (integrand.base, integrand.q, integrand.p):
+    for distribution in (integrand.base, integrand.pair.q, integrand.pair.p):
         cuts.update(distribution.landmarks())
         if isinstance(distribution.support, Interval):
             cuts.update((distribution.support.low, distribution.support.high))

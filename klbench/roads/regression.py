@@ -10,18 +10,28 @@ Source: Owen (2013), Monte Carlo theory, methods and examples, chapter 8 (contro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from klbench.roads.factor_regression import factors_regression
-from klbench.roads.integrand import Integrand
-from klbench.roads.listing import points_of
+from klbench.estimators.term import Term
+from klbench.roads.expansion import Sum, combined, from_declared, less, product
+from klbench.roads.factors import ANY, expectation, exponential, infinity, laws_for, plain
+from klbench.roads.moments import points_of
 from klbench.roads.points import ACCURACY, Points
+from klbench.roads.tilts import Tilts
+
+if TYPE_CHECKING:
+    from klbench.roads.integrand import Integrand
 
 _NOTHING_LEFT = 1e-6
 """A value that keeps this share of its noise is a combination of the controls: the rest is rounding of squares."""
+
+_ENOUGH = 1e-3
+"""A relative error of the variance of what is left from which on its root is no error bar."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ def regression(integrand: Integrand) -> Regression | None:
     """
     points = points_of(integrand)
     if points is None:
-        return _of_factors(integrand)
+        return of_factors(integrand)
     if not _have_variances(points):
         return None
     value, *controls = _centred(integrand, points)
@@ -57,14 +67,6 @@ def regression(integrand: Integrand) -> Regression | None:
     if not left > _NOTHING_LEFT * float(value.norm()):
         return None
     return Regression(tuple((solution / sizes).tolist()), left)
-
-
-def _of_factors(integrand: Integrand) -> Regression | None:
-    found = factors_regression(integrand)
-    if found is None:
-        return None
-    coefficients, left, whole = found
-    return Regression(coefficients, left) if left > _NOTHING_LEFT * whole else None
 
 
 def _have_variances(points: Points) -> bool:
@@ -83,3 +85,44 @@ def _centred(integrand: Integrand, points: Points) -> Tensor:
     means = (signs * first.exp()).sum(dim=1, keepdim=True)
     centred: Tensor = signs * (second / 2).exp() - means * (mass / 2).exp()
     return centred
+
+
+def of_factors(integrand: Integrand) -> Regression | None:
+    """The same on independent factors, where covariances are expectations of products of finite sums.
+
+    So is the variance of what is left, which is summed by itself: where q is close to p it is far less than what it is
+    left of. None where it cannot be told from rounding.
+    """
+    if integrand.pair.sampler is not None or integrand.factor is not None:
+        return None
+    declared = [term.expansion for term in integrand.terms if isinstance(term, Term)]
+    known = [expansion for expansion in declared if expansion is not None]
+    if len(known) < len(integrand.terms):
+        return None
+    anywhere = [less(from_declared(each, ANY), ANY) for each in known]
+    laws = laws_for(integrand.pair.q, integrand.pair.p, [product(a, b) for a in anywhere for b in anywhere] + anywhere)
+    if laws is None or laws.constant:
+        return None
+    values = [from_declared(expansion, laws.centre) for expansion in known]
+    if any(infinity(product(value, value), laws) is not None for value in values):
+        return None
+    return _regressed([less(value, plain(expectation(value, laws))) for value in values], laws)
+
+
+def _regressed(values: Sequence[Sum], laws: Tilts) -> Regression | None:
+    """The same of values of mean 0, the first on all others."""
+    matrix = torch.tensor(
+        [[plain(expectation(product(a, b), laws)) for b in values] for a in values], dtype=torch.float64
+    )
+    sizes = matrix.diagonal().sqrt()
+    if not (bool(matrix.isfinite().all()) and bool((sizes > 0).all())):
+        return None
+    scaled = matrix / sizes / sizes[:, None]
+    solution = torch.linalg.lstsq(scaled[1:, 1:], scaled[1:, :1], driver="gelsd").solution[:, 0]
+    coefficients = tuple((solution * sizes[0] / sizes[1:]).tolist())
+    left = combined(values, [1.0, *(-coefficient for coefficient in coefficients)])
+    variance = expectation(product(left, left), laws)
+    if not variance.error < _ENOUGH * variance.value:
+        return None
+    stdev = variance.value**0.5 * exponential(variance.log_scale / 2)
+    return Regression(coefficients, stdev) if stdev > _NOTHING_LEFT * float(sizes[0]) else None

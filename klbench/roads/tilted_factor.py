@@ -15,9 +15,10 @@ from klbench.distributions.distribution import Distribution, Single
 from klbench.distributions.expression import Expression
 from klbench.distributions.log_ratio import LOG_DENSITY_ROUNDING, normal_coefficients
 from klbench.estimators.term import Function, Term
+from klbench.problems.pair import Pair
 from klbench.roads.expansion import Key
 from klbench.roads.integrand import Integrand
-from klbench.roads.listing import points_of
+from klbench.roads.moments import points_of
 from klbench.roads.points import Points
 from klbench.roads.tilts import ARITHMETIC, INFINITE, LARGE, Tilt, Tilts, cumulants_of
 
@@ -44,7 +45,7 @@ def _tilts_of(q: Expression, p: Expression, keys: frozenset[Key]) -> Tilts | Non
         most[rate] = max(most.get(rate, 0), power)
     first, second = build(q), build(p)
     by_formula = _of_normals(first, second, most)
-    return by_formula or _by_points(Integrand.of((), first, second), most)
+    return by_formula or _by_points(Integrand(Pair(first, second), ()), most)
 
 
 def _of_normals(q: Distribution, p: Distribution, most: Mapping[float, int]) -> Tilts | None:
@@ -146,7 +147,7 @@ class _Sums:
         rows = summands.rows + points.log_measure
         first = rows[1 : 1 + len(names)]
         carried = (summands.extension_error() * first.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
-        log_ratio, rounding = integrand.log_ratio(points.x), integrand.log_ratio.rounding(points.x)
+        log_ratio, rounding = integrand.pair.log_ratio(points.x), integrand.pair.log_ratio.rounding(points.x)
         mass = rows[0].exp()
         of_mesh = points.error[0] if points.road == "quadrature" else torch.zeros_like(carried)
         if float((mass * log_ratio.abs()).nan_to_num(posinf=inf).sum()) <= float((mass * rounding).sum()):
@@ -154,7 +155,7 @@ class _Sums:
         return _Sums(
             log_ratio=log_ratio,
             log_mass=rows[0],
-            log_probs=torch.stack([integrand.q.log_prob(points.x), integrand.p.log_prob(points.x)]),
+            log_probs=torch.stack([integrand.pair.q.log_prob(points.x), integrand.pair.p.log_prob(points.x)]),
             log_measure=points.log_measure,
             exists=points.converges[0].bool().tolist(),
             errors=(of_mesh + carried + _SUM_ROUNDING).tolist(),

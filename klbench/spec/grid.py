@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from itertools import product
 from math import log10, prod
 
 from klbench.distributions.constraints import is_number
-from klbench.results import Components, GradientRow, Row
+from klbench.row import Components, Row, columns_of
 from klbench.spec.numbers import finite
 from klbench.spec.refusal import Refusal, shown, unknown_key
 
@@ -19,8 +18,7 @@ Number = int | float
 Grid = Mapping[str, tuple[Number, ...]]
 
 _NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
-_ROWS = (Row, GradientRow, Components)
-_TAKEN = {"spec", "pair", "q", "p", "sampler", *(field.name for row in _ROWS for field in fields(row))} - {"components"}
+_TAKEN = {"spec", "pair", "q", "p", "sampler", *columns_of(Row), *columns_of(Components)}
 _VALUES = "a list of numbers, {logspace: [low, high, count]} or {linspace: [low, high, count]}"
 
 

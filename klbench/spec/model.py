@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -25,7 +24,7 @@ from klbench.distributions.expression import Expression, placeholders, size
 from klbench.distributions.shape import check_pair
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
-from klbench.results import Row
+from klbench.row import Row, columns_of
 from klbench.spec import together
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
@@ -68,9 +67,10 @@ _ENOUGH_ERRORS = 20
 millisecond to say what was probably meant."""
 
 CHECKED_COLUMNS = tuple(
-    field.name
-    for field in fields(Row)
-    if field.type == "float" and not field.name.endswith("_mcse") and not field.name.startswith("z_")
+    column.name
+    for column in columns_of(Row).values()
+    if column.kind == "number" and "values" in column.files and not column.name.endswith("_mcse")
+    if not column.name.startswith("z_")
 )
 """The columns of the results that ``expect`` may name."""
 
@@ -213,6 +213,11 @@ def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) 
         raise Refusal(f"with {values}: {refusal.message}", help=refusal.help, path=(role,)) from refusal
 
 
+def _measures_gradients(written: object) -> bool:
+    """Whether ``measure`` as it is written asks for gradients."""
+    return written == "gradient" or (isinstance(written, list | tuple) and "gradient" in written)
+
+
 def _until_enough(written: Any, judge: ModelWrapValidatorHandler[PairSpec], info: ValidationInfo) -> PairSpec:
     """Judge a pair of a list, unless there are enough errors in those before it; they are counted in the context."""
     errors = info.context if isinstance(info.context, Counter) else Counter[str]()
@@ -232,7 +237,9 @@ class Spec(Form):
 
     name: FileName = Field(description="Names the folder of the results; letters, digits, - and _.")
     description: Text = Field("", description="What the spec is about, in a sentence.")
-    measure: Measure = Field("value", description="What to measure of each estimator: its value or its gradient.")
+    measure: Measure = Field(
+        ("value",), description="What to measure of each estimator: its value, its gradient, or a list of both."
+    )
     samples: Samples = Field(
         DEFAULT_SAMPLES, description="Samples per case: a whole number, also written 1e7, 10_000_000 or 10M."
     )
@@ -276,7 +283,7 @@ class Spec(Form):
     @classmethod
     def _all_of_a_framework(cls, given: Any) -> Any:
         """The estimators with where they are put: what ``verl:*`` stands for depends on it."""
-        if isinstance(given, Mapping) and given.get("measure") == "gradient" and "estimators" in given:
+        if isinstance(given, Mapping) and _measures_gradients(given.get("measure")) and "estimators" in given:
             placements = given.get("placements")
             asked = [placements] if isinstance(placements, str) else placements
             known = [name for name in asked if name in PLACEMENTS] if isinstance(asked, list | tuple) else []

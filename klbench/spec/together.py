@@ -27,10 +27,11 @@ def check(spec: Spec) -> None:
     Raises:
         Refusal: with the path in the spec.
     """
-    if spec.measure == "value":
+    if "gradient" not in spec.measure:
         _refuse_keys(spec.model_fields_set)
         return
-    _refuse_expect(spec.pairs)
+    if "value" not in spec.measure:
+        _refuse_expect(spec.pairs)
     _check_baseline(spec)
     _check_parameters(spec.parameters, spec.pairs)
 

@@ -28,8 +28,7 @@ _Dumper.add_representer(str, _represent_text)
 def to_yaml(spec: Spec) -> str:
     """The spec as YAML that reads back to an equal one."""
     data = spec.model_dump(exclude={"pairs", *_left_out(spec)}, exclude_none=True)
-    if len(spec.dtype) == 1:
-        data["dtype"] = spec.dtype[0]
+    data |= {key: data[key][0] for key in ("measure", "dtype") if len(data[key]) == 1}
     data["pairs"] = [_pair(pair) for pair in spec.pairs]
     # Without a width, long expressions stay on the one line that errors can point into.
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=2**31)
@@ -38,7 +37,7 @@ def to_yaml(spec: Spec) -> str:
 def _left_out(spec: Spec) -> set[str]:
     """The keys that cannot be written: an empty description, and what only gradients have."""
     empty = () if spec.description else ("description",)
-    return {*empty, *(KEYS if spec.measure == "value" else ())}
+    return {*empty, *(KEYS if "gradient" not in spec.measure else ())}
 
 
 def _pair(pair: PairSpec) -> dict[str, object]:

@@ -22,7 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from klbench.stats.estimate import Estimate
+from klbench.stats.tail import Largest, khat
+
 POWERS = 4
+_ROUNDING = 1e-13
+"""A variance below this share of the mean square is what subtracting two large sums leaves of a constant."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,44 @@ class Central:
         return self.stdev * relative_error_of_stdev(self.fourth / self.variance**2, self.count)
 
 
-_ROUNDING = 1e-13
+@dataclass(frozen=True)
+class SampledValue:
+    """One value as sampled: its moments, the share of values below 0, how many are infinite or NaN, and the largest
+    sizes, None where there is no tail to speak of."""
+
+    central: Central
+    negative_fraction: float
+    nonfinite: int
+    largest: Largest | None
+
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return self.central.count
+
+    @property
+    def khat(self) -> float:
+        """Pareto-k̂ of |value|."""
+        return nan if self.largest is None else khat(self.largest)
+
+    @property
+    def mean(self) -> Estimate:
+        """The mean in nats."""
+        return Estimate(self.central.mean, self.central.mean_mcse)
+
+    @property
+    def noise(self) -> Estimate:
+        """The standard deviation of one value."""
+        return Estimate(self.central.stdev, self.central.stdev_mcse)
+
+    def off(self, true: float) -> Estimate:
+        """mean − true."""
+        return Estimate(self.central.mean - true, self.central.mean_mcse)
+
+    @property
+    def vanished(self) -> SampledValue:
+        """The same with 0 for what was measured, where all of that is rounding."""
+        return SampledValue(Central(0.0, 0.0, 0.0, self.count), 0.0, self.nonfinite, None)
 
 
 def relative_error_of_stdev(kurtosis: float, count: int) -> float:

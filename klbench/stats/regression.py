@@ -15,13 +15,14 @@ from math import isfinite, sqrt
 import torch
 
 from klbench.estimators.term import Function
+from klbench.stats.estimate import Estimate
 from klbench.stats.moments import Moments
 
 
 def regressed_mean(
     moments: Moments, index: int, known: Sequence[float], coefficients: Sequence[float], noise: float
-) -> tuple[float, float] | None:
-    """(mean, MCSE) of value ``index`` without its share of the first values, whose true means are ``known``.
+) -> Estimate | None:
+    """The mean of value ``index`` without its share of the first values, whose true means are ``known``.
 
     Args:
         coefficients: how much of each is taken off.
@@ -40,7 +41,7 @@ def regressed_mean(
     mean = value.mean - float(taken @ off)
     if not (isfinite(mean) and isfinite(left)):
         return None
-    return mean, max(noise, sqrt(max(left, 0.0))) / sqrt(moments.count)
+    return Estimate(mean, max(noise, sqrt(max(left, 0.0))) / sqrt(moments.count))
 
 
 def in_span(function: Function, controls: Sequence[Function]) -> bool:

@@ -17,9 +17,9 @@ from klbench.estimators import catalogue
 from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.frameworks import catalogue as shipped
 from klbench.report.columns import COLUMNS
-from klbench.report.fields import ABSOLUTE, RATIOS
-from klbench.report.gradient_fields import RATIOS as GRADIENT_RATIOS
-from tests.cli.conftest import GRADIENTS, Done
+from klbench.report.fields import GRADIENTS, VALUES
+from tests.cli import conftest
+from tests.cli.conftest import Done
 
 Call = Callable[..., Done]
 
@@ -174,7 +174,7 @@ mu = 10  forward KL = 50 (closed-form)
 
 
 def test_validate_shows_what_gradients_are_of(call: Call, here: Path) -> None:
-    (here / "mine.yaml").write_text(GRADIENTS)
+    (here / "mine.yaml").write_text(conftest.GRADIENTS)
     done = call("validate", "mine.yaml")
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("""\
@@ -194,7 +194,7 @@ estimator  placement  bias/true  stdev/true  samples for 5 %  because
 
 
 def test_validate_shows_the_settings_of_gradients(call: Call, here: Path) -> None:
-    (here / "mine.yaml").write_text(GRADIENTS)
+    (here / "mine.yaml").write_text(conftest.GRADIENTS)
     given = ["placements=[reward]", "weightings=[none, ratio]", "parameters=[loc]", "baseline=mean", "batch=64"]
     said = call("validate", "mine.yaml", *given).out
     assert "\ngradients · placements: reward · weightings: none, ratio · baseline: mean of 64\n" in said
@@ -217,6 +217,6 @@ def test_every_command_has_a_help_and_a_whole_line_in_the_help_of_all(call: Call
 
 
 def test_every_header_of_the_tables_is_explained_by_the_columns_it_shows() -> None:
-    fields = {field for layout in (*RATIOS, *ABSOLUTE, *GRADIENT_RATIOS) for field in layout}
+    fields = {field for layout in (*VALUES.ratios, *VALUES.absolute, *GRADIENTS.ratios) for field in layout}
     for field in fields:
         assert set(field.columns) <= set(HEADERS.get(field.header, (field.header,))), field.header

@@ -73,4 +73,4 @@ def test_documents_and_files_are_utf_8(tmp_path: Path, environment: dict[str, st
         assert (tmp_path / "narrow/mine" / name).read_bytes() == (tmp_path / "wide/mine" / name).read_bytes()
     json.loads((tmp_path / "narrow/mine/manifest.json").read_bytes().decode("utf-8"))
     schema = json.loads(called(tmp_path, environment, "schema").stdout.decode("utf-8"))
-    assert "‖" in schema["$defs"]["Pair"]["properties"]["q"]["description"]
+    assert "‖" in schema["$defs"]["PairSpec"]["properties"]["q"]["description"]

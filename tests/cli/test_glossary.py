@@ -13,12 +13,10 @@ from klbench.frameworks.catalogue import entries
 from klbench.identity.computed import load
 from klbench.letters import narrowed
 from klbench.measure.follows import LABELS
+from klbench.report.component_fields import component_layouts
 from klbench.report.field import DISAGREES, DTYPE, NO_ERROR_BAR, REGRESSED, ROUNDING, UNTRUSTED, Field, headings
-from klbench.report.fields import ABSOLUTE, RATIOS
+from klbench.report.fields import GRADIENTS, VALUES
 from klbench.report.frameworks import NUMBERS, to_markdown
-from klbench.report.gradient_fields import ABSOLUTE as GRADIENT_ABSOLUTE
-from klbench.report.gradient_fields import RATIOS as GRADIENT_RATIOS
-from klbench.report.gradient_fields import component_layouts
 from klbench.report.numbers import MISSING
 from klbench.report.summary import summaries
 from tests.cli.conftest import Done
@@ -26,7 +24,13 @@ from tests.report import made_up, made_up_gradients
 
 Call = Callable[..., Done]
 
-LAYOUTS = (*RATIOS, *ABSOLUTE, *GRADIENT_RATIOS, *GRADIENT_ABSOLUTE, *component_layouts(("loc", "logits[2]")))
+LAYOUTS = (
+    *VALUES.ratios,
+    *VALUES.absolute,
+    *GRADIENTS.ratios,
+    *GRADIENTS.absolute,
+    *component_layouts(("loc", "logits[2]")),
+)
 
 
 def fields() -> Iterator[Field]:

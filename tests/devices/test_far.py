@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from klbench.distributions.stream import DeviceStream, Stream
-from klbench.measure import draws
 from klbench.measure.case import measure
-from klbench.measure.draws import Machine
+from klbench.measure.setting import Machine
 from klbench.observer import Observer
+from klbench.problems import pair as problems
 from klbench.report.components import to_components_csv
 from klbench.report.frame import to_csv
 from klbench.results import Results
@@ -67,7 +67,7 @@ def measured(spec: Spec, device: torch.device) -> str:
     """All the files say, with what depends on the device's name taken off."""
     cases = tuple(measure(spec, case, Machine(device, 1), Observer()) for case in spec.cases())
     results = Results(spec, cases, device.type, 1, 0.0)
-    components = to_components_csv(results) if spec.measure == "gradient" else ""
+    components = to_components_csv(results) if "gradient" in spec.measure else ""
     notes = "\n".join(note for case in cases for note in case.notes)
     return f"{to_csv(results)}{components}{notes}".replace(f",{device.type}", ",DEVICE")
 
@@ -76,9 +76,9 @@ def measured(spec: Spec, device: torch.device) -> str:
 def test_a_device_gives_the_bytes_of_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = read_text(f"name: far\nsamples: 3000\n{SPECS[name]}\n")
     with one_torch_thread():
-        monkeypatch.setattr(draws, "stream_for", partial(stream, on=CPU))
+        monkeypatch.setattr(problems, "stream_for", partial(stream, on=CPU))
         near = measured(spec, CPU)
-        monkeypatch.setattr(draws, "stream_for", partial(stream, on=FAR))
+        monkeypatch.setattr(problems, "stream_for", partial(stream, on=FAR))
         with far_device():
             far = measured(spec, FAR)
     assert near == far

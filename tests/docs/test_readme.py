@@ -10,7 +10,7 @@ import pytest
 from klbench.cli.app import app
 from klbench.cli.options import Format
 from klbench.frameworks import catalogue as shipped
-from klbench.report import fields, gradient_fields
+from klbench.report import fields
 from klbench.report.columns import COLUMNS
 from klbench.report.field import DISAGREES, MEASURED, NO_ERROR_BAR, ROUNDING, UNTRUSTED, Field
 from tests.docs.documents import (
@@ -94,7 +94,7 @@ def test_the_options_of_run_exist(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 @pytest.mark.parametrize(
     ("header", "layout"),
-    [("of values", {*fields.RATIOS[0]}), ("of gradients", {*gradient_fields.RATIOS[0], ROUNDING})],
+    [("of values", {*fields.VALUES.ratios[0]}), ("of gradients", {*fields.GRADIENTS.ratios[0], ROUNDING})],
 )
 def test_the_columns_are_the_columns(header: str, layout: set[Field]) -> None:
     names = {column.name for column in COLUMNS}

@@ -10,7 +10,7 @@ import torch
 
 import klbench
 from klbench.frameworks import catalogue as shipped
-from klbench.results import GradientRow, Row
+from klbench.row import Row
 from tests.docs.documents import blocks, prose, text
 
 README = prose("README.md")
@@ -25,7 +25,7 @@ def rows(q: str, p: str, *estimators: str, sampler: str = "", samples: int = 100
     written = f"name: trap\nsamples: {samples}\nestimators: [{', '.join(estimators)}]\npairs:\n  - q: {q}\n    p: {p}\n"
     spec = klbench.read_text(written + (f"    sampler: {sampler}\n" if sampler else ""), "trap")
     (case,) = klbench.run(spec).cases
-    return {row.estimator: row for row in case.rows if isinstance(row, Row)}
+    return {row.estimator: row for row in case.rows if not row.is_gradient}
 
 
 def mean_over_true(row: Row) -> float:
@@ -111,18 +111,18 @@ def test_stale_samples() -> None:
 
 
 @cache
-def gradients(written: str) -> dict[Place, GradientRow]:
+def gradients(written: str) -> dict[Place, Row]:
     """The rows of a gradient spec of one case; what is exact in them takes no samples."""
     spec = klbench.read_text(written, "trap").model_copy(update={"samples": 1000})
     (case,) = klbench.run(spec).cases
-    return {(row.estimator, row.placement, row.weighting): row for row in case.rows if isinstance(row, GradientRow)}
+    return {(row.estimator, row.placement, row.weighting): row for row in case.rows if row.is_gradient}
 
 
-def lost_token() -> dict[Place, GradientRow]:
+def lost_token() -> dict[Place, Row]:
     return gradients(PENALTY.replace(", my_kl:clamped", ""))
 
 
-def pull(row: GradientRow) -> float:
+def pull(row: Row) -> float:
     """What descending the exact mean gradient adds to the logit of the lost token."""
     assert row.components is not None
     return -float(row.components.exact[-1])

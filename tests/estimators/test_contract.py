@@ -96,7 +96,7 @@ def test_autograd_goes_through(estimator: Estimator) -> None:
 def test_unbiased_means_the_exact_mean_is_the_target(estimator: Estimator, pair: tuple[str, str]) -> None:
     found = exact(*pair, estimator.name)[estimator.name]
     built = integrand(*pair, estimator.name)
-    true = true_value(estimator.target, built.q, built.p).value
+    true = true_value(estimator.target, built.pair.q, built.pair.p).value
     # 1e-8 of the value, and of the noise a mean is read through
     matches = abs(found.mean - true) <= 1e-8 * abs(true) + 1e-12 * found.stdev
     assert matches == estimator.unbiased
@@ -143,7 +143,7 @@ def test_k3_is_k1_with_its_control_variate_and_the_family_spans_them() -> None:
 def test_alpha_two_is_half_of_chi2() -> None:
     built = integrand("N(0, 1)", "N(0.5, 1)", "k1")
     two, chi2 = (
-        true_by_road(target, built.q, built.p).value
+        true_by_road(target, built.pair.q, built.pair.p).value
         for target in (alpha_divergence(2.0), catalogue.find("chi2_pq").target)
     )
     assert two == pytest.approx(chi2 / 2, rel=1e-9)

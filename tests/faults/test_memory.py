@@ -59,10 +59,10 @@ def test_how_much_was_wanted_is_said() -> None:
 
 PLACES = {
     "reading": "klbench.spec.read.read_document",
-    "building": "klbench.measure.case.Setting",
-    "enumeration": "klbench.roads.listing.enumeration",
-    "quadrature": "klbench.roads.listing.quadrature",
-    "a block": "klbench.roads.sampling.Sampling.block",
+    "building": "klbench.measure.case.Setting.of",
+    "enumeration": "klbench.roads.moments.enumeration",
+    "quadrature": "klbench.roads.moments.quadrature",
+    "a block": "klbench.roads.blocks.Blocks.block",
     "the tail": "klbench.stats.tail._generalized_pareto_shape",
     "the files": "klbench.report.folder.to_csv",
     "the table": "klbench.cli.show.heading",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from klbench.results import CaseResult, GradientRow
+from klbench.results import CaseResult
+from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_text
 
@@ -27,10 +28,10 @@ pairs: [{pair}]
     return case
 
 
-def by_cell(case: CaseResult) -> dict[Cell, GradientRow]:
+def by_cell(case: CaseResult) -> dict[Cell, Row]:
     """Rows by estimator, placement and weighting."""
-    return {(row.estimator, row.placement, row.weighting): row for row in case.rows if isinstance(row, GradientRow)}
+    return {(row.estimator, row.placement, row.weighting): row for row in case.rows if row.is_gradient}
 
 
-def rows_of(case: CaseResult) -> list[GradientRow]:
-    return [row for row in case.rows if isinstance(row, GradientRow)]
+def rows_of(case: CaseResult) -> list[Row]:
+    return [row for row in case.rows if row.is_gradient]

@@ -13,7 +13,8 @@ from math import prod, sqrt
 import numpy as np
 import pytest
 
-from klbench.results import CaseResult, GradientRow
+from klbench.results import CaseResult
+from klbench.row import Row
 from tests.derived.second_road import WRITTEN, Categories, Gaussians
 from tests.measure.gradient_run import by_cell, gradient_case
 
@@ -70,7 +71,7 @@ def test_the_measured_agree(kind: str, n: int, stale: bool) -> None:
 @pytest.mark.parametrize("pair", ["gaussian", "categorical"])
 @pytest.mark.parametrize("n", [2, 64])
 def test_the_batchs_own_mean_shrinks_by_exactly_1_over_n_and_leave_one_out_does_not(pair: str, n: int) -> None:
-    def exact(kind: str) -> GradientRow:
+    def exact(kind: str) -> Row:
         more = "placements: [reward]" + ("" if kind == "none" else f"\nbaseline: {kind}\nbatch: {n}")
         q, p = GAUSSIAN if pair == "gaussian" else CATEGORICAL
         return by_cell(gradient_case(q, p, estimators="[k3]", more=more, samples=2_000))["k3", "reward", "none"]

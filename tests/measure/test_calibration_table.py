@@ -23,9 +23,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from klbench.measure import case as measuring
-from klbench.measure import gradients, values
-from klbench.results import GradientRow, Row
+from klbench.estimators.estimator import Estimator
+from klbench.measure import setting
+from klbench.measure.kind import Kind
+from klbench.measure.plan import Plan
+from klbench.problems.pair import Pair
+from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_text
 from klbench.stats.tail import TRUSTED
@@ -111,24 +114,25 @@ def text(pair: Tried, seed: int, estimators: list[str], more: str = "") -> str:
 @contextmanager
 def exact_answers_once() -> Iterator[None]:
     """Of one pair, whatever the seed: what needs no samples is computed for the first of the runs only."""
-    known = (
-        (values.Survey, "take", staticmethod),
-        (values, "true_values", None),
-        (gradients.Survey, "take", staticmethod),
-        (measuring, "true_value", None),
-        (measuring.Unseen, "of", staticmethod),
-    )
-    patches = []
-    for owner, name, kind in known:
-        remembered = _first_of(getattr(owner, name))
-        patches.append(patch.object(owner, name, kind(remembered) if kind else remembered))
-    for each in patches:
-        each.start()
-    try:
+    made: list[Kind] = []
+    kinds = Plan.kinds
+
+    def remembering(plan: Plan, pair: Pair, estimators: Mapping[str, Estimator]) -> tuple[Kind, ...]:
+        found = kinds(plan, pair, estimators)
+        if made:
+            for kind, first in zip(found, made, strict=True):
+                exact = ("_known", "_targets", "_regressions", "gradients")
+                vars(kind).update({name: vars(first)[name] for name in exact if name in vars(first)})
+        else:
+            made.extend(found)
+        return found
+
+    with (
+        patch.object(Plan, "kinds", remembering),
+        patch.object(setting, "true_value", _first_of(setting.true_value)),
+        patch.object(setting.Unseen, "of", staticmethod(_first_of(setting.Unseen.of))),
+    ):
         yield
-    finally:
-        for each in patches:
-            each.stop()
 
 
 def _first_of(function: Callable[..., object]) -> Callable[..., object]:
@@ -142,7 +146,7 @@ def _first_of(function: Callable[..., object]) -> Callable[..., object]:
     return remembered
 
 
-def is_marked(row: Row | GradientRow) -> bool:
+def is_marked(row: Row) -> bool:
     return row.misses_rare_draws or (row.khat > TRUSTED and not row.confirmed)
 
 
@@ -155,8 +159,8 @@ def scores(pair: Tried, estimators: list[str], columns: tuple[str, ...], more: s
     with exact_answers_once():
         for seed in range(RUNS):
             for _, row in run(read_text(text(pair, seed, estimators, more)), device="cpu", threads=1).rows():
-                place = (row.placement, row.weighting) if isinstance(row, GradientRow) else ()
-                unbiased = ("unbiased",) if isinstance(row, GradientRow) and row.exact_bias_over_true == 0 else ()
+                place = (row.placement, row.weighting) if row.is_gradient else ()
+                unbiased = ("unbiased",) if row.is_gradient and row.exact_bias_over_true == 0 else ()
                 for column in columns:
                     z = getattr(row, column)
                     if np.isfinite(z) and not is_marked(row):

@@ -12,8 +12,8 @@ import torch
 from klbench.distributions.stream import Stream, stream_for
 from klbench.measure import cost as module
 from klbench.measure.cost import _by_shape, _seconds, _Trial, cost
-from klbench.measure.draws import Machine
-from klbench.roads.sampling import BLOCK
+from klbench.measure.setting import Machine
+from klbench.roads.blocks import BLOCK
 from klbench.runner import one_torch_thread, run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_text
@@ -76,7 +76,7 @@ def test_no_stream_of_the_run_is_drawn(more: str, monkeypatch: pytest.MonkeyPatc
         seeds.add(seed)
         return stream_for(seed, key, block, device)
 
-    monkeypatch.setattr("klbench.measure.draws.stream_for", noted)
+    monkeypatch.setattr("klbench.problems.pair.stream_for", noted)
     asked = spec(f"{{{SHIFT}}}", more, estimators="k1, k1_cv(optimal)" if not more else "k1, k3", samples=10_000)
     found = cost(asked, [(case, 0.01) for case in asked.cases()], MACHINE)
     assert found is not None

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from klbench.results import GradientRow
+from klbench.row import Row
 from tests.measure.gradient_run import gradient_case, rows_of
 
 RUNS, SAMPLES = 100, 20_000
@@ -42,7 +42,7 @@ LEVEL = FALSE_ALARM / TESTS
 
 
 @cache
-def rows(name: str) -> tuple[GradientRow, ...]:
+def rows(name: str) -> tuple[Row, ...]:
     q, p, sampler, estimator, placement, weighting, _ = CASES[name]
     more = f"placements: [{placement}]\nweightings: [{weighting}]"
     return tuple(

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from klbench.results import GradientRow
+from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_text
 from tests.derived.second_road import Categories, Gaussians, Moments
@@ -41,7 +41,7 @@ LARGEST_Z = 6.5
 
 
 @cache
-def rows(name: str, stale: bool) -> dict[tuple[str, str, str], GradientRow]:
+def rows(name: str, stale: bool) -> dict[tuple[str, str, str], Row]:
     pair = PAIRS[name]
     write = "N({}, {})" if isinstance(pair, Gaussians) else "Categorical(logits=[{}, {}, {}, {}])"
     q, p, sampler = (write.format(*each) for each in (pair.q, pair.p, pair.sampler))
@@ -55,7 +55,7 @@ weightings: [none, ratio, detached]
 pairs: [{{q: "{q}", p: "{p}"{f', sampler: "{sampler}"' if stale else ""}}}]
 """
     found = [row for _, row in run(read_text(text), device="cpu", threads=1).rows()]
-    return {(row.estimator, row.placement, row.weighting): row for row in found if isinstance(row, GradientRow)}
+    return {(row.estimator, row.placement, row.weighting): row for row in found if row.is_gradient}
 
 
 def gradient_of(label: str, pair: Gaussians | Categories, name: str) -> np.ndarray | None:

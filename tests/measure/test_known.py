@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klbench.measure.known import known, least_samples
-from klbench.results import GradientRow, Row
 from klbench.runner import run
 from klbench.spec.read import read_text
 
@@ -89,11 +88,10 @@ def test_it_is_what_a_run_has_in_its_exact_columns(text: str) -> None:
         lines = known(results.spec, case.case)
         assert len(lines) == len(case.rows)
         for line, row in zip(lines, case.rows, strict=True):
-            assert isinstance(row, Row | GradientRow)
-            place = (row.placement, row.weighting) if isinstance(row, GradientRow) else ("", "")
+            place = (row.placement, row.weighting) if row.is_gradient else ("", "")
             assert (line.estimator, line.placement, line.weighting, line.target) == (row.estimator, *place, row.target)
             numbers = (line.true, line.bias_over_true, line.stdev_over_true)
-            theirs = (row.unit, row.exact_bias_over_true, row.exact_stdev_over_true)
+            theirs = (row.scale, row.exact_bias_over_true, row.exact_stdev_over_true)
             assert numbers == pytest.approx(theirs, rel=1e-12, abs=1e-12, nan_ok=True)
 
 

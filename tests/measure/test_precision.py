@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from klbench.results import GradientRow, Row
+from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_text
 from tests.measure.gradient_run import gradient_case, rows_of
@@ -39,12 +39,10 @@ def by_hand(dtype: torch.dtype) -> tuple[np.ndarray, np.ndarray]:
 def values(estimators: str, q: str, p: str, *, samples: int = 50_000) -> dict[tuple[str, str], Row]:
     head = f"name: v\nsamples: {samples}\n{EVERY}\nestimators: {estimators}\n"
     rows = run(read_text(f"{head}pairs: [{{q: '{q}', p: '{p}'}}]\n"), device="cpu", threads=1).cases[0].rows
-    return {(row.estimator, row.dtype): row for row in rows if isinstance(row, Row)}
+    return {(row.estimator, row.dtype): row for row in rows if not row.is_gradient}
 
 
-def gradients(
-    estimators: str, q: str, p: str, sampler: str | None = None, placement: str = "loss"
-) -> list[GradientRow]:
+def gradients(estimators: str, q: str, p: str, sampler: str | None = None, placement: str = "loss") -> list[Row]:
     more = f"{EVERY}\nplacements: [{placement}]"
     return rows_of(gradient_case(q, p, sampler, estimators=estimators, more=more, samples=50_000))
 

@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from klbench.results import Results, Row
+from klbench.results import Results
+from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_text
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from klbench.distributions.build import build
-from klbench.measure.unseen import mass_off
+from klbench.measure.truth import mass_off
 from klbench.spec.expression import parse
 
 NORMAL = stats.norm()

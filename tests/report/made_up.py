@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from math import nan
 
-from klbench.results import CaseResult, Results, Row
+from klbench.results import CaseResult, Results
+from klbench.row import Row, held_to_exact
 from klbench.spec.cases import Case
 from klbench.spec.read import read_text
 
@@ -77,5 +78,8 @@ def made_up(
 ) -> Results:
     """The results of a spec whose cases all have ``rows`` and ``notes``."""
     spec = read_text(text, "spec.yaml")
-    cases = tuple(CaseResult(case, 0.5, "closed-form", rows(case), notes, 0.25) for case in spec.cases())
+    cases = tuple(
+        CaseResult(case, 0.5, "closed-form", tuple(map(held_to_exact, rows(case))), notes, 0.25)
+        for case in spec.cases()
+    )
     return Results(spec, cases, device="cpu", threads=2, seconds=1.5)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from numpy import array, full, nan
 
-from klbench.results import CaseResult, Components, GradientRow, Results
+from klbench.results import CaseResult, Results
+from klbench.row import Components, Row, held_to_exact
 from klbench.spec.cases import Case
 from klbench.spec.read import read_text
 
@@ -36,7 +37,7 @@ def components(mean: tuple[float, ...], exact: tuple[float, ...], error: float =
     )
 
 
-K1 = GradientRow(
+K1 = Row(
     estimator="k1",
     target="reverse KL",
     placement="loss",
@@ -85,9 +86,12 @@ NO_RATIOS: dict[str, float] = {name: nan for name in K1.__dict__ if "_over_true"
 
 
 def made_up(
-    text: str = PLAIN, *, rows: Callable[[Case], tuple[GradientRow, ...]] = lambda _: ROWS, notes: tuple[str, ...] = ()
+    text: str = PLAIN, *, rows: Callable[[Case], tuple[Row, ...]] = lambda _: ROWS, notes: tuple[str, ...] = ()
 ) -> Results:
     """The results of a spec whose cases all have ``rows`` and ``notes``."""
     spec = read_text(text, "spec.yaml")
-    cases = tuple(CaseResult(case, 0.5, "closed-form", rows(case), notes, 0.25) for case in spec.cases())
+    cases = tuple(
+        CaseResult(case, 0.5, "closed-form", tuple(map(held_to_exact, rows(case))), notes, 0.25)
+        for case in spec.cases()
+    )
     return Results(spec, cases, device="cpu", threads=2, seconds=1.5)

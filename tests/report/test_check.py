@@ -8,7 +8,7 @@ from math import inf, nan
 import pytest
 
 from klbench.report.check import check, not_checkable
-from klbench.results import GradientRow, Row
+from klbench.row import Row
 from tests.report import made_up_gradients as gradients
 from tests.report.made_up import CLOSE, GRID, K1, made_up
 
@@ -61,7 +61,7 @@ def test_every_point_is_counted() -> None:
     assert len(list(check(made_up(EXPECTING)))) == 6
 
 
-def missed_gradients(row: GradientRow) -> list[str]:
+def missed_gradients(row: Row) -> list[str]:
     return [point.text for point in check(gradients.made_up(rows=lambda _: (row,))) if not point.holds]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import klbench
 from klbench.report.components import to_components_csv
-from klbench.results import Components
+from klbench.row import Components
 from tests.report import made_up as values
 from tests.report.made_up_gradients import GRID, K1, K3, PLAIN, made_up
 

@@ -9,10 +9,9 @@ import pytest
 from klbench.report.columns import COLUMNS
 from klbench.report.elsewhere import elsewhere
 from klbench.report.field import ROUNDING
-from klbench.report.fields import ABSOLUTE, RATIOS
-from klbench.report.gradient_fields import RATIOS as GRADIENT_RATIOS
+from klbench.report.fields import GRADIENTS, VALUES
 from klbench.report.summary import summaries
-from klbench.results import GradientRow
+from klbench.row import Row
 from tests.report import made_up, made_up_gradients
 from tests.report.made_up_gradients import GRID, K1, PLAIN
 from tests.report.test_gradient_table import of_size
@@ -21,7 +20,7 @@ from tests.report.test_table import drawn
 COMPONENTS = "components.csv has the gradients component by component."
 
 
-def said(width: int, *rows: GradientRow, text: str = PLAIN) -> list[str]:
+def said(width: int, *rows: Row, text: str = PLAIN) -> list[str]:
     results = made_up_gradients.made_up(text, rows=lambda _: rows) if rows else made_up_gradients.made_up(text)
     return list(elsewhere(list(summaries(results)), width))
 
@@ -63,7 +62,9 @@ def test_components_that_no_table_has_are_said_to_be_in_their_file() -> None:
 
 
 def test_every_field_of_a_table_names_columns_there_are() -> None:
-    fields = {field for layout in (*RATIOS, *GRADIENT_RATIOS, *ABSOLUTE) for field in layout} | {ROUNDING}
+    fields = {field for layout in (*VALUES.ratios, *GRADIENTS.ratios, *VALUES.absolute) for field in layout} | {
+        ROUNDING
+    }
     named = {column for field in fields for column in field.columns}
     assert named <= {column.name for column in COLUMNS}
     assert {"z_bias", "khat", "cosine", "rounding_over_true"} <= named

@@ -11,16 +11,16 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from klbench.report.summary import summaries
-from klbench.results import Components, GradientRow
+from klbench.row import Components, Row
 from tests.report.made_up_gradients import GRID, K1, K3, NO_RATIOS, PLAIN, made_up
 from tests.report.test_table import drawn, explained
 
 
-def shown(*rows: GradientRow, text: str = PLAIN, width: int = 200) -> str:
+def shown(*rows: Row, text: str = PLAIN, width: int = 200) -> str:
     return drawn(made_up(text, rows=lambda _: rows), width)
 
 
-def heading_of(*rows: GradientRow, text: str = PLAIN) -> str:
+def heading_of(*rows: Row, text: str = PLAIN) -> str:
     return next(summaries(made_up(text, rows=lambda _: rows))).gradient
 
 

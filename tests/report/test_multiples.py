@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from klbench.report.summary import summaries
-from klbench.results import GradientRow, Results
+from klbench.results import Results
 from klbench.runner import run
 from klbench.spec.read import read_text
 
@@ -57,12 +57,12 @@ def test_over_a_grid_it_is_one_sentence() -> None:
 )
 def test_no_cosine_of_1_stands_beside_none_without_a_word(estimators: str, q: str, p: str) -> None:
     found = results(estimators, q, p)
-    rows = [row for _, row in found.rows() if isinstance(row, GradientRow)]
+    rows = [row for _, row in found.rows() if row.is_gradient]
     silent = [row for row in rows if row.follows == "none" and f"{abs(row.exact_cosine):.7f}" == "1.0000000"]
     assert bool(silent) == bool(notes(found))
 
 
 def test_a_gradient_with_a_name_needs_no_factor() -> None:
     found = results("[squared_hellinger]", "Categorical([0.5, 0.3, 0.2])", "Categorical([0.4, 0.25, 0.35])")
-    assert [row.follows for _, row in found.rows() if isinstance(row, GradientRow)] == ["−E_q[k]", "2·E_q[k]"]
+    assert [row.follows for _, row in found.rows() if row.is_gradient] == ["−E_q[k]", "2·E_q[k]"]
     assert notes(found) == []

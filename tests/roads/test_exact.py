@@ -10,7 +10,7 @@ import mpmath
 import pytest
 from mpmath import mpf
 
-from tests.roads.support import exact
+from tests.roads.support import exact, exact_moments
 
 RELATIVE = 1e-8
 
@@ -196,11 +196,10 @@ def test_importance_weights_restore_the_mean_of_q() -> None:
     assert found["ratio*k3"].mean == pytest.approx(0.5, rel=RELATIVE)
 
 
-def test_no_finite_sum_in_several_dimensions_has_no_exact_road() -> None:
-    from klbench.roads.exact import exact_road
+def test_no_finite_sum_in_several_dimensions_has_no_exact_moments() -> None:
     from tests.roads.support import integrand
 
-    assert exact_road(integrand("N(0, 1)**2", "N(1, 1)**2", "abs")) == [None]
+    assert exact_moments(integrand("N(0, 1)**2", "N(1, 1)**2", "abs")) == [None]
 
 
 def test_which_other_terms_there_are_changes_no_digit() -> None:

@@ -14,12 +14,12 @@ from klbench.distributions.build import build
 from klbench.estimators.catalogue import estimators, find
 from klbench.estimators.term import Expansion, Term
 from klbench.frameworks.catalogue import entries
-from klbench.roads.exact import exact_road
+from klbench.problems.pair import Pair
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
-from klbench.roads.points import Exact
+from klbench.roads.moments import Exact
 from klbench.spec.expression import parse
-from tests.roads.support import exact, integrand
+from tests.roads.support import exact, exact_moments, integrand
 
 FINITE = (
     *("k1", "k2", "k3", "k1_cv(0.5)", "k1_cv(-2)", "forward_kl", "forward_kl_cv"),
@@ -184,7 +184,7 @@ def test_a_gaussian_of_independent_coordinates_is_a_power() -> None:
 
 def test_a_nearly_singular_covariance_has_no_road() -> None:
     flat = "MultivariateNormal([0, 0], [[1, 0.99999999999999], [0.99999999999999, 1]])"
-    assert exact_road(integrand(flat, "MultivariateNormal([0, 0], [[1, 0], [0, 1]])", "k1")) == [None]
+    assert exact_moments(integrand(flat, "MultivariateNormal([0, 0], [[1, 0], [0, 1]])", "k1")) == [None]
 
 
 def test_copies_of_a_gaussian_vector_are_copies_of_its_coordinates() -> None:
@@ -231,9 +231,9 @@ def test_what_cancels_near_p_is_q_is_right_or_not_given(name: str, shift: float)
 
 def test_values_that_are_no_finite_sum_have_no_road() -> None:
     pair = ("Categorical([0.2, 0.8])**200", "Categorical([0.3, 0.7])**200")
-    assert exact_road(integrand(*pair, *NOT_FINITE)) == [None] * len(NOT_FINITE)
+    assert exact_moments(integrand(*pair, *NOT_FINITE)) == [None] * len(NOT_FINITE)
     plain = Term(lambda log_ratio: -log_ratio)
-    assert exact_road(Integrand.of((plain,), *(build(parse(each)) for each in pair))) == [None]
+    assert exact_moments(Integrand(Pair(*(build(parse(each)) for each in pair)), (plain,))) == [None]
 
 
 @pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5])
@@ -294,8 +294,8 @@ def test_what_a_framework_ships_unclamped_declares_what_it_is(entry: str) -> Non
 def test_which_entries_have_exact_columns_on_powers() -> None:
     pair = ("N(0, 1)**10", "N(0.1, 1)**10")
     for plain, shipped in (("k1", "verl:kl"), ("k2", "verl:mse"), ("k3", "trl:grpo")):
-        first, second = exact_road(integrand(*pair, plain, shipped))
+        first, second = exact_moments(integrand(*pair, plain, shipped))
         assert first is not None
         assert second is not None
         assert (second.mean, second.stdev) == pytest.approx((first.mean, first.stdev), rel=1e-12)
-    assert exact_road(integrand(*pair, "verl:low_var_kl", "verl:abs")) == [None, None]
+    assert exact_moments(integrand(*pair, "verl:low_var_kl", "verl:abs")) == [None, None]

@@ -16,7 +16,7 @@ import pytest
 
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.measure.exact_gradients import ExactGradients
-from klbench.roads.gradient import ExactVector
+from klbench.roads.exact_vector import ExactVector
 from tests.derived.exact import exact, gradients_of
 from tests.derived.second_road import WRITTEN, Categories, Gaussians
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal
 
-from klbench.measure.draws import Draws, Machine
+from klbench.problems.pair import Pair
 from klbench.runner import run
 from klbench.spec.read import read_text
 from klbench.stats.tail import above, khat, none_yet
@@ -87,8 +87,7 @@ pairs: [{{q: "{q}", p: "{p}"{f', sampler: "{sampler}"' if stale else ""}}}]
 """
     spec = read_text(text)
     (case,) = spec.cases()
-    draws = Draws.of(case, Machine(torch.device("cpu"), 1), spec.seed)
-    x = (draws.pair.sampler or draws.pair.q).draw(draws.stream(0), COUNT)
+    x = Pair.build(case).block(spec.seed, 0)(COUNT)
     found = by_cell(run(spec, device="cpu", threads=1).cases[0])
     reference, old = build(leaves(at_p)), build(leaves(at_sampler if stale else at_q))
     for cell in product(VALUES, ("loss", "reward"), ("none", "ratio", "detached")):

@@ -12,9 +12,9 @@ from torch import Tensor
 from klbench.estimators.catalogue import find
 from klbench.estimators.schulman import absolute, k1, k2, k3
 from klbench.estimators.term import Term
-from klbench.measure.pair import Pair
-from klbench.roads.factor_regression import factors_regression
-from klbench.roads.regression import Regression, regression
+from klbench.problems.pair import Pair
+from klbench.roads.integrand import Integrand
+from klbench.roads.regression import Regression, of_factors, regression
 from klbench.runner import run
 from klbench.spec.read import read_text
 
@@ -40,7 +40,7 @@ def test_on_atoms_it_is_weighted_least_squares(off_policy: bool) -> None:
     expected = by_least_squares(mu, weight * np.abs(log_ratio), [-weight * log_ratio, weight * (p / q - 1 - log_ratio)])
     pair = pair_of(f"Categorical({Q})", f"Categorical({P})", f"Categorical({SAMPLER})" if off_policy else None)
     terms = tuple(Term(function, weighted=True) for function in (absolute, k1, k3))
-    found = regression(pair.integrand(terms))
+    found = regression(Integrand(pair, terms))
     assert found is not None
     assert found.coefficients == pytest.approx(expected[0], rel=1e-9)
     assert found.noise == pytest.approx(expected[1], rel=1e-9)
@@ -55,7 +55,7 @@ def test_for_shifted_gaussians_it_is_the_closed_form(shift: float) -> None:
     with_value = np.array([t * t / 2, 0.0])
     variance = t * t / 2 + t**3 / 4  # of l²/2: half the squares of N(−t/2, t)
     coefficients = np.linalg.solve(matrix, with_value)
-    found = regression(pair_of("N(0, 1)", f"N({shift}, 1)").integrand((Term(k2), Term(k1), Term(ratio_minus_one))))
+    found = regression(Integrand(pair_of("N(0, 1)", f"N({shift}, 1)"), (Term(k2), Term(k1), Term(ratio_minus_one))))
     assert found is not None
     assert found.coefficients == pytest.approx(coefficients, rel=1e-6)
     assert found.noise == pytest.approx(math.sqrt(variance - with_value @ coefficients), rel=1e-7)
@@ -66,7 +66,7 @@ def ratio_minus_one(log_ratio: Tensor) -> Tensor:
 
 
 def found_for(q: str, p: str, function: object = k2) -> Regression | None:
-    return regression(pair_of(q, p).integrand((Term(function), Term(k1), Term(k3))))  # type: ignore[arg-type]
+    return regression(Integrand(pair_of(q, p), (Term(function), Term(k1), Term(k3))))  # type: ignore[arg-type]
 
 
 def test_a_control_without_variance_regresses_nothing() -> None:
@@ -84,8 +84,9 @@ def test_controls_that_are_constants_regress_nothing() -> None:
 def test_two_controls_that_are_one_are_no_obstacle() -> None:
     """Two tokens: every function of them is a line through two points, so nothing is left."""
     assert found_for("Bernoulli(0.3)", "Bernoulli(0.4)") is None
-    three = pair_of("Categorical([0.2, 0.3, 0.5])", "Categorical([0.3, 0.3, 0.4])").integrand(
-        (Term(absolute), Term(k1), Term(lambda log_ratio: 2 * k1(log_ratio)))
+    three = Integrand(
+        pair_of("Categorical([0.2, 0.3, 0.5])", "Categorical([0.3, 0.3, 0.4])"),
+        (Term(absolute), Term(k1), Term(lambda log_ratio: 2 * k1(log_ratio))),
     )
     found = regression(three)
     assert found is not None
@@ -117,17 +118,17 @@ def test_on_copies_it_is_weighted_least_squares_on_all_outcomes(name: str) -> No
     estimators = [find(each).term for each in (name, "k1", "k3")]
     values = [term.function(torch.from_numpy(log_ratio)).numpy() for term in estimators]
     expected = by_least_squares(mass, values[0], values[1:])
-    found = factors_regression(pair_of(f"Categorical({Q})**3", f"Categorical({P})**3").integrand(tuple(estimators)))
+    found = of_factors(Integrand(pair_of(f"Categorical({Q})**3", f"Categorical({P})**3"), tuple(estimators)))
     assert found is not None
-    assert found[0] == pytest.approx(expected[0], rel=1e-8)
-    assert found[1] == pytest.approx(expected[1], rel=1e-8)
+    assert found.coefficients == pytest.approx(expected[0], rel=1e-8)
+    assert found.noise == pytest.approx(expected[1], rel=1e-8)
 
 
 @pytest.mark.parametrize("shift", [1e-2, 0.1, 1.0])
 def test_copies_shifted_alike_are_one_gaussian_shifted_by_the_root_of_their_number(shift: float) -> None:
     terms = tuple(find(name).term for name in ("k2", "k1", "k3"))
-    one = regression(pair_of("N(0, 1)", f"N({2 * shift}, 1)").integrand(terms))
-    four = regression(pair_of("N(0, 1)**4", f"N({shift}, 1)**4").integrand(terms))
+    one = regression(Integrand(pair_of("N(0, 1)", f"N({2 * shift}, 1)"), terms))
+    four = regression(Integrand(pair_of("N(0, 1)**4", f"N({shift}, 1)**4"), terms))
     assert one is not None
     assert four is not None
     assert four.coefficients == pytest.approx(one.coefficients, rel=1e-5)

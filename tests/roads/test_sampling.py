@@ -11,27 +11,28 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from klbench.distributions.build import build
 from klbench.errors import RunError
 from klbench.estimators.catalogue import find
-from klbench.measure.draws import Draws, Machine
-from klbench.measure.pair import Pair
-from klbench.roads.sampling import BLOCK, AtWork, Sample, Sampling, in_order
-from klbench.spec.cases import Case
+from klbench.problems.pair import Pair
+from klbench.roads.blocks import BLOCK, PILOT, AtWork, Blocks, in_order
+from klbench.roads.value_sums import PILOT_SIZE, ValueAccumulator, ValueSums, shift_of, values_of
 from klbench.spec.expression import parse
 
-CPU = torch.device("cpu")
+
+def pair_of(q: str, p: str) -> Pair:
+    return Pair(build(parse(q)), build(parse(p)))
 
 
-def sampled(q: str, p: str, samples: int, in_flight: int) -> Sample:
-    draws = Draws(Case("pair", parse(q), parse(p)), Pair(*_built(q, p), None), Machine(CPU, in_flight), 7)
-    terms = tuple(find(name).term for name in ("k1", "k3", "k2"))
-    return draws.sample(terms, 2, samples, lambda _: None)
+def blocks(q: str, p: str, samples: int, names: tuple[str, ...] = ("k1", "k3", "k2")) -> Blocks[ValueSums]:
+    """The blocks of some estimators, of which the first but one are controls."""
+    pair, terms = pair_of(q, p), tuple(find(name).term for name in names)
+    shift = shift_of(values_of(pair, 7, PILOT, PILOT_SIZE, terms))
+    return Blocks(pair, 7, samples, ValueAccumulator(terms, shift, len(terms) - 1, samples, pair.numbers))
 
 
-def _built(q: str, p: str):  # type: ignore[no-untyped-def]
-    from klbench.distributions.build import build
-
-    return build(parse(q)), build(parse(p))
+def sampled(q: str, p: str, samples: int, in_flight: int) -> ValueSums:
+    return list(blocks(q, p, samples).run(in_flight))[-1]
 
 
 @pytest.mark.parametrize(
@@ -126,33 +127,25 @@ def test_an_error_in_a_block_is_raised_and_nothing_runs_on() -> None:
     assert len(started) < 20
 
 
-def test_wide_draws_are_measured_in_chunks_of_bounded_size() -> None:
+def test_wide_draws_are_measured_in_chunks_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    pair = Pair(*_built("N(0, 1)**1000", "N(0.01, 1)**1000"), None)
-    integrand = pair.integrand((find("k1").term,))
-    draw = integrand.base.draw
+    wide = blocks("N(0, 1)**1000", "N(0.01, 1)**1000", 3000, ("k1",))
+    draw = wide.problem.base.draw  # type: ignore[attr-defined]
 
     def watched(stream, count):  # type: ignore[no-untyped-def]
         seen.append(count)
         return draw(stream, count)
 
-    integrand.base.draw = watched  # type: ignore[method-assign]
-    draws = Draws(Case("wide", parse("N(0, 1)"), parse("N(1, 1)")), pair, Machine(CPU, 1), 0)
-    sampling = Sampling(integrand, draws.stream, torch.zeros(1, dtype=torch.float64), 0)
-    whole = list(sampling.run(3000, 1))[-1]
+    monkeypatch.setattr(wide.problem.base, "draw", watched)  # type: ignore[attr-defined]
+    whole = list(wide.run(1))[-1]
     assert whole.moments.count == 3000
     assert max(seen) * 1000 <= 2**19
 
 
 def test_a_long_block_is_told_of_while_it_runs() -> None:
-    draws = Draws(
-        Case("pair", parse("N(0, 1)**500"), parse("N(0, 1)**500")),
-        Pair(*_built("N(0, 1)**500", "N(0, 1)**500"), None),
-        Machine(CPU, 1),
-        7,
-    )
     told: list[int] = []
-    draws.sample((find("k1").term,), 0, BLOCK["cpu"] // 2, lambda _: told.append(-1), told.append)
+    for _ in blocks("N(0, 1)**500", "N(0, 1)**500", BLOCK["cpu"] // 2, ("k1",)).run(1, told.append):
+        told.append(-1)
     assert told[-1] == -1
     assert told.count(-1) == 1
     within = told[:-1]

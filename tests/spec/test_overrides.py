@@ -59,7 +59,7 @@ def test_the_last_one_counts_and_an_empty_one_takes_away() -> None:
 
 def test_an_override_makes_it_a_gradient_spec() -> None:
     spec = overridden("measure=gradient", "placements=[loss]", "weightings=ratio", "dtype=[float32,bfloat16]")
-    assert (spec.measure, spec.placements, spec.weightings) == ("gradient", ("loss",), ("ratio",))
+    assert (spec.measure, spec.placements, spec.weightings) == (("gradient",), ("loss",), ("ratio",))
     assert spec.dtype == ("float32", "bfloat16")
 
 

@@ -48,7 +48,7 @@ def test_a_spec_becomes_cases() -> None:
 def test_what_is_left_out_has_a_default() -> None:
     spec = read_text(MINIMAL, "x")
     assert (spec.samples, spec.seed, spec.dtype, spec.description) == (1_000_000, 0, ("float64",), "")
-    assert (spec.measure, spec.placements, spec.weightings, spec.parameters) == ("value", None, None, None)
+    assert (spec.measure, spec.placements, spec.weightings, spec.parameters) == (("value",), None, None, None)
     assert (spec.baseline, spec.batch) == ("none", None)
     assert spec.pairs[0].name == "Normal(0, 1) vs Normal(1, 1)"
 
@@ -121,7 +121,7 @@ REFUSED = {
     "a dtype twice": (edited("seed: 1", "dtype: [float32, float64, float32]"), "4:27", "each dtype once"),
     "no dtypes": (edited("seed: 1", "dtype: []"), "4:8", "an empty list is not a dtype"),
     "an unknown measure": (edited("seed: 1", "measure: gradeint"), "4:10", "did you mean gradient?"),
-    "a list of measures": (edited("seed: 1", "measure: [value]"), "4:10", "allowed: value, gradient"),
+    "a list of other measures": (edited("seed: 1", "measure: [values]"), "4:11", "did you mean value?"),
     "no estimators": (edited("[k1, k2, k3]", "[]"), "5:13", "estimators cannot be an empty list"),
     "one estimator without brackets": (edited("[k1, k2, k3]", "k1"), "5:13", "a list of names: [k1]"),
     "an unknown estimator": (edited("k3]", "k33]"), "5:22", "did you mean k3?"),

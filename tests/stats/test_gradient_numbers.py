@@ -16,7 +16,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from klbench.stats.gradient import Measured, cosine, length, noise
+from klbench.stats.estimate import Estimate
+from klbench.stats.lengths import cosine, length, noise
 from klbench.stats.vectors import OfSample, Sums
 
 REPLICATES, COUNT = 1000, 1000
@@ -49,7 +50,7 @@ def samples(components: int, size: float) -> tuple[tuple[OfSample, ...], float]:
     return tuple(found), float(a.square().sum())
 
 
-def scores(measured: list[Measured], true: float) -> np.ndarray:
+def scores(measured: list[Estimate], true: float) -> np.ndarray:
     return np.array([(each.value - true) / each.mcse for each in measured])
 
 
@@ -128,4 +129,4 @@ def test_one_vector_has_no_error_bar() -> None:
 def test_equal_vectors_have_a_length_and_no_spread() -> None:
     same = Sums.of_vectors(torch.full((1, 8, 2), 0.5, dtype=torch.float64)).moments(0)
     assert length(same, 8, torch.zeros(2, dtype=torch.float64)).value == pytest.approx(sqrt(0.5), rel=1e-12)
-    assert noise(same, 8) == Measured(0.0, 0.0)
+    assert noise(same, 8) == Estimate(0.0, 0.0)

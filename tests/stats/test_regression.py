@@ -30,13 +30,15 @@ def test_it_is_the_mean_of_what_is_left_with_the_controls_at_their_true_means() 
     values, known = draws(), [0.0, 0.5]
     left = values[2] - 3 * (values[0] - known[0]) + (values[1] - known[1])
     expected = float(left.mean()), float(left.std(correction=0)) / math.sqrt(COUNT)
-    assert regressed(values, known) == pytest.approx(expected, rel=1e-12)
+    found = regressed(values, known)
+    assert found is not None
+    assert (found.value, found.mcse) == pytest.approx(expected, rel=1e-12)
 
 
 def test_its_error_is_at_least_the_exact_one() -> None:
     found = regressed(draws(), [0.0, 0.5], noise=100.0)
     assert found is not None
-    assert found[1] == 100 / math.sqrt(COUNT)
+    assert found.mcse == 100 / math.sqrt(COUNT)
 
 
 def test_what_the_process_takes_for_a_float_changes_no_digit() -> None:

@@ -6,21 +6,31 @@ countable support, each component is a value like any other, all of them on one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, nan
 
 import torch
 from torch import Tensor
 
-from klbench.distributions.distribution import Distribution
 from klbench.distributions.score import OneHotScore, Score
 from klbench.distributions.support import Lattice
 from klbench.estimators.term import Term
+from klbench.problems.pair import Pair
+from klbench.problems.problem import Problem
 from klbench.roads.integrand import Integrand
-from klbench.roads.listing import points_of
-from klbench.roads.points import exact_moments
+from klbench.roads.moments import exact_moments, points_of
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints
+
+_MOST_ROWS = 2**17
+"""A table of scores [V, J] is made for no more points than this; a longer one would not fit the caches."""
+_MOST_COMPONENTS = 64
+"""Each component is a value of its own to quadrature: so many take seconds."""
+_ROUNDING = 1e-12
+"""Sums of up to 2^17 terms in float64 keep this much of the size of their terms."""
+_DIRECTION = 1e-10
+"""A cosine nearer than this to 0, 1 or -1 is that, and a bias smaller than this share of the true gradient is 0: the
+vectors are known to 1e-9 at worst, and these two are differences of them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,24 @@ class ExactVector:
         """Whether every component has a second moment."""
         return not bool(self.stdev.isposinf().any())
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the mean is known."""
+        return bool(self.mean.isfinite().all())
+
+    def off(self, true: Tensor) -> float:
+        """‖mean − true‖, the bias; 0 where they differ by rounding only."""
+        distance = float((self.mean - true).norm())
+        return 0.0 if distance <= _DIRECTION * float(true.norm()) + self.rounding else distance
+
+    def cosine(self, true: Tensor) -> float:
+        """Of the angle between the mean and a true gradient [J]; NaN where either is 0."""
+        length, size = float(self.mean.norm()), float(true.norm())
+        if not (size > 0 and length > 10 * self.rounding):
+            return nan
+        cosine = float(self.mean @ true) / (length * size)
+        return float(round(cosine)) if abs(cosine - round(cosine)) < _DIRECTION else cosine
+
 
 @dataclass(frozen=True)
 class Atoms:
@@ -77,8 +105,11 @@ class Atoms:
     table: ScoreTable
 
     @staticmethod
-    def of(base: Distribution, score: Score) -> Atoms | None:
-        """The atoms of ``base``, None where draws cannot be counted."""
+    def of(problem: Problem, score: Score) -> Atoms | None:
+        """The atoms of what is sampled, None where draws cannot be counted."""
+        if not isinstance(problem, Pair):
+            return None
+        base = problem.base
         if isinstance(score, OneHotScore):
             x = base.atoms()
             return None if x is None else Atoms(x, base.log_prob(x).exp(), OneHotTable(score.probabilities))
@@ -91,36 +122,32 @@ class Atoms:
         """The same on the CPU."""
         return Atoms(self.x.cpu(), self.probabilities.cpu(), self.table.cpu())
 
-    def moments(self, integrand: Integrand, term: Term) -> OnPoints:
+    def moments(self, pair: Pair, term: Term) -> OnPoints:
         """The exact moments of coefficient × score."""
-        return self._on_points(term.values(integrand.log_probs(self.x)))
+        return self._on_points(term.values(pair.log_probs(self.x)))
 
-    def rounding(self, integrand: Integrand, term: Term) -> Tensor:
+    def rounding(self, pair: Pair, term: Term) -> Tensor:
         """How far rounding of the log-densities may have moved the mean of coefficient × score [J]."""
-        (errors,) = replace(integrand, terms=(term,)).rounding_of_values(self.x)
+        (errors,) = Integrand(pair, (term,)).rounding_of_values(self.x)
         return self._on_points(errors).size
 
     def _on_points(self, values: Tensor) -> OnPoints:
         return OnPoints(self.probabilities, values.masked_fill(self.probabilities == 0, 0.0), self.table)
 
 
-_MOST_ROWS = 2**17
-
-
-def exact_gradient(integrand: Integrand, term: Term, score: Score, atoms: Atoms | None) -> ExactVector | None:
-    """The exact moments of ``term`` times the score of q; None without a road."""
+def exact_gradient(problem: Problem, term: Term, score: Score, atoms: Atoms | None) -> ExactVector | None:
+    """The exact moments of ``term`` times the score of q; None where there is no exact method."""
+    if not isinstance(problem, Pair):
+        return None
     if atoms is not None:
-        moments = atoms.moments(integrand, term)
+        moments = atoms.moments(problem, term)
         kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
-        moved = atoms.rounding(integrand, term)
+        moved = atoms.rounding(problem, term)
         return _of_digits(moments.mean, moments.variances.sqrt(), kurtosis, moments.size, "enumeration", moved)
     components = len(score.components[0])
     if components > _MOST_COMPONENTS:
         return None
-    return _by_component(replace(integrand, terms=(term,) * components, factor=score.values))
-
-
-_MOST_COMPONENTS = 64
+    return _by_component(Integrand(problem, (term,) * components, score.values))
 
 
 def _by_component(integrand: Integrand) -> ExactVector | None:
@@ -155,7 +182,3 @@ def _of_digits(mean: Tensor, stdev: Tensor, kurtosis: float, size: Tensor, road:
         road,
         float(moved.norm()),
     )
-
-
-_ROUNDING = 1e-12
-"""Sums of up to 2^17 terms in float64 keep this much of the size of their terms."""

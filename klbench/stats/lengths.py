@@ -13,55 +13,70 @@ from math import isnan, nan, sqrt
 
 from torch import Tensor
 
+from klbench.stats.estimate import Estimate
 from klbench.stats.moments import relative_error_of_stdev
+from klbench.stats.tail import Largest, khat
 from klbench.stats.vectors import VectorMoments
 
 _CERTAIN = 5.0
+"""Standard errors: a mean gradient shorter than these has no direction that can be measured."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A measured number with its Monte Carlo standard error; NaN for what does not exist."""
+class SampledVector:
+    """One gradient as sampled: its moments over ``count`` units, how many of these are no numbers, and their largest
+    lengths, None where every moment exists."""
 
-    value: float = nan
-    mcse: float = nan
+    moments: VectorMoments
+    count: int
+    nonfinite: int
+    longest: Largest | None = None
 
     @property
-    def without_error(self) -> Measured:
-        """The same number where no error bar means anything."""
-        return Measured(self.value)
+    def khat(self) -> float:
+        """Pareto-k̂ of the lengths."""
+        return nan if self.longest is None else khat(self.longest)
 
-    def times(self, factor: float) -> Measured:
-        """The same in other units."""
-        return Measured(self.value * factor, self.mcse * factor)
+    @property
+    def noise(self) -> Estimate:
+        """√(trace of the covariance of one unit)."""
+        return noise(self.moments, self.count)
+
+    def off(self, true: Tensor) -> Estimate:
+        """‖E g − true‖."""
+        return length(self.moments, self.count, true)
+
+    def cosine(self, true: Tensor) -> Estimate:
+        """Of the angle between E g and the true gradient."""
+        return cosine(self.moments, self.count, true)
 
 
-def length(moments: VectorMoments, count: int, origin: Tensor) -> Measured:
+def length(moments: VectorMoments, count: int, origin: Tensor) -> Estimate:
     """‖E g − origin‖."""
     squared, error = _squared_length(moments, count, moments.mean - origin)
     found = max(squared, 0.0)
     if isnan(error):
-        return Measured(sqrt(found))
-    return Measured(sqrt(found), error / sqrt(4 * found + error) if error > 0 else 0.0)
+        return Estimate(sqrt(found))
+    return Estimate(sqrt(found), error / sqrt(4 * found + error) if error > 0 else 0.0)
 
 
-def noise(moments: VectorMoments, count: int) -> Measured:
+def noise(moments: VectorMoments, count: int) -> Estimate:
     """√(trace of the covariance of one gradient)."""
     trace = moments.trace
     if count < 2 or not trace >= 0:
-        return Measured()
+        return Estimate()
     if trace == 0:
-        return Measured(0.0, 0.0)
+        return Estimate(0.0, 0.0)
     stdev = sqrt(trace * count / (count - 1))
-    return Measured(stdev, stdev * relative_error_of_stdev(moments.fourth / trace**2, count))
+    return Estimate(stdev, stdev * relative_error_of_stdev(moments.fourth / trace**2, count))
 
 
-def cosine(moments: VectorMoments, count: int, true: Tensor) -> Measured:
+def cosine(moments: VectorMoments, count: int, true: Tensor) -> Estimate:
     """The cosine between E g and the true gradient; empty where E g cannot be told from 0."""
     squared, error = _squared_length(moments, count, moments.mean)
     size = float(true.norm())
     if not (size > 0 and squared > _CERTAIN * error):
-        return Measured()
+        return Estimate()
     raw = float(moments.mean @ moments.mean)
     # only the noise across the mean turns it, and makes it look longer than it is in its direction
     turning = max(moments.trace - moments.variance_along(moments.mean) / raw, 0.0) / (count - 1)
@@ -70,7 +85,7 @@ def cosine(moments: VectorMoments, count: int, true: Tensor) -> Measured:
     across = (true / size - found * moments.mean / norm) / norm
     first = moments.variance_along(across) / (count - 1)
     second = 6 * moments.squared_covariance / ((count - 1) * 2 * squared) ** 2
-    return Measured(min(max(found, -1.0), 1.0), sqrt(first + second))
+    return Estimate(min(max(found, -1.0), 1.0), sqrt(first + second))
 
 
 def _squared_length(moments: VectorMoments, count: int, vector: Tensor) -> tuple[float, float]:

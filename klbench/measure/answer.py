@@ -1,0 +1,156 @@
+"""From what is true, exact and measured of a quantity to its numbers, and to its row: the same for values and
+gradients.
+
+One rule for error bars holds everywhere (``klbench.measure.error_bars``). What does not exist is NaN: a ratio to what
+is 0, infinite or unknown; an error bar where the variance is infinite; an exact number without an exact method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite, nan, sqrt
+from typing import TYPE_CHECKING, Any
+
+from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.measure.error_bars import error_of_mean, error_of_stdev, holds_below_float64
+from klbench.row import Row, falls_far_short, held_to_exact, rounding_is_unseen
+from klbench.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from klbench.measure.quantity import Quantity
+    from klbench.measure.truth import Truth
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that is known of one quantity on one case.
+
+    Args:
+        quantity: what is measured.
+        true: what is true of its target.
+        exact: its exact moments (an ``Exact``, or an ``ExactVector``), None without an exact method.
+        sampled: as it is measured (a ``SampledValue``, or a ``SampledVector``), None where there is nothing to sample.
+        rounding: what its precision adds to it, None in float64.
+        regressed: its mean after regression on the controls, where that is possible.
+        follows: of a gradient, the names of what it is the gradient of, the first of which is shown.
+    """
+
+    quantity: Quantity
+    true: Truth
+    exact: Any
+    sampled: Any
+    rounding: Any
+    regressed: Estimate | None = None
+    follows: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many units were sampled."""
+        return self.sampled.count if self.sampled else 0
+
+    @property
+    def nonfinite(self) -> int:
+        """How many of them are infinite or NaN."""
+        return self.sampled.nonfinite if self.sampled else 0
+
+    @property
+    def khat(self) -> float:
+        """Pareto-k̂ of their sizes, NaN where there is none."""
+        return self.sampled.khat if self.sampled else nan
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether an error bar means anything, as far as an exact method tells."""
+        return self.exact is None or self.exact.has_variance
+
+    @property
+    def exact_bias(self) -> float:
+        """How far the exact mean is from what is true, NaN where one of them is not known."""
+        return nan if self.exact is None else self.exact.off(self.true.value)
+
+    @property
+    def exact_noise(self) -> float:
+        """Of one sample."""
+        return nan if self.exact is None else self.exact.noise
+
+    @cached_property
+    def sampled_noise(self) -> Estimate:
+        """Of one sample, with the sample's own error. A unit of n samples has 1/√n of it."""
+        return self.sampled.noise.times(sqrt(self.quantity.unit)) if self.sampled else Estimate()
+
+    @cached_property
+    def known_noise(self) -> float:
+        """The exact noise, NaN where it is not known to be that of this precision."""
+        if self.rounding is None or not self.has_variance:
+            return self.exact_noise
+        rounding = self.rounding.noise.times(sqrt(self.quantity.unit))
+        return self.exact_noise if holds_below_float64(rounding.value, self.exact_noise) else nan
+
+    @property
+    def misses_rare_draws(self) -> bool:
+        """Whether the measured noise falls far short of an exact one that is finite."""
+        return falls_far_short(self.sampled_noise.value, self.known_noise)
+
+    @cached_property
+    def noise(self) -> Estimate:
+        """Of one sample; without an error where the fourth moment does not exist or cannot be measured."""
+        kurtosis = nan if self.exact is None else self.exact.kurtosis
+        spread = self.sampled_noise
+        return Estimate(spread.value, error_of_stdev(spread.mcse, spread.value, self.known_noise, kurtosis, self.count))
+
+    def of_mean(self, estimate: Estimate) -> Estimate:
+        """What depends on the mean, with an error that is at least what the exact noise makes of it."""
+        samples = self.count * self.quantity.unit
+        error = error_of_mean(estimate.mcse, self.sampled_noise.value, self.known_noise, samples)
+        return Estimate(estimate.value, error)
+
+    @cached_property
+    def bias(self) -> Estimate:
+        """How far the measured mean is from what is true."""
+        return self.of_mean(self.sampled.off(self.true.value)) if self.sampled else Estimate()
+
+    @property
+    def rounded(self) -> Estimate:
+        """By how much its precision moves the mean."""
+        return self.rounding.off(0.0) if self.rounding else Estimate()
+
+    def is_comparable(self, mcse: float) -> bool:
+        """Whether a mean with this error can be held to the exact one, which is of float64."""
+        return self.rounding is None or rounding_is_unseen(self.rounded.value, self.rounded.mcse, mcse)
+
+    @property
+    def is_full_precision(self) -> bool:
+        """Whether it is of float64, as all exact numbers are."""
+        return self.quantity.dtype == FULL_PRECISION
+
+    def over_true(self, value: float) -> float:
+        """In units of what is true, which has to be finite and not 0."""
+        return value / self.true.size if isfinite(self.true.size) and self.true.size != 0 else nan
+
+
+def row(answer: Answer, columns: Mapping[str, Any], samples: int, seed: int, device: str) -> Row:
+    """The row of results.csv: what values and gradients have both, and the ``columns`` that only one kind has."""
+    over, quantity = answer.over_true, answer.quantity
+    return held_to_exact(
+        Row(
+            estimator=quantity.estimator.name,
+            target=quantity.target.name,
+            samples=samples // quantity.unit * quantity.unit,
+            bias_over_true=over(answer.bias.value),
+            bias_over_true_mcse=over(answer.bias.mcse),
+            stdev_over_true=over(answer.noise.value),
+            stdev_over_true_mcse=over(answer.noise.mcse),
+            exact_bias_over_true=over(answer.exact_bias),
+            exact_stdev_over_true=over(answer.exact_noise),
+            nonfinite=answer.nonfinite,
+            khat=answer.khat,
+            seed=seed,
+            dtype=quantity.dtype,
+            device=device,
+            rounding_over_true=over(answer.rounded.value),
+            rounding_over_true_mcse=over(answer.rounded.mcse),
+            **columns,
+        )
+    )

@@ -1,0 +1,113 @@
+"""What values and gradients have in common: everything but their vectors, and which numbers an answer has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Any
+
+from klbench.estimators.divergence import Divergence
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.measure.answer import Answer
+from klbench.measure.asked import as_measured
+from klbench.observer import Headline
+
+if TYPE_CHECKING:
+    from klbench.measure.plan import Pass, Plan, Sample
+    from klbench.measure.quantity import Quantity
+    from klbench.measure.truth import Truth
+    from klbench.problems.pair import Pair
+    from klbench.problems.problem import Problem
+    from klbench.roads.exact_vector import ExactVector
+    from klbench.roads.moments import Exact
+
+
+class Kind(ABC):
+    """What is measured of the estimators of a case, and what is known of it exactly.
+
+    Args:
+        plan: of the case.
+        pair: on the CPU, where the exact methods are; nothing is asked of it before a number is.
+        estimators: what is asked, by name, with nothing left to fit.
+    """
+
+    name: str
+
+    def __init__(self, plan: Plan, pair: Pair, estimators: Mapping[str, Estimator]) -> None:
+        self.plan, self.pair = plan, pair
+        self.estimators = tuple(as_measured(each, self.name) for each in estimators.values())
+        self._known: dict[Quantity, Exact | ExactVector | None] = {}
+        self._targets: dict[Divergence, Truth] = {}
+
+    @cached_property
+    @abstractmethod
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What is measured, a row of the results each, in their order."""
+
+    @abstractmethod
+    def passes(self, problem: Problem) -> tuple[Pass, ...]:
+        """What is drawn of a problem for them, on whatever device it is."""
+
+    def exact(self, quantity: Quantity) -> Exact | ExactVector | None:
+        """The exact moments of a quantity; None where there is no exact method. Each is asked for once."""
+        in_float64 = replace(quantity, dtype=FULL_PRECISION)
+        if in_float64 not in self._known:
+            self._known[in_float64] = self._exact(in_float64) if quantity.exists else None
+        return self._known[in_float64]
+
+    def target(self, divergence: Divergence) -> Truth:
+        """What is true of a divergence."""
+        if divergence not in self._targets:
+            self._targets[divergence] = self._target(divergence)
+        return self._targets[divergence]
+
+    @abstractmethod
+    def _exact(self, quantity: Quantity) -> Exact | ExactVector | None: ...
+
+    @abstractmethod
+    def _target(self, divergence: Divergence) -> Truth: ...
+
+    @abstractmethod
+    def plain(self, estimator: Estimator) -> Iterable[Quantity]:
+        """What an estimator of nobody's may be on this pair: weighted where the samples are stale."""
+
+    @abstractmethod
+    def at_home(self, estimator: Estimator) -> Iterable[Quantity]:
+        """What a framework's estimator is there."""
+
+    def answer(self, quantity: Quantity, sample: Sample) -> Answer:
+        """What is known of one quantity, now that it is sampled."""
+        return Answer(
+            quantity=quantity,
+            true=self.target(quantity.target),
+            exact=self.exact(quantity),
+            sampled=sample.of(quantity),
+            rounding=sample.of(quantity.rounding),
+        )
+
+    @abstractmethod
+    def columns(self, answer: Answer) -> Mapping[str, Any]:
+        """The columns of a row that only this kind has."""
+
+    def headline(self, sample: Sample) -> Headline:
+        """The running estimate of the last quantity that is being sampled: its bias in units of the true value."""
+        quantity = [each for each in self.quantities if each in sample.places][-1]
+        sampled, true = sample.of(quantity), self.target(quantity.target)
+        if sampled is None or not isfinite(true.size) or true.size == 0:
+            return Headline(self.label(quantity), nan, nan)
+        bias, error_exists = sampled.off(true.value), self._has_variance(quantity)
+        return Headline(
+            self.label(quantity), bias.value / true.size, bias.mcse / abs(true.size) if error_exists else nan
+        )
+
+    def _has_variance(self, quantity: Quantity) -> bool:
+        known = self.exact(quantity)
+        return known is None or known.has_variance
+
+    @abstractmethod
+    def label(self, quantity: Quantity) -> str:
+        """What a headline is called."""

@@ -1,0 +1,148 @@
+"""The plan of a case: all that decides what its blocks yield, as a small value that pickles.
+
+Whoever measures a block, a thread or another process, needs a plan and a block's number. Distributions, functions and
+streams are built from it on the spot; only sums travel back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from klbench.derived.precision import Rounding
+from klbench.measure.quantity import Quantity
+from klbench.problems.pair import Pair
+from klbench.roads.blocks import Blocks, Told, unheard
+
+if TYPE_CHECKING:
+    from klbench.distributions.expression import Expression
+    from klbench.estimators.estimator import Estimator
+    from klbench.estimators.vocabulary import Placement, Weighting
+    from klbench.measure.kind import Kind
+    from klbench.spec.cases import Case
+    from klbench.spec.model import Spec
+
+Key = Quantity | Rounding
+"""What is sampled: a quantity, or what its precision adds to it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is drawn for a case and what is measured of it.
+
+    Args:
+        q, p, sampler: the pair, as it is written.
+        seed, samples: which samples, and how many.
+        device: where they are drawn, in torch's words.
+        measure: ``value``, ``gradient`` or both.
+        estimators: the names of what is asked, each with the coefficient that was fitted to it, None for none.
+        dtypes, placements, weightings, parameters, baseline, batch: as the spec says.
+        kl: what the controls have as their mean; NaN where there are no controls.
+        shift: what the moments of values are taken about: empty for 0, None for what the pilot sample says.
+    """
+
+    q: Expression
+    p: Expression
+    sampler: Expression | None
+    seed: int
+    samples: int
+    device: str
+    measure: tuple[str, ...]
+    estimators: tuple[tuple[str, float | None], ...]
+    dtypes: tuple[str, ...]
+    placements: tuple[Placement, ...] | None
+    weightings: tuple[Weighting, ...] | None
+    parameters: tuple[str, ...] | None
+    baseline: str
+    batch: int | None
+    kl: float = nan
+    shift: tuple[float, ...] | None = None
+
+    @staticmethod
+    def of(spec: Spec, case: Case, device: torch.device) -> Plan:
+        """What a spec asks of a case, with nothing fitted yet."""
+        return Plan(
+            *(case.q, case.p, case.sampler, spec.seed, spec.samples, str(device)),
+            measure=spec.measure,
+            estimators=tuple((name, None) for name in spec.estimators),
+            dtypes=spec.dtype,
+            placements=spec.placements,
+            weightings=spec.weightings,
+            parameters=spec.parameters,
+            baseline=spec.baseline,
+            batch=spec.batch,
+        )
+
+    def fitted(self, coefficients: Mapping[str, float]) -> Plan:
+        """With the coefficients that were fitted, by the names of the estimators."""
+        return replace(self, estimators=tuple((name, coefficients.get(name)) for name, _ in self.estimators))
+
+    def kinds(self, pair: Pair, estimators: Mapping[str, Estimator]) -> tuple[Kind, ...]:
+        """What is measured, with the pair on the CPU for what is exact."""
+        return tuple(kind_of(name)(self, pair, estimators) for name in self.measure)
+
+
+def kind_of(name: str) -> type[Kind]:
+    """Values or gradients: neither imports anything of the other."""
+    if name == "gradient":
+        from klbench.measure.gradients import Gradients
+
+        return Gradients
+    from klbench.measure.values import Values
+
+    return Values
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Samples drawn once: their blocks, and where each thing that is measured on them stands in what they leave."""
+
+    blocks: Blocks[Any]
+    places: Mapping[Key, int]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What has been drawn so far: for each thing that is measured, what it is among and its place there."""
+
+    places: Mapping[Key, tuple[Pass, Any]]
+
+    def of(self, key: Key | None) -> Any:
+        """One thing as sampled; None where it is not."""
+        if key is None or key not in self.places:
+            return None
+        drawn, left = self.places[key]
+        return drawn.blocks.accumulator.sampled(left, drawn.places[key])
+
+    def left_behind(self, key: Key) -> tuple[Any, int]:
+        """What holds one thing, and its place there."""
+        drawn, left = self.places[key]
+        return left, drawn.places[key]
+
+
+def draw(
+    passes: tuple[Pass, ...], in_flight: int, on_block: Callable[[Sample, int], None], told: Told = unheard
+) -> Sample:
+    """Draw all passes, one after another.
+
+    ``on_block`` is told how many of the samples are done on the whole, ``told`` of those in between.
+
+    Raises:
+        RunError: the memory does not hold even one block.
+    """
+    places: dict[Key, tuple[Pass, Any]] = {}
+    for number, drawn in enumerate(passes):
+        samples, unit = drawn.blocks.samples, drawn.blocks.accumulator.unit
+        before = number * samples
+
+        def within(count: int, before: int = before) -> None:
+            told((before + count) // len(passes))
+
+        for left in drawn.blocks.run(in_flight, within):
+            places |= dict.fromkeys(drawn.places, (drawn, left))
+            on_block(Sample(places), (before + min(left.count * unit, samples)) // len(passes))
+    return Sample(places)

@@ -1,0 +1,26 @@
+"""A block of a plan, measured in whatever process: what an engine sends there, and what comes back."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from klbench.measure.asked import imported, settled
+from klbench.measure.plan import Pass, Plan
+from klbench.problems.pair import Pair
+from klbench.roads.blocks import Mergeable
+
+_REMEMBERED = 4
+"""A process measures many blocks of one case and then those of the next."""
+
+
+def measure_block(plan: Plan, number_of_pass: int, number: int) -> Mergeable:
+    """What one block of one pass leaves behind, in whatever process."""
+    left: Mergeable = _passes(plan)[number_of_pass].blocks.block(number)
+    return left
+
+
+@lru_cache(_REMEMBERED)
+def _passes(plan: Plan) -> tuple[Pass, ...]:
+    pair, coefficients = Pair.build(plan, plan.device), dict(plan.estimators)
+    estimators = settled(imported(coefficients), coefficients)
+    return tuple(drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(pair))

@@ -1,0 +1,53 @@
+"""What the block loop and the accumulators ask of a source of log-probabilities.
+
+One kind is built: a pair of distributions (``klbench.problems.pair``). A second kind finds its place here: sequences
+have log-probabilities [n, T] and a mask (``LogProbs.mask``), a file of a training run has so many rows and no more
+(``units``), groups of rows that share an error (``groups``), no score and no exact method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from klbench.distributions.score import Score
+    from klbench.estimators.term import LogProbs
+
+Draw = Callable[[int], "Tensor"]
+"""Gives the next so many samples of a block [n, ...]."""
+
+
+class Problem(Protocol):
+    """A source of samples and of their log-probabilities."""
+
+    @property
+    def key(self) -> bytes:
+        """What its random streams are derived from, beside the seed and the number of the block."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its samples are."""
+
+    @property
+    def units(self) -> int | None:
+        """How many samples there are; None for as many as one asks for."""
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one sample is, which decides how many samples are at work at once."""
+
+    def block(self, seed: int, number: int) -> Draw:
+        """The samples of block ``number``, one after another. The same arguments give the same bytes."""
+
+    def log_probs(self, x: Tensor) -> LogProbs:
+        """The log-probabilities of samples [n, ...]."""
+
+    def groups(self, x: Tensor) -> Tensor | None:
+        """A number for each sample [n], equal where samples share an error; None where all are independent."""
+
+    def score(self, parameters: tuple[str, ...] | None) -> Score | None:
+        """The score of the policy in some of its parameters, all for None; None where there is nothing to derive."""
