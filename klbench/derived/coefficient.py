@@ -20,8 +20,8 @@ from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Joint, Term, on_samples_of_q, weigh
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.memory import is_out_of_memory
+from klbench.tolerances import DIFFERENCE_STEP, EPSILON, SAME_SLOPE
 
-_EPSILON = torch.finfo(torch.float64).eps
 _REMEMBERED = 4096
 """Asked for the same coefficient, the same term is given, so that what is known of it is found again."""
 
@@ -116,7 +116,7 @@ def own_coefficient(term: Term) -> Term:
     value, slope = term.function, _slope(term.function)
     return Term(
         lambda log_ratio: value(log_ratio).detach() - slope(log_ratio),
-        rounding=lambda log_ratio: _EPSILON * (value(log_ratio).detach().abs() + slope(log_ratio).abs()),
+        rounding=lambda log_ratio: EPSILON * (value(log_ratio).detach().abs() + slope(log_ratio).abs()),
     )
 
 
@@ -143,20 +143,17 @@ def _slope(function: Function) -> Function:
         return slope
 
     def by_difference(log_ratio: Tensor) -> Tensor:
-        near, far = (function(log_ratio + h) - function(log_ratio - h) for h in (_STEP, 2 * _STEP))
-        return ((8 * near - far) / (12 * _STEP)).detach()
+        near, far = (function(log_ratio + h) - function(log_ratio - h) for h in (DIFFERENCE_STEP, 2 * DIFFERENCE_STEP))
+        return ((8 * near - far) / (12 * DIFFERENCE_STEP)).detach()
 
     probe = torch.tensor([-0.7, -0.3, 0.2, 0.6], dtype=torch.float64)
     try:
-        right = torch.allclose(by_autograd(probe), by_difference(probe), rtol=1e-6, atol=1e-6)
+        right = torch.allclose(by_autograd(probe), by_difference(probe), rtol=SAME_SLOPE, atol=SAME_SLOPE)
     except RuntimeError as error:  # autograd has nothing to follow
         if is_out_of_memory(error):
             raise
         right = False
     return by_autograd if right else by_difference
-
-
-_STEP = 2e-5
 
 
 def _on_q(joint: Joint) -> Joint:
@@ -172,6 +169,6 @@ def _rounding(kernel: Coefficient) -> Function | None:
     def rounding(log_ratio: Tensor) -> Tensor:
         nothing = torch.zeros_like(log_ratio)
         value, slope = kernel.parts(nothing, log_ratio, nothing)
-        return _EPSILON * (value.abs() + slope.abs())
+        return EPSILON * (value.abs() + slope.abs())
 
     return rounding

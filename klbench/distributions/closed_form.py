@@ -14,6 +14,7 @@ from torch.distributions import kl_divergence
 
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Interval, Lattice
+from klbench.tolerances import LEAST_TRUSTED_KL, LEAST_TRUSTED_PROBABILITY
 
 UNTRUSTED = frozenset(
     {
@@ -27,11 +28,6 @@ UNTRUSTED = frozenset(
         ("Poisson", "Binomial"),
     }
 )
-
-# A formula's terms are as large as its parameters, and each carries a rounding error of 1e-16 of that.
-_LEAST_RELATIVE_VALUE = 1e-7
-# torch keeps probabilities this far from 0 and 1: Bernoulli(1e-20) against 0.7 is 24.6 there, and 31.6 in truth.
-_LEAST_PROBABILITY = 1e-15
 
 
 def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
@@ -85,13 +81,14 @@ def _by_registry(q: Single, p: Single) -> float | None:
             value = float(kl_divergence(q.wrapped, p.wrapped).detach())
     except NotImplementedError:
         return None
-    too_small = q.family.univariate and value < _LEAST_RELATIVE_VALUE * max(1.0, _largest(q), _largest(p))
+    too_small = q.family.univariate and value < LEAST_TRUSTED_KL * max(1.0, _largest(q), _largest(p))
     return None if isnan(value) or too_small else value
 
 
 def _has_clamped_probs(d: Single) -> bool:
     probs = getattr(d.wrapped, "probs", None)
-    return probs is not None and not bool(((probs > _LEAST_PROBABILITY) & (probs < 1 - _LEAST_PROBABILITY)).all())
+    least = LEAST_TRUSTED_PROBABILITY
+    return probs is not None and not bool(((probs > least) & (probs < 1 - least)).all())
 
 
 def _largest(d: Single) -> float:

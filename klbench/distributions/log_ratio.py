@@ -16,12 +16,9 @@ from torch import Tensor
 from klbench.distributions import exponential
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Support
+from klbench.tolerances import LOG_DENSITY_ROUNDING
 
 Function = Callable[[Tensor], Tensor]
-
-LOG_DENSITY_ROUNDING = 32 * torch.finfo(torch.float64).eps
-"""Rounding of a log-density, in units of 1 + |log density|. Against mpmath, over draws of every family's examples, most
-are within 1 epsilon, counts of 100,000 within 26: tests/distributions/test_families.py holds all of them to this."""
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,9 @@ from torch import Tensor
 from klbench.distributions.distribution import Distribution, Mixture, Power, Single
 from klbench.distributions.parameters import WEIGHTS, chosen
 from klbench.distributions.reparameter import log_density, value_of
+from klbench.tolerances import LARGEST_SCORE
 
 Parts = Mapping[str, Tensor]
-
-# Finite, so that 0 times a score is 0, and with room for a sum over copies.
-_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Score:
     def values(self, x: Tensor) -> Tensor:
         """∇ log q(x) [n, J], float64, of x [n, *event_shape]; 0 where q has no mass, finite everywhere."""
         parts = self.parts(x)
-        return torch.cat([parts[name] for name in self.parameters], 1).clamp_(-_LARGEST, _LARGEST)
+        return torch.cat([parts[name] for name in self.parameters], 1).clamp_(-LARGEST_SCORE, LARGEST_SCORE)
 
 
 @dataclass(frozen=True)

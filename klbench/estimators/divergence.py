@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from klbench.estimators.term import Expansion, Function, Term
+from klbench.tolerances import LOG_REPRESENTED, LOG_ZERO
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,12 +74,12 @@ def _reverse_kl(log_ratio: Tensor) -> Tensor:
 
 def _forward_kl(log_ratio: Tensor) -> Tensor:
     # r log r is 0 where p is 0; below log r = -746 exp has already underflowed, so the clamp changes nothing else
-    return log_ratio.exp() * log_ratio.clamp_min(-746.0)
+    return log_ratio.exp() * log_ratio.clamp_min(LOG_ZERO)
 
 
 def _jensen_shannon(log_ratio: Tensor) -> Tensor:
     # log(2r / (1 + r)) and log(2 / (1 + r)), written so that both keep their digits near r = 1
-    bounded = log_ratio.clamp_min(-700.0)
+    bounded = log_ratio.clamp_min(-LOG_REPRESENTED)
     log_p_over_m = -((-bounded).expm1() / 2).log1p()
     log_q_over_m = -(log_ratio.expm1() / 2).log1p()
     return (log_ratio.exp() * log_p_over_m + log_q_over_m) / 2

@@ -7,7 +7,7 @@ decided as for integrals, with the sum of a smooth summand over powers of e in p
 
 from __future__ import annotations
 
-from math import inf, log
+from math import inf
 
 import torch
 from torch import Tensor
@@ -16,13 +16,10 @@ from klbench.distributions.support import Lattice
 from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand
 from klbench.roads.points import Points, by_order, common_sign, first_order, sign_where_infinite
+from klbench.tolerances import LOG_FARTHEST_WHOLE, NEGLIGIBLE, SUM_OVER_ATOMS_ROUNDING
 
 MOST_ATOMS = 2**17
 """Of more atoms than this, those that matter are looked for; a sum of more is not taken."""
-
-_NEGLIGIBLE = 42.0
-_FARTHEST = log(2.0**50)
-_ROUNDING = 1e-15
 
 
 def enumeration(integrand: Integrand) -> Points | None:
@@ -41,14 +38,14 @@ def _finite(integrand: Integrand, atoms: Tensor) -> Points:
 
 
 def _long(integrand: Integrand, low: float, high: float) -> Points | None:
-    steps = torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1)
+    steps = torch.arange(0, LOG_FARTHEST_WHOLE, 2**-6, dtype=torch.float64).exp().floor().sub(1)
     survey = torch.tensor(sorted(set((low + steps).clamp(max=high).tolist())), dtype=torch.float64)
     summands = integrand.moments(survey)
     rows, values = summands.rows, summands.values
     converging = _converges(integrand, low, high, len(rows))
     exists = summands.proper() & converging
     height = torch.where(exists[:, None], rows, -inf)
-    alive = (height > height.amax(dim=1, keepdim=True) - _NEGLIGIBLE).any(dim=0).nonzero().flatten()
+    alive = (height > height.amax(dim=1, keepdim=True) - NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):
         return None
     first = float(survey[max(int(alive[0]) - 1, 0)])
@@ -62,7 +59,7 @@ def _long(integrand: Integrand, low: float, high: float) -> Points | None:
 
 
 def _points(atoms: Tensor, exists: Tensor, diverges_to: Tensor) -> Points:
-    error = torch.full_like(exists, _ROUNDING, dtype=torch.float64)
+    error = torch.full_like(exists, SUM_OVER_ATOMS_ROUNDING, dtype=torch.float64)
     measure = torch.zeros(len(atoms), dtype=torch.float64)
     return Points(atoms, measure, by_order(exists), by_order(error), diverges_to, "enumeration")
 
@@ -70,7 +67,7 @@ def _points(atoms: Tensor, exists: Tensor, diverges_to: Tensor) -> Points:
 def _converges(integrand: Integrand, low: float, high: float, count: int) -> Tensor:
     if high < inf:
         return torch.ones(count, dtype=torch.bool)
-    return converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)
+    return converges(lambda u: _towards_infinity(integrand, low, u), LOG_FARTHEST_WHOLE)
 
 
 def _towards_infinity(integrand: Integrand, low: float, u: Tensor) -> tuple[Tensor, Tensor]:

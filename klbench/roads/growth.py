@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from klbench.estimators.term import Function
+from klbench.tolerances import GATHERED_FROM, NO_POWER, NO_RATE, SAME_RATE, TRUSTED_SHARE
 
-_NEAR = 30.0
 _REACHES = [2.0**power for power in range(50, 2, -1)]
+"""Where a function is asked, from afar: exact powers of two, whose products with plain rates round little."""
 _NEARER = [2.0 ** (quarter / 4) for quarter in range(40, 4, -1)]
+"""The same for a function that loses its digits far out: closer together, so that four are left that have them."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,11 @@ class Side:
     @property
     def limit_of_ratio_to_exp(self) -> float:
         """lim |k(l)| / exp(|l|)."""
-        if self.at_reach == -inf or self.rate < 1 - _SAME_RATE:
+        if self.at_reach == -inf or self.rate < 1 - SAME_RATE:
             return 0.0
-        if self.rate > 1 + _SAME_RATE or self.power > _SAME_RATE:
+        if self.rate > 1 + SAME_RATE or self.power > SAME_RATE:
             return inf
         return float(torch.tensor(self.at_reach - self.reach, dtype=torch.float64).exp())
-
-
-_SAME_RATE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,8 @@ class Growth:
 
     def rate(self, log_ratio: Tensor) -> Tensor:
         """d log |k| / d log_ratio far out on the side each log_ratio is on, 0 near 0 [n]."""
-        return torch.where(log_ratio > _NEAR, self.right.rate, torch.where(log_ratio < -_NEAR, -self.left.rate, 0.0))
+        right = torch.where(log_ratio > GATHERED_FROM, self.right.rate, 0.0)
+        return torch.where(log_ratio < -GATHERED_FROM, -self.left.rate, right)
 
     def power(self, log_ratio: Tensor) -> Tensor:
         """d log |k| / d log |log_ratio| far out, exponentials apart, on the side each log_ratio is on [n]."""
@@ -109,7 +109,7 @@ def _side(function: Function, rounding: Function | None, sign: float) -> Side:
         return Side(_REACHES[0], sizes[0], 0.0, 0.0, at_infinity, float(values[0].sign()))
     far, at_far = known[0]
     rate, power = _rate_and_power(known)
-    grows = rate > 0 or (rate == 0 and power > 1e-9)
+    grows = rate > 0 or (rate == 0 and power > NO_POWER)
     at_infinity = inf if grows and not at_infinity < inf else at_infinity
     sign_at_far = float(function(sign * torch.tensor([far], dtype=torch.float64)).sign())
     side = Side(far, at_far, rate, power, at_infinity, sign_at_far)
@@ -130,7 +130,7 @@ def _known(function: Function, rounding: Function | None, sign: float) -> list[t
 def _trusted(function: Function, rounding: Function, log_ratio: Tensor) -> Tensor:
     """Whether at least six digits are left, or the function is no number there anyway."""
     values = function(log_ratio)
-    return ~values.isfinite() | (values == 0) | (rounding(log_ratio) < 1e-6 * values.abs())
+    return ~values.isfinite() | (values == 0) | (rounding(log_ratio) < TRUSTED_SHARE * values.abs())
 
 
 def _error(side: Side, function: Function, sign: float) -> float:
@@ -146,9 +146,9 @@ def _rate_and_power(known: list[tuple[float, float]]) -> tuple[float, float]:
         [[reach / far, log(reach / far), 1.0, far / reach] for reach, _ in known], dtype=torch.float64
     )
     fitted = torch.linalg.solve(matrix, torch.tensor([size for _, size in known], dtype=torch.float64)).tolist()
-    if abs(fitted[0]) < 1e-3:  # what is left of slower terms, not an exponential
+    if abs(fitted[0]) < NO_RATE:  # what is left of slower terms, not an exponential
         return 0.0, fitted[1]
     rate = fitted[0] / far
     # out there the rate is multiplied by numbers without bound: a rate that is a plain fraction has to be that fraction
     plain = float(Fraction(rate).limit_denominator(10_000))
-    return (plain, fitted[1]) if abs(plain - rate) < _SAME_RATE else (rate, fitted[1])
+    return (plain, fitted[1]) if abs(plain - rate) < SAME_RATE else (rate, fitted[1])

@@ -23,21 +23,31 @@ from torch import Tensor
 from klbench.distributions.support import Interval
 from klbench.roads.convergence import converges
 from klbench.roads.integrand import Integrand, Summands
-from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, sign_where_infinite
+from klbench.roads.points import Points, by_order, common_sign, first_order, sign_where_infinite
+from klbench.tolerances import (
+    ACCURACY,
+    CLEAR_SLOPE,
+    LEAST_REACH,
+    LONGEST_REACH,
+    NEGLIGIBLE,
+    PANEL,
+    PANEL_OF_FOURTH,
+    PANEL_ROUNDING,
+    REACH_TO_AN_END,
+    SHORTEST_REACH,
+    SLOWEST_FALL,
+)
 
 _ORDER = 16
-_TOLERANCE = 1e-13
-_TOLERANCE_OF_FOURTH = 1e-6
-_ROUNDING = 10.0
-_NEGLIGIBLE = 42.0
+"""Of a panel's polynomial, which has 17 nodes: a rule of this order is exact up to degree 31."""
 _LEVELS = 60
+"""Halvings of a panel of length 1: after 52 of them it is one step of float64 where u is near 1."""
 _MOST_PANELS = 2_000
-_LONGEST = 340.0
-_SHORTEST = 690.0
+"""Of panels still to be halved: of more than these the mesh fails, and its error says so."""
 _SURVEY = 0.25
+"""The step of the survey in u, four to a power of e: whatever is smooth in powers of e is seen by it."""
 _LOOK_BACK = 32
-_CLEARLY = 0.5
-_SLOWEST = 100.0
+"""Steps of the survey over which a fall is measured: eight powers of e, the width of a Gaussian's shoulder."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,8 @@ class Segment:
 def _reach(end: float) -> float:
     """How many powers of e away from (or towards) an end numbers can still be told from it, and squared."""
     if end == 0:
-        return _SHORTEST
-    return min(max(12.0, 32.0 - log(abs(end))), _SHORTEST) if isfinite(end) else _LONGEST
+        return SHORTEST_REACH
+    return min(max(LEAST_REACH, REACH_TO_AN_END - log(abs(end))), SHORTEST_REACH) if isfinite(end) else LONGEST_REACH
 
 
 def quadrature(integrand: Integrand) -> Points | None:
@@ -118,8 +128,8 @@ def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
 
 def _tolerance(exists: Tensor) -> Tensor:
     """What each integral's panels have to agree to [J]; the fourth moments serve error bars only."""
-    tolerance = torch.full_like(exists, _TOLERANCE, dtype=torch.float64)
-    by_order(tolerance)[-1] = _TOLERANCE_OF_FOURTH
+    tolerance = torch.full_like(exists, PANEL, dtype=torch.float64)
+    by_order(tolerance)[-1] = PANEL_OF_FOURTH
     return tolerance
 
 
@@ -195,7 +205,7 @@ def _clearly_falls(rows: Tensor, errors: Tensor, side: int) -> Tensor:
     outermost = known.double().argmax(dim=1, keepdim=True)
     within = (outermost + _LOOK_BACK).clamp_max(rows.shape[1] - 1)
     fall = rows.gather(1, within) - rows.gather(1, outermost)
-    certain = fall > torch.clamp_min(10 * errors.gather(1, outermost), _CLEARLY * _LOOK_BACK * _SURVEY)
+    certain = fall > torch.clamp_min(10 * errors.gather(1, outermost), CLEAR_SLOPE * _LOOK_BACK * _SURVEY)
     return ~known.any(dim=1) | certain.squeeze(1)
 
 
@@ -246,7 +256,7 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
         gap = (finer[:, : len(low)] + finer[:, len(low) :] - sums).abs()
         worst = torch.where(total[:, None] > 0, gap / (total * tolerance)[:, None], 0.0).amax(dim=0)
         # what halving no longer mends is rounding in the integrand itself
-        done = (worst <= 1) | ((worst > 0.6 * worst_before) & (worst < _ROUNDING))
+        done = (worst <= 1) | ((worst > 0.6 * worst_before) & (worst < PANEL_ROUNDING))
         error = error + gap[:, done].sum(dim=1)
         both = done.repeat(2)
         accepted.append(torch.stack([halves[0][both], halves[1][both]]))
@@ -262,11 +272,11 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
 def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """(edges of the first panels, what each integral loses by ending there [J])."""
     height = torch.where(exists[:, None], piece.rows - scale[:, None], -inf).nan_to_num(nan=-inf)
-    alive = (height > -_NEGLIGIBLE).any(dim=0).nonzero().flatten()
+    alive = (height > -NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):
         return piece.u[:0], height.new_zeros(len(height))
     first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, len(piece.u) - 1)
-    lost = (height[:, 0].exp() + height[:, -1].exp()) * _SLOWEST
+    lost = (height[:, 0].exp() + height[:, -1].exp()) * SLOWEST_FALL
     steps = int(1 / _SURVEY)
     edges = piece.u[first : last + 1 : steps]
     return torch.cat([edges[edges < piece.u[last]], piece.u[last : last + 1]]), lost

@@ -13,21 +13,22 @@ from torch import Tensor
 from klbench.distributions.build import build
 from klbench.distributions.distribution import Distribution, Single
 from klbench.distributions.expression import Expression
-from klbench.distributions.log_ratio import LOG_DENSITY_ROUNDING, normal_coefficients
+from klbench.distributions.log_ratio import normal_coefficients
 from klbench.estimators.term import Function, Term
 from klbench.roads.expansion import Key
 from klbench.roads.integrand import Integrand
 from klbench.roads.listing import points_of
 from klbench.roads.points import Points
-from klbench.roads.tilts import ARITHMETIC, INFINITE, LARGE, Tilt, Tilts, cumulants_of
+from klbench.roads.tilts import INFINITE, Tilt, Tilts, cumulants_of
+from klbench.tolerances import (
+    ARITHMETIC_ROUNDING,
+    GATHERED_FROM,
+    LEAST_PRECISION,
+    LOG_DENSITY_ROUNDING,
+    LOG_KEPT_APART,
+    SUM_OVER_POINTS_ROUNDING,
+)
 
-_SUM_ROUNDING = 5e-16
-"""Rounding of a sum over points, in units of the sum of the sizes. The rounding of the masses themselves is the same in
-every law, as if q were another by as much, and cancels where they do."""
-_FAR = 30.0
-"""|kL| from which on log q + kL is gathered from log q and log p, which may be far larger than their sum."""
-_BARELY = 1e-12
-"""A Gaussian integral whose 1/variance is nearer to 0 than this is infinite but for rounding."""
 _REMEMBERED = 64
 """The estimators of a case ask for the same laws of the same few pairs."""
 
@@ -69,7 +70,7 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
     """
     lost = 2 * rate * curvature
     precision = 1 - lost
-    if precision <= _BARELY:
+    if precision <= LEAST_PRECISION:
         return INFINITE
     shares = ((rate * slope) ** 2 / (2 * precision), log1p_remainder(-lost) / -2)
     mean, variance = rate * slope / precision, 1 / precision
@@ -81,7 +82,7 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
         cumulants.append(of_bend + of_slope)
         sizes.append(abs(of_bend) + abs(of_slope))
     # how far from 1 the precision is decides how many digits of it are left
-    unit = ARITHMETIC * (1 + abs(lost) / precision)
+    unit = ARITHMETIC_ROUNDING * (1 + abs(lost) / precision)
     errors = [n * unit * size for n, size in enumerate(sizes, start=1)]
     rounding = LOG_DENSITY_ROUNDING * (abs(constant) + abs(curvature) + sizes[0])
     log_mass = rate * (constant + curvature) + sum(shares)
@@ -157,7 +158,7 @@ class _Sums:
             log_probs=torch.stack([integrand.q.log_prob(points.x), integrand.p.log_prob(points.x)]),
             log_measure=points.log_measure,
             exists=points.converges[0].bool().tolist(),
-            errors=(of_mesh + carried + _SUM_ROUNDING).tolist(),
+            errors=(of_mesh + carried + SUM_OVER_POINTS_ROUNDING).tolist(),
             rounding=rounding,
             index={name: number for number, name in enumerate(names)},
         )
@@ -198,7 +199,7 @@ class _Sums:
         tilted = rate * self.log_ratio
         gathered = (1 - rate) * self.log_probs[0] + rate * self.log_probs[1] + self.log_measure
         near = self.log_mass + tilted
-        return torch.where(tilted.abs() > _FAR, gathered, near).masked_fill(self.log_mass.isneginf(), -inf)
+        return torch.where(tilted.abs() > GATHERED_FROM, gathered, near).masked_fill(self.log_mass.isneginf(), -inf)
 
     def _mass(self, rate: float, log_share: Tensor) -> _Mass:
         if rate == 0 or not self.log_ratio.any():
@@ -227,7 +228,7 @@ class _Sums:
         more = torch.where(small, mass * tilted.expm1(), share - mass)
         added, moved = float(beyond.sum()), float((log_ratio * more).sum())
         excess = added + rate * self.mean
-        if not abs(excess) < LARGE / 2:
+        if not abs(excess) < LOG_KEPT_APART / 2:
             return None
         error = relative * float(beyond.abs().sum()) / (1 + excess)
         shift = (moved - self.mean * excess) / (1 + excess)

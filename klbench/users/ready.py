@@ -9,6 +9,7 @@ from torch import Tensor
 
 from klbench.errors import UserError
 from klbench.estimators.estimator import Estimator
+from klbench.tolerances import SAME_VALUE, SAME_VALUE_AT_0
 from klbench.users.estimator import UserFunction
 
 _LOWEST, _LEVELS = -100.0, 101
@@ -54,7 +55,7 @@ def _called(function: UserFunction, given: Tensor) -> Tensor:
 
 
 def _same(first: Tensor, second: Tensor) -> bool:
-    return torch.allclose(first, second, rtol=1e-9, atol=1e-11, equal_nan=True)
+    return torch.allclose(first, second, rtol=SAME_VALUE, atol=SAME_VALUE_AT_0, equal_nan=True)
 
 
 def _refuse_batches(name: str, together: Tensor, alone: Tensor) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
 from klbench.distributions.family import Arguments, Built, Family, Parameter, ParameterScore
 from klbench.distributions.support import Interval
+from klbench.tolerances import FARTHEST_DRAW
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 LOC = Parameter("loc", REAL)
 SCALE = Parameter("scale", POSITIVE)
 TEXT = "the real numbers"
-FARTHEST = 1e300
 
 
 def _real_line(_: Arguments) -> Interval:
@@ -30,7 +30,7 @@ def _real_line(_: Arguments) -> Interval:
 
 def _finite(x: Tensor) -> Tensor:
     """Draws of the heaviest tails, kept from overflowing where their density is taken."""
-    return x.clamp_(-FARTHEST, FARTHEST)
+    return x.clamp_(-FARTHEST_DRAW, FARTHEST_DRAW)
 
 
 def draw_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
