@@ -70,10 +70,12 @@ def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Ten
         NotDifferentiableError: autograd has nothing to follow.
     """
     with torch.enable_grad():
+        # a leaf of its own: whatever log_q was computed from is no part of this derivative
         leaf = log_q.detach().requires_grad_()
         found = value(leaf, log_p, log_sampler)
         if not found.requires_grad:
             raise NotDifferentiableError
+        # elementwise functions: the gradient of the sum is each sample's own derivative
         (slope,) = torch.autograd.grad(found.sum(), leaf, allow_unused=True)
         if slope is None:  # what is differentiated there is something else, a parameter of a user's own
             raise NotDifferentiableError
@@ -99,6 +101,7 @@ def true_coefficient(target: Divergence) -> Term:
     free."""
     kernel = Coefficient(Term(target.generator).of_three, "loss", "ratio")
     function = on_samples_of_q(kernel)
+    # E[s] = 0, so a constant is free: with 0 at r = 1 little cancels where q is near p
     constant = float(function(torch.zeros(1, dtype=torch.float64)))
     return Term(lambda log_ratio: function(log_ratio) - constant, rounding=_rounding(kernel))
 
@@ -143,9 +146,11 @@ def _slope(function: Function) -> Function:
         return slope
 
     def by_difference(log_ratio: Tensor) -> Tensor:
+        # two steps: the third derivative drops out, and a step may be long enough for rounding
         near, far = (function(log_ratio + h) - function(log_ratio - h) for h in (DIFFERENCE_STEP, 2 * DIFFERENCE_STEP))
         return ((8 * near - far) / (12 * DIFFERENCE_STEP)).detach()
 
+    # no round numbers: kinks and ends of clamps tend to be at those
     probe = torch.tensor([-0.7, -0.3, 0.2, 0.6], dtype=torch.float64)
     try:
         right = torch.allclose(by_autograd(probe), by_difference(probe), rtol=SAME_SLOPE, atol=SAME_SLOPE)

@@ -68,6 +68,7 @@ def _normals(q: Single, p: Single) -> float | None:
     None where the ratio is 0 in float64.
     """
     scale, other = float(q.wrapped.scale), float(p.wrapped.scale)
+    # a² − b² as (a − b)(a + b): squares would be rounded, or overflow, before they cancel
     excess = (scale - other) / other * (scale + other) / other
     shift = (float(q.wrapped.loc) - float(p.wrapped.loc)) / other
     return (excess - log1p(excess) + shift * shift) / 2 if excess > -1 else None

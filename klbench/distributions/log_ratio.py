@@ -62,6 +62,7 @@ def _unit_of(d: Distribution, x: Tensor) -> Tensor:
     if isinstance(d, Power):
         return _unit_of(d.base, x.reshape(-1, *d.base.event_shape)).view(-1, d.copies).sum(1)
     log_density = d.log_prob(x)
+    # −inf is exact, and inf · 0 further on would be NaN
     return (log_density.abs() + 1).masked_fill(log_density.isneginf(), 0.0) * LOG_DENSITY_ROUNDING
 
 
@@ -87,6 +88,7 @@ def _categories(q: Single, p: Single) -> LogRatio:
     """A table with an entry a category; where p/q is near 1, from the difference of the probabilities."""
     log_q, log_p = q.state.log_probs, p.state.log_probs
     table = log_p - log_q
+    # p/q − 1 from the difference, which is exact where p and q are within a factor of 2
     excess = (log_p.exp() - log_q.exp()) / log_q.exp()
     table = torch.where(excess.abs() < _NEAR, excess.log1p(), table)
     lost = torch.where(excess.abs() < _NEAR, 2.0, log_q.abs() + log_p.abs() + 2).masked_fill(table.isinf(), 0.0)
@@ -120,8 +122,10 @@ def normal_coefficients(q: Single, p: Single) -> tuple[float, float, float, floa
 def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
     loc, scale = float(q.wrapped.loc), float(q.wrapped.scale)
     shift, other = float(p.wrapped.loc) - loc, float(p.wrapped.scale)
+    # log1p of the relative difference: the log of a ratio near 1 has few digits
     constant = log1p((scale - other) / other) - (shift / other) ** 2 / 2
     slope = shift / other**2
+    # the difference of the scales first: 1/scale² − 1/other² would cancel
     curvature = (other - scale) * (other + scale) / (2 * (scale * other) ** 2)
     return loc, constant, slope, curvature
 

@@ -128,6 +128,7 @@ def _by_autograd(q: Single, names: tuple[str, ...], x: Tensor) -> Parts:
     with torch.enable_grad():
         values = {name: value_of(q, name) for name in names}
         copies = {name: value.repeat(len(x), *[1] * value.dim()).requires_grad_() for name, value in values.items()}
+        # each log-density sees its own copy alone, so that the gradient of the sum is each one's
         total = log_density(q, copies, x.detach()).sum()
         gradients = torch.autograd.grad(total, list(copies.values()))
     return dict(zip(names, gradients, strict=True))
@@ -161,6 +162,7 @@ def _by_component(names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
 def _shares(q: Mixture, weights: Tensor, x: Tensor) -> Tensor:
     """How likely each component is to have made x [n, components]; 0 where none can have."""
     each = torch.stack([component.log_prob(x) for component in q.components], 1)
+    # softmax of −inf throughout is NaN: no component can have made x
     return (each + weights.log()).softmax(1).nan_to_num(0.0)
 
 

@@ -50,6 +50,7 @@ class Divergence:
     def with_control_variate(self, log_ratio: Tensor) -> Tensor:
         """f(r) − f'(1)(r − 1): the same mean under q, never negative."""
         values = self.generator(log_ratio)
+        # expm1 is r − 1 with all digits near r = 1; a slope of 0 times r = ∞ would be NaN
         return values - self.slope * log_ratio.expm1() if self.slope else values
 
     @property
@@ -86,6 +87,7 @@ def _jensen_shannon(log_ratio: Tensor) -> Tensor:
 
 
 def _squared_hellinger(log_ratio: Tensor) -> Tensor:
+    # √r of the half logarithm: r itself may overflow where its root does not
     return -(log_ratio / 2).expm1()
 
 
@@ -98,6 +100,7 @@ def _chi2_qp(log_ratio: Tensor) -> Tensor:
 
 
 def _total_variation(log_ratio: Tensor) -> Tensor:
+    # expm1 before the clamp: 1 − r keeps its digits near r = 1
     return (-log_ratio.expm1()).clamp_min(0.0)
 
 

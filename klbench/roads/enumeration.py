@@ -38,12 +38,14 @@ def _finite(integrand: Integrand, atoms: Tensor) -> Points:
 
 
 def _long(integrand: Integrand, low: float, high: float) -> Points | None:
+    # every small atom, and far out one in each 64th of a power of e
     steps = torch.arange(0, LOG_FARTHEST_WHOLE, 2**-6, dtype=torch.float64).exp().floor().sub(1)
     survey = torch.tensor(sorted(set((low + steps).clamp(max=high).tolist())), dtype=torch.float64)
     summands = integrand.moments(survey)
     rows, values = summands.rows, summands.values
     converging = _converges(integrand, low, high, len(rows))
     exists = summands.proper() & converging
+    # a moment that does not exist would keep every atom alive
     height = torch.where(exists[:, None], rows, -inf)
     alive = (height > height.amax(dim=1, keepdim=True) - NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):
@@ -73,4 +75,5 @@ def _converges(integrand: Integrand, low: float, high: float, count: int) -> Ten
 def _towards_infinity(integrand: Integrand, low: float, u: Tensor) -> tuple[Tensor, Tensor]:
     """The terms at x = low + e^u with dx/du, as ``converges`` takes them."""
     summands = integrand.moments(low + u.exp().floor())
+    # a sum over x is an integral over u with dx = e^u du
     return summands.rows + u, summands.rounding()

@@ -71,7 +71,9 @@ class Growth:
         where log_ratio is.
         """
         log_ratio = log_ratio.double()
+        # the function itself is asked within its reach only: beyond it would overflow
         inner = log_ratio.clamp(-self.left.reach, self.right.reach)
+        # rate · inf + rest would be inf − inf: at infinity the rest alone tells the value
         rate = self.rate(log_ratio).masked_fill(log_ratio.isinf(), 0.0)
         rest = self.function(inner).abs().log() - rate * inner
         rest = torch.where(log_ratio > self.right.reach, self.right.rest(log_ratio), rest)
@@ -110,6 +112,7 @@ def _side(function: Function, rounding: Function | None, sign: float) -> Side:
     far, at_far = known[0]
     rate, power = _rate_and_power(known)
     grows = rate > 0 or (rate == 0 and power > NO_POWER)
+    # log r = ∞ may give inf − inf = NaN, as in r − log r: what grows is infinite there
     at_infinity = inf if grows and not at_infinity < inf else at_infinity
     sign_at_far = float(function(sign * torch.tensor([far], dtype=torch.float64)).sign())
     side = Side(far, at_far, rate, power, at_infinity, sign_at_far)
@@ -142,6 +145,7 @@ def _error(side: Side, function: Function, sign: float) -> float:
 def _rate_and_power(known: list[tuple[float, float]]) -> tuple[float, float]:
     """rate and power of log |k| = rate·l + power·log l + constant + shift/l, through four points."""
     far = known[0][0]
+    # in units of the farthest reach all columns are of one size, and the solution keeps its digits
     matrix = torch.tensor(
         [[reach / far, log(reach / far), 1.0, far / reach] for reach, _ in known], dtype=torch.float64
     )

@@ -64,6 +64,7 @@ class Segment:
         if self.low == -inf:
             return self.high - (-u).exp()
         width = self.high - self.low
+        # each half is measured from its own end: a distance keeps the digits that x loses
         return torch.where(u < 0, self.low + width * u.sigmoid(), self.high - width * (-u).sigmoid())
 
     def log_jacobian(self, u: Tensor) -> Tensor:
@@ -73,6 +74,7 @@ class Segment:
         if self.low == -inf:
             return -u
         sigmoid = torch.nn.functional.logsigmoid
+        # two logarithms: the product sigmoid(u) · sigmoid(−u) underflows far out
         return log(self.high - self.low) + sigmoid(u) + sigmoid(-u)
 
     @property
@@ -99,8 +101,10 @@ def quadrature(integrand: Integrand) -> Points | None:
     pieces = [Piece.survey(integrand, segment) for segment in _segments(integrand, support)]
     exists = torch.stack([piece.exists for piece in pieces]).all(dim=0)
     scale = torch.stack([piece.largest for piece in pieces]).amax(dim=0)
+    # an integrand that is 0 everywhere has no largest value: any unit will do
     scale = torch.where(exists & scale.isfinite(), scale, 0.0)
     meshes = [refine(piece, exists, scale) for piece in pieces]
+    # the sums are in units of exp(scale), so that none of them overflows
     mass = float(sum(mesh.total[0] for mesh in meshes)) * exp(float(scale[0]))
     if not abs(mass - 1) < ACCURACY:
         return None
@@ -191,6 +195,7 @@ def _log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[
 
 def _with_jacobian(summands: Summands, segment: Segment, u: Tensor, at_end: Tensor) -> Tensor:
     """The rows as integrands over u [J, n]; −inf where x cannot be told from an end."""
+    # x has rounded onto the end, where the density may be infinite: there is no such point
     return (summands.rows + segment.log_jacobian(u)).masked_fill(at_end, -inf)
 
 
@@ -202,6 +207,7 @@ def _clearly_falls(rows: Tensor, errors: Tensor, side: int) -> Tensor:
     if side > 0:
         rows, errors = rows.flip(1), errors.flip(1)
     known = rows > -inf
+    # argmax gives the first of equal ones: the outermost point that has any mass
     outermost = known.double().argmax(dim=1, keepdim=True)
     within = (outermost + _LOOK_BACK).clamp_max(rows.shape[1] - 1)
     fall = rows.gather(1, within) - rows.gather(1, outermost)
@@ -254,6 +260,7 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
         halves = torch.cat([low, middle]), torch.cat([middle, high])
         finer = _panel_sums(piece, *halves, exists, scale)
         gap = (finer[:, : len(low)] + finer[:, len(low) :] - sums).abs()
+        # an integral that is 0 has no relative gap: 0/0 would be NaN, and no panel of it ever done
         worst = torch.where(total[:, None] > 0, gap / (total * tolerance)[:, None], 0.0).amax(dim=0)
         # what halving no longer mends is rounding in the integrand itself
         done = (worst <= 1) | ((worst > 0.6 * worst_before) & (worst < PANEL_ROUNDING))
@@ -275,6 +282,7 @@ def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, 
     alive = (height > -NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):
         return piece.u[:0], height.new_zeros(len(height))
+    # one step more on each side: the integrand may rise between two points of the survey
     first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, len(piece.u) - 1)
     lost = (height[:, 0].exp() + height[:, -1].exp()) * SLOWEST_FALL
     steps = int(1 / _SURVEY)
@@ -286,7 +294,9 @@ def _panel_sums(piece: Piece, low: Tensor, high: Tensor, exists: Tensor, scale: 
     """The integrands summed over each panel [J, P], in units of exp(scale); zero where the integral does not exist."""
     u, log_weights = _nodes(low, high)
     rows, values = _log_integrands(piece.integrand, piece.segment, u.flatten())
+    # one exponential of the sum: a row may overflow where its share does not
     shares = (rows - scale[:, None] + log_weights.flatten()).exp()
+    # row 0 is the mass and the other orders are even: only first moments have a sign
     shares[1 : 1 + len(values)] *= values.sign()
     return torch.where(exists[:, None], shares.reshape(len(rows), *u.shape).sum(dim=2), 0.0)
 
@@ -312,5 +322,6 @@ def _mesh(piece: Piece, low: Tensor, high: Tensor, total: Tensor, error: Tensor)
     u, log_weights = (part.flatten() for part in _nodes(low, high))
     x = piece.segment.x(u)
     log_measure = log_weights + piece.segment.log_jacobian(u)
+    # points without mass go: a value may be infinite or NaN there, and 0 · inf is NaN
     kept = ~_at_an_end(piece.segment, x) & (piece.integrand.base.log_prob(x) > -inf)
     return Mesh(x[kept], log_measure[kept], total, error)

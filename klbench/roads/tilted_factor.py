@@ -72,6 +72,7 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
     precision = 1 - lost
     if precision <= LEAST_PRECISION:
         return INFINITE
+    # log E less its first-order part, which ``constant + curvature`` has: near q = p the rest is second order
     shares = ((rate * slope) ** 2 / (2 * precision), log1p_remainder(-lost) / -2)
     mean, variance = rate * slope / precision, 1 / precision
     linear, bend = (slope + 2 * curvature * mean) ** 2 * variance, 2 * curvature * variance
@@ -146,8 +147,10 @@ class _Sums:
         summands = integrand.moments(points.x)
         rows = summands.rows + points.log_measure
         first = rows[1 : 1 + len(names)]
+        # where a row is −inf throughout softmax is NaN: what has no share adds no error
         carried = (summands.extension_error() * first.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
         log_ratio, rounding = integrand.log_ratio(points.x), integrand.log_ratio.rounding(points.x)
+        # log_ratio may be infinite where the mass underflows to 0: inf · 0 is no mass
         mass = rows[0].exp()
         of_mesh = points.error[0] if points.road == "quadrature" else torch.zeros_like(carried)
         if float((mass * log_ratio.abs()).nan_to_num(posinf=inf).sum()) <= float((mass * rounding).sum()):
@@ -178,6 +181,7 @@ class _Sums:
         if powers < 0:
             return INFINITE
         log_share = self._log_share(rate)
+        # normalised in logarithms: e^(rate·L) may overflow where its share does not
         share = (log_share - log_share.logsumexp(0)).exp()
         kept = share > 0
         share, log_ratio, rounding = share[kept], self.log_ratio[kept], self.rounding[kept]
@@ -185,6 +189,7 @@ class _Sums:
         mass = self._mass(rate, log_share)
         if powers == 0:
             return Tilt(mass.log, mass.error, (), (), 0, moved)
+        # about the tilted mean: raw moments would cancel
         away = log_ratio - float((share * log_ratio).sum())
         if float((share * away.abs()).sum()) <= moved:  # one number but for rounding
             away = torch.zeros_like(away)
@@ -196,6 +201,7 @@ class _Sums:
 
     def _log_share(self, rate: float) -> Tensor:
         """log of e^(rate·L) times the mass [n]; each log-probability is gathered before large ones can cancel."""
+        # near 0 L has digits that log p − log q loses; far out log q drops out at rate 1 before it is rounded
         tilted = rate * self.log_ratio
         gathered = (1 - rate) * self.log_probs[0] + rate * self.log_probs[1] + self.log_measure
         near = self.log_mass + tilted
@@ -224,6 +230,7 @@ class _Sums:
         log_ratio, mass, share = self.log_ratio[kept], self.log_mass[kept].exp(), log_share[kept].exp()
         tilted = rate * log_ratio
         small = tilted.abs() < 1
+        # e^x − 1 − x loses all digits near 0, and far out mass · e^x is 0 · inf: each where it is good
         beyond = torch.where(small, mass * expm1_remainder(tilted), share - mass * (1 + tilted))
         more = torch.where(small, mass * tilted.expm1(), share - mass)
         added, moved = float(beyond.sum()), float((log_ratio * more).sum())
@@ -233,6 +240,7 @@ class _Sums:
         error = relative * float(beyond.abs().sum()) / (1 + excess)
         shift = (moved - self.mean * excess) / (1 + excess)
         size = (float((log_ratio * more).abs().sum()) + abs(self.mean * excess)) / (1 + excess)
+        # log1p: what the tilt adds to 1 may be far below the rounding of 1
         return _Mass(log1p(excess), error, shift, size)
 
 
@@ -249,6 +257,7 @@ class _Mass:
 def expm1_remainder(x: Tensor) -> Tensor:
     """e^x − 1 − x for |x| < 1, with all of its digits."""
     total = torch.ones_like(x)
+    # Horner, from the smallest term up
     for n in range(_TERMS, 2, -1):
         total = 1 + total * x / n
     return x * x / 2 * total
