@@ -72,14 +72,14 @@ def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Ten
     with torch.enable_grad():
         # a leaf of its own: whatever log_q was computed from is no part of this derivative
         leaf = log_q.detach().requires_grad_()
-        found = value(leaf, log_p, log_sampler)
-        if not found.requires_grad:
+        values = value(leaf, log_p, log_sampler)
+        if not values.requires_grad:
             raise NotDifferentiableError
         # elementwise functions: the gradient of the sum is each sample's own derivative
-        (slope,) = torch.autograd.grad(found.sum(), leaf, allow_unused=True)
+        (slope,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
         if slope is None:  # what is differentiated there is something else, a parameter of a user's own
             raise NotDifferentiableError
-    return found.detach(), slope
+    return values.detach(), slope
 
 
 @lru_cache(_REMEMBERED)

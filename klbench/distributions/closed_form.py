@@ -40,8 +40,8 @@ def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
     if _escapes(q, p):
         return inf
     if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
-        each = kl_closed_form(q.base, p.base)
-        return None if each is None else q.copies * each
+        of_one = kl_closed_form(q.base, p.base)
+        return None if of_one is None else q.copies * of_one
     if not isinstance(q, Single) or not isinstance(p, Single):
         return None
     if q.family.name == p.family.name == "Normal":

@@ -166,9 +166,9 @@ class Mixture(Distribution):
         """See ``Distribution.log_prob``."""
         return self._sum([component.log_prob(x) for component in self.components])
 
-    def _sum(self, each: list[Tensor]) -> Tensor:
+    def _sum(self, log_densities: list[Tensor]) -> Tensor:
         # logarithms: far out every density underflows, and the nearest component still has a log
-        return reduce(torch.logaddexp, (part.add_(log(w)) for w, part in zip(self.weights, each, strict=True)))
+        return reduce(torch.logaddexp, (part.add_(log(w)) for w, part in zip(self.weights, log_densities, strict=True)))
 
     def landmarks(self) -> tuple[float, ...]:
         """See ``Distribution.landmarks``."""
@@ -181,8 +181,8 @@ class Mixture(Distribution):
     def atoms(self) -> Tensor | None:
         """See ``Distribution.atoms``."""
         every = [component.atoms() for component in self.components]
-        found = [atoms for atoms in every if atoms is not None]
-        return torch.unique(torch.cat(found), dim=0) if len(found) == len(every) else None
+        listed = [atoms for atoms in every if atoms is not None]
+        return torch.unique(torch.cat(listed), dim=0) if len(listed) == len(every) else None
 
 
 class Power(Distribution):

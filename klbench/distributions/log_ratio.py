@@ -45,9 +45,9 @@ def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -
     in that support: what covers it is not checked for membership again, and the fastest form may be used.
     """
     if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
-        each = _special(q.base, p.base, q.base.support if inside == q.support else None)
-        if each is not None:
-            function, rounding = each.function, each.rounding
+        of_one = _special(q.base, p.base, q.base.support if inside == q.support else None)
+        if of_one is not None:
+            function, rounding = of_one.function, of_one.rounding
             return LogRatio(lambda x: function(x).sum(-1), lambda x: rounding(x).sum(-1))
     return _special(q, p, inside) or _difference(q, p, inside)
 
@@ -95,7 +95,9 @@ def _categories(q: Single, p: Single) -> LogRatio:
     return LogRatio(lambda x: table[x.long()], lambda x: (LOG_DENSITY_ROUNDING * lost)[x.long()])
 
 
-_NEAR = 0.1  # there log1p of the difference has more digits than the difference of two logarithms
+_NEAR = 0.1
+"""Of p/q − 1: nearer to 0 its log1p has more digits than the difference of two logarithms, each some
+ten times larger."""
 
 
 def _normals(q: Single, p: Single) -> LogRatio | None:
@@ -103,10 +105,10 @@ def _normals(q: Single, p: Single) -> LogRatio | None:
 
     None where float64 does not hold a coefficient.
     """
-    found = normal_coefficients(q, p)
-    if found is None:
+    polynomial = normal_coefficients(q, p)
+    if polynomial is None:
         return None
-    loc, *coefficients = found
+    loc, *coefficients = polynomial
     sizes = [LOG_DENSITY_ROUNDING * abs(coefficient) for coefficient in coefficients]
     return LogRatio(_quadratic(loc, *coefficients), lambda x: _quadratic(0.0, *sizes)((x - loc).abs()))
 

@@ -102,6 +102,7 @@ def _by_points(pair: Integrand, most: Mapping[float, int]) -> Tilts | None:
 
 
 _EXCESS = -1
+"""In place of a power, none of which is negative."""
 
 
 def _asked(rate: float, top: int) -> list[int]:
