@@ -11,6 +11,7 @@ from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.tolerances import BIAS_ROUNDING
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -310,8 +311,6 @@ class Components:
 
 _UNSEEN = 0.2
 """Of an error bar: rounding that moves a z by less is not seen in it."""
-SAME_NUMBER = 1e-11
-"""Two numbers that differ by less than this share are one: an exact number is known to it at best."""
 
 
 def z_score(measured: float, exact: float, mcse: float, scale: float = 0.0) -> float:
@@ -320,6 +319,6 @@ def z_score(measured: float, exact: float, mcse: float, scale: float = 0.0) -> f
     off = measured - exact
     if not (isfinite(off) and isfinite(mcse)):
         return nan
-    if abs(off) <= SAME_NUMBER * max(scale if isfinite(scale) else 0.0, abs(exact)):
+    if abs(off) <= BIAS_ROUNDING * max(scale if isfinite(scale) else 0.0, abs(exact)):
         return 0.0
     return off / mcse if mcse > 0 else copysign(inf, off)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from math import isnan
 
+from klbench.tolerances import SHARE_ROUNDING
+
 _MOST = 4
 """Of more names than these the others are only counted."""
 _SEEN = 1e-3
 """A smaller share is written as one in so many."""
-_ROUNDING = 1e-12
-"""Sums of probabilities come this close to 1 and not always on it: which side depends on the processor."""
 
 
 def joined(names: Sequence[str], last: str = "and") -> str:
@@ -40,9 +40,9 @@ def percent(fraction: float) -> str:
         return "–"
     if 0 < fraction < 0.0005:
         return "<0.1%"
-    if 0.9995 < fraction < 1 - _ROUNDING:
+    if 0.9995 < fraction < 1 - SHARE_ROUNDING:
         return ">99.9%"
-    return f"{100 * fraction:.1f}%" if 0 < fraction < 1 - _ROUNDING else f"{100 * fraction:.0f}%"
+    return f"{100 * fraction:.1f}%" if 0 < fraction < 1 - SHARE_ROUNDING else f"{100 * fraction:.0f}%"
 
 
 def share(fraction: float) -> str:

@@ -107,9 +107,9 @@ def joined(pieces: list[str], number: int) -> tuple[list[str], int, str]:
     return words, at, typed
 
 
-def _offers(found: Iterable[Offer]) -> list[Offer]:
+def _offers(offers: Iterable[Offer]) -> list[Offer]:
     """Those that need no quotes, each with its help in a short line."""
-    return [(name, _short(help)) for name, help in found if _PLAIN.fullmatch(name)]
+    return [(name, _short(help)) for name, help in offers if _PLAIN.fullmatch(name)]
 
 
 def _short(help: str) -> str:
@@ -122,13 +122,13 @@ def _values(described: Mapping[str, object]) -> Iterator[str]:
     """The values a key may have, where its schema lists them."""
     allowed = described.get("anyOf", [described])
     assert isinstance(allowed, list)
-    yield from (value for each in allowed for value in each.get("enum", []))
+    yield from (value for schema in allowed for value in schema.get("enum", []))
 
 
 def _estimators() -> Iterator[Offer]:
     from klbench.estimators.catalogue import estimators
 
-    yield from ((each.name, f"{each.formula}, for the {each.target.name}") for each in estimators())
+    yield from ((estimator.name, f"{estimator.formula}, for the {estimator.target.name}") for estimator in estimators())
 
 
 def _families() -> Iterator[Offer]:

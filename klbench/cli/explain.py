@@ -102,8 +102,8 @@ def _record(name: str) -> Record:
 
     by_family = {family.name: family for family in estimators.families()}
     if ":" in name:
-        found = _named(name)
-        return records.of_entry(shipped.find(estimators.unweighted(name)), found)
+        estimator = _named(name)
+        return records.of_entry(shipped.find(estimators.unweighted(name)), estimator)
     if name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
         return records.of_distribution(distributions.find(name))
     if name in by_family:

@@ -39,11 +39,11 @@ def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:
     from klbench.identity.audit import audit
     from klbench.report.frameworks import to_json, to_markdown, to_page
 
-    found = audit(chosen(names or ()))
+    audited = audit(chosen(names or ()))
     match format:
         case PageFormat.TABLE:
-            output.data(to_page(found))
+            output.data(to_page(audited))
         case PageFormat.MARKDOWN:
-            output.document(to_markdown(found))
+            output.document(to_markdown(audited))
         case PageFormat.JSON:
-            output.document(to_json(found))
+            output.document(to_json(audited))

@@ -45,21 +45,21 @@ def under_way() -> Iterator[None]:
 def _handling(now: Sequence[object], *, by: _Handler) -> Iterator[None]:
     """Handle each interrupt in another way that is handled in one of the ways of ``now``."""
     is_main = threading.current_thread() is threading.main_thread()
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)} if is_main else {}
-    ours = {each: handler for each, handler in before.items() if handler in now}
-    for each in ours:
-        signal.signal(each, by)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if is_main else {}
+    ours = {number: handler for number, handler in before.items() if handler in now}
+    for number in ours:
+        signal.signal(number, by)
     try:
         yield
     finally:
-        for each, handler in ours.items():
-            signal.signal(each, handler)
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 def ignore() -> None:
     """Let no interrupt in any more: what is left to do is to end, with the status that is known."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

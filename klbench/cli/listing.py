@@ -91,7 +91,10 @@ def _records(what: What, names: Sequence[str]) -> Iterator[Record]:
 def _estimators() -> None:
     from klbench.estimators.catalogue import examples
 
-    rows = [(each.name, each.formula, each.target.name, "yes" if each.unbiased else "no") for each in examples()]
+    rows = [
+        (estimator.name, estimator.formula, estimator.target.name, "yes" if estimator.unbiased else "no")
+        for estimator in examples()
+    ]
     _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
     output.data(
         "\nreverse KL: KL(q‖p); forward KL: KL(p‖q). Each estimator can be weighted for samples from another policy: "

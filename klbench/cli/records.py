@@ -105,7 +105,7 @@ def of_entry(entry: Entry, estimator: Estimator | None = None) -> Record:
         "follows": dict(load()[entry.qualified].follows),
         "cast": entry.cast or None,
         "option": entry.option or None,
-        "same_as": [each.qualified for each in same_as(entry)],
+        "same_as": [alias.qualified for alias in same_as(entry)],
         "source": str(entry.source),
         "summary": _line(shown.summary),
     }

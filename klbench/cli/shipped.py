@@ -66,7 +66,7 @@ def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
     yield "releases", entry.versions
     yield "option", entry.option
     yield from _of_framework(entry.framework)
-    yield "same as", ", ".join(each.qualified for each in catalogue.same_as(entry))
+    yield "same as", ", ".join(alias.qualified for alias in catalogue.same_as(entry))
     yield "source", str(entry.source)
 
 

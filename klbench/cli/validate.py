@@ -133,14 +133,14 @@ def _answers(spec: Spec, pair: PairSpec) -> list[Answer]:
     from klbench.problems.pair import Pair
     from klbench.report.answers import Answer
 
-    found = []
+    answers = []
     for case in pair.cases():
         start = time.perf_counter()
         built = Pair.build(case)
         kl = true_value(REVERSE_KL, built.q, built.p)
         lines = known(spec, case)
-        found.append(Answer(case, kl.value, kl.road, lines, time.perf_counter() - start))
-    return found
+        answers.append(Answer(case, kl.value, kl.road, lines, time.perf_counter() - start))
+    return answers
 
 
 def _true_values(answers: Sequence[Answer]) -> Iterator[str]:
@@ -203,11 +203,11 @@ def _cost(spec: Spec, answered: Sequence[tuple[Case, float]]) -> str:
     from klbench.wording import counted, joined
 
     machine = Machine(resolve_device("auto"), available_cores())
-    found = cost(spec, answered, machine)
-    if found is None:
+    estimate = cost(spec, answered, machine)
+    if estimate is None:
         return "What klbench run takes is not known: only klbench run imports your own functions."
     on = counted(machine.threads, "core") if machine.device.type == "cpu" else str(machine.device)
-    memory = "" if found.memory is None else f" and {found.memory / 2**20:,.0f} MiB of memory"
-    without = f", without {joined(found.left_out)}" if found.left_out else ""
-    took, drawn = seconds(max(found.seconds, _SHORTEST)), counted(found.draws, "draw")
+    memory = "" if estimate.memory is None else f" and {estimate.memory / 2**20:,.0f} MiB of memory"
+    without = f", without {joined(estimate.left_out)}" if estimate.left_out else ""
+    took, drawn = seconds(max(estimate.seconds, _SHORTEST)), counted(estimate.draws, "draw")
     return f"klbench run takes about {took}{memory} on {on}, measured on {drawn} of other streams{without}."

@@ -45,14 +45,15 @@ class Watch(TorchFunctionMode):
 
     def _note(self, given: Tensor, result: Tensor) -> None:
         self.seen += 1
+        # NaN differs from itself, and a clamp lets it through
         held: Tensor = (result != given) & ~(result.isnan() & given.isnan())
         self.held = held if self.held is None else self.held | held
 
 
 def _given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
     """What a clamp was given, as it was before; of two tensors the one that is differentiated."""
-    tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
-    moving = [each for each in tensors if each.requires_grad] or tensors
+    tensors = [operand for operand in (*args, *kwargs.values()) if isinstance(operand, Tensor)]
+    moving = [operand for operand in tensors if operand.requires_grad] or tensors
     return moving[0].detach().clone() if moving else None
 
 

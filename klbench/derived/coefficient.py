@@ -20,8 +20,8 @@ from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Joint, Term, on_samples_of_q, weigh
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.memory import is_out_of_memory
+from klbench.tolerances import DIFFERENCE_STEP, EPSILON, SAME_SLOPE
 
-_EPSILON = torch.finfo(torch.float64).eps
 _REMEMBERED = 4096
 """Asked for the same coefficient, the same term is given, so that what is known of it is found again."""
 
@@ -70,14 +70,16 @@ def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Ten
         NotDifferentiableError: autograd has nothing to follow.
     """
     with torch.enable_grad():
+        # a leaf of its own: whatever log_q was computed from is no part of this derivative
         leaf = log_q.detach().requires_grad_()
-        found = value(leaf, log_p, log_sampler)
-        if not found.requires_grad:
+        values = value(leaf, log_p, log_sampler)
+        if not values.requires_grad:
             raise NotDifferentiableError
-        (slope,) = torch.autograd.grad(found.sum(), leaf, allow_unused=True)
+        # elementwise functions: the gradient of the sum is each sample's own derivative
+        (slope,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
         if slope is None:  # what is differentiated there is something else, a parameter of a user's own
             raise NotDifferentiableError
-    return found.detach(), slope
+    return values.detach(), slope
 
 
 @lru_cache(_REMEMBERED)
@@ -99,6 +101,7 @@ def true_coefficient(target: Divergence) -> Term:
     free."""
     kernel = Coefficient(Term(target.generator).of_three, "loss", "ratio")
     function = on_samples_of_q(kernel)
+    # E[s] = 0, so a constant is free: with 0 at r = 1 little cancels where q is near p
     constant = float(function(torch.zeros(1, dtype=torch.float64)))
     return Term(lambda log_ratio: function(log_ratio) - constant, rounding=_rounding(kernel))
 
@@ -116,7 +119,7 @@ def own_coefficient(term: Term) -> Term:
     value, slope = term.function, _slope(term.function)
     return Term(
         lambda log_ratio: value(log_ratio).detach() - slope(log_ratio),
-        rounding=lambda log_ratio: _EPSILON * (value(log_ratio).detach().abs() + slope(log_ratio).abs()),
+        rounding=lambda log_ratio: EPSILON * (value(log_ratio).detach().abs() + slope(log_ratio).abs()),
     )
 
 
@@ -143,20 +146,19 @@ def _slope(function: Function) -> Function:
         return slope
 
     def by_difference(log_ratio: Tensor) -> Tensor:
-        near, far = (function(log_ratio + h) - function(log_ratio - h) for h in (_STEP, 2 * _STEP))
-        return ((8 * near - far) / (12 * _STEP)).detach()
+        # two steps: the third derivative drops out, and a step may be long enough for rounding
+        near, far = (function(log_ratio + h) - function(log_ratio - h) for h in (DIFFERENCE_STEP, 2 * DIFFERENCE_STEP))
+        return ((8 * near - far) / (12 * DIFFERENCE_STEP)).detach()
 
+    # no round numbers: kinks and ends of clamps tend to be at those
     probe = torch.tensor([-0.7, -0.3, 0.2, 0.6], dtype=torch.float64)
     try:
-        right = torch.allclose(by_autograd(probe), by_difference(probe), rtol=1e-6, atol=1e-6)
+        right = torch.allclose(by_autograd(probe), by_difference(probe), rtol=SAME_SLOPE, atol=SAME_SLOPE)
     except RuntimeError as error:  # autograd has nothing to follow
         if is_out_of_memory(error):
             raise
         right = False
     return by_autograd if right else by_difference
-
-
-_STEP = 2e-5
 
 
 def _on_q(joint: Joint) -> Joint:
@@ -172,6 +174,6 @@ def _rounding(kernel: Coefficient) -> Function | None:
     def rounding(log_ratio: Tensor) -> Tensor:
         nothing = torch.zeros_like(log_ratio)
         value, slope = kernel.parts(nothing, log_ratio, nothing)
-        return _EPSILON * (value.abs() + slope.abs())
+        return EPSILON * (value.abs() + slope.abs())
 
     return rounding

@@ -26,7 +26,8 @@ class Rounded:
 
     def values(self, at: LogProbs) -> Tensor:
         """The value for each sample [n]."""
-        log_q, log_p, log_sampler = (each.to(getattr(torch, self.dtype)) for each in at.three)
+        # each log-probability by itself, as a training run has them: their difference is then rounded too
+        log_q, log_p, log_sampler = (log_prob.to(getattr(torch, self.dtype)) for log_prob in at.three)
         values = self.term.of_three(log_q, log_p, log_sampler)
         return (weigh(values, log_q - log_sampler) if self.term.weighted else values).double()
 

@@ -36,6 +36,8 @@ class AliasTable:
     def draw(self, uniform: Tensor) -> Tensor:
         """The category (int64) of each uniform on (0, 1): its first digits choose the column, the others the side."""
         scaled = uniform * self.keep.numel()
+        # the largest uniform, times the size, may round to the size itself
         column = scaled.long().clamp_(max=self.keep.numel() - 1)
+        # the digits behind the point are a uniform of their own
         kept = scaled.sub_(column) < self.keep[column]
         return torch.where(kept, column, self.alias[column])

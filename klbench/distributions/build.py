@@ -60,7 +60,7 @@ def _torch_class(name: str) -> Any:
     """The class of a name; torch keeps LogitRelaxedBernoulli in its own module."""
     if name == LogitRelaxedBernoulli.__name__:
         return LogitRelaxedBernoulli
-    found = getattr(torch.distributions, name, None)
-    if found is None:
+    torch_class = getattr(torch.distributions, name, None)
+    if torch_class is None:
         raise SpecError(f"torch {torch.__version__} has no {name}", help=["a newer torch has it"])
-    return found
+    return torch_class

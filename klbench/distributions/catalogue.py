@@ -74,14 +74,16 @@ def bind(
         SpecError: an unknown family; an unknown, repeated, missing or superfluous argument; one out of its constraint.
             It is an ``ArgumentError`` where one argument is to blame.
     """
-    found = find(family)
-    given = _by_name(found, positional, keyword or {})
-    _check_presence(found, given)
-    for parameter in found.parameters:
+    declared = find(family)
+    given = _by_name(declared, positional, keyword or {})
+    _check_presence(declared, given)
+    for parameter in declared.parameters:
         if parameter.name in given:
-            _check_constraint(found, parameter, given[parameter.name])
-    _check_rules(found, given)
-    return tuple((parameter.name, given[parameter.name]) for parameter in found.parameters if parameter.name in given)
+            _check_constraint(declared, parameter, given[parameter.name])
+    _check_rules(declared, given)
+    return tuple(
+        (parameter.name, given[parameter.name]) for parameter in declared.parameters if parameter.name in given
+    )
 
 
 def with_defaults(family: Family, arguments: Sequence[tuple[str, Value]]) -> dict[str, Value]:

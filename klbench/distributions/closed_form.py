@@ -14,6 +14,7 @@ from torch.distributions import kl_divergence
 
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Interval, Lattice
+from klbench.tolerances import LEAST_TRUSTED_KL, LEAST_TRUSTED_PROBABILITY
 
 UNTRUSTED = frozenset(
     {
@@ -28,11 +29,6 @@ UNTRUSTED = frozenset(
     }
 )
 
-# A formula's terms are as large as its parameters, and each carries a rounding error of 1e-16 of that.
-_LEAST_RELATIVE_VALUE = 1e-7
-# torch keeps probabilities this far from 0 and 1: Bernoulli(1e-20) against 0.7 is 24.6 there, and 31.6 in truth.
-_LEAST_PROBABILITY = 1e-15
-
 
 def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
     """KL(q‖p) in nats, or None where there is no formula or none that can be trusted.
@@ -44,8 +40,8 @@ def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
     if _escapes(q, p):
         return inf
     if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
-        each = kl_closed_form(q.base, p.base)
-        return None if each is None else q.copies * each
+        of_one = kl_closed_form(q.base, p.base)
+        return None if of_one is None else q.copies * of_one
     if not isinstance(q, Single) or not isinstance(p, Single):
         return None
     if q.family.name == p.family.name == "Normal":
@@ -72,6 +68,7 @@ def _normals(q: Single, p: Single) -> float | None:
     None where the ratio is 0 in float64.
     """
     scale, other = float(q.wrapped.scale), float(p.wrapped.scale)
+    # a² − b² as (a − b)(a + b): squares would be rounded, or overflow, before they cancel
     excess = (scale - other) / other * (scale + other) / other
     shift = (float(q.wrapped.loc) - float(p.wrapped.loc)) / other
     return (excess - log1p(excess) + shift * shift) / 2 if excess > -1 else None
@@ -85,13 +82,14 @@ def _by_registry(q: Single, p: Single) -> float | None:
             value = float(kl_divergence(q.wrapped, p.wrapped).detach())
     except NotImplementedError:
         return None
-    too_small = q.family.univariate and value < _LEAST_RELATIVE_VALUE * max(1.0, _largest(q), _largest(p))
+    too_small = q.family.univariate and value < LEAST_TRUSTED_KL * max(1.0, _largest(q), _largest(p))
     return None if isnan(value) or too_small else value
 
 
 def _has_clamped_probs(d: Single) -> bool:
     probs = getattr(d.wrapped, "probs", None)
-    return probs is not None and not bool(((probs > _LEAST_PROBABILITY) & (probs < 1 - _LEAST_PROBABILITY)).all())
+    least = LEAST_TRUSTED_PROBABILITY
+    return probs is not None and not bool(((probs > least) & (probs < 1 - least)).all())
 
 
 def _largest(d: Single) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import fsum, inf, isfinite
 from typing import Any
 
-SIMPLEX_TOLERANCE = 1e-6
+from klbench.tolerances import SIMPLEX_SUM, SYMMETRY
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _any(_: float) -> bool:
 
 
 def _is_simplex(value: Any) -> bool:
-    return _vector(lambda x: x >= 0)(value) and abs(sum(value) - 1) <= SIMPLEX_TOLERANCE
+    return _vector(lambda x: x >= 0)(value) and abs(sum(value) - 1) <= SIMPLEX_SUM
 
 
 def _wrong_sum(value: Any) -> tuple[str, str] | None:
@@ -92,7 +92,7 @@ def _is_positive_definite(value: Any) -> bool:
     if not _is_square(value):
         return False
     matrix = np.array(value, dtype=float)
-    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0):
+    if not np.allclose(matrix, matrix.T, rtol=SYMMETRY, atol=0):
         return False
     try:
         np.linalg.cholesky(matrix)

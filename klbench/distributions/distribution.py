@@ -89,6 +89,7 @@ class Single(Distribution):
         """See ``Distribution.draw``."""
         drawn = self.family.draw(self.state, stream, count)
         ends = self.ends()
+        # a draw that rounds onto an end may have a density of 0 or infinity there
         return drawn.clamp_(*ends) if ends else drawn
 
     def log_density(self, x: Tensor) -> Tensor:
@@ -103,6 +104,7 @@ class Single(Distribution):
             return self.log_density(x)
         inside = self.inside(x)
         if isinstance(self.support, Lattice):
+            # some families look x up in a table: any index that exists, for it is masked below
             x = x.where(inside, self.support.low)
         return self.log_density(x).masked_fill_(~inside, -inf)
 
@@ -140,6 +142,7 @@ class Mixture(Distribution):
         self.support = hull([component.support for component in components])
         self.weights = tuple(weight / sum(weights) for weight in weights)
         self.components = tuple(components)
+        # without the last, which is 1 but for rounding: a uniform above it belongs to the last component
         self._steps = tuple(accumulate(self.weights))[:-1]
         self._alike = all(component.support == self.support for component in components)
 
@@ -163,8 +166,9 @@ class Mixture(Distribution):
         """See ``Distribution.log_prob``."""
         return self._sum([component.log_prob(x) for component in self.components])
 
-    def _sum(self, each: list[Tensor]) -> Tensor:
-        return reduce(torch.logaddexp, (part.add_(log(w)) for w, part in zip(self.weights, each, strict=True)))
+    def _sum(self, log_densities: list[Tensor]) -> Tensor:
+        # logarithms: far out every density underflows, and the nearest component still has a log
+        return reduce(torch.logaddexp, (part.add_(log(w)) for w, part in zip(self.weights, log_densities, strict=True)))
 
     def landmarks(self) -> tuple[float, ...]:
         """See ``Distribution.landmarks``."""
@@ -177,8 +181,8 @@ class Mixture(Distribution):
     def atoms(self) -> Tensor | None:
         """See ``Distribution.atoms``."""
         every = [component.atoms() for component in self.components]
-        found = [atoms for atoms in every if atoms is not None]
-        return torch.unique(torch.cat(found), dim=0) if len(found) == len(every) else None
+        listed = [atoms for atoms in every if atoms is not None]
+        return torch.unique(torch.cat(listed), dim=0) if len(listed) == len(every) else None
 
 
 class Power(Distribution):

@@ -49,6 +49,7 @@ class Form:
         """log p(x) - log q(x) [count]."""
         if not self.terms:
             return torch.full_like(x, self.constant)
+        # less its value at the middle before it is scaled: large statistics would cancel after
         first, *others = ((statistic(x) - at_middle).mul_(slope) for statistic, at_middle, slope in self.terms)
         total = first.add_(self.constant)
         for term in others:
@@ -57,6 +58,7 @@ class Form:
 
     def size(self, x: Tensor) -> Tensor:
         """The size of what is added up at x [count], in units of which the result is rounded."""
+        # sizes and no signs: what cancels in the sum does not cancel in its rounding
         total = torch.full_like(x, self.lost)
         for statistic, at_middle, slope in self.terms:
             total += (statistic(x).abs() + abs(at_middle)) * abs(slope)

@@ -35,12 +35,12 @@ def kl_gradient_closed_form(q: Distribution, p: Distribution, score: Score, orde
     if q.expression == p.expression:
         return torch.zeros(len(score.components[0]), dtype=torch.float64, device=q.device)
     if isinstance(q, Power) and isinstance(p, Power):
-        each = kl_gradient_closed_form(q.base, p.base, score, order)
-        return None if each is None else q.copies * each
+        of_one = kl_gradient_closed_form(q.base, p.base, score, order)
+        return None if of_one is None else q.copies * of_one
     if not isinstance(q, Single) or not isinstance(p, Single):
         return None
-    found = _differentiated(q, p, score.parameters, backward=tuple(order) == ("p", "q"))
-    return found if bool(found.isfinite().all()) else None
+    gradient = _differentiated(q, p, score.parameters, backward=tuple(order) == ("p", "q"))
+    return gradient if bool(gradient.isfinite().all()) else None
 
 
 def _differentiated(q: Single, p: Single, names: tuple[str, ...], backward: bool) -> Tensor:
@@ -51,4 +51,4 @@ def _differentiated(q: Single, p: Single, names: tuple[str, ...], backward: bool
         gradients = torch.autograd.grad(divergence, list(leaves.values()))
     named = zip(names, gradients, strict=True)
     # torch's formulas read the upper triangle too, which a Cholesky factor does not have
-    return torch.cat([(each.tril() if name == "scale_tril" else each).flatten() for name, each in named])
+    return torch.cat([(gradient.tril() if name == "scale_tril" else gradient).flatten() for name, gradient in named])

@@ -16,12 +16,9 @@ from torch import Tensor
 from klbench.distributions import exponential
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.support import Support
+from klbench.tolerances import LOG_DENSITY_ROUNDING
 
 Function = Callable[[Tensor], Tensor]
-
-LOG_DENSITY_ROUNDING = 32 * torch.finfo(torch.float64).eps
-"""Rounding of a log-density, in units of 1 + |log density|. Against mpmath, over draws of every family's examples, most
-are within 1 epsilon, counts of 100,000 within 26: tests/distributions/test_families.py holds all of them to this."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,9 @@ def log_ratio(q: Distribution, p: Distribution, inside: Support | None = None) -
     in that support: what covers it is not checked for membership again, and the fastest form may be used.
     """
     if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:
-        each = _special(q.base, p.base, q.base.support if inside == q.support else None)
-        if each is not None:
-            function, rounding = each.function, each.rounding
+        of_one = _special(q.base, p.base, q.base.support if inside == q.support else None)
+        if of_one is not None:
+            function, rounding = of_one.function, of_one.rounding
             return LogRatio(lambda x: function(x).sum(-1), lambda x: rounding(x).sum(-1))
     return _special(q, p, inside) or _difference(q, p, inside)
 
@@ -65,6 +62,7 @@ def _unit_of(d: Distribution, x: Tensor) -> Tensor:
     if isinstance(d, Power):
         return _unit_of(d.base, x.reshape(-1, *d.base.event_shape)).view(-1, d.copies).sum(1)
     log_density = d.log_prob(x)
+    # −inf is exact, and inf · 0 further on would be NaN
     return (log_density.abs() + 1).masked_fill(log_density.isneginf(), 0.0) * LOG_DENSITY_ROUNDING
 
 
@@ -90,13 +88,16 @@ def _categories(q: Single, p: Single) -> LogRatio:
     """A table with an entry a category; where p/q is near 1, from the difference of the probabilities."""
     log_q, log_p = q.state.log_probs, p.state.log_probs
     table = log_p - log_q
+    # p/q − 1 from the difference, which is exact where p and q are within a factor of 2
     excess = (log_p.exp() - log_q.exp()) / log_q.exp()
     table = torch.where(excess.abs() < _NEAR, excess.log1p(), table)
     lost = torch.where(excess.abs() < _NEAR, 2.0, log_q.abs() + log_p.abs() + 2).masked_fill(table.isinf(), 0.0)
     return LogRatio(lambda x: table[x.long()], lambda x: (LOG_DENSITY_ROUNDING * lost)[x.long()])
 
 
-_NEAR = 0.1  # there log1p of the difference has more digits than the difference of two logarithms
+_NEAR = 0.1
+"""Of p/q − 1: nearer to 0 its log1p has more digits than the difference of two logarithms, each some
+ten times larger."""
 
 
 def _normals(q: Single, p: Single) -> LogRatio | None:
@@ -104,10 +105,10 @@ def _normals(q: Single, p: Single) -> LogRatio | None:
 
     None where float64 does not hold a coefficient.
     """
-    found = normal_coefficients(q, p)
-    if found is None:
+    polynomial = normal_coefficients(q, p)
+    if polynomial is None:
         return None
-    loc, *coefficients = found
+    loc, *coefficients = polynomial
     sizes = [LOG_DENSITY_ROUNDING * abs(coefficient) for coefficient in coefficients]
     return LogRatio(_quadratic(loc, *coefficients), lambda x: _quadratic(0.0, *sizes)((x - loc).abs()))
 
@@ -123,8 +124,10 @@ def normal_coefficients(q: Single, p: Single) -> tuple[float, float, float, floa
 def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
     loc, scale = float(q.wrapped.loc), float(q.wrapped.scale)
     shift, other = float(p.wrapped.loc) - loc, float(p.wrapped.scale)
+    # log1p of the relative difference: the log of a ratio near 1 has few digits
     constant = log1p((scale - other) / other) - (shift / other) ** 2 / 2
     slope = shift / other**2
+    # the difference of the scales first: 1/scale² − 1/other² would cancel
     curvature = (other - scale) * (other + scale) / (2 * (scale * other) ** 2)
     return loc, constant, slope, curvature
 

@@ -42,12 +42,12 @@ def differentiable(expression: Expression) -> tuple[str, ...]:
     Raises:
         SpecError: there are none; says why of each.
     """
-    found, reasons = _sorted(expression)
-    if not found:
+    names, reasons = _sorted(expression)
+    if not names:
         help = [f"{name}: {reason}" for name, reason in reasons.items()]
         instead = "take another q, or measure values and not gradients (measure: value)"
         raise SpecError(f"{shortened(expression)} has no parameter to take a gradient in", help=[*help, instead])
-    return found
+    return names
 
 
 def chosen(expression: Expression, names: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -89,8 +89,8 @@ def _of_mixture(expression: Mixture) -> tuple[tuple[str, ...], Mapping[str, str]
     names: list[str] = []
     reasons: dict[str, str] = {}
     for index, component in enumerate(expression.components):
-        found, missing = _sorted(component)
-        names += [f"{index}.{name}" for name in found]
+        inner, missing = _sorted(component)
+        names += [f"{index}.{name}" for name in inner]
         reasons.update({f"{index}.{name}": reason for name, reason in missing.items()})
     return (*names, WEIGHTS), reasons
 

@@ -18,11 +18,9 @@ from torch import Tensor
 from klbench.distributions.distribution import Distribution, Mixture, Power, Single
 from klbench.distributions.parameters import WEIGHTS, chosen
 from klbench.distributions.reparameter import log_density, value_of
+from klbench.tolerances import LARGEST_SCORE
 
 Parts = Mapping[str, Tensor]
-
-# Finite, so that 0 times a score is 0, and with room for a sum over copies.
-_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Score:
     def values(self, x: Tensor) -> Tensor:
         """∇ log q(x) [n, J], float64, of x [n, *event_shape]; 0 where q has no mass, finite everywhere."""
         parts = self.parts(x)
-        return torch.cat([parts[name] for name in self.parameters], 1).clamp_(-_LARGEST, _LARGEST)
+        return torch.cat([parts[name] for name in self.parameters], 1).clamp_(-LARGEST_SCORE, LARGEST_SCORE)
 
 
 @dataclass(frozen=True)
@@ -109,10 +107,10 @@ def _parts_of(q: Single, names: tuple[str, ...]) -> Callable[[Tensor], Parts]:
     others = tuple(name for name in names if name not in declared)
 
     def parts(x: Tensor) -> Parts:
-        found = {name: score(q.state, x) for name, score in declared.items()}
-        found.update(_by_autograd(q, others, x) if others else {})
+        scores = {name: score(q.state, x) for name, score in declared.items()}
+        scores.update(_by_autograd(q, others, x) if others else {})
         outside = None if q.inside is None else ~q.inside(x)
-        return {name: _masked(_flat(part), outside) for name, part in found.items()}
+        return {name: _masked(_flat(part), outside) for name, part in scores.items()}
 
     return parts
 
@@ -130,6 +128,7 @@ def _by_autograd(q: Single, names: tuple[str, ...], x: Tensor) -> Parts:
     with torch.enable_grad():
         values = {name: value_of(q, name) for name in names}
         copies = {name: value.repeat(len(x), *[1] * value.dim()).requires_grad_() for name, value in values.items()}
+        # each log-density sees its own copy alone, so that the gradient of the sum is each one's
         total = log_density(q, copies, x.detach()).sum()
         gradients = torch.autograd.grad(total, list(copies.values()))
     return dict(zip(names, gradients, strict=True))
@@ -145,12 +144,12 @@ def _of_mixture(q: Mixture, names: tuple[str, ...]) -> Score:
 
     def parts(x: Tensor) -> Parts:
         shares = _shares(q, weights, x)
-        found = {
+        of_components = {
             f"{index}.{name}": _share(part, shares[:, index, None])
             for index, score in scores.items()
             for name, part in score.parts(x).items()
         }
-        return {**found, WEIGHTS: shares - weights}
+        return {**of_components, WEIGHTS: shares - weights}
 
     return Score(names, tuple(sizes.get(name, len(weights)) for name in names), q.device, parts)
 
@@ -162,8 +161,9 @@ def _by_component(names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
 
 def _shares(q: Mixture, weights: Tensor, x: Tensor) -> Tensor:
     """How likely each component is to have made x [n, components]; 0 where none can have."""
-    each = torch.stack([component.log_prob(x) for component in q.components], 1)
-    return (each + weights.log()).softmax(1).nan_to_num(0.0)
+    log_densities = torch.stack([component.log_prob(x) for component in q.components], 1)
+    # softmax of −inf throughout is NaN: no component can have made x
+    return (log_densities + weights.log()).softmax(1).nan_to_num(0.0)
 
 
 def _share(part: Tensor, share: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def _of_power(q: Power, names: tuple[str, ...]) -> Score:
     base = _score_of(q.base, names)
 
     def parts(x: Tensor) -> Parts:
-        each = base.parts(x.reshape(-1, *q.base.event_shape))
-        return {name: part.view(len(x), q.copies, part.shape[1]).sum(1) for name, part in each.items()}
+        of_copies = base.parts(x.reshape(-1, *q.base.event_shape))
+        return {name: part.view(len(x), q.copies, part.shape[1]).sum(1) for name, part in of_copies.items()}
 
     return Score(base.parameters, base.sizes, q.device, parts)

@@ -55,10 +55,12 @@ class Stream(ABC):
 
     def log_gamma(self, concentration: Tensor, *shape: int) -> Tensor:
         """The logarithm of a gamma draw, finite however small the concentration: G(a) = G(a + 1) U^(1/a)."""
+        # log U = −E: an exponential has all digits of a U near 0, and needs no logarithm
         return self.gamma(concentration + 1, *shape).log_().sub_(self.exponential(*shape).div_(concentration))
 
     def beta(self, concentration1: Tensor, concentration0: Tensor, *shape: int) -> Tensor:
         """Beta, by the ratio of two gammas in logarithms; may round to 0 or 1."""
+        # a/(a + b) = sigmoid(log a − log b): the gammas themselves may both underflow to 0
         return self.log_gamma(concentration1, *shape).sub_(self.log_gamma(concentration0, *shape)).sigmoid_()
 
 

@@ -98,8 +98,8 @@ def _find_named(name: str) -> Estimator:
         raise SpecError(f"{name!r} is a file, not a module", help=[f"write {meant}", HOW])
     if is_user_name(name):
         return user_estimator(name)
-    found = unknown("framework or module", owner, shipped.frameworks())
-    raise SpecError(found.message, help=[_not_a_users(name, owner), *found.help, HOW])
+    mistake = unknown("framework or module", owner, shipped.frameworks())
+    raise SpecError(mistake.message, help=[_not_a_users(name, owner), *mistake.help, HOW])
 
 
 def _not_a_users(name: str, owner: str) -> str:
@@ -115,13 +115,13 @@ def examples() -> tuple[Estimator, ...]:
 
 def _find_base(given: str, base: str, value: str | None) -> Estimator:
     if value is None:
-        found = next((entry for entry in estimators() if entry.name == base), None)
+        estimator = next((entry for entry in estimators() if entry.name == base), None)
     else:
         family = next((entry for entry in families() if entry.name == base), None)
-        found = family.bind(value) if family else None
-    if found is None:
+        estimator = family.bind(value) if family else None
+    if estimator is None:
         raise _unknown(given, base)
-    return found
+    return estimator
 
 
 def _unknown(given: str, name: str) -> SpecError:
@@ -142,7 +142,7 @@ def _allowed() -> tuple[str, ...]:
 
 def _modules() -> Iterator[ModuleType]:
     order = {"schulman": 0}
-    found = [module.name for module in iter_modules(klbench.estimators.__path__)]
-    for name in sorted(found, key=lambda name: (order.get(name, 1), name)):
+    modules = [module.name for module in iter_modules(klbench.estimators.__path__)]
+    for name in sorted(modules, key=lambda name: (order.get(name, 1), name)):
         if name != "catalogue":
             yield import_module(f"{klbench.estimators.__name__}.{name}")

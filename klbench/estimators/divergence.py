@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from klbench.estimators.term import Expansion, Function, Term
+from klbench.tolerances import LOG_REPRESENTED, LOG_ZERO
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +50,7 @@ class Divergence:
     def with_control_variate(self, log_ratio: Tensor) -> Tensor:
         """f(r) − f'(1)(r − 1): the same mean under q, never negative."""
         values = self.generator(log_ratio)
+        # expm1 is r − 1 with all digits near r = 1; a slope of 0 times r = ∞ would be NaN
         return values - self.slope * log_ratio.expm1() if self.slope else values
 
     @property
@@ -73,18 +75,19 @@ def _reverse_kl(log_ratio: Tensor) -> Tensor:
 
 def _forward_kl(log_ratio: Tensor) -> Tensor:
     # r log r is 0 where p is 0; below log r = -746 exp has already underflowed, so the clamp changes nothing else
-    return log_ratio.exp() * log_ratio.clamp_min(-746.0)
+    return log_ratio.exp() * log_ratio.clamp_min(LOG_ZERO)
 
 
 def _jensen_shannon(log_ratio: Tensor) -> Tensor:
     # log(2r / (1 + r)) and log(2 / (1 + r)), written so that both keep their digits near r = 1
-    bounded = log_ratio.clamp_min(-700.0)
+    bounded = log_ratio.clamp_min(-LOG_REPRESENTED)
     log_p_over_m = -((-bounded).expm1() / 2).log1p()
     log_q_over_m = -(log_ratio.expm1() / 2).log1p()
     return (log_ratio.exp() * log_p_over_m + log_q_over_m) / 2
 
 
 def _squared_hellinger(log_ratio: Tensor) -> Tensor:
+    # √r of the half logarithm: r itself may overflow where its root does not
     return -(log_ratio / 2).expm1()
 
 
@@ -97,6 +100,7 @@ def _chi2_qp(log_ratio: Tensor) -> Tensor:
 
 
 def _total_variation(log_ratio: Tensor) -> Tensor:
+    # expm1 before the clamp: 1 − r keeps its digits near r = 1
     return (-log_ratio.expm1()).clamp_min(0.0)
 
 

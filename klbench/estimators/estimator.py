@@ -18,6 +18,7 @@ from klbench.estimators.vocabulary import Placement, Weighting
 
 OPTIMAL = "optimal"
 _LARGEST = 1e9
+"""Of the number of a family, either sign: there is no use for more, and a slip such as 1e99 is told at once."""
 
 
 @dataclass(frozen=True)

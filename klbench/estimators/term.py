@@ -107,6 +107,7 @@ class Term:
 
 def weigh(values: Tensor, log_weight: Tensor) -> Tensor:
     """values × q/sampler [n]; 0 for a sample q cannot produce, whatever the value there (log_ratio may be NaN)."""
+    # a weight of 0 times a value that is infinite or NaN is NaN
     return (log_weight.exp() * values).masked_fill(log_weight.isneginf(), 0.0)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from klbench.estimators import schulman
-from klbench.estimators.schulman import NO_ABSOLUTE_CONTINUITY, absolute, k1, k2
 from klbench.estimators.term import Expansion, Function
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ _LOG_TAILS = "E_q[log² r] is infinite: q has polynomial tails and p has not"
 _SQUARE_TAILS = "E_q[log⁴ r] is infinite: q has polynomial tails and p has not"
 _HEAVY_P = "E_q[r²] is infinite: p has heavier tails than q"
 _HEAVY_Q = "E_q[1/r²] is infinite: q has heavier tails than p"
-_ALWAYS = "always, by a share of the KL that grows with it"
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,8 @@ class Arithmetic:
         name: what it is called here; two that share it are the same number in another order of operations.
         formula: in r and log r, in the order the code has.
         function: log_ratio [n] -> values [n], nats; it uses nothing but arithmetic, ``exp``, ``expm1`` and ``abs``.
-        unbiased, nonnegative, biased_when, infinite_variance_when: of the reverse KL, as an Estimator declares them.
+        unbiased, nonnegative, biased_when, infinite_variance_when: as the estimator declares them that it is an
+            arithmetic of; what is no estimator declares them itself.
         expansion: the function as a finite sum of powers and exponentials of log r, where it is one.
     """
 
@@ -101,7 +100,28 @@ def cut_upside_down(log_ratio: Tensor) -> Tensor:
     return (negated * (negated < _CUT)).exp() - 1 - negated
 
 
-K1 = Arithmetic("k1", "−log r", k1, True, False, "never", _LOG_TAILS, schulman.K1)
+_DECLARED = {estimator.name: estimator for estimator in schulman.ESTIMATORS}
+
+
+def _of(name: str, formula: str = "", function: Function | None = None) -> Arithmetic:
+    """An arithmetic of one of klbench's own estimators, in its own order of operations or in another."""
+    declared = _DECLARED[name]
+    return Arithmetic(
+        name,
+        formula or declared.formula,
+        function or declared.function,
+        declared.unbiased,
+        declared.nonnegative,
+        declared.biased_when,
+        declared.infinite_variance_when,
+        declared.expansion,
+    )
+
+
+K1, K2, ABSOLUTE = _of("k1"), _of("k2"), _of("abs")
+K3_ONE_FIRST = _of("k3", "r − 1 − log r", exp_minus_one_minus_log)
+K3_LOG_FIRST = _of("k3", "r − log r − 1", exp_minus_log_minus_one)
+K3_EXPM1 = _of("k3", "(r − 1) − log r", expm1_minus_log)
 NEGATED_K1 = Arithmetic(
     "−k1",
     "log r",
@@ -112,8 +132,6 @@ NEGATED_K1 = Arithmetic(
     _LOG_TAILS,
     ((1.0, 1, 0.0),),
 )
-K2 = Arithmetic("k2", "½ log² r", k2, False, True, _ALWAYS, _SQUARE_TAILS, ((0.5, 2, 0.0),))
-ABSOLUTE = Arithmetic("abs", "|log r|", absolute, False, True, "always; most when q is near p", _LOG_TAILS)
 SQUARE = Arithmetic(
     "square", "log² r", square, False, True, "always: about twice the KL", _SQUARE_TAILS, ((1.0, 2, 0.0),)
 )
@@ -138,19 +156,12 @@ CUT_UPSIDE_DOWN = Arithmetic(
 )
 
 
-def _k3_as(formula: str, function: Function) -> Arithmetic:
-    return Arithmetic("k3", formula, function, True, True, NO_ABSOLUTE_CONTINUITY, _HEAVY_P, schulman.K3)
-
-
 def _upside_down_as(formula: str, function: Function) -> Arithmetic:
     biased_when = "always: its mean is χ²(q‖p) − KL(q‖p)"
     expansion = ((1.0, 1, 0.0), (1.0, 0, -1.0))
     return Arithmetic("upside-down k3", formula, function, False, True, biased_when, _HEAVY_Q, expansion)
 
 
-K3_ONE_FIRST = _k3_as("r − 1 − log r", exp_minus_one_minus_log)
-K3_LOG_FIRST = _k3_as("r − log r − 1", exp_minus_log_minus_one)
-K3_EXPM1 = _k3_as("(r − 1) − log r", expm1_minus_log)
 UPSIDE_DOWN = _upside_down_as("1/r − 1 + log r", upside_down)
 UPSIDE_DOWN_LOG_FIRST = _upside_down_as("1/r + log r − 1", upside_down_log_first)
 UPSIDE_DOWN_EXPM1 = _upside_down_as("(1/r − 1) + log r", upside_down_expm1)

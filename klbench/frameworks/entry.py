@@ -17,7 +17,6 @@ from klbench.estimators.term import Expansion, on_samples_of_q
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.frameworks.arithmetic import Arithmetic, Weight
 from klbench.frameworks.releases import Releases
-from klbench.frameworks.saturation import within
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -142,14 +141,6 @@ class Entry:
         return log_probs.float() if self.cast and log_probs.element_size() < 4 else log_probs
 
     @property
-    def saturation(self) -> tuple[float, float] | None:
-        """The log_ratios (low, high) beyond which a clamp is active on samples of q; None where nothing is clamped."""
-        zones = [(-self.clamp_log_ratio, self.clamp_log_ratio)] if self.clamp_log_ratio is not None else []
-        if self.clamp_value is not None:
-            zones.append(within(self.arithmetic.function, self.clamp_value))
-        return (max(low for low, _ in zones), min(high for _, high in zones)) if zones else None
-
-    @property
     def clamps(self) -> str:
         """What it clamps, in the order it does; ``none`` where nothing is."""
         first = f"log r to ±{self.clamp_log_ratio:g}" if self.clamp_log_ratio is not None else ""
@@ -176,7 +167,12 @@ class Entry:
     @property
     def unbiased(self) -> bool:
         """Whether E_q of the value is the target wherever p has no mass outside q's support."""
-        return self.arithmetic.unbiased and self.saturation is None and not self.against_sampler
+        return self.arithmetic.unbiased and not self._is_clamped and not self.against_sampler
+
+    @property
+    def _is_clamped(self) -> bool:
+        """Whether log r or the value has a bound; where it holds is found by what looks along log r."""
+        return self.clamp_log_ratio is not None or self.clamp_value is not None
 
     @property
     def biased_when(self) -> str:
@@ -186,8 +182,7 @@ class Entry:
         plain = self.arithmetic.biased_when
         reasons = [_MISSES] if self.multiplies_ratio else []
         reasons += [self.weight.biased_when] if self.weight and self.weight.biased_when else []
-        if self.saturation:
-            reasons.append("a clamp is active, log r being outside [{:.4g}, {:.4g}]".format(*self.saturation))
+        reasons += ["a clamp is active"] if self._is_clamped else []
         joined = "; or where " if self.arithmetic.unbiased else "; in another way where "
         return joined.join(reasons if plain == "never" and reasons else [plain, *reasons])
 

@@ -27,7 +27,9 @@ _ALIKE = 1e-7
 _CLOSE = 1e-9
 """The accuracy of a crossing: as a share of the step of the grid, or of two numbers that are compared."""
 _MOST_STEPS = 120
+"""Every third step halves: forty halvings are beyond the accuracy asked."""
 _MOST_NOTES = 6
+"""Of more crossings validate shows the rest."""
 _UNBIASED = 0.01
 """Of the true value: of what is biased by more than that nobody asks which is the quieter."""
 

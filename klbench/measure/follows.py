@@ -25,15 +25,17 @@ from klbench.derived.coefficient import own_coefficient, true_coefficient
 from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, FORWARD_KL, REVERSE_KL, TOTAL_VARIATION
 from klbench.estimators.term import Term
 from klbench.roads.exact_vector import ExactVector
+from klbench.tolerances import SAME_DIRECTION
 
 ITSELF, NOTHING, NONE = "E_q[k]", "0", "none"
 _SAME = 1e-8
+"""Of the longer of two gradients: they are one where they differ by less, ten times what exact vectors are known to."""
 _MARGIN = 10.0
-_INDEPENDENT = 1e-6
-"""Directions that differ by less, in units of the longest, are one: the exact vectors are known to 1e-9."""
+"""Times the rounding of a gradient: what it may be off besides."""
 _DENOMINATORS = 1024
 """Coefficients are whole numbers and fractions down to this: a mean over a batch of n shrinks a gradient to 1 − 1/n."""
 _MOST_PARTS = 2
+"""A sum of three multiples of divergences fits almost any gradient of few components."""
 
 Parts = tuple[tuple[float, Term], ...]
 
@@ -116,7 +118,7 @@ def _means(terms: Mapping[str, Term], on_q: OnQ) -> dict[str, Tensor]:
 def _rank(vectors: list[Tensor]) -> int:
     """How many directions there are among vectors [J], whatever their lengths; those of length 0 have none."""
     directions = [vector / vector.norm() for vector in vectors if float(vector.norm()) > 0]
-    return int(torch.linalg.matrix_rank(torch.stack(directions), rtol=_INDEPENDENT)) if directions else 0
+    return int(torch.linalg.matrix_rank(torch.stack(directions), rtol=SAME_DIRECTION)) if directions else 0
 
 
 def _solved(gradient: Tensor, vectors: list[Tensor], floor: float) -> Iterator[list[Fraction]]:

@@ -15,6 +15,7 @@ from klbench.estimators.term import LooksAt, Term, on_samples_of_q
 from klbench.problems.pair import Pair
 from klbench.roads.exact import exact
 from klbench.roads.independent import independent
+from klbench.tolerances import SHARE_ROUNDING
 from klbench.wording import agreeing, few, joined
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from klbench.measure.setting import Setting
     from klbench.measure.truth import Truth, Unseen
 
-_NOTHING = 1e-12
-"""A share below this is what summing probabilities leaves of none."""
 _DIMENSIONS = "in several dimensions, only powers of one distribution and pairs of MultivariateNormals have one"
 _SAMPLER = "powers and MultivariateNormals have one only where samples come from q"
 _FACTOR = "the distribution that the powers are of has none"
@@ -141,7 +140,7 @@ def clamp_notes(estimators: Sequence[Estimator], setting: Setting) -> Iterator[s
     names_of: dict[str, list[str]] = {}
     for estimator in estimators:
         share = clamp_share(estimator, setting)
-        if share is not None and share.value > _NOTHING:
+        if share is not None and share.value > SHARE_ROUNDING:
             names_of.setdefault(_shown(share), []).append(estimator.name)
     for shown, names in names_of.items():
         clamps, are = agreeing(names, "clamp", "clamps"), agreeing(names, "is", "are")

@@ -18,6 +18,7 @@ _DIGITS = 6
 _UNSEEN = 0.01
 """An error below a hundredth of the last of these digits is rounding, or might as well be: it is not shown."""
 _SUM_ROUNDING = 1e-12
+"""Of the size of what was summed: less is what rounding leaves of 0."""
 
 
 def measured(value: float, error: float) -> str:

@@ -13,12 +13,15 @@ from math import inf, log
 import torch
 from torch import Tensor
 
+from klbench.tolerances import FLAT, SLOPE_NOISE, SLOPE_NOISE_AT_MOST, TRUSTED_SHARE
+
 LogIntegrand = Callable[[Tensor], tuple[Tensor, Tensor]]
 """u [n] -> (log integrand [J, n], its rounding error [J, n])."""
 
-_FLAT = 2e-3
 _STEPS = 256
+"""Points from 0 to the reach, denser near 0: rounding grows outwards, and the last good one is to be found closely."""
 _FEWEST = 16
+"""The least index of the last one that is used: it stands at 1/256 of the reach."""
 
 
 def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
@@ -28,18 +31,20 @@ def converges(log_integrand: LogIntegrand, reach: float) -> Tensor:
         log_integrand: with the Jacobian of u included.
         reach: the largest u where numbers can still be represented.
     """
+    # squares: close together near 0, where heavy tails are decided if rounding comes early
     u = reach * (torch.arange(1, _STEPS + 1, dtype=torch.float64) / _STEPS) ** 2
     sizes, errors = log_integrand(u)
-    strictly, loosely = (_last_trusted(sizes, errors, noise) for noise in (1e-3, 5e-2))
+    strictly, loosely = (_last_trusted(sizes, errors, noise) for noise in (SLOPE_NOISE, SLOPE_NOISE_AT_MOST))
     last = u[torch.where(strictly < _FEWEST, loosely, strictly).clamp_min(_FEWEST)]
     sizes, _ = log_integrand(torch.cat([0.5 * last, 0.75 * last, last]))
+    # every integrand was asked at every end [J, J]: its own is on the diagonal
     near, middle, far = (part.diagonal().tolist() for part in sizes.chunk(3, dim=1))
     return torch.tensor([_falls_off(*row) for row in zip(near, middle, far, last.tolist(), strict=True)])
 
 
 def _last_trusted(sizes: Tensor, errors: Tensor, noise: float) -> Tensor:
     """The index of the farthest point [J] where rounding is below ``noise``, or below a millionth of the logarithm."""
-    trusted = (errors < torch.clamp_min(1e-6 * sizes.abs(), noise)) & ~sizes.isnan()
+    trusted = (errors < torch.clamp_min(TRUSTED_SHARE * sizes.abs(), noise)) & ~sizes.isnan()
     return (trusted * torch.arange(sizes.shape[1])).amax(dim=1)
 
 
@@ -51,6 +56,7 @@ def _falls_off(near: float, middle: float, far: float, end: float) -> bool:
         return False
     # log integrand = s·u + m·log u + c through u = 2L, 3L and 4L
     first, second = middle - near, far - middle
+    # the slope drops out of the difference: m · (log 3/2 − log 4/3) is left
     power = (first - second) / log(9 / 8)
     slope = (second - power * log(4 / 3)) / (end / 4)
-    return slope < 0 if abs(slope) > _FLAT else power < -1 - _FLAT
+    return slope < 0 if abs(slope) > FLAT else power < -1 - FLAT

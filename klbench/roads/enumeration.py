@@ -7,7 +7,7 @@ decided as for integrals, with the sum of a smooth summand over powers of e in p
 
 from __future__ import annotations
 
-from math import inf, log
+from math import inf
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,16 +16,13 @@ from torch import Tensor
 from klbench.distributions.support import Lattice
 from klbench.roads.convergence import converges
 from klbench.roads.points import Points, by_order, common_sign, first_order, sign_where_infinite
+from klbench.tolerances import LOG_FARTHEST_WHOLE, NEGLIGIBLE, SUM_OVER_ATOMS_ROUNDING
 
 if TYPE_CHECKING:
     from klbench.roads.integrand import Integrand
 
 MOST_ATOMS = 2**17
 """Of more atoms than this, those that matter are looked for; a sum of more is not taken."""
-
-_NEGLIGIBLE = 42.0
-_FARTHEST = log(2.0**50)
-_ROUNDING = 1e-15
 
 
 def enumeration(integrand: Integrand) -> Points | None:
@@ -44,14 +41,16 @@ def _finite(integrand: Integrand, atoms: Tensor) -> Points:
 
 
 def _long(integrand: Integrand, low: float, high: float) -> Points | None:
-    steps = torch.arange(0, _FARTHEST, 2**-6, dtype=torch.float64).exp().floor().sub(1)
+    # every small atom, and far out one in each 64th of a power of e
+    steps = torch.arange(0, LOG_FARTHEST_WHOLE, 2**-6, dtype=torch.float64).exp().floor().sub(1)
     survey = torch.tensor(sorted(set((low + steps).clamp(max=high).tolist())), dtype=torch.float64)
     summands = integrand.moments(survey)
     rows, values = summands.rows, summands.values
     converging = _converges(integrand, low, high, len(rows))
     exists = summands.proper() & converging
+    # a moment that does not exist would keep every atom alive
     height = torch.where(exists[:, None], rows, -inf)
-    alive = (height > height.amax(dim=1, keepdim=True) - _NEGLIGIBLE).any(dim=0).nonzero().flatten()
+    alive = (height > height.amax(dim=1, keepdim=True) - NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):
         return None
     first = float(survey[max(int(alive[0]) - 1, 0)])
@@ -65,7 +64,7 @@ def _long(integrand: Integrand, low: float, high: float) -> Points | None:
 
 
 def _points(atoms: Tensor, exists: Tensor, diverges_to: Tensor) -> Points:
-    error = torch.full_like(exists, _ROUNDING, dtype=torch.float64)
+    error = torch.full_like(exists, SUM_OVER_ATOMS_ROUNDING, dtype=torch.float64)
     measure = torch.zeros(len(atoms), dtype=torch.float64)
     return Points(atoms, measure, by_order(exists), by_order(error), diverges_to, "enumeration")
 
@@ -73,10 +72,11 @@ def _points(atoms: Tensor, exists: Tensor, diverges_to: Tensor) -> Points:
 def _converges(integrand: Integrand, low: float, high: float, count: int) -> Tensor:
     if high < inf:
         return torch.ones(count, dtype=torch.bool)
-    return converges(lambda u: _towards_infinity(integrand, low, u), _FARTHEST)
+    return converges(lambda u: _towards_infinity(integrand, low, u), LOG_FARTHEST_WHOLE)
 
 
 def _towards_infinity(integrand: Integrand, low: float, u: Tensor) -> tuple[Tensor, Tensor]:
     """The terms at x = low + e^u with dx/du, as ``converges`` takes them."""
     summands = integrand.moments(low + u.exp().floor())
+    # a sum over x is an integral over u with dx = e^u du
     return summands.rows + u, summands.rounding()

@@ -21,16 +21,12 @@ from klbench.roads.integrand import Integrand
 from klbench.roads.moments import exact_moments, points_of
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints
+from klbench.tolerances import GRADIENT_DISTANCE_ROUNDING, GRADIENT_ROUNDING
 
 _MOST_ROWS = 2**17
 """A table of scores [V, J] is made for no more points than this; a longer one would not fit the caches."""
 _MOST_COMPONENTS = 64
 """Each component is a value of its own to quadrature: so many take seconds."""
-_ROUNDING = 1e-12
-"""Sums of up to 2^17 terms in float64 keep this much of the size of their terms."""
-_DIRECTION = 1e-10
-"""A cosine nearer than this to 0, 1 or -1 is that, and a bias smaller than this share of the true gradient is 0: the
-vectors are known to 1e-9 at worst, and these two are differences of them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class ExactVector:
     @property
     def rounding(self) -> float:
         """The length below which a mean is nothing but rounding."""
-        return _ROUNDING * float(self.size[self.size.isfinite()].norm()) + self.moved
+        return GRADIENT_ROUNDING * float(self.size[self.size.isfinite()].norm()) + self.moved
 
     @property
     def noise(self) -> float:
@@ -79,7 +75,7 @@ class ExactVector:
     def off(self, true: Tensor) -> float:
         """‖mean − true‖, the bias; 0 where they differ by rounding only."""
         distance = float((self.mean - true).norm())
-        return 0.0 if distance <= _DIRECTION * float(true.norm()) + self.rounding else distance
+        return 0.0 if distance <= GRADIENT_DISTANCE_ROUNDING * float(true.norm()) + self.rounding else distance
 
     def cosine(self, true: Tensor) -> float:
         """Of the angle between the mean and a true gradient [J]; NaN where either is 0."""
@@ -87,7 +83,7 @@ class ExactVector:
         if not (size > 0 and length > 10 * self.rounding):
             return nan
         cosine = float(self.mean @ true) / (length * size)
-        return float(round(cosine)) if abs(cosine - round(cosine)) < _DIRECTION else cosine
+        return float(round(cosine)) if abs(cosine - round(cosine)) < GRADIENT_DISTANCE_ROUNDING else cosine
 
 
 @dataclass(frozen=True)
@@ -173,7 +169,7 @@ def _most(variances: Tensor, kurtoses: Tensor) -> float:
 def _of_digits(mean: Tensor, stdev: Tensor, kurtosis: float, size: Tensor, road: str, moved: Tensor) -> ExactVector:
     """The moments, 0 where a mean is only what rounding has left of terms that cancel, or of log-densities that do."""
     nothing = size <= moved
-    none_left = nothing | (size.isfinite() & (mean.abs() <= _ROUNDING * size))
+    none_left = nothing | (size.isfinite() & (mean.abs() <= GRADIENT_ROUNDING * size))
     return ExactVector(
         mean.masked_fill(none_left, 0.0),
         stdev.masked_fill(nothing, 0.0),

@@ -87,6 +87,7 @@ def _product_of_keys(one: Key, other: Key) -> Iterator[tuple[Key, float]]:
 
 
 def _rate(rate: float) -> float:
+    # + 0.0 makes 0 of −0.0, so that a rate has one way to be written
     return round(rate, _DIGITS) + 0.0
 
 

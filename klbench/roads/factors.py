@@ -16,9 +16,9 @@ from klbench.estimators.term import Expansion, Term
 from klbench.roads.expansion import CONSTANT, Sum, from_declared, less, product, sign_far_out, without_constant
 from klbench.roads.independent import independent
 from klbench.roads.moments import Exact
-from klbench.roads.points import ACCURACY, LARGEST, ROUGHLY
 from klbench.roads.tilted_factor import tilts_of
-from klbench.roads.tilts import ARITHMETIC, Number, Tilts
+from klbench.roads.tilts import Number, Tilts
+from klbench.tolerances import ACCURACY, ARITHMETIC_ROUNDING, FOURTH_ACCURACY, LOG_LARGEST
 
 if TYPE_CHECKING:
     from klbench.roads.integrand import Integrand
@@ -71,7 +71,7 @@ def _from_variance(mean: Number, square: Sum, laws: Tilts, rounding: float) -> E
     if infinity(fourth_power, laws) is not None:
         return Exact(value, stdev, inf, size, laws.road, rounding)
     fourth = expectation(fourth_power, laws)
-    known = fourth.error < ROUGHLY * fourth.value
+    known = fourth.error < FOURTH_ACCURACY * fourth.value
     kurtosis = exponential(log(fourth.value) + fourth.log_scale - 4 * log_stdev) if known else nan
     return Exact(value, stdev, kurtosis, size, laws.road, rounding)
 
@@ -115,7 +115,7 @@ def expectation(value: Sum, laws: Tilts) -> Number:
         total += unit * part.value
         error += abs(unit) * part.error
     largest = sum(abs(c * part.value) * exp(part.log_scale - scale) for c, part in parts)
-    return Number(total, error + ARITHMETIC * largest, scale)
+    return Number(total, error + ARITHMETIC_ROUNDING * largest, scale)
 
 
 def rounding_of_mean(value: Sum, laws: Tilts) -> float:
@@ -144,4 +144,4 @@ def error_of(number: Number) -> float:
 
 def exponential(value: float) -> float:
     """e^value; infinite where float64 does not hold it."""
-    return exp(value) if value < LARGEST else inf
+    return exp(value) if value < LOG_LARGEST else inf

@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from klbench.estimators.term import Function
+from klbench.tolerances import GATHERED_FROM, NO_POWER, NO_RATE, SAME_RATE, TRUSTED_SHARE
 
-_NEAR = 30.0
 _REACHES = [2.0**power for power in range(50, 2, -1)]
+"""Where a function is asked, from afar: exact powers of two, whose products with plain rates round little."""
 _NEARER = [2.0 ** (quarter / 4) for quarter in range(40, 4, -1)]
+"""The same for a function that loses its digits far out: closer together, so that four are left that have them."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,11 @@ class Side:
     @property
     def limit_of_ratio_to_exp(self) -> float:
         """lim |k(l)| / exp(|l|)."""
-        if self.at_reach == -inf or self.rate < 1 - _SAME_RATE:
+        if self.at_reach == -inf or self.rate < 1 - SAME_RATE:
             return 0.0
-        if self.rate > 1 + _SAME_RATE or self.power > _SAME_RATE:
+        if self.rate > 1 + SAME_RATE or self.power > SAME_RATE:
             return inf
         return float(torch.tensor(self.at_reach - self.reach, dtype=torch.float64).exp())
-
-
-_SAME_RATE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,9 @@ class Growth:
         where log_ratio is.
         """
         log_ratio = log_ratio.double()
+        # the function itself is asked within its reach only: beyond it would overflow
         inner = log_ratio.clamp(-self.left.reach, self.right.reach)
+        # rate · inf + rest would be inf − inf: at infinity the rest alone tells the value
         rate = self.rate(log_ratio).masked_fill(log_ratio.isinf(), 0.0)
         rest = self.function(inner).abs().log() - rate * inner
         rest = torch.where(log_ratio > self.right.reach, self.right.rest(log_ratio), rest)
@@ -80,7 +81,8 @@ class Growth:
 
     def rate(self, log_ratio: Tensor) -> Tensor:
         """d log |k| / d log_ratio far out on the side each log_ratio is on, 0 near 0 [n]."""
-        return torch.where(log_ratio > _NEAR, self.right.rate, torch.where(log_ratio < -_NEAR, -self.left.rate, 0.0))
+        right = torch.where(log_ratio > GATHERED_FROM, self.right.rate, 0.0)
+        return torch.where(log_ratio < -GATHERED_FROM, -self.left.rate, right)
 
     def power(self, log_ratio: Tensor) -> Tensor:
         """d log |k| / d log |log_ratio| far out, exponentials apart, on the side each log_ratio is on [n]."""
@@ -109,7 +111,8 @@ def _side(function: Function, rounding: Function | None, sign: float) -> Side:
         return Side(_REACHES[0], sizes[0], 0.0, 0.0, at_infinity, float(values[0].sign()))
     far, at_far = known[0]
     rate, power = _rate_and_power(known)
-    grows = rate > 0 or (rate == 0 and power > 1e-9)
+    grows = rate > 0 or (rate == 0 and power > NO_POWER)
+    # log r = ∞ may give inf − inf = NaN, as in r − log r: what grows is infinite there
     at_infinity = inf if grows and not at_infinity < inf else at_infinity
     sign_at_far = float(function(sign * torch.tensor([far], dtype=torch.float64)).sign())
     side = Side(far, at_far, rate, power, at_infinity, sign_at_far)
@@ -130,7 +133,7 @@ def _known(function: Function, rounding: Function | None, sign: float) -> list[t
 def _trusted(function: Function, rounding: Function, log_ratio: Tensor) -> Tensor:
     """Whether at least six digits are left, or the function is no number there anyway."""
     values = function(log_ratio)
-    return ~values.isfinite() | (values == 0) | (rounding(log_ratio) < 1e-6 * values.abs())
+    return ~values.isfinite() | (values == 0) | (rounding(log_ratio) < TRUSTED_SHARE * values.abs())
 
 
 def _error(side: Side, function: Function, sign: float) -> float:
@@ -142,13 +145,14 @@ def _error(side: Side, function: Function, sign: float) -> float:
 def _rate_and_power(known: list[tuple[float, float]]) -> tuple[float, float]:
     """rate and power of log |k| = rate·l + power·log l + constant + shift/l, through four points."""
     far = known[0][0]
+    # in units of the farthest reach all columns are of one size, and the solution keeps its digits
     matrix = torch.tensor(
         [[reach / far, log(reach / far), 1.0, far / reach] for reach, _ in known], dtype=torch.float64
     )
     fitted = torch.linalg.solve(matrix, torch.tensor([size for _, size in known], dtype=torch.float64)).tolist()
-    if abs(fitted[0]) < 1e-3:  # what is left of slower terms, not an exponential
+    if abs(fitted[0]) < NO_RATE:  # what is left of slower terms, not an exponential
         return 0.0, fitted[1]
     rate = fitted[0] / far
     # out there the rate is multiplied by numbers without bound: a rate that is a plain fraction has to be that fraction
     plain = float(Fraction(rate).limit_denominator(10_000))
-    return (plain, fitted[1]) if abs(plain - rate) < _SAME_RATE else (rate, fitted[1])
+    return (plain, fitted[1]) if abs(plain - rate) < SAME_RATE else (rate, fitted[1])

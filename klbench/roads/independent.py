@@ -8,7 +8,7 @@ from torch import Tensor
 from klbench.distributions.build import build
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.distributions.expression import Named
-from klbench.roads.points import ACCURACY
+from klbench.tolerances import ACCURACY
 
 Factors = list[tuple[Distribution, Distribution, int]]
 """(q_i, p_i, how many copies of the two)."""

@@ -19,11 +19,7 @@ from klbench.estimators.term import Term
 from klbench.problems.pair import Pair
 from klbench.roads.growth import Growth, growth
 from klbench.roads.points import ORDERS
-
-_EPSILON = torch.finfo(torch.float64).eps
-_NEVER = -745.0
-_LARGEST = 709.0
-_NEGLIGIBLE = 42.0
+from klbench.tolerances import EPSILON, LOG_LARGEST, LOG_SMALLEST, NEGLIGIBLE
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class Summands:
         """log of the base's probability (density), and of its product with |value|^order [J, n]; −inf off the base."""
         rows = torch.stack([self._row(index, order) for order in ORDERS for index in range(len(self._sizes))])
         # what has no chance of ever being drawn, to the last digit of float64, may be no number
-        rows = rows.masked_fill(rows.isnan() & (self.log_base < _NEVER), -torch.inf)
+        rows = rows.masked_fill(rows.isnan() & (self.log_base < LOG_SMALLEST), -torch.inf)
         return torch.cat([self.log_base[None], rows]).masked_fill(self.log_base.isneginf(), -torch.inf)
 
     def proper(self, leaving_out: Tensor | None = None) -> Tensor:
@@ -112,17 +108,17 @@ class Summands:
         """Where a value overflows and its share of a moment is not negligible for that [J, n]."""
         sizes = [self._plain_sizes[term][1] for term in self._terms]
         beyond = [
-            (size >= _LARGEST) & (not term.tells_by_ratio(self._at))
+            (size >= LOG_LARGEST) & (not term.tells_by_ratio(self._at))
             for size, term in zip(sizes, self._terms, strict=True)
         ]
-        matters = self.rows > self.rows.amax(dim=1, keepdim=True) - _NEGLIGIBLE
+        matters = self.rows > self.rows.amax(dim=1, keepdim=True) - NEGLIGIBLE
         mass = torch.zeros_like(self.log_base, dtype=torch.bool)
         return matters & torch.stack([mass, *beyond * len(ORDERS)])
 
     def rounding(self) -> Tensor:
         """An estimate of the rounding error in each row [J, n]; infinite where the base itself has underflowed."""
         rows = [self._rounding(index, order) for order in ORDERS for index in range(len(self._sizes))]
-        return (4 * _EPSILON * torch.stack([self.log_base.abs(), *rows])).masked_fill(
+        return (4 * EPSILON * torch.stack([self.log_base.abs(), *rows])).masked_fill(
             self.log_base.isneginf(), torch.inf
         )
 
@@ -145,7 +141,7 @@ class Summands:
             return growth.log_size(self._ratio)
         # a value may overflow where nothing is ever drawn; ``overflows`` tells where it matters
         size = replace(term, weighted=False).values(self._at).abs().log()
-        return torch.zeros_like(self._ratio), size.clamp_max(_LARGEST)
+        return torch.zeros_like(self._ratio), size.clamp_max(LOG_LARGEST)
 
     def _plain_value(self, term: Term, growth: Growth) -> Tensor:
         value = term.values(self._at)

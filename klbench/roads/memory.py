@@ -12,6 +12,7 @@ import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT = 2**28
+"""256 MiB: more than all blocks in flight hold at once."""
 
 
 def keep_freed_memory() -> None:

@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 
 from klbench.roads.enumeration import enumeration
-from klbench.roads.points import ACCURACY, LARGEST, ORDERS, ROUGHLY, ROUNDING, Points
+from klbench.roads.points import ORDERS, Points
 from klbench.roads.quadrature import quadrature
+from klbench.tolerances import (
+    ACCURACY,
+    BIAS_ROUNDING,
+    BIAS_ROUNDING_OF_NOISE,
+    CONSTANT_ROUNDING,
+    FOURTH_ACCURACY,
+    LOG_LARGEST,
+)
 
 if TYPE_CHECKING:
     from klbench.roads.integrand import Integrand
-
-_MEAN_ROUNDING = 1e-11
-"""Of the true value: two exact numbers that are nearer are one; each is known to 1e-12 or better where it is easy."""
-_SUM_ROUNDING = 1e-13
-"""Of the standard deviation: the parts of a mean that cancel are of its size, and are summed in float64."""
 
 
 def points_of(integrand: Integrand) -> Points | None:
@@ -63,7 +66,7 @@ class Exact:
         """mean − true, the bias in nats; 0 where they differ by rounding only."""
         bias = self.mean - true
         noise = self.stdev if self.has_variance else 0.0
-        tolerance = _MEAN_ROUNDING * abs(true) + _SUM_ROUNDING * noise + self.rounding
+        tolerance = BIAS_ROUNDING * abs(true) + BIAS_ROUNDING_OF_NOISE * noise + self.rounding
         return 0.0 if abs(bias) <= tolerance else bias
 
 
@@ -143,13 +146,13 @@ def _exact(weighted: AtPoints, extension: Tensor, points: Points, index: int) ->
         return Exact(mean, nan, nan if fourth_exists else inf, size, points.road)
     log_variance = weighted.log_central(2, mean)
     stdev = _exp(log_variance / 2)
-    if stdev <= ROUNDING * abs(mean):  # of a constant only rounding is left
+    if stdev <= CONSTANT_ROUNDING * abs(mean):  # of a constant only rounding is left
         return Exact(mean, 0.0, nan, size, points.road)
     if not fourth_exists:
         return Exact(mean, stdev, inf, size, points.road)
-    kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < ROUGHLY else nan
+    kurtosis = _exp(weighted.log_central(4, mean) - 2 * log_variance) if fourth_error < FOURTH_ACCURACY else nan
     return Exact(mean, stdev, kurtosis, size, points.road)
 
 
 def _exp(value: float) -> float:
-    return exp(value) if value < LARGEST else inf
+    return exp(value) if value < LOG_LARGEST else inf

@@ -14,14 +14,6 @@ from torch import Tensor
 
 ORDERS = (1, 2, 4)
 """The moments asked of every value: its mean, its variance, and the fourth for the error of the standard deviation."""
-ACCURACY = 1e-9
-"""A moment whose estimated relative error is above this is not given as exact."""
-ROUGHLY = 1e-2
-"""The same of a kurtosis: it only makes an error bar, of which two digits are shown."""
-ROUNDING = 1e-13
-"""A spread of less than this share of the mean is what rounding leaves of a constant."""
-LARGEST = 709.0
-"""e to more than this is beyond float64."""
 
 
 @dataclass(frozen=True)

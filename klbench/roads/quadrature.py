@@ -23,24 +23,34 @@ from torch import Tensor
 
 from klbench.distributions.support import Interval
 from klbench.roads.convergence import converges
-from klbench.roads.points import ACCURACY, Points, by_order, common_sign, first_order, sign_where_infinite
+from klbench.roads.points import Points, by_order, common_sign, first_order, sign_where_infinite
+from klbench.tolerances import (
+    ACCURACY,
+    CLEAR_SLOPE,
+    LEAST_REACH,
+    LONGEST_REACH,
+    NEGLIGIBLE,
+    PANEL,
+    PANEL_OF_FOURTH,
+    PANEL_ROUNDING,
+    REACH_TO_AN_END,
+    SHORTEST_REACH,
+    SLOWEST_FALL,
+)
 
 if TYPE_CHECKING:
     from klbench.roads.integrand import Integrand, Summands
 
 _ORDER = 16
-_TOLERANCE = 1e-13
-_TOLERANCE_OF_FOURTH = 1e-6
-_ROUNDING = 10.0
-_NEGLIGIBLE = 42.0
+"""Of a panel's polynomial, which has 17 nodes: a rule of this order is exact up to degree 31."""
 _LEVELS = 60
+"""Halvings of a panel of length 1: after 52 of them it is one step of float64 where u is near 1."""
 _MOST_PANELS = 2_000
-_LONGEST = 340.0
-_SHORTEST = 690.0
+"""Of panels still to be halved: of more than these the mesh fails, and its error says so."""
 _SURVEY = 0.25
+"""The step of the survey in u, four to a power of e: whatever is smooth in powers of e is seen by it."""
 _LOOK_BACK = 32
-_CLEARLY = 0.5
-_SLOWEST = 100.0
+"""Steps of the survey over which a fall is measured: eight powers of e, the width of a Gaussian's shoulder."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,7 @@ class Segment:
         if self.low == -inf:
             return self.high - (-u).exp()
         width = self.high - self.low
+        # each half is measured from its own end: a distance keeps the digits that x loses
         return torch.where(u < 0, self.low + width * u.sigmoid(), self.high - width * (-u).sigmoid())
 
     def log_jacobian(self, u: Tensor) -> Tensor:
@@ -66,6 +77,7 @@ class Segment:
         if self.low == -inf:
             return -u
         sigmoid = torch.nn.functional.logsigmoid
+        # two logarithms: the product sigmoid(u) · sigmoid(−u) underflows far out
         return log(self.high - self.low) + sigmoid(u) + sigmoid(-u)
 
     @property
@@ -77,8 +89,8 @@ class Segment:
 def _reach(end: float) -> float:
     """How many powers of e away from (or towards) an end numbers can still be told from it, and squared."""
     if end == 0:
-        return _SHORTEST
-    return min(max(12.0, 32.0 - log(abs(end))), _SHORTEST) if isfinite(end) else _LONGEST
+        return SHORTEST_REACH
+    return min(max(LEAST_REACH, REACH_TO_AN_END - log(abs(end))), SHORTEST_REACH) if isfinite(end) else LONGEST_REACH
 
 
 def quadrature(integrand: Integrand) -> Points | None:
@@ -92,8 +104,10 @@ def quadrature(integrand: Integrand) -> Points | None:
     pieces = [Piece.survey(integrand, segment) for segment in _segments(integrand, support)]
     exists = torch.stack([piece.exists for piece in pieces]).all(dim=0)
     scale = torch.stack([piece.largest for piece in pieces]).amax(dim=0)
+    # an integrand that is 0 everywhere has no largest value: any unit will do
     scale = torch.where(exists & scale.isfinite(), scale, 0.0)
     meshes = [refine(piece, exists, scale) for piece in pieces]
+    # the sums are in units of exp(scale), so that none of them overflows
     mass = float(sum(mesh.total[0] for mesh in meshes)) * exp(float(scale[0]))
     if not abs(mass - 1) < ACCURACY:
         return None
@@ -121,8 +135,8 @@ def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
 
 def _tolerance(exists: Tensor) -> Tensor:
     """What each integral's panels have to agree to [J]; the fourth moments serve error bars only."""
-    tolerance = torch.full_like(exists, _TOLERANCE, dtype=torch.float64)
-    by_order(tolerance)[-1] = _TOLERANCE_OF_FOURTH
+    tolerance = torch.full_like(exists, PANEL, dtype=torch.float64)
+    by_order(tolerance)[-1] = PANEL_OF_FOURTH
     return tolerance
 
 
@@ -184,6 +198,7 @@ def _log_integrands(integrand: Integrand, segment: Segment, u: Tensor) -> tuple[
 
 def _with_jacobian(summands: Summands, segment: Segment, u: Tensor, at_end: Tensor) -> Tensor:
     """The rows as integrands over u [J, n]; −inf where x cannot be told from an end."""
+    # x has rounded onto the end, where the density may be infinite: there is no such point
     return (summands.rows + segment.log_jacobian(u)).masked_fill(at_end, -inf)
 
 
@@ -195,10 +210,11 @@ def _clearly_falls(rows: Tensor, errors: Tensor, side: int) -> Tensor:
     if side > 0:
         rows, errors = rows.flip(1), errors.flip(1)
     known = rows > -inf
+    # argmax gives the first of equal ones: the outermost point that has any mass
     outermost = known.double().argmax(dim=1, keepdim=True)
     within = (outermost + _LOOK_BACK).clamp_max(rows.shape[1] - 1)
     fall = rows.gather(1, within) - rows.gather(1, outermost)
-    certain = fall > torch.clamp_min(10 * errors.gather(1, outermost), _CLEARLY * _LOOK_BACK * _SURVEY)
+    certain = fall > torch.clamp_min(10 * errors.gather(1, outermost), CLEAR_SLOPE * _LOOK_BACK * _SURVEY)
     return ~known.any(dim=1) | certain.squeeze(1)
 
 
@@ -247,9 +263,10 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
         halves = torch.cat([low, middle]), torch.cat([middle, high])
         finer = _panel_sums(piece, *halves, exists, scale)
         gap = (finer[:, : len(low)] + finer[:, len(low) :] - sums).abs()
+        # an integral that is 0 has no relative gap: 0/0 would be NaN, and no panel of it ever done
         worst = torch.where(total[:, None] > 0, gap / (total * tolerance)[:, None], 0.0).amax(dim=0)
         # what halving no longer mends is rounding in the integrand itself
-        done = (worst <= 1) | ((worst > 0.6 * worst_before) & (worst < _ROUNDING))
+        done = (worst <= 1) | ((worst > 0.6 * worst_before) & (worst < PANEL_ROUNDING))
         error = error + gap[:, done].sum(dim=1)
         both = done.repeat(2)
         accepted.append(torch.stack([halves[0][both], halves[1][both]]))
@@ -265,11 +282,12 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
 def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """(edges of the first panels, what each integral loses by ending there [J])."""
     height = torch.where(exists[:, None], piece.rows - scale[:, None], -inf).nan_to_num(nan=-inf)
-    alive = (height > -_NEGLIGIBLE).any(dim=0).nonzero().flatten()
+    alive = (height > -NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):
         return piece.u[:0], height.new_zeros(len(height))
+    # one step more on each side: the integrand may rise between two points of the survey
     first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, len(piece.u) - 1)
-    lost = (height[:, 0].exp() + height[:, -1].exp()) * _SLOWEST
+    lost = (height[:, 0].exp() + height[:, -1].exp()) * SLOWEST_FALL
     steps = int(1 / _SURVEY)
     edges = piece.u[first : last + 1 : steps]
     return torch.cat([edges[edges < piece.u[last]], piece.u[last : last + 1]]), lost
@@ -279,7 +297,9 @@ def _panel_sums(piece: Piece, low: Tensor, high: Tensor, exists: Tensor, scale: 
     """The integrands summed over each panel [J, P], in units of exp(scale); zero where the integral does not exist."""
     u, log_weights = _nodes(low, high)
     rows, values = _log_integrands(piece.integrand, piece.segment, u.flatten())
+    # one exponential of the sum: a row may overflow where its share does not
     shares = (rows - scale[:, None] + log_weights.flatten()).exp()
+    # row 0 is the mass and the other orders are even: only first moments have a sign
     shares[1 : 1 + len(values)] *= values.sign()
     return torch.where(exists[:, None], shares.reshape(len(rows), *u.shape).sum(dim=2), 0.0)
 
@@ -305,5 +325,6 @@ def _mesh(piece: Piece, low: Tensor, high: Tensor, total: Tensor, error: Tensor)
     u, log_weights = (part.flatten() for part in _nodes(low, high))
     x = piece.segment.x(u)
     log_measure = log_weights + piece.segment.log_jacobian(u)
+    # points without mass go: a value may be infinite or NaN there, and 0 · inf is NaN
     kept = ~_at_an_end(piece.segment, x) & (piece.integrand.base.log_prob(x) > -inf)
     return Mesh(x[kept], log_measure[kept], total, error)

@@ -21,17 +21,12 @@ from klbench.estimators.term import Term
 from klbench.roads.expansion import Sum, combined, from_declared, less, product
 from klbench.roads.factors import ANY, expectation, exponential, infinity, laws_for, plain
 from klbench.roads.moments import points_of
-from klbench.roads.points import ACCURACY, Points
+from klbench.roads.points import Points
 from klbench.roads.tilts import Tilts
+from klbench.tolerances import ACCURACY, LEFT_ACCURACY, NOTHING_LEFT
 
 if TYPE_CHECKING:
     from klbench.roads.integrand import Integrand
-
-_NOTHING_LEFT = 1e-6
-"""A value that keeps this share of its noise is a combination of the controls: the rest is rounding of squares."""
-
-_ENOUGH = 1e-3
-"""A relative error of the variance of what is left from which on its root is no error bar."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ def regression(integrand: Integrand) -> Regression | None:
     scaled = torch.stack(controls, dim=1) / sizes
     solution = torch.linalg.lstsq(scaled, value[:, None], driver="gelsd").solution[:, 0]
     left = float((value - scaled @ solution).norm())
-    if not left > _NOTHING_LEFT * float(value.norm()):
+    if not left > NOTHING_LEFT * float(value.norm()):
         return None
     return Regression(tuple((solution / sizes).tolist()), left)
 
@@ -122,7 +117,7 @@ def _regressed(values: Sequence[Sum], laws: Tilts) -> Regression | None:
     coefficients = tuple((solution * sizes[0] / sizes[1:]).tolist())
     left = combined(values, [1.0, *(-coefficient for coefficient in coefficients)])
     variance = expectation(product(left, left), laws)
-    if not variance.error < _ENOUGH * variance.value:
+    if not variance.error < LEFT_ACCURACY * variance.value:
         return None
     stdev = variance.value**0.5 * exponential(variance.log_scale / 2)
-    return Regression(coefficients, stdev) if stdev > _NOTHING_LEFT * float(sizes[0]) else None
+    return Regression(coefficients, stdev) if stdev > NOTHING_LEFT * float(sizes[0]) else None

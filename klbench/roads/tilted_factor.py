@@ -13,22 +13,23 @@ from torch import Tensor
 from klbench.distributions.build import build
 from klbench.distributions.distribution import Distribution, Single
 from klbench.distributions.expression import Expression
-from klbench.distributions.log_ratio import LOG_DENSITY_ROUNDING, normal_coefficients
+from klbench.distributions.log_ratio import normal_coefficients
 from klbench.estimators.term import Function, Term
 from klbench.problems.pair import Pair
 from klbench.roads.expansion import Key
 from klbench.roads.integrand import Integrand
 from klbench.roads.moments import points_of
 from klbench.roads.points import Points
-from klbench.roads.tilts import ARITHMETIC, INFINITE, LARGE, Tilt, Tilts, cumulants_of
+from klbench.roads.tilts import INFINITE, Tilt, Tilts, cumulants_of
+from klbench.tolerances import (
+    ARITHMETIC_ROUNDING,
+    GATHERED_FROM,
+    LEAST_PRECISION,
+    LOG_DENSITY_ROUNDING,
+    LOG_KEPT_APART,
+    SUM_OVER_POINTS_ROUNDING,
+)
 
-_SUM_ROUNDING = 5e-16
-"""Rounding of a sum over points, in units of the sum of the sizes. The rounding of the masses themselves is the same in
-every law, as if q were another by as much, and cancels where they do."""
-_FAR = 30.0
-"""|kL| from which on log q + kL is gathered from log q and log p, which may be far larger than their sum."""
-_BARELY = 1e-12
-"""A Gaussian integral whose 1/variance is nearer to 0 than this is infinite but for rounding."""
 _REMEMBERED = 64
 """The estimators of a case ask for the same laws of the same few pairs."""
 
@@ -70,8 +71,9 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
     """
     lost = 2 * rate * curvature
     precision = 1 - lost
-    if precision <= _BARELY:
+    if precision <= LEAST_PRECISION:
         return INFINITE
+    # log E less its first-order part, which ``constant + curvature`` has: near q = p the rest is second order
     shares = ((rate * slope) ** 2 / (2 * precision), log1p_remainder(-lost) / -2)
     mean, variance = rate * slope / precision, 1 / precision
     linear, bend = (slope + 2 * curvature * mean) ** 2 * variance, 2 * curvature * variance
@@ -82,7 +84,7 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
         cumulants.append(of_bend + of_slope)
         sizes.append(abs(of_bend) + abs(of_slope))
     # how far from 1 the precision is decides how many digits of it are left
-    unit = ARITHMETIC * (1 + abs(lost) / precision)
+    unit = ARITHMETIC_ROUNDING * (1 + abs(lost) / precision)
     errors = [n * unit * size for n, size in enumerate(sizes, start=1)]
     rounding = LOG_DENSITY_ROUNDING * (abs(constant) + abs(curvature) + sizes[0])
     log_mass = rate * (constant + curvature) + sum(shares)
@@ -101,6 +103,7 @@ def _by_points(pair: Integrand, most: Mapping[float, int]) -> Tilts | None:
 
 
 _EXCESS = -1
+"""In place of a power, none of which is negative."""
 
 
 def _asked(rate: float, top: int) -> list[int]:
@@ -146,8 +149,10 @@ class _Sums:
         summands = integrand.moments(points.x)
         rows = summands.rows + points.log_measure
         first = rows[1 : 1 + len(names)]
+        # where a row is −inf throughout softmax is NaN: what has no share adds no error
         carried = (summands.extension_error() * first.softmax(dim=1)).nan_to_num(0.0).sum(dim=1)
         log_ratio, rounding = integrand.pair.log_ratio(points.x), integrand.pair.log_ratio.rounding(points.x)
+        # log_ratio may be infinite where the mass underflows to 0: inf · 0 is no mass
         mass = rows[0].exp()
         of_mesh = points.error[0] if points.road == "quadrature" else torch.zeros_like(carried)
         if float((mass * log_ratio.abs()).nan_to_num(posinf=inf).sum()) <= float((mass * rounding).sum()):
@@ -158,7 +163,7 @@ class _Sums:
             log_probs=torch.stack([integrand.pair.q.log_prob(points.x), integrand.pair.p.log_prob(points.x)]),
             log_measure=points.log_measure,
             exists=points.converges[0].bool().tolist(),
-            errors=(of_mesh + carried + _SUM_ROUNDING).tolist(),
+            errors=(of_mesh + carried + SUM_OVER_POINTS_ROUNDING).tolist(),
             rounding=rounding,
             index={name: number for number, name in enumerate(names)},
         )
@@ -178,6 +183,7 @@ class _Sums:
         if powers < 0:
             return INFINITE
         log_share = self._log_share(rate)
+        # normalised in logarithms: e^(rate·L) may overflow where its share does not
         share = (log_share - log_share.logsumexp(0)).exp()
         kept = share > 0
         share, log_ratio, rounding = share[kept], self.log_ratio[kept], self.rounding[kept]
@@ -185,6 +191,7 @@ class _Sums:
         mass = self._mass(rate, log_share)
         if powers == 0:
             return Tilt(mass.log, mass.error, (), (), 0, moved)
+        # about the tilted mean: raw moments would cancel
         away = log_ratio - float((share * log_ratio).sum())
         if float((share * away.abs()).sum()) <= moved:  # one number but for rounding
             away = torch.zeros_like(away)
@@ -196,10 +203,11 @@ class _Sums:
 
     def _log_share(self, rate: float) -> Tensor:
         """log of e^(rate·L) times the mass [n]; each log-probability is gathered before large ones can cancel."""
+        # near 0 L has digits that log p − log q loses; far out log q drops out at rate 1 before it is rounded
         tilted = rate * self.log_ratio
         gathered = (1 - rate) * self.log_probs[0] + rate * self.log_probs[1] + self.log_measure
         near = self.log_mass + tilted
-        return torch.where(tilted.abs() > _FAR, gathered, near).masked_fill(self.log_mass.isneginf(), -inf)
+        return torch.where(tilted.abs() > GATHERED_FROM, gathered, near).masked_fill(self.log_mass.isneginf(), -inf)
 
     def _mass(self, rate: float, log_share: Tensor) -> _Mass:
         if rate == 0 or not self.log_ratio.any():
@@ -224,15 +232,17 @@ class _Sums:
         log_ratio, mass, share = self.log_ratio[kept], self.log_mass[kept].exp(), log_share[kept].exp()
         tilted = rate * log_ratio
         small = tilted.abs() < 1
+        # e^x − 1 − x loses all digits near 0, and far out mass · e^x is 0 · inf: each where it is good
         beyond = torch.where(small, mass * expm1_remainder(tilted), share - mass * (1 + tilted))
         more = torch.where(small, mass * tilted.expm1(), share - mass)
         added, moved = float(beyond.sum()), float((log_ratio * more).sum())
         excess = added + rate * self.mean
-        if not abs(excess) < LARGE / 2:
+        if not abs(excess) < LOG_KEPT_APART / 2:
             return None
         error = relative * float(beyond.abs().sum()) / (1 + excess)
         shift = (moved - self.mean * excess) / (1 + excess)
         size = (float((log_ratio * more).abs().sum()) + abs(self.mean * excess)) / (1 + excess)
+        # log1p: what the tilt adds to 1 may be far below the rounding of 1
         return _Mass(log1p(excess), error, shift, size)
 
 
@@ -249,6 +259,7 @@ class _Mass:
 def expm1_remainder(x: Tensor) -> Tensor:
     """e^x − 1 − x for |x| < 1, with all of its digits."""
     total = torch.ones_like(x)
+    # Horner, from the smallest term up
     for n in range(_TERMS, 2, -1):
         total = 1 + total * x / n
     return x * x / 2 * total

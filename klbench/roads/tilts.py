@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from math import comb, exp, expm1, inf
 
 from klbench.roads.expansion import CONSTANT, Key
+from klbench.tolerances import ARITHMETIC_ROUNDING, LOG_KEPT_APART
 
-ARITHMETIC = 4e-16
-"""Rounding of a few products and sums, in units of the sum of the sizes."""
-LARGE = 1.0
-"""The log of an expectation from which on its exponential is kept apart."""
+ARITHMETIC = ARITHMETIC_ROUNDING
+"""The name that ``expectation`` imports."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,19 @@ class Tilt:
     def moment(self, power: int) -> Number:
         """E[ℓ^j e^(kL)], ℓ = L − its untilted mean."""
         sizes = [abs(cumulant) for cumulant in self.cumulants]
+        # with every cumulant's size nothing cancels: the same sum bounds what rounding can move
         value, size = raw_moment(self.cumulants, power), raw_moment(sizes, power)
         widest = raw_moment([a + b for a, b in zip(sizes, self.errors, strict=True)], power)
-        return Number(value, (widest - size) + (ARITHMETIC + self.log_mass_error) * size, self.log_mass)
+        return Number(value, (widest - size) + (ARITHMETIC_ROUNDING + self.log_mass_error) * size, self.log_mass)
 
     def excess(self) -> Number:
         """E[e^(kL)] − 1."""
-        if self.log_mass <= LARGE:
+        if self.log_mass <= LOG_KEPT_APART:
+            # expm1 keeps the digits of a small log_mass, which exp − 1 loses
             value = expm1(self.log_mass)
-            return Number(value, exp(self.log_mass) * self.log_mass_error + ARITHMETIC * abs(value))
-        return Number(1 - exp(-self.log_mass), self.log_mass_error + ARITHMETIC, self.log_mass)
+            return Number(value, exp(self.log_mass) * self.log_mass_error + ARITHMETIC_ROUNDING * abs(value))
+        # e^log_mass may overflow: it is taken out of the number, and 1 becomes e^-log_mass
+        return Number(1 - exp(-self.log_mass), self.log_mass_error + ARITHMETIC_ROUNDING, self.log_mass)
 
     def times(self, copies: int) -> Tilt:
         """The same for the sum of independent copies."""

@@ -19,8 +19,8 @@ from klbench.distributions.expression import (
 )
 from klbench.spec.arithmetic import filled
 from klbench.spec.refusal import Refusal, refusing
+from klbench.tolerances import WEIGHTS_SUM
 
-WEIGHT_TOLERANCE = 1e-9
 MOST_COPIES = 10_000
 
 
@@ -44,7 +44,8 @@ def mixture(weights: Sequence[Value], components: Sequence[Expression]) -> Expre
         if not _waits(weight) and not (isinstance(weight, int | float) and weight > 0):
             raise Refusal(f"the weight {value_text(weight)} is not positive", help=["weights are > 0 and sum to 1"])
     known = [weight for weight, _ in pairs if isinstance(weight, int | float)]
-    if len(known) == len(pairs) and abs(fsum(known) - 1) > WEIGHT_TOLERANCE:
+    # fsum: many weights, as of a mixture of mixtures, add up no error of their own
+    if len(known) == len(pairs) and abs(fsum(known) - 1) > WEIGHTS_SUM:
         raise Refusal(f"the weights sum to {fsum(known):.12g}", help=["weights are > 0 and sum to 1"])
     if len(pairs) == 1 and known:
         return pairs[0][1]

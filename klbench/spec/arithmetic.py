@@ -43,19 +43,19 @@ def operation(sign: str, *operands: Value) -> Value:
 
 def _computed(sign: str, left: float, right: float) -> float:
     try:
-        found = _OPERATIONS[sign](float(left), float(right))
+        result = _OPERATIONS[sign](float(left), float(right))
     except ZeroDivisionError:
         raise _refused(sign, left, right, "is a division by zero", "a divisor that is not 0") from None
     except OverflowError:
-        found = math.inf
+        result = math.inf
     except ValueError:  # math.pow: a root of a negative number, or a negative power of 0
         if left == 0:
             raise _refused(sign, left, right, "is a division by zero", "a power of 0 that is not negative") from None
         help = "a power of a negative number is a whole number"
         raise _refused(sign, left, right, "is not a real number", help) from None
-    if not math.isfinite(found):
+    if not math.isfinite(result):
         raise _refused(sign, left, right, "is too large", _LARGEST)
-    return found
+    return result
 
 
 def _refused(sign: str, left: Value, right: Value, what: str, help: str) -> Refusal:

@@ -71,17 +71,17 @@ def spelled_out(names: Sequence[str], asked: Asked) -> tuple[str, ...]:
         Refusal: at the index of one that stands for nothing.
     """
     named = set(_listed(name for name in names if not stands_for_all(name)))
-    found: dict[str, None] = {}
+    spelled: dict[str, None] = {}
     for index, name in enumerate(names):
         if not stands_for_all(name):
-            found[name] = None
+            spelled[name] = None
             continue
         meant = dict(_meant(name, asked))
         if not meant:
             raise _nothing(name, asked, index)
-        found.update((each, None) for each, listed in meant.items() if listed not in named)
+        spelled.update((shipped, None) for shipped, listed in meant.items() if listed not in named)
         named.update(meant.values())
-    return tuple(found)
+    return tuple(spelled)
 
 
 def _meant(name: str, asked: Asked) -> Iterator[tuple[str, _Listed]]:

@@ -43,12 +43,12 @@ class Parser(ValueReader):
 
     def expression(self) -> Expression:
         """The whole text as one expression."""
-        found = self._sum()
+        expression = self._sum()
         if self._next.text == "*":
             raise self._refusal("unexpected '*'", "a weight comes first: 0.5*Normal(0, 1); copies are a power: **10")
         if self._next.kind != "end":
             raise self._refusal(f"unexpected {self._next}", WRITTEN)
-        return found
+        return expression
 
     def _sum(self) -> Expression:
         start, terms = self._next, [self._term()]

@@ -318,8 +318,8 @@ class Spec(Form):
         for index, pair in enumerate(self.pairs):
             for estimator, columns in pair.expect.items():
                 if estimator not in measured:
-                    found = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
-                    raise found.within("pairs", index, "expect")
+                    refusal = unknown_key(estimator, self.estimators, kind="estimator in expect", of="this spec")
+                    raise refusal.within("pairs", index, "expect")
                 for column, published in columns.items():
                     place = ("pairs", index, "expect", estimator)
                     if column not in CHECKED_COLUMNS:

@@ -28,8 +28,8 @@ _EXPECTED = {
 
 def located(error: ValidationError, tree: Node) -> SpecError:
     """The first error in the order of the text, at its place, and the places of the next few."""
-    found = sorted((_place(_as_refusal(details), tree) for details in _details(error)), key=_order)
-    first, *others = found
+    refusals = sorted((_place(_as_refusal(details), tree) for details in _details(error)), key=_order)
+    first, *others = refusals
     also = [f"also {other.location}: {other.message}" for other in others[: _MOST_ERRORS - 1]]
     return SpecError(first.message, location=first.location, help=[*first.help, *also])
 

@@ -38,7 +38,7 @@ def _linked(schema: Any) -> Any:
             return {"$ref": f"#/$defs/{name}"}
     if isinstance(schema, dict):
         return {key: _linked(value) for key, value in schema.items()}
-    return [_linked(each) for each in schema] if isinstance(schema, list) else schema
+    return [_linked(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _name() -> str:
@@ -48,7 +48,7 @@ def _name() -> str:
 
 def _estimator() -> dict[str, Any]:
     """Any name of an estimator: those that an editor can offer, and the patterns of those that are too many to list."""
-    plain, families = (each.name for each in estimators.estimators()), (each.name for each in estimators.families())
+    plain, families = (entry.name for entry in estimators.estimators()), (entry.name for entry in estimators.families())
     return {
         "description": "An estimator; klbench list estimators and klbench list frameworks show them all.",
         "type": "string",

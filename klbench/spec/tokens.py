@@ -109,9 +109,9 @@ class TokenReader:
 
     def _take(self, text: str) -> bool:
         """Whether the next token is ``text``; if so it is consumed."""
-        found = self._next.text == text
-        self._position += found
-        return found
+        is_next = self._next.text == text
+        self._position += is_next
+        return is_next
 
     def _consume(self) -> Token:
         token = self._next
@@ -159,18 +159,18 @@ def at(token: Token, refusal: Refusal) -> Refusal:
 
 def _brackets_with_names(tokens: list[Token]) -> frozenset[int]:
     """The positions of the round brackets in which a name stands, however deep."""
-    found: set[int] = set()
+    named: set[int] = set()
     open_: list[int] = []
     for position, token in enumerate(tokens):
         if token.text == "(":
             open_.append(position)
         elif token.text == ")" and open_:
             closed = open_.pop()
-            if closed in found and open_:
-                found.add(open_[-1])
+            if closed in named and open_:
+                named.add(open_[-1])
         elif token.kind == "name" and open_:
-            found.add(open_[-1])
+            named.add(open_[-1])
     for position, inner in zip(reversed(open_[:-1]), reversed(open_[1:]), strict=True):  # those that nothing closes
-        if inner in found:
-            found.add(position)
-    return frozenset(found)
+        if inner in named:
+            named.add(position)
+    return frozenset(named)

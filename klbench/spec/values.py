@@ -34,10 +34,10 @@ class ValueReader(TokenReader):
         Raises:
             Refusal: with the offset of what is wrong.
         """
-        found = self._value()
+        value = self._value()
         if self._next.kind != "end":
             raise self._refusal(f"unexpected {self._next}", f"in arithmetic there are {SIGNS}")
-        return found
+        return value
 
     def _value(self) -> Value:
         if self._take("["):
@@ -54,21 +54,21 @@ class ValueReader(TokenReader):
         return self._next.text == "-" and after.text == "inf"
 
     def _number_sum(self) -> Value:
-        found = self._product()
+        total = self._product()
         while (sign := self._next).text in ("+", "-"):
             self._consume()
-            found = self._operation(sign, found, self._product())
-        return found
+            total = self._operation(sign, total, self._product())
+        return total
 
     def _product(self, *, of_a_weight: bool = False) -> Value:
         """A product; that of a weight ends before the * behind which the distribution stands."""
-        found = self._signed()
+        result = self._signed()
         while (sign := self._next).text in ("*", "/"):
             if of_a_weight and sign.text == "*" and not self._starts_a_number(ahead=1):
                 break
             self._consume()
-            found = self._operation(sign, found, self._signed())
-        return found
+            result = self._operation(sign, result, self._signed())
+        return result
 
     def _signed(self) -> Value:
         sign = self._next
@@ -76,8 +76,8 @@ class ValueReader(TokenReader):
             return self._number_power()
         self._consume()
         with self._nested():
-            found = self._signed()
-        return self._operation(sign, found) if sign.text == "-" else found
+            operand = self._signed()
+        return self._operation(sign, operand) if sign.text == "-" else operand
 
     def _number_power(self) -> Value:
         base, sign = self._number_atom(), self._next
@@ -110,12 +110,12 @@ class ValueReader(TokenReader):
 
     def _operation(self, sign: Token, *operands: Value) -> Value:
         try:
-            found = operation(sign.text, *operands)
+            result = operation(sign.text, *operands)
         except Refusal as refusal:
             raise at(sign, refusal) from refusal
-        if isinstance(found, Operation):
+        if isinstance(result, Operation):
             self._operations += 1
             if self._operations > MOST_OPERATIONS:
                 help = f"at most {MOST_OPERATIONS} with grid parameters in one number"
                 raise self._refusal("too many operations", help, at=sign)
-        return found
+        return result

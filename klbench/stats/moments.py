@@ -24,10 +24,9 @@ from torch import Tensor
 
 from klbench.stats.estimate import Estimate
 from klbench.stats.tail import Largest, khat
+from klbench.tolerances import CONSTANT_ROUNDING
 
 POWERS = 4
-_ROUNDING = 1e-13
-"""A variance below this share of the mean square is what subtracting two large sums leaves of a constant."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,9 @@ class Central:
         m1, m2, m3, m4 = raw
         mean, variance = shift + m1, m2 - m1 * m1
         fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
-        if variance <= max(_ROUNDING * m2, (_ROUNDING * mean) ** 2):  # a constant: what is left is rounding
+        if variance <= max(
+            CONSTANT_ROUNDING * m2, (CONSTANT_ROUNDING * mean) ** 2
+        ):  # a constant: what is left is rounding
             variance, fourth = 0.0, 0.0
         return Central(mean, variance, fourth, count)
 

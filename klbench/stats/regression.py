@@ -17,6 +17,7 @@ import torch
 from klbench.estimators.term import Function
 from klbench.stats.estimate import Estimate
 from klbench.stats.moments import Moments
+from klbench.tolerances import IN_SPAN
 
 
 def regressed_mean(
@@ -52,4 +53,4 @@ def in_span(function: Function, controls: Sequence[Function]) -> bool:
     if not target.isfinite().all():
         return False
     solution = torch.linalg.lstsq(basis, target, driver="gelsd").solution
-    return float((basis @ solution - target).abs().max()) <= 1e-10 * float(target.abs().max())
+    return float((basis @ solution - target).abs().max()) <= IN_SPAN * float(target.abs().max())

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from klbench.stats.score_table import ScoreTable
+from klbench.tolerances import VECTOR_VARIANCE_ROUNDING
 
 
 class VectorMoments(ABC):
@@ -49,9 +50,6 @@ class VectorMoments(ABC):
         return float(self.variances.sum())
 
 
-_ROUNDING = 1e-15
-
-
 @dataclass(frozen=True)
 class OnPoints(VectorMoments):
     """A coefficient [V] times the score of a point, over points of these probabilities [V]."""
@@ -70,7 +68,7 @@ class OnPoints(VectorMoments):
         """See ``VectorMoments.variances``."""
         second = self.table.combine_squares(self._squares)
         found = second - self.mean.square()
-        return found.masked_fill(found <= _ROUNDING * second, 0.0)
+        return found.masked_fill(found <= VECTOR_VARIANCE_ROUNDING * second, 0.0)
 
     @property
     def size(self) -> Tensor:

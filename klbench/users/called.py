@@ -28,11 +28,11 @@ def called(theirs: Theirs, function: Callable[..., Any], given: tuple[Tensor, ..
     Raises:
         UserError: it raises, or returns no tensor of one number a sample.
     """
-    inputs = tuple(each.detach().requires_grad_(each.requires_grad) for each in given)
+    inputs = tuple(log_probs.detach().requires_grad_(log_probs.requires_grad) for log_probs in given)
     with theirs.running(), Uncast():
         returned = _returned(function, inputs)
     value = _plain(theirs.name, returned, given[0])
-    if not (value.requires_grad and any(each.requires_grad for each in inputs)):
+    if not (value.requires_grad and any(log_probs.requires_grad for log_probs in inputs)):
         return value.detach()
     return _Theirs.apply(_Graph(theirs, inputs, value), *given)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -42,10 +42,10 @@ def _returned(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
     try:
         return function(*inputs)
     except RuntimeError as error:
-        if _WITHOUT_AUTOGRAD not in str(error) or not any(each.requires_grad for each in inputs):
+        if _WITHOUT_AUTOGRAD not in str(error) or not any(log_probs.requires_grad for log_probs in inputs):
             raise
     with torch.no_grad():
-        return function(*(each.detach() for each in inputs))
+        return function(*(log_probs.detach() for log_probs in inputs))
 
 
 def _plain(name: str, returned: Any, like: Tensor) -> Tensor:
@@ -87,10 +87,10 @@ class _Graph:
 
     def pulled_back(self, gradient: Tensor) -> list[Tensor | None]:
         """The gradient of each input, None of one that the value does not depend on."""
-        wanted = [each for each in self.inputs if each.requires_grad]
+        wanted = [log_probs for log_probs in self.inputs if log_probs.requires_grad]
         with self.theirs.running("its derivative"), Uncast():
-            found = iter(torch.autograd.grad(self.value, wanted, gradient, allow_unused=True))
-        return [next(found) if each.requires_grad else None for each in self.inputs]
+            gradients = iter(torch.autograd.grad(self.value, wanted, gradient, allow_unused=True))
+        return [next(gradients) if log_probs.requires_grad else None for log_probs in self.inputs]
 
 
 class _Theirs(torch.autograd.Function):

@@ -35,12 +35,12 @@ def load(theirs: Theirs) -> Callable[..., Any]:
     with theirs.running("importing it"):
         module = _imported(theirs, module_name)
         _refuse_another(theirs, module_name.partition(".")[0])
-        holder, found = _attribute(module, path)
-    if not callable(found):
-        raise UserError(_missing(module_name, path, found), theirs.name, help=_instead(module, module_name, path))
-    for wrong, instead in _unfit(holder, found, path.rpartition(".")[2]):
+        holder, function = _attribute(module, path)
+    if not callable(function):
+        raise UserError(_missing(module_name, path, function), theirs.name, help=_instead(module, module_name, path))
+    for wrong, instead in _unfit(holder, function, path.rpartition(".")[2]):
         raise UserError(wrong, theirs.name, help=[instead, HOW])
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
 def arity(name: str, function: Callable[..., Any]) -> int:
@@ -53,13 +53,13 @@ def arity(name: str, function: Callable[..., Any]) -> int:
         given = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return 2
-    places = [each for each in given if each.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
-    needed = [each for each in places if each.default is Parameter.empty]
-    most = inf if any(each.kind is Parameter.VAR_POSITIONAL for each in given) else len(places)
+    places = [place for place in given if place.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    needed = [place for place in places if place.default is Parameter.empty]
+    most = inf if any(place.kind is Parameter.VAR_POSITIONAL for place in given) else len(places)
     allowed = [count for count in (2, 3) if len(needed) <= count <= most]
-    for each in given:
-        if each.kind is Parameter.KEYWORD_ONLY and each.default is Parameter.empty:
-            raise UserError(f"it needs the keyword {each.name}", name, help=[f"give {each.name} a default", HOW])
+    for place in given:
+        if place.kind is Parameter.KEYWORD_ONLY and place.default is Parameter.empty:
+            raise UserError(f"it needs the keyword {place.name}", name, help=[f"give {place.name} a default", HOW])
     if not allowed:
         count = len(needed) if len(needed) > most or len(needed) > 3 else len(places)
         raise UserError(f"it takes {counted(count, 'argument')}", name, help=[HOW])
@@ -73,21 +73,21 @@ def _imported(theirs: Theirs, module_name: str) -> Any:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
         top = module_name.partition(".")[0]
-        found = f"{top} is {_file(sys.modules.get(top))}"
-        raise UserError(f"there is no module {error.name}", theirs.name, help=[found]) from error
+        actual = f"{top} is {_file(sys.modules.get(top))}"
+        raise UserError(f"there is no module {error.name}", theirs.name, help=[actual]) from error
 
 
 def _refuse_another(theirs: Theirs, top: str) -> None:
     """Where the current folder has a module of that name, it is the one that is meant."""
     meant = PathFinder.find_spec(top, [theirs.folder])
-    found = _file(sys.modules.get(top))
-    if meant and meant.origin and found and top != "__main__" and not _is_same(meant.origin, found):
+    loaded = _file(sys.modules.get(top))
+    if meant and meant.origin and loaded and top != "__main__" and not _is_same(meant.origin, loaded):
         hints = [f"give {meant.origin} another name; a module that was changed or replaced needs a new Python"]
-        raise UserError(f"{top} is {found} here, which hides {meant.origin}", theirs.name, help=hints)
+        raise UserError(f"{top} is {loaded} here, which hides {meant.origin}", theirs.name, help=hints)
 
 
-def _is_same(meant: str, found: str) -> bool:
-    return Path(meant).resolve() == Path(found).resolve()
+def _is_same(meant: str, loaded: str) -> bool:
+    return Path(meant).resolve() == Path(loaded).resolve()
 
 
 def _file(module: Any) -> str | None:
@@ -100,16 +100,16 @@ def _file(module: Any) -> str | None:
 def _attribute(module: Any, path: str) -> tuple[Any, Any]:
     """(what holds it, what has that name), None where there is nothing."""
     holder: Any = None
-    found: Any = module
+    value: Any = module
     for step in path.split("."):
-        holder, found = found, getattr(found, step, None)
-    return holder, found
+        holder, value = value, getattr(value, step, None)
+    return holder, value
 
 
-def _missing(module_name: str, path: str, found: Any) -> str:
-    if found is None:
+def _missing(module_name: str, path: str, value: Any) -> str:
+    if value is None:
         return f"{module_name} has no function {path!r}"
-    return f"{path} is of type {type(found).__name__} and no function"
+    return f"{path} is of type {type(value).__name__} and no function"
 
 
 def _instead(module: Any, module_name: str, path: str) -> list[str]:
@@ -124,14 +124,14 @@ def _instead(module: Any, module_name: str, path: str) -> list[str]:
     return [*hint, *has, f"{module_name} is {_file(module) or 'not a module'}"]
 
 
-def _unfit(holder: Any, found: Any, name: str) -> Iterator[tuple[str, str]]:
+def _unfit(holder: Any, function: Any, name: str) -> Iterator[tuple[str, str]]:
     """(what is wrong with calling it, what to do instead)."""
-    called = getattr(found, "__call__", None)  # noqa: B004
-    if isinstance(found, type):
+    called = getattr(function, "__call__", None)  # noqa: B004
+    if isinstance(function, type):
         yield "it is a class", "name a function, or an object that can be called"
     elif isinstance(holder, type) and inspect.isfunction(inspect.getattr_static(holder, name)):
         yield f"it is a method of the class {holder.__name__}", "name that of an object, or make it a staticmethod"
-    elif any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (found, called)):
+    elif any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, called)):
         yield "it is async", "write def and not async def"
-    elif any(map(inspect.isgeneratorfunction, (found, called))):
+    elif any(map(inspect.isgeneratorfunction, (function, called))):
         yield "it yields its values one by one", "return one tensor"

@@ -9,10 +9,13 @@ from torch import Tensor
 
 from klbench.errors import UserError
 from klbench.estimators.estimator import Estimator
+from klbench.tolerances import SAME_VALUE, SAME_VALUE_AT_0
 from klbench.users.estimator import UserFunction
 
 _LOWEST, _LEVELS = -100.0, 101
+"""log q of the probes, one for each nat: a token less likely than e^-100 is never drawn."""
 _SHIFTS = (-30.0, -4.5, 0.75, 6.0)
+"""Multiples of 1/4, which float64 adds to the probes with little rounding; above 0 too, as densities are."""
 
 
 def ready(estimator: Estimator) -> Estimator:
@@ -29,6 +32,7 @@ def ready(estimator: Estimator) -> Estimator:
     given = _probes()
     here = _called(function, given)
     _refuse_batches(estimator.name, here, _called(function, given[:, :1]))
+    # a shift of all three changes no difference: a function that still answers the same looks at nothing else
     alike = all(_same(here, _called(function, given + shift)) for shift in _SHIFTS)
     return replace(estimator, looks_at="sampler" if alike else "absolute")
 
@@ -44,7 +48,7 @@ def _called(function: UserFunction, given: Tensor) -> Tensor:
     """The values [n], once they are seen to be the same when asked again, and what was given to be as it was."""
     log_probs = given.clone().unbind()
     value, again = function(*log_probs).detach().clone(), function(*given.clone().unbind()).detach()
-    if not all(torch.equal(*each) for each in zip(log_probs, given, strict=True)):
+    if not all(torch.equal(*pair) for pair in zip(log_probs, given, strict=True)):
         hints = ["compute with new tensors: x.clamp(...) and not x.clamp_(...), x = x - y and not x -= y"]
         raise UserError("it changes its inputs in place", function.name, help=hints)
     if not _same(value, again):
@@ -54,7 +58,7 @@ def _called(function: UserFunction, given: Tensor) -> Tensor:
 
 
 def _same(first: Tensor, second: Tensor) -> bool:
-    return torch.allclose(first, second, rtol=1e-9, atol=1e-11, equal_nan=True)
+    return torch.allclose(first, second, rtol=SAME_VALUE, atol=SAME_VALUE_AT_0, equal_nan=True)
 
 
 def _refuse_batches(name: str, together: Tensor, alone: Tensor) -> None:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from klbench.distributions.catalogue import FAMILIES
 from klbench.distributions.distribution import Distribution, Single
-from klbench.distributions.log_ratio import LOG_DENSITY_ROUNDING, log_ratio
+from klbench.distributions.log_ratio import log_ratio
 from klbench.distributions.support import Interval, Lattice
+from klbench.tolerances import LOG_DENSITY_ROUNDING
 from tests.distributions.examples import (
     CONTINUOUS,
     DISCRETE,

@@ -12,6 +12,7 @@ import klbench
 from klbench.frameworks import catalogue as shipped
 from klbench.row import Row
 from tests.docs.documents import blocks, prose, text
+from tests.frameworks.saturation import saturation
 
 README = prose("README.md")
 (PENALTY,) = (block.body for block in blocks(text("README.md")) if block.file == "penalty.yaml")
@@ -163,9 +164,9 @@ def test_k3_in_the_reward_points_away() -> None:
 def test_a_clamp_kills_the_recovery() -> None:
     free, held = (lost_token()[name, "loss", "none"] for name in ("k3", "verl:low_var_kl"))
     assert f"pulls the lost token's logit up with {pull(free):.3f}; clamped to ±10, with {pull(held):.4f}" in README
-    saturation = shipped.find("verl:low_var_kl").saturation
-    assert saturation is not None
-    assert f"log r above {saturation[1]:.3f}" in README
+    bounds = saturation(shipped.find("verl:low_var_kl"))
+    assert bounds is not None
+    assert f"log r above {bounds[1]:.3f}" in README
 
 
 @pytest.mark.parametrize("name", ["roll:k3", "verl@0.4:low_var_kl"])

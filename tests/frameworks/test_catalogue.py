@@ -235,7 +235,7 @@ from klbench.frameworks import catalogue
 
 for entry in catalogue.entries():
     estimator = catalogue.estimator(entry.qualified)
-    print(entry.versions, entry.clamps, entry.saturation, estimator.formula, len(catalogue.same_as(entry)))
+    print(entry.versions, entry.clamps, entry.biased_when, estimator.formula, len(catalogue.same_as(entry)))
 try:
     catalogue.find("verl:k33")
 except SpecError as error:

@@ -19,6 +19,7 @@ from klbench.frameworks.arithmetic import K3_ONE_FIRST, RATIO, SCORE, STOPPING_R
 from klbench.identity import audit, ground, identify, keys
 from klbench.identity.computed import FILE, KEY, compute, lines, load, text
 from klbench.identity.identity import Identity
+from tests.frameworks.saturation import saturation
 
 KEPT = (files("klbench.identity") / FILE).read_text(encoding="utf-8")
 AGAIN = "run make identities, or python results/identities.py --all after a change of what measures"
@@ -94,16 +95,16 @@ def test_it_is_a_line_an_estimator() -> None:
     assert list(json.loads(KEPT)) == list(load())
 
 
-@pytest.mark.parametrize("entry", [each for each in shipped.entries() if each.saturation], ids=lambda e: e.qualified)
+@pytest.mark.parametrize("entry", [each for each in shipped.entries() if saturation(each)], ids=lambda e: e.qualified)
 def test_where_clamps_hold_is_where_they_are_declared(entry: shipped.Entry) -> None:
-    assert entry.saturation is not None
+    assert saturation(entry) is not None
     (_, low), (high, _) = load()[entry.qualified].zones.clamped
-    assert (low, high) == pytest.approx(entry.saturation, rel=1e-5)
+    assert (low, high) == pytest.approx(saturation(entry), rel=1e-5)
 
 
 def test_nothing_that_is_not_clamped_has_a_clamp() -> None:
     for entry in shipped.entries():
-        if entry.saturation is None:
+        if saturation(entry) is None:
             assert load()[entry.qualified].zones.clamped == (), entry.qualified
 
 

@@ -8,6 +8,7 @@ from klbench.estimators.catalogue import find
 from klbench.frameworks import catalogue
 from klbench.identity.likeness import Likeness, likeness
 from klbench.identity.words import of_likeness
+from tests.frameworks.saturation import saturation
 
 OWN = "tests.identity.functions"
 
@@ -61,4 +62,4 @@ def test_entries_are_alike_as_the_catalogue_declares(name: str) -> None:
     assert declared <= found
     for other in map(catalogue.find, found - declared):
         # only clamps that can never hold before another does tell them apart, so that nothing that is computed does
-        assert (other.arithmetic.name, other.saturation) == (entry.arithmetic.name, entry.saturation)
+        assert (other.arithmetic.name, saturation(other)) == (entry.arithmetic.name, saturation(entry))

@@ -49,6 +49,7 @@ def log_density_beta(d: Built, x: Tensor) -> Tensor:
 
     a, b = d.concentration1, d.concentration0
     core = log_binomial(a, a + b, x, 1 - x)
+    # log1p(−x), not log(1 − x): near 0 the difference from 1 is all there is
     return core + (a.log() + b.log() - (a + b).log()) - x.log() - (-x).log1p()
 
 
@@ -88,6 +89,7 @@ BETA = Family(
 def draw_continuous_bernoulli(logit: Tensor, stream: Stream, count: int) -> Tensor:
     """The quantile, log(1 + u (exp(t) - 1)) / t for logits t; mirrored where t > 0, lest exp(t) overflows."""
     u, t = stream.uniform(count), -logit.abs()
+    # expm1 and log1p: near t = 0 both exp(t) − 1 and the logarithm are small; at 0 the quantile is u itself
     x = u if t == 0 else u.mul_(t.expm1()).log1p_().div_(t)
     return 1 - x if logit > 0 else x
 
@@ -142,6 +144,7 @@ def log_density_kumaraswamy(d: Built, x: Tensor) -> Tensor:
     """log(a b) + (a - 1) log x + (b - 1) log(1 - x^a); torch's loses both ends."""
     a, b = d.concentration1, d.concentration0
     log_x = x.log()
+    # 1 − x^a by expm1: near x = 1 it is small, and its logarithm is all of the density
     return (-(log_x * a).expm1()).log_().mul_(b - 1).add_(log_x * (a - 1)).add_((a * b).log())
 
 
@@ -165,6 +168,7 @@ def draw_relaxed_bernoulli(d: real_line.Relaxed, stream: Stream, count: int) -> 
 
 def log_density_relaxed_bernoulli(d: real_line.Relaxed, x: Tensor) -> Tensor:
     """The logit's density over x (1 - x); torch's rounds x near both ends."""
+    # each by itself: near an end x (1 − x) keeps the digits of one of the two only
     log_x, log_rest = x.log(), (-x).log1p()
     return real_line.log_density_logit_relaxed_bernoulli(d, log_x - log_rest).sub_(log_x).sub_(log_rest)
 
@@ -226,7 +230,9 @@ def log_density_von_mises(d: Built, x: Tensor) -> Tensor:
     import torch
 
     k = d.concentration
+    # i0e is I₀ without its e^k, which overflows from k = 709 on
     norm = (2 * pi * torch.special.i0e(k)).log()
+    # cos y − 1 = −2 sin²(y/2), which keeps its digits near y = 0
     return ((x - d.loc) / 2).sin_().square_().mul_(-2 * k).sub_(norm)
 
 

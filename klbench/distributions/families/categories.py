@@ -42,6 +42,7 @@ def categories(d: Any, a: Arguments) -> Categories:
     from klbench.distributions.alias import AliasTable
 
     given = d.probs.new_tensor(a["probs"] if "probs" in a else a["logits"])
+    # divided before the logarithm: else a sum that is off by 1e-6 would be in every log-probability
     log_probs = (given / given.sum()).log() if "probs" in a else given.log_softmax(0)
     return Categories(log_probs, AliasTable.of(log_probs.exp()))
 
@@ -161,6 +162,7 @@ def counts(d: Any, a: Arguments) -> Counts:
 def draw_multinomial(c: Counts, stream: Stream, count: int) -> Tensor:
     """A binomial for each category of what the categories before it left."""
     probs = c.log_probs.exp()
+    # sums from the back, so that the last share is exactly 1; 0/0 where nothing is left for it
     shares = (probs / probs.flip(0).cumsum(0).flip(0)).nan_to_num(0).clamp(max=1)
     left = probs.new_full((count,), float(c.total_count))
     drawn = probs.new_empty((count, len(probs)))
@@ -172,6 +174,7 @@ def draw_multinomial(c: Counts, stream: Stream, count: int) -> Tensor:
 
 def log_density_multinomial(c: Counts, x: Tensor) -> Tensor:
     """log n! - Σ log xᵢ! + Σ xᵢ log pᵢ, where 0 log 0 = 0."""
+    # 0 · −inf would be NaN: a category that never comes up has no part in it
     weighed = x.mul(c.log_probs).where(x > 0, 0.0).sum(-1)
     return weighed.add_(lgamma(c.total_count + 1)).sub_((x + 1).lgamma().sum(-1))
 

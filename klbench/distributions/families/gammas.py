@@ -90,6 +90,7 @@ def log_density_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
 
     a, b = d.df1 / 2, d.df2 / 2
     odds = x * (a / b)
+    # 1/(1 + 1/odds), not odds/(1 + odds): infinite odds would be inf/inf
     core = log_binomial(a, a + b, 1 / (1 + 1 / odds), 1 / (1 + odds))
     return core + (a.log() + b.log() - (a + b).log()) - x.log()
 
@@ -99,6 +100,7 @@ def df1_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
     from klbench.distributions.special import digamma_step
 
     a, b = d.df1 / 2, d.df2 / 2
+    # 1/odds: what is needed of large odds is small, and has digits
     inverse = b / a / x
     return (digamma_step(a, b) + 1 - inverse.log1p() - (1 + b / a) / (1 + inverse)) / 2
 

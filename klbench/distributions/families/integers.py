@@ -180,6 +180,7 @@ GEOMETRIC = Family(
 
 def draw_negative_binomial(c: Coin, stream: Stream, count: int) -> Tensor:
     """A Poisson whose rate is a gamma."""
+    # by logarithms: probs or its complement may have rounded to 1
     odds = (c.log_probs - c.log_complement).exp()
     return stream.poisson(stream.gamma(c.total_count, count).mul_(odds), count)
 

@@ -33,6 +33,7 @@ def draw_lkj_cholesky(d: Any, stream: Stream, count: int) -> Tensor:
     rows.mul_(squared.sqrt().div_(rows.norm(dim=-1)).unsqueeze(-1))
     diagonal = factor.diagonal(dim1=-2, dim2=-1)
     diagonal[:, 0] = 1
+    # a squared length that rounds to 1 leaves 0, which no Cholesky factor has on its diagonal
     diagonal[:, 1:] = (1 - squared).clamp_(min=float_info.min).sqrt_()
     return factor
 

@@ -49,6 +49,7 @@ def draw_generalized_pareto(d: Built, stream: Stream, count: int) -> Tensor:
     """The quantile at 1 - exp(-E); an exponential where the concentration is 0."""
     x = stream.exponential(count)
     if d.concentration != 0:
+        # expm1: a small concentration leaves little of exp(c E) − 1
         x = x.mul_(d.concentration).expm1_().div_(d.concentration)
     return x.mul_(d.scale).add_(d.loc)
 
@@ -58,6 +59,7 @@ def log_density_generalized_pareto(d: Built, x: Tensor) -> Tensor:
     z = (x - d.loc).div_(d.scale)
     if d.concentration == 0:
         return z.neg_().sub_(d.scale.log())
+    # log1p: a small concentration leaves little of log(1 + c z)
     return z.mul_(d.concentration).log1p_().mul_(-1 - 1 / d.concentration).sub_(d.scale.log())
 
 
@@ -69,6 +71,7 @@ def _generalized_pareto_support(a: Arguments) -> Interval:
 def scale_score_of_generalized_pareto(d: Built, x: Tensor) -> Tensor:
     """((1 + c) z/(1 + c z) - 1)/scale."""
     z = (x - d.loc).div_(d.scale)
+    # 1/z, so that an infinite z gives its limit and no inf/inf
     return ((1 + d.concentration) / (1 / z + d.concentration) - 1) / d.scale
 
 

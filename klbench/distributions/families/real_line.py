@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
 from klbench.distributions.family import Arguments, Built, Family, Parameter, ParameterScore
 from klbench.distributions.support import Interval
+from klbench.tolerances import FARTHEST_DRAW
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 LOC = Parameter("loc", REAL)
 SCALE = Parameter("scale", POSITIVE)
 TEXT = "the real numbers"
-FARTHEST = 1e300
 
 
 def _real_line(_: Arguments) -> Interval:
@@ -30,7 +30,7 @@ def _real_line(_: Arguments) -> Interval:
 
 def _finite(x: Tensor) -> Tensor:
     """Draws of the heaviest tails, kept from overflowing where their density is taken."""
-    return x.clamp_(-FARTHEST, FARTHEST)
+    return x.clamp_(-FARTHEST_DRAW, FARTHEST_DRAW)
 
 
 def draw_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
@@ -46,6 +46,7 @@ def standardised(d: Built, x: Tensor) -> Tensor:
 def loc_score_of_cauchy(d: Built, x: Tensor) -> Tensor:
     """2z/(1 + z²)/scale, written so that no square overflows."""
     z = standardised(d, x)
+    # z = 0 gives 2/∞ = 0, and so does an infinite z: no inf/inf
     return 2 / (z + 1 / z) / d.scale
 
 
@@ -137,6 +138,7 @@ def draw_logit_relaxed_bernoulli(d: Relaxed, stream: Stream, count: int) -> Tens
 def log_density_logit_relaxed_bernoulli(d: Relaxed, y: Tensor) -> Tensor:
     """log t - |z| - 2 log(1 + exp(-|z|)), z = logits - t y; torch's overflows."""
     z = (d.logits - y * d.temperature).abs_()
+    # e^-|z| is at most 1: of e^z the large one would overflow
     return z.neg().exp_().log1p_().mul_(-2).sub_(z).add_(d.temperature.log())
 
 
@@ -216,6 +218,7 @@ NORMAL = Family(
 
 def draw_student_t(d: Built, stream: Stream, count: int) -> Tensor:
     """Polar, sqrt(df (U^(-2/df) - 1)) cos 2πV with U = exp(-E) (Bailey, Math. Comp. 1994): twice as fast as by a χ²."""
+    # expm1: at a large df U^(−2/df) − 1 is far below the rounding of 1
     radius = stream.exponential(count).mul_(2 / d.df).expm1_().mul_(d.df).sqrt_()
     angle = stream.uniform(count).mul_(2 * pi)
     return _finite(radius.mul_(angle.cos_()).mul_(d.scale).add_(d.loc))
@@ -229,6 +232,7 @@ def log_density_student_t(d: Built, x: Tensor) -> Tensor:
     constant = stirling_error(more) - stirling_error(half) - deviance(half, more) - d.scale.log() - HALF_LOG_TWO_PI
     z = (x - d.loc).div_(d.scale)
     if d.df < 1:  # draws so large that their squares overflow are common then
+        # hypot: √(1 + w) without the square of z
         log_one_plus = (z / d.df.sqrt()).hypot_(d.df.new_ones(())).log_().mul_(2)
     else:
         log_one_plus = z.square_().div_(d.df).log1p_()
@@ -244,6 +248,7 @@ def df_score_of_student_t(d: Built, x: Tensor) -> Tensor:
 
     z, v = standardised(d, x), d.df
     w = z.square().div_(v)
+    # 1 − 1/(1 + w), and hypot for √(1 + w): both hold where w is infinite
     far = (1 + 1 / v) / 2 * (1 - 1 / (1 + w)) - (z / v.sqrt()).hypot(v.new_ones(())).log()
     near = w / 2 * ((1 / v - w) / (1 + w) - w * second_order_log1p(w))
     return near.where(w < 0.5, far) + _df_score_constant(v)
@@ -266,6 +271,7 @@ def loc_score_of_student_t(d: Built, x: Tensor) -> Tensor:
 def scale_score_of_student_t(d: Built, x: Tensor) -> Tensor:
     """((df + 1) w/(1 + w) - 1)/scale, w = z²/df."""
     w = standardised(d, x).square_().div_(d.df)
+    # w/(1 + w) as 1/(1 + 1/w): its limit where w is infinite
     return ((d.df + 1) / (1 + 1 / w) - 1) / d.scale
 
 

@@ -47,6 +47,7 @@ def _same_size(name: str) -> Rule:
 
 
 def _into_simplex(logits: Tensor) -> Tensor:
+    # a coordinate that underflows to 0 would have an infinite log-density
     return logits.softmax(-1).clamp_(min=float_info.min)
 
 
@@ -212,6 +213,7 @@ def draw_relaxed_one_hot(d: Any, stream: Stream, count: int) -> Tensor:
 
 def logits_score_of_relaxed_one_hot(d: Any, x: Tensor) -> Tensor:
     """1 - K softmax(logits - temperature log x), K the number of categories."""
+    # softmax of logarithms: x^-temperature overflows near 0
     score: Tensor = 1 - (d.logits - d.temperature * x.log()).softmax(-1) * x.shape[-1]
     return score
 

@@ -1,4 +1,4 @@
-"""Where a clamp of the value holds, found from the arithmetic itself: numbers alone, so that listing needs no torch."""
+"""Where a clamp holds, found from the arithmetic alone: a second road to what klbench finds along log_ratio."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from math import exp, expm1, inf
 from typing import TYPE_CHECKING, cast
 
 from klbench.estimators.term import Function
+from klbench.frameworks.entry import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +35,14 @@ class _Number(float):
 
     def __mul__(self, other: float) -> _Number:
         return _Number(float(self) * other)
+
+
+def saturation(entry: Entry) -> tuple[float, float] | None:
+    """The log_ratios (low, high) beyond which a clamp is active on samples of q; None where nothing is clamped."""
+    zones = [(-entry.clamp_log_ratio, entry.clamp_log_ratio)] if entry.clamp_log_ratio is not None else []
+    if entry.clamp_value is not None:
+        zones.append(within(entry.arithmetic.function, entry.clamp_value))
+    return (max(low for low, _ in zones), min(high for _, high in zones)) if zones else None
 
 
 @cache
