@@ -1,4 +1,4 @@
-"""What the commands that explain one thing print: a title, prose, facts by name, and what its gradient follows."""
+"""Cards, which the commands print that explain one thing: a title, prose, facts by name, the gradients it follows."""
 
 from __future__ import annotations
 

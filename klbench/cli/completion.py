@@ -1,4 +1,4 @@
-"""What a shell offers where a name is being typed, each with a few words of help. Nothing here imports torch.
+"""The names a shell offers while one is typed, each with a few words of help. This imports no torch.
 
 ``klbench --install-completion`` sets it up; the shell then calls klbench with what is typed so far. Only names that a
 shell takes as they are, without quotes, are offered.
@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 Offer = tuple[str, str]
-"""A name, and what it is."""
+"""A name and its help."""
 
 VARIABLE = "_KLBENCH_COMPLETE"
 _PLAIN = re.compile(r"[\w@:./=+-]+")
@@ -108,7 +108,7 @@ def joined(pieces: list[str], number: int) -> tuple[list[str], int, str]:
 
 
 def _offers(offers: Iterable[Offer]) -> list[Offer]:
-    """Those that need no quotes, each with its help in a short line."""
+    """The offers that need no quotes, each with its help in a short line."""
     return [(name, _short(help)) for name, help in offers if _PLAIN.fullmatch(name)]
 
 

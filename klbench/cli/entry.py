@@ -63,7 +63,7 @@ def _status(arguments: Sequence[str]) -> int:
 
 
 def _show_unforeseen(error: Exception) -> None:
-    """Print what is no error of klbench's own: memory that is full, a stream or file that cannot be used, a bug."""
+    """Print an error from outside klbench: full memory, a stream or file that cannot be used, a bug."""
     if is_out_of_memory(error):
         _show_out_of_memory(error)
     elif isinstance(error, OSError):

@@ -207,7 +207,7 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
 
 
 def _identity(estimator: Estimator) -> Identity | None:
-    """As computed; a weighted estimator's is that of the plain one, whose table has its weights."""
+    """The computed identity; for a weighted estimator that of the plain one, whose table has its weights."""
     from klbench.identity.computed import load
 
     return load().get(estimator.name.removeprefix("ratio*"))

@@ -43,7 +43,7 @@ def under_way() -> Iterator[None]:
 
 @contextmanager
 def _handling(now: Sequence[object], *, by: _Handler) -> Iterator[None]:
-    """Handle each interrupt in another way that is handled in one of the ways of ``now``."""
+    """Handle each interrupt ``by`` another handler, where its handler is one of ``now``."""
     is_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if is_main else {}
     ours = {number: handler for number, handler in before.items() if handler in now}

@@ -1,4 +1,4 @@
-"""``klbench --version``: what is at work, for a report of a bug: versions, and the devices a run can use."""
+"""``klbench --version``: the versions at work and the devices a run can use, for a report of a bug."""
 
 from __future__ import annotations
 

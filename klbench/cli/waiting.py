@@ -13,7 +13,7 @@ ERASE = f"\r{' ' * len(_LINE)}\r"
 
 
 def import_torch(*, quiet: bool = False) -> None:
-    """Import torch, saying so meanwhile; nothing where that is done already.
+    """Import torch, and say so meanwhile, unless it is imported already.
 
     Raises:
         RunError: there is no memory for it.

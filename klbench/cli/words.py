@@ -1,4 +1,4 @@
-"""The words of a spec that are no estimator, distribution or column, and what each means: for ``klbench explain``.
+"""The other words of a spec, beside estimators, distributions and columns, with their meanings for ``klbench explain``.
 
 A word may mean several things: ``none`` is a weighting and a baseline.
 """

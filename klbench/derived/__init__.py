@@ -1,1 +1,1 @@
-"""What is derived from an estimator's one function: its gradient, its value in another precision, what clamps hold."""
+"""Terms derived from an estimator's one function: its gradient, its value in another precision, its clamped share."""

@@ -1,4 +1,4 @@
-"""Where a clamp is active: found by watching what an estimator calls, so that nobody declares it.
+"""Finds where a clamp is active, by watching the calls of an estimator: nobody declares it.
 
 While an estimator runs, every clamp, clip, minimum, maximum and their like is watched; where the result is not what
 went in, the clamp is active. That is true of frameworks' estimators and of a user's own alike.
@@ -26,7 +26,7 @@ _CLAMPS: frozenset[Any] = frozenset(
 
 
 class Watch(TorchFunctionMode):
-    """Notes, for each of n samples, whether any clamp changed what went into it: the operand that depends on log q."""
+    """Notes, for each of n samples, whether any clamp changed its operand, the one that depends on log q."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Watch(TorchFunctionMode):
 
 
 def _given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-    """What a clamp was given, as it was before; of two tensors the one that is differentiated."""
+    """A copy of the operand of a clamp; of two tensors, the one that is differentiated."""
     tensors = [operand for operand in (*args, *kwargs.values()) if isinstance(operand, Tensor)]
     moving = [operand for operand in tensors if operand.requires_grad] or tensors
     return moving[0].detach().clone() if moving else None

@@ -97,8 +97,7 @@ def coefficient(term: Term, placement: Placement, weighting: Weighting) -> Term:
 
 @lru_cache(_REMEMBERED)
 def true_coefficient(target: Divergence) -> Term:
-    """The coefficient whose expectation under q, times the score, is ∇ of the target; 0 at r = 1, where a constant is
-    free."""
+    """The coefficient whose expectation under q, times the score, is ∇ of the target. It is 0 at r = 1."""
     kernel = Coefficient(Term(target.generator).of_three, "loss", "ratio")
     function = on_samples_of_q(kernel)
     # E[s] = 0, so a constant is free: with 0 at r = 1 little cancels where q is near p
@@ -108,7 +107,7 @@ def true_coefficient(target: Divergence) -> Term:
 
 @lru_cache(_REMEMBERED)
 def own_coefficient(term: Term) -> Term:
-    """The coefficient whose expectation under q, times the score, is ∇E_q[k] of the value itself, as calculus has it.
+    """The coefficient whose expectation under q, times the score, is ∇E_q[k], the gradient of the mean value.
 
     Autograd is asked about log_ratio, so that a weight whose value is 1 does not count; where even then it does not
     give the slope of the value, as of a straight-through estimator, the slope is a difference quotient.
@@ -124,7 +123,7 @@ def own_coefficient(term: Term) -> Term:
 
 
 def value_and_any_slope(value: Joint, *log_probs: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The value [n] and its derivative with respect to log q; None for that where autograd has nothing to follow."""
+    """The value [n] and its derivative with respect to log q, None where autograd cannot find one."""
     try:
         return value_and_slope(value, *log_probs)
     except NotDifferentiableError:
@@ -167,7 +166,7 @@ def _on_q(joint: Joint) -> Joint:
 
 
 def _rounding(kernel: Coefficient) -> Function | None:
-    """The rounding error of a coefficient of two summands that may cancel, as those of k3 × ratio do."""
+    """The rounding error of a coefficient whose two summands may cancel, as those of k3 × ratio do."""
     if (kernel.placement, kernel.weighting) != ("loss", "ratio"):
         return None
 

@@ -1,5 +1,5 @@
-"""An estimator in the arithmetic of a training run: log-probabilities rounded to bfloat16 or the like, and computed
-with there.
+"""An estimator in the arithmetic of a training run, bfloat16 for example: its log-probabilities are rounded to it
+first.
 
 The truth stays float64. ``Rounded`` is the value such a run gets; ``Rounding`` is that less the float64 value of the
 same draw, so that its mean is the share of the bias that rounding makes, and its error is small although both are

@@ -1,4 +1,4 @@
-"""From an expression to a distribution that draws and tells log-densities, in float64 on a device."""
+"""Builds a distribution from an expression: it draws and gives log-densities, in float64 on a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The families by name, and the check of what a user gives one: names, counts, alternatives, constraints.
+"""Finds a family by its name, and checks the arguments a user gives it: names, counts, alternatives, constraints.
 
 Nothing here imports torch. ``bind`` is the boundary: what it returns can be built.
 """
@@ -19,7 +19,7 @@ from klbench.wording import counted
 
 
 def _declared() -> Iterator[Family]:
-    """What the modules of ``families`` declare: a new file there needs no entry here."""
+    """The families that the modules of ``families`` declare: a new file there needs no entry here."""
     for module in iter_modules(klbench.distributions.families.__path__):
         yield from import_module(f"{klbench.distributions.families.__name__}.{module.name}").FAMILIES
 
@@ -144,6 +144,6 @@ def _axes(value: Value) -> int:
 
 
 def _show(value: Value, limit: int = 60) -> str:
-    """A value as it would be written, cut where it is long."""
+    """The value as a user would write it, cut where it is long."""
     text = f"[{', '.join(_show(item, limit) for item in value[:9])}]" if isinstance(value, tuple) else str(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

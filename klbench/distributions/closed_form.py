@@ -1,4 +1,4 @@
-"""KL(q‖p) by a formula, where there is one that can be trusted.
+"""Computes KL(q‖p) by a formula, where one exists that can be trusted.
 
 Most come from torch's registry. Not all of those are right, and none is better than the difference of large terms that
 it is; what cannot be trusted is left to the roads that sum or integrate.
@@ -31,7 +31,7 @@ UNTRUSTED = frozenset(
 
 
 def kl_closed_form(q: Distribution, p: Distribution) -> float | None:
-    """KL(q‖p) in nats, or None where there is no formula or none that can be trusted.
+    """KL(q‖p) in nats; None without a formula, or where the formula cannot be trusted.
 
     Powers of the same number of copies multiply their base's. Infinite where q has mass that p has not.
     """

@@ -1,4 +1,4 @@
-"""What an argument may be, as data: a sentence for the user and a check without torch.
+"""The constraints of arguments, as data: a sentence for the user, and a check without torch.
 
 A value is a number, or a tuple of values. Whatever else stands in one (a placeholder of a grid) is not yet known:
 ``known`` tells, and nothing is checked until it is.
@@ -35,7 +35,7 @@ def known(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is one finite number. A truth value is none; an integer beyond float64 is infinite."""
+    """Whether a value is one finite number. A truth value is not a number; an integer beyond float64 is infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

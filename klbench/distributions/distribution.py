@@ -61,7 +61,7 @@ class Distribution(ABC):
         return ()
 
     def atoms(self) -> Tensor | None:
-        """Every point of a finite support, [n, *event_shape], while n is at most ``MAX_ATOMS``; else None."""
+        """Every point of a finite support, [n, *event_shape]; None where n is above ``MAX_ATOMS``."""
         return None
 
 

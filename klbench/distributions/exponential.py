@@ -1,4 +1,4 @@
-"""log p - log q of two members of one exponential family, from the differences of their coefficients alone.
+"""Computes log p - log q of two members of one exponential family from the differences of their coefficients.
 
 Where both densities are Σ coefficient · statistic(x) + constant against the same measure, what they share (a factorial
 of x, a power with the same exponent) drops out before it is computed. That is faster than two densities, and exact
@@ -57,7 +57,7 @@ class Form:
         return total
 
     def size(self, x: Tensor) -> Tensor:
-        """The size of what is added up at x [count], in units of which the result is rounded."""
+        """The sum of the sizes of the terms at x [count]: the result is rounded in units of it."""
         # sizes and no signs: what cancels in the sum does not cancel in its rounding
         total = torch.full_like(x, self.lost)
         for statistic, at_middle, slope in self.terms:
@@ -66,7 +66,7 @@ class Form:
 
 
 def log_ratio(q: Single, p: Single) -> Form | None:
-    """log p - log q inside the common support; None where the two are no such pair."""
+    """log p - log q inside the common support; None where the two are not of one exponential family."""
     if q.family.natural is None or p.family.natural is None or q.support != p.support:
         return None
     natural_q, natural_p = q.family.natural(q.state), p.family.natural(p.state)

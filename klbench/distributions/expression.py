@@ -1,5 +1,5 @@
-"""What a distribution expression is: a named family, a mixture or a power, with numbers and grid parameters in it, and
-arithmetic of these.
+"""The parts of a distribution expression: named families, mixtures and powers. Their arguments are numbers, grid
+parameters, and arithmetic of these.
 
 These are values and no more: ``klbench.spec`` reads them from what a user writes and holds them to the rules, so
 whoever is given one need not ask again. ``str`` of one is its canonical text, which parses to an equal expression.

@@ -97,7 +97,7 @@ class Family:
 
     Attributes:
         name: torch's class name.
-        summary: one line on what it is.
+        summary: one line that describes it.
         kind: whether its density is against lengths or counts.
         parameters: its arguments in torch's order.
         support_text: where it lives, for the user.

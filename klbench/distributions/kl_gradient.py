@@ -1,4 +1,4 @@
-"""∇KL by a formula: torch's own KL, differentiated, where that formula is one to trust."""
+"""Computes ∇KL by a formula: torch's own KL, differentiated, where that formula can be trusted."""
 
 from __future__ import annotations
 

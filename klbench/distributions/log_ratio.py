@@ -1,4 +1,4 @@
-"""Two distributions together: log p - log q in its fastest form, and how far rounding may have moved it.
+"""Computes log p - log q of two distributions in its fastest form, and a bound of its rounding.
 
 Every form knows its own rounding. A difference of two log-densities loses what they share: at |log q| = 10 no digit
 below 1e-15 is left, however close q and p are. A form that is built from the differences of the parameters keeps them.
@@ -58,7 +58,7 @@ def _difference(q: Distribution, p: Distribution, inside: Support | None) -> Log
 
 
 def _unit_of(d: Distribution, x: Tensor) -> Tensor:
-    """A bound of the rounding of log d(x) [count]; of copies, whose log-densities are added, that of all of them."""
+    """A bound of the rounding of log d(x) [count]. The bounds of copies are added, as their log-densities are."""
     if isinstance(d, Power):
         return _unit_of(d.base, x.reshape(-1, *d.base.event_shape)).view(-1, d.copies).sum(1)
     log_density = d.log_prob(x)
@@ -71,7 +71,7 @@ def _log_density(d: Distribution, inside: Support | None) -> Function:
 
 
 def _special(q: Distribution, p: Distribution, inside: Support | None) -> LogRatio | None:
-    """The fast form of two families, where there is one; all but the normal's hold inside the support only."""
+    """The fast form of two families, or None. All but that of normals hold inside the support only."""
     if not isinstance(q, Single) or not isinstance(p, Single):
         return None
     if q.family.name == p.family.name == "Normal":
@@ -114,7 +114,10 @@ def _normals(q: Single, p: Single) -> LogRatio | None:
 
 
 def normal_coefficients(q: Single, p: Single) -> tuple[float, float, float, float] | None:
-    """(loc of q, constant, slope, curvature) of log p - log q as a polynomial in x - loc; None as above."""
+    """(loc of q, constant, slope, curvature) of log p - log q as a polynomial in x - loc.
+
+    None where float64 does not hold a coefficient.
+    """
     try:
         return _coefficients(q, p)
     except (ZeroDivisionError, OverflowError, ValueError):

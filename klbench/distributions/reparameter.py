@@ -40,6 +40,6 @@ def log_density(q: Single, parameters: Parameters, x: Tensor) -> Tensor:
 
 
 def _arguments(q: Single, parameters: Parameters) -> dict[str, Any]:
-    """Those of q, with the new ones in place of their alternatives."""
+    """The arguments of q, with the new ones in place of their alternatives."""
     given = q.family.alternatives if any(name in q.family.alternatives for name in parameters) else ()
     return {**{name: value for name, value in q.arguments.items() if name not in given}, **parameters}

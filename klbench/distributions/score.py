@@ -160,14 +160,14 @@ def _by_component(names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
 
 
 def _shares(q: Mixture, weights: Tensor, x: Tensor) -> Tensor:
-    """How likely each component is to have made x [n, components]; 0 where none can have."""
+    """The probability that each component made x [n, components]; 0 where no component can have made it."""
     log_densities = torch.stack([component.log_prob(x) for component in q.components], 1)
     # softmax of −inf throughout is NaN: no component can have made x
     return (log_densities + weights.log()).softmax(1).nan_to_num(0.0)
 
 
 def _share(part: Tensor, share: Tensor) -> Tensor:
-    """Far out, where a component has nothing left, its score may be infinite."""
+    """The product, 0 where the share is 0: far out, the score of a component may be infinite."""
     return torch.where(share > 0, part * share, 0.0)
 
 

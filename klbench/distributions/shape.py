@@ -1,4 +1,4 @@
-"""What an expression's draws look like, told without torch, so that a pair that cannot be compared is refused early.
+"""The shape of an expression's draws, found without torch: a pair that cannot be compared is refused early.
 
 Two distributions can be compared where their densities are densities on the same space: the same kind, the same event
 shape, the same number of categories.

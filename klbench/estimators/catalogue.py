@@ -74,7 +74,7 @@ def _refuse_two_weights(name: str) -> None:
 
 
 def _find_native(given: str, name: str) -> Estimator:
-    """One without a colon, the name it was ``given`` as told where it is wrong."""
+    """The estimator of a name without a colon; an error shows the name as it was ``given``."""
     match = _NAME.fullmatch(name)
     if match is None:
         raise _unknown(given, name)
@@ -125,7 +125,7 @@ def _find_base(given: str, base: str, value: str | None) -> Estimator:
 
 
 def _unknown(given: str, name: str) -> SpecError:
-    """The error for a name without a colon, which may be what frameworks call one of theirs, or a framework itself."""
+    """The error for a name without a colon: a framework, or a framework's name for an estimator, gets its own help."""
     from klbench.frameworks import catalogue as shipped
 
     error = unknown("estimator", given, _allowed())

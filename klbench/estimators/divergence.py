@@ -1,4 +1,4 @@
-"""What an estimator is meant to estimate: an f-divergence between q and p, told by its generator.
+"""The targets of estimators: f-divergences between q and p, each given by its generator.
 
 A convex f with f(1) = 0 defines D_f = E_q[f(r)] + f'(∞) P_p(q = 0), r = p/q: the expectation a sample of q can see,
 and the mass of p where q has none, which no sample of q ever shows. The reverse KL is f(r) = −log r, the forward KL r

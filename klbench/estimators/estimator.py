@@ -35,7 +35,7 @@ class Estimator:
         biased_when, infinite_variance_when: when to be careful, in a sentence.
         source: the paper or repository it is from.
         used_by: who ships it.
-        summary: what it is, from the function's docstring.
+        summary: the function's docstring.
         weighted: whether the value is multiplied by q/sampler.
         control: where a coefficient is still to be fitted, the control variate it multiplies.
         expansion: ``function`` as a finite sum, as a ``Term`` has it, where it is one.

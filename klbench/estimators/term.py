@@ -1,5 +1,4 @@
-"""A term: the pure function of log-probabilities that an estimator is, without its declarations. What the roads
-evaluate.
+"""A term: the pure function of log-probabilities behind an estimator, without its declarations. Roads evaluate it.
 
 Most are functions of log_ratio alone, and a weight q/sampler multiplies them. Some need more: a weight inside a clamp,
 the sampler itself, a ratio that is differentiated. Those are joint: functions of log q, log p and log sampler. Only
@@ -38,7 +37,7 @@ Every generator of a divergence is 0 at L = 0, so no constant is needed, and wit
 
 @dataclass(frozen=True)
 class LogProbs:
-    """What is known of n samples.
+    """The log-probabilities of n samples.
 
     Args:
         log_ratio: log p(x) − log q(x) [n], nats.

@@ -1,4 +1,4 @@
-"""Does an integral converge? Decided from how its integrand falls off at one end of the line, in logarithms.
+"""Decides whether an integral converges, from how its integrand falls off at one end of the line, in logarithms.
 
 With u running to infinity towards the end (x = low + e^±u, so that u counts powers of e), an integrand that behaves
 like exp(s·u) u^m converges when s < 0, or s = 0 and m < −1. Exponential and Gaussian tails are the limit of s going

@@ -120,7 +120,7 @@ def _side(function: Function, rounding: Function | None, sign: float) -> Side:
 
 
 def _known(function: Function, rounding: Function | None, sign: float) -> list[tuple[float, float]]:
-    """The four farthest (reach, log |k|) at which the function is neither 0, infinite nor nothing but rounding."""
+    """The four farthest (reach, log |k|) at which the function is finite, not 0, and more than rounding."""
     reaches = torch.tensor(_REACHES, dtype=torch.float64)
     if rounding is not None and not _trusted(function, rounding, sign * reaches).all():
         reaches = torch.tensor(_NEARER, dtype=torch.float64)

@@ -87,14 +87,14 @@ class Segment:
 
 
 def _reach(end: float) -> float:
-    """How many powers of e away from (or towards) an end numbers can still be told from it, and squared."""
+    """How many powers of e float64 can go towards an end, or away from it, and still hold the numbers there."""
     if end == 0:
         return SHORTEST_REACH
     return min(max(LEAST_REACH, REACH_TO_AN_END - log(abs(end))), SHORTEST_REACH) if isfinite(end) else LONGEST_REACH
 
 
 def quadrature(integrand: Integrand) -> Points | None:
-    """The points of a mesh for every moment of the integrand, or None where it is not on the line or the mesh fails.
+    """The points of a mesh for every moment of the integrand; None off the line, or where the mesh fails.
 
     The mesh must carry all of the probability: if the mass it finds is not 1 within ``ACCURACY``, there is no road.
     """
@@ -134,7 +134,7 @@ def _segments(integrand: Integrand, support: Interval) -> list[Segment]:
 
 
 def _tolerance(exists: Tensor) -> Tensor:
-    """What each integral's panels have to agree to [J]; the fourth moments serve error bars only."""
+    """The tolerance of each integral's panels [J]; the fourth moments serve error bars only."""
     tolerance = torch.full_like(exists, PANEL, dtype=torch.float64)
     by_order(tolerance)[-1] = PANEL_OF_FOURTH
     return tolerance
@@ -280,7 +280,7 @@ def refine(piece: Piece, exists: Tensor, scale: Tensor) -> Mesh:
 
 
 def _living_range(piece: Piece, exists: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """(edges of the first panels, what each integral loses by ending there [J])."""
+    """(edges of the first panels, the part of each integral that lies beyond them [J])."""
     height = torch.where(exists[:, None], piece.rows - scale[:, None], -inf).nan_to_num(nan=-inf)
     alive = (height > -NEGLIGIBLE).any(dim=0).nonzero().flatten()
     if not len(alive):

@@ -35,7 +35,7 @@ _REMEMBERED = 64
 
 
 def tilts_of(q: Distribution, p: Distribution, keys: frozenset[Key]) -> Tilts | None:
-    """The laws that the expectations of ``keys``, (power, rate) each, need, of one factor; None without a road."""
+    """The laws of one factor that the expectations of ``keys`` need; None without a road."""
     return _tilts_of(q.expression, p.expression, keys)
 
 
@@ -122,7 +122,7 @@ def _term(power: int, rate: float) -> Function:
 
 @dataclass(frozen=True)
 class _Sums:
-    """What the tilted laws of one factor are summed from, at n points.
+    """The summands of the tilted laws of one factor, at n points.
 
     Args:
         log_ratio: L [n].
@@ -177,7 +177,7 @@ class _Sums:
         return float((self.log_mass[kept].exp() * self.log_ratio[kept]).sum())
 
     def tilt(self, rate: float, top: int) -> Tilt:
-        """The law tilted by e^(rate·L), with its cumulants as far as they exist and are asked for."""
+        """The law tilted by e^(rate·L), with those of its ``top`` cumulants that exist."""
         missing = [power for power in _asked(rate, top) if not self.exists[self.index[rate, power]]]
         powers = max(missing[0], 0) - 1 if missing else top
         if powers < 0:
@@ -227,7 +227,7 @@ class _Sums:
         return _Mass(log_mass, relative, float((share * away).sum()), float((share * away.abs()).sum()))
 
     def _near(self, rate: float, log_share: Tensor, relative: float) -> _Mass | None:
-        """What the tilt adds to 1 and to the mean, which are of second order in L; None where it adds much."""
+        """The mass from its distance to 1, which is of second order in L; None where that distance is large."""
         kept = (log_share > -inf) | (self.log_mass > -inf)
         log_ratio, mass, share = self.log_ratio[kept], self.log_mass[kept].exp(), log_share[kept].exp()
         tilted = rate * log_ratio
@@ -248,7 +248,7 @@ class _Sums:
 
 @dataclass(frozen=True)
 class _Mass:
-    """log E[e^(kL)] with a bound of its error, how far the tilt moves the mean of L, and what that is the sum of."""
+    """log E[e^(kL)] with a bound of its error, and the shift of the mean of L with the size of its summands."""
 
     log: float
     error: float

@@ -1,4 +1,4 @@
-"""The making of a distribution expression: ``named``, ``mixture`` and ``power`` build one and hold it to the rules."""
+"""Builds distribution expressions: ``named``, ``mixture`` and ``power`` each hold theirs to the rules."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Arithmetic in an expression: ``1 - {w}/2``, folded to a number wherever every operand is one.
 
-Everything is float64, as what it is for. Nothing is evaluated that is not one of five operations on two numbers, or a
-minus sign; each result is a finite real number, or refused.
+Everything is float64, as the arguments it is for. One of five operations on two numbers is evaluated, or a minus sign,
+and nothing else; each result is a finite real number, or refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The distribution expression: from what the user writes, text or mapping, to what it means.
+"""Reads a distribution expression from the text or the mapping that the user writes.
 
 Every refusal knows where it belongs: an offset into the text, or a path into the mapping.
 """

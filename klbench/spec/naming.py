@@ -20,7 +20,7 @@ _MOST_ITEMS = 5
 
 
 def pair_name(q: Expression, p: Expression, sampler: Expression | None = None) -> str:
-    """What a pair without a name is called, at most ``LONGEST_NAME`` characters."""
+    """The name of a pair without a name, at most ``LONGEST_NAME`` characters."""
     name = f"{brief(q)} vs {brief(p)}" + (f" from {brief(sampler)}" if sampler else "")
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 

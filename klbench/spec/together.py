@@ -1,4 +1,4 @@
-"""What the keys of a gradient spec ask of each other and of the pairs: which belong together, which parameters q has.
+"""Checks the keys of a gradient spec against each other and against the pairs.
 
 Each check takes the fields it is about, all of them read already, and refuses at the path of the one to change.
 """

@@ -1,4 +1,4 @@
-"""Looking through a spec that somebody else wrote: what it would make this machine run."""
+"""Checks a spec that somebody else wrote for the code it would run on this machine."""
 
 from __future__ import annotations
 

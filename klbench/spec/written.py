@@ -1,4 +1,4 @@
-"""Where a spec is written: what is found wrong with it only when it runs is placed in its text all the same."""
+"""Where a spec is written: an error that only a run finds is placed in the text too."""
 
 from __future__ import annotations
 

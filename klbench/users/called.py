@@ -1,4 +1,4 @@
-"""A user's function called: whatever tensor it returns becomes a plain one, and its derivative is guarded as it is.
+"""Calls a user's function. Whatever tensor it returns becomes a plain one, and its derivative is guarded too.
 
 Their part of autograd's graph is kept apart and differentiated by itself, so that an error in a ``backward`` of theirs
 is told as theirs, wherever and whenever klbench differentiates.
@@ -38,7 +38,7 @@ def called(theirs: Theirs, function: Callable[..., Any], given: tuple[Tensor, ..
 
 
 def _returned(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
-    """What it returns; of what autograd cannot follow, only the value."""
+    """The value the function returns; without a derivative where autograd cannot follow it."""
     try:
         return function(*inputs)
     except RuntimeError as error:
@@ -49,7 +49,7 @@ def _returned(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
 
 
 def _plain(name: str, returned: Any, like: Tensor) -> Tensor:
-    """The same as a tensor of torch's own class."""
+    """The returned value as a tensor of torch's own class."""
     if not isinstance(returned, Tensor):
         hints = ["return a torch tensor, one value for each sample"]
         raise UserError(f"it returns something of type {type(returned).__name__}", name, help=hints)
@@ -79,14 +79,14 @@ def _unfit(value: Tensor, like: Tensor) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class _Graph:
-    """What autograd knows of one call: the inputs, each [n], and the value [n] that depends on them."""
+    """The part of autograd's graph that one call made: the inputs, each [n], and the value [n] they lead to."""
 
     theirs: Theirs
     inputs: tuple[Tensor, ...]
     value: Tensor
 
     def pulled_back(self, gradient: Tensor) -> list[Tensor | None]:
-        """The gradient of each input, None of one that the value does not depend on."""
+        """The gradient of each input; None where the value does not depend on the input."""
         wanted = [log_probs for log_probs in self.inputs if log_probs.requires_grad]
         with self.theirs.running("its derivative"), Uncast():
             gradients = iter(torch.autograd.grad(self.value, wanted, gradient, allow_unused=True))
@@ -94,7 +94,7 @@ class _Graph:
 
 
 class _Theirs(torch.autograd.Function):
-    """The value of a graph as a function of what the graph's inputs are copies of."""
+    """The value of a graph, as a function of the tensors that the graph's inputs are copies of."""
 
     @staticmethod
     def forward(ctx: Any, graph: _Graph, *given: Tensor) -> Tensor:  # noqa: ARG004

@@ -27,7 +27,7 @@ _FORM = re.compile(f"{_DOTTED}:{_DOTTED}")
 
 
 class UserFunction:
-    """The joint function that a user's function is."""
+    """A user's function as a joint function of log-probabilities."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,7 +63,7 @@ def is_user_name(name: str) -> bool:
 
 
 def user_estimator(name: str) -> Estimator:
-    """The estimator that a user's function is; it is taken for one of the reverse KL until it is identified."""
+    """A user's function as an estimator. Its target is the reverse KL until it is identified."""
     function = UserFunction(name)
     return Estimator(
         name=name,

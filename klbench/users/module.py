@@ -1,4 +1,4 @@
-"""A user's function found in its module: imported, seen to be the one that was meant, and of a kind that can be called.
+"""Finds a user's function in its module, and checks that it is the one that was meant and can be called.
 
 Python finds a module by its name alone, so that a file of the current folder may stand behind one of Python's own, or
 behind one that was imported before; then the function is sought in the wrong file, and that is said.
@@ -78,7 +78,7 @@ def _imported(theirs: Theirs, module_name: str) -> Any:
 
 
 def _refuse_another(theirs: Theirs, top: str) -> None:
-    """Where the current folder has a module of that name, it is the one that is meant."""
+    """Refuse another module of that name where the current folder has one: that one is meant."""
     meant = PathFinder.find_spec(top, [theirs.folder])
     loaded = _file(sys.modules.get(top))
     if meant and meant.origin and loaded and top != "__main__" and not _is_same(meant.origin, loaded):
@@ -91,14 +91,14 @@ def _is_same(meant: str, loaded: str) -> bool:
 
 
 def _file(module: Any) -> str | None:
-    """Where a module is from: its file, its folder, or what Python says of it; None of what is no module."""
+    """The file or folder of a module, or Python's own word for its origin; None for any other object."""
     known = getattr(module, "__dict__", {})  # the module's own, and not what a __getattr__ in it makes up
     origin = getattr(known.get("__spec__"), "origin", None)
     return known.get("__file__") or next(iter(known.get("__path__", ())), None) or origin
 
 
 def _attribute(module: Any, path: str) -> tuple[Any, Any]:
-    """(what holds it, what has that name), None where there is nothing."""
+    """(the object that holds the attribute, the attribute), None where there is none."""
     holder: Any = None
     value: Any = module
     for step in path.split("."):
@@ -113,7 +113,7 @@ def _missing(module_name: str, path: str, value: Any) -> str:
 
 
 def _instead(module: Any, module_name: str, path: str) -> list[str]:
-    """What a module has, its own functions before what it imported, and where it is."""
+    """The help: the names a module has, its own functions first, and where the module is."""
     values = {name: value for name, value in getattr(module, "__dict__", {}).items() if not name.startswith("_")}
     names = [name for name, value in values.items() if callable(value) and not isinstance(value, type)]
     names.sort(key=lambda name: getattr(values[name], "__module__", None) != module_name)
@@ -125,7 +125,7 @@ def _instead(module: Any, module_name: str, path: str) -> list[str]:
 
 
 def _unfit(holder: Any, function: Any, name: str) -> Iterator[tuple[str, str]]:
-    """(what is wrong with calling it, what to do instead)."""
+    """(the reason why it cannot be called for a tensor, the remedy)."""
     called = getattr(function, "__call__", None)  # noqa: B004
     if isinstance(function, type):
         yield "it is a class", "name a function, or an object that can be called"

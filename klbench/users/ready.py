@@ -1,4 +1,4 @@
-"""A user's function made ready for a run: imported, tried once, and found to look at differences only or at more."""
+"""Makes a user's function ready for a run: imports it, tries it, and finds whether its value needs differences only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _probes() -> Tensor:
 
 
 def _called(function: UserFunction, given: Tensor) -> Tensor:
-    """The values [n], once they are seen to be the same when asked again, and what was given to be as it was."""
+    """The values [n]. A second call must give the same values, and no call may change its inputs."""
     log_probs = given.clone().unbind()
     value, again = function(*log_probs).detach().clone(), function(*given.clone().unbind()).detach()
     if not all(torch.equal(*pair) for pair in zip(log_probs, given, strict=True)):

@@ -1,4 +1,4 @@
-"""Running code that is a user's: what it needs while it runs, what it may not leave behind, and whose its errors are.
+"""Runs a user's code: its folder is importable, torch's settings are restored, and its errors are shown as the user's.
 
 While it runs the folder the command was given in is importable, as it is to a script there; afterwards torch's settings
 are what they were before. What it raises is shown as the user's, with the place in their file.
@@ -43,7 +43,7 @@ class Theirs:
 
     @contextmanager
     def running(self, doing: str = "it") -> Iterator[None]:
-        """Run the user's code inside; ``doing`` is what it does, the subject of what is told.
+        """Run the user's code inside; ``doing`` is the subject of the error message.
 
         Raises:
             UserError: whatever it raises. Interrupts pass, and so does memory that is full: fewer draws may fit.
@@ -76,14 +76,14 @@ class Theirs:
 
     @cached_property
     def _dtype(self) -> dtype:
-        """The process's, before any of their code has run: in several threads nobody knows whose change is seen."""
+        """The default dtype before any of their code has run: with several threads, later ones may see its changes."""
         import torch
 
         return torch.get_default_dtype()
 
 
 def current_folder() -> str:
-    """The current folder; where that has been deleted, a name for it that leads nowhere."""
+    """The current folder; ``.`` where it has been deleted."""
     try:
         return str(Path.cwd())
     except OSError:
@@ -102,7 +102,7 @@ def _importable(folder: str) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    """``ValueError: what it says``, on one line and not long, without what would speak to a terminal."""
+    """``ValueError: its message``, on one line, cut where it is long, without a terminal's control codes."""
     try:
         text = _COLOURS.sub("", str(error)[: 10 * _LONGEST])
     except Exception:  # its own __str__ is theirs too
@@ -113,7 +113,7 @@ def _said(error: BaseException) -> str:
 
 
 def place(error: BaseException) -> Location | None:
-    """The innermost line of the user's files that an error came through; where it is one of syntax, it."""
+    """The innermost line of the user's files that an error came through, or the line of a syntax error."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno and Path(error.filename).is_file():
         line = (error.text or getline(error.filename, error.lineno)).rstrip("\n")
         return Location(error.filename, error.lineno, error.offset or 1, line)
@@ -138,6 +138,6 @@ def _is_a_users(frame: FrameSummary) -> bool:
 
 @cache
 def _not_a_users() -> tuple[Path, ...]:
-    """Where klbench is, Python, and what was installed."""
+    """The folders of klbench, of Python and of installed packages."""
     installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     return (Path(__file__).parents[1], *map(Path, installed))

@@ -1,4 +1,4 @@
-"""Casts to less precision that stay without effect while the truth is computed.
+"""Passes over casts to lower precision while the truth is computed.
 
 A framework's function, and a user's, may cast log-probabilities to float32: an upcast in training, where they are
 bfloat16. In float64 it would be rounding that no training run has, so there it is passed over; what rounding does is
