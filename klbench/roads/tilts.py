@@ -16,9 +16,6 @@ from math import comb, exp, expm1, inf
 from klbench.roads.expansion import CONSTANT, Key
 from klbench.tolerances import ARITHMETIC_ROUNDING, LOG_KEPT_APART
 
-ARITHMETIC = ARITHMETIC_ROUNDING
-"""The name that ``expectation`` imports."""
-
 
 @dataclass(frozen=True)
 class Number:
