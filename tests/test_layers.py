@@ -12,7 +12,7 @@ import klbench
 
 ROOT = Path(klbench.__file__).parent
 ORDER = (
-    *("excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "tolerances", "files"),
+    *("tolerances", "excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
     *("distributions", "estimators", "frameworks", "users", "derived", "problems", "stats", "roads"),
     *("row", "results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
 )
