@@ -62,13 +62,13 @@ def _about(description: str, *files: File, **beside: Any) -> dict[str, Any]:
 
 def columns_of(record: type) -> dict[str, About]:
     """The columns among the fields of ``Row`` or ``Components``, in their order."""
-    found = {}
+    columns = {}
     for each in fields(record):
         if "about" in each.metadata:
             description, files, beside = each.metadata["about"]
             kind = beside.get("kind", _KINDS.get(str(each.type), "text"))
-            found[each.name] = About(each.name, description=description, files=files, **{**beside, "kind": kind})
-    return found
+            columns[each.name] = About(each.name, description=description, files=files, **{**beside, "kind": kind})
+    return columns
 
 
 def falls_far_short(measured: float, exact: float) -> bool:

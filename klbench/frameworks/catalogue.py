@@ -35,9 +35,9 @@ def entries() -> tuple[Entry, ...]:
     Raises:
         ValueError: two entries of a framework answer to one name in one release.
     """
-    found = tuple(sorted(_declared("ENTRIES", Entry), key=_order))
-    _ensure_distinct(found)
-    return found
+    declared = tuple(sorted(_declared("ENTRIES", Entry), key=_order))
+    _ensure_distinct(declared)
+    return declared
 
 
 @cache
@@ -47,10 +47,10 @@ def about() -> Mapping[str, Framework]:
     Raises:
         ValueError: one of them is described twice.
     """
-    found = _declared("FRAMEWORKS", Framework)
-    by_name = {each.name: each for each in found}
-    if len(by_name) < len(found):
-        twice = next(name for name in by_name if sum(each.name == name for each in found) > 1)
+    declared = _declared("FRAMEWORKS", Framework)
+    by_name = {each.name: each for each in declared}
+    if len(by_name) < len(declared):
+        twice = next(name for name in by_name if sum(each.name == name for each in declared) > 1)
         raise ValueError(f"the framework {twice} is described twice")
     return by_name
 
@@ -90,16 +90,16 @@ def find(name: str) -> Entry:
             help=["write framework:name or framework@version:name, for example verl:low_var_kl or nemo-rl@0.6:k3"],
         )
     shipped = _of_framework(match["framework"])
-    found = [entry for entry in shipped if match["name"] in entry.names]
-    if not found:
+    same_name = [entry for entry in shipped if match["name"] in entry.names]
+    if not same_name:
         raise unknown(f"name in {match['framework']}", match["name"], _called(shipped))
     if match["version"] is None:
-        return found[0]
+        return same_name[0]
     version = release(match["version"], name)
-    for entry in found:
+    for entry in same_name:
         if version in entry.releases_of(match["name"]):
             return entry
-    raise _not_then(match, shipped, found, version)
+    raise _not_then(match, shipped, same_name, version)
 
 
 def chosen(names: Iterable[str]) -> tuple[Entry, ...]:
@@ -157,8 +157,8 @@ def beside(name: str) -> tuple[str, ...]:
     Raises:
         SpecError: as ``find``.
     """
-    found, (framework, _, version) = find(name), name.partition(":")[0].partition("@")
-    shipped = _of_framework(found.framework)
+    entry, (framework, _, version) = find(name), name.partition(":")[0].partition("@")
+    shipped = _of_framework(entry.framework)
     if not version:
         return tuple(entry.qualified for entry in shipped if not entry.until)
     then = release(version.strip(), name)
@@ -171,10 +171,10 @@ def same_as(entry: Entry) -> tuple[Entry, ...]:
 
 
 def _of_framework(framework: str) -> tuple[Entry, ...]:
-    found = tuple(entry for entry in entries() if entry.framework == framework)
-    if not found:
+    theirs = tuple(entry for entry in entries() if entry.framework == framework)
+    if not theirs:
         raise unknown("framework", framework, frameworks())
-    return found
+    return theirs
 
 
 def _meant(name: str) -> tuple[Entry, ...]:
@@ -210,9 +210,9 @@ def _order(entry: Entry) -> tuple[str, list[float]]:
     return entry.framework, [-number for number in entry.releases.last]
 
 
-def _ensure_distinct(found: tuple[Entry, ...]) -> None:
+def _ensure_distinct(declared: tuple[Entry, ...]) -> None:
     """No name means two things in any release, and no two entries have one qualified name."""
-    for one, other in combinations(found, 2):
+    for one, other in combinations(declared, 2):
         if one.framework != other.framework:
             continue
         for name in {*one.names} & {*other.names}:

@@ -74,12 +74,12 @@ _SLIME = (
 
 def _miles(entry: Entry) -> Entry:
     where = _SOURCE.where if entry.source is _SOURCE else f"{_SOURCE.where} with an importance ratio"
-    found = replace(entry, framework="miles", source=Source("radixark/miles", _MILES, where), since="")
+    theirs = replace(entry, framework="miles", source=Source("radixark/miles", _MILES, where), since="")
     if "low_var_kl" not in entry.name:
-        return found
+        return theirs
     weighted = "k3 times ρ = q/sampler, differentiated, and then clamped" if entry.weight else "k3 clamped as in verl"
     summary = f"{weighted}: its log-ratio is clamped first, so that exp never overflows; NaN becomes 0."
-    return replace(found, summary=summary, clamp_log_ratio=20.0, replaced=20.0)
+    return replace(theirs, summary=summary, clamp_log_ratio=20.0, replaced=20.0)
 
 
 FRAMEWORKS = (

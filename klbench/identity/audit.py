@@ -147,8 +147,8 @@ def divergences() -> Mapping[str, float]:
 
 def audit(chosen: Iterable[Entry] | None = None) -> tuple[Practice, ...]:
     """Everything that is shipped, or the entries chosen of it, on every standard pair."""
-    found = (_practice(alike) for alike in _grouped(entries() if chosen is None else chosen, _are_alike))
-    return tuple(_merged(same) for same in _grouped(found, _measure_alike))
+    practices = (_practice(alike) for alike in _grouped(entries() if chosen is None else chosen, _are_alike))
+    return tuple(_merged(same) for same in _grouped(practices, _measure_alike))
 
 
 T = TypeVar("T")
@@ -158,11 +158,11 @@ def _grouped(every: Iterable[T], alike: Callable[[T, T], bool]) -> list[tuple[T,
     """Those that are alike together, in the order of the first of each."""
     groups: list[list[T]] = []
     for each in every:
-        found = next((group for group in groups if alike(group[0], each)), None)
-        if found is None:
+        group = next((group for group in groups if alike(group[0], each)), None)
+        if group is None:
             groups.append([each])
         else:
-            found.append(each)
+            group.append(each)
     return [tuple(group) for group in groups]
 
 

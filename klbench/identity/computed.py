@@ -36,13 +36,13 @@ def load() -> Mapping[str, Identity]:
 def lines(file: str) -> Lines:
     """What a file of this folder has for each estimator; nothing where there is no such file yet."""
     path = files("klbench.identity") / file
-    found: Lines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
+    kept_lines: Lines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return kept_lines
 
 
-def text(found: Lines) -> str:
+def text(kept_lines: Lines) -> str:
     """The text of such a file: a line for each estimator."""
-    written = [f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in found.items()]
+    written = [f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in kept_lines.items()]
     return "{\n" + ",\n".join(written) + "\n}\n"
 
 
@@ -51,12 +51,12 @@ def compute(kept: Lines) -> Lines:
     from klbench.identity.identify import identify
 
     known = {each.get(KEY): each for each in kept.values()}
-    found = {}
+    computed = {}
     for key, estimator in _everything():
         if key not in known:
             known[key] = {KEY: key, **identify(estimator).to_json()}
-        found[estimator.name] = known[key]
-    return found
+        computed[estimator.name] = known[key]
+    return computed
 
 
 def _everything() -> Iterator[tuple[str, Estimator]]:

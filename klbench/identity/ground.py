@@ -48,14 +48,14 @@ def compute(kept: Lines, identities: Mapping[str, Identity]) -> Lines:
     """
     known = {each.get(KEY): each for each in kept.values()}
     grounds = [Ground.of(standard) for standard in STANDARD]
-    found: dict[str, Mapping[str, Any]] = {DIVERGENCE: {each.standard.name: each.divergence for each in grounds}}
+    lines: dict[str, Mapping[str, Any]] = {DIVERGENCE: {each.standard.name: each.divergence for each in grounds}}
     for entry in entries():
         key = keys.of_entry(entry, entry.placement, entry.weighting, STANDARD)
         if key not in known:
             readings = {each.standard.name: each.reading(entry, identities[entry.qualified]) for each in grounds}
             known[key] = {KEY: key, READINGS: {name: each.to_json() for name, each in readings.items()}}
-        found[entry.qualified] = known[key]
-    return found
+        lines[entry.qualified] = known[key]
+    return lines
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class Ground:
     def _gradient(self, entry: Entry) -> tuple[float, float, float]:
         """(length, cosine, noise) of the gradient where the entry is put."""
         quantity = Quantity(entry.estimator(), place=Place(entry.placement or "loss", entry.weighting))
-        found, true = self.gradients.under_draws(quantity.term), self.gradients.true(entry.target).value
-        return (nan, nan, nan) if found is None else _beside(found, true)
+        expected, true = self.gradients.under_draws(quantity.term), self.gradients.true(entry.target).value
+        return (nan, nan, nan) if expected is None else _beside(expected, true)
 
     def _moments(self, term: Term) -> tuple[float, float]:
         moments = exact(self.pair, term)
@@ -113,11 +113,11 @@ class Ground:
         return self._moments(Term(on_samples_of_q(holds), joint=holds, looks_at="sampler"))[0]
 
 
-def _beside(found: ExactVector, true: Tensor) -> tuple[float, float, float]:
-    size, unit, noise = float(found.mean.norm()), float(true.norm()), found.noise
+def _beside(expected: ExactVector, true: Tensor) -> tuple[float, float, float]:
+    size, unit, noise = float(expected.mean.norm()), float(true.norm()), expected.noise
     if not size > _ROUNDING * unit:
         return 0.0, nan, noise / unit
-    return size / unit, _clean(float(found.mean @ true) / (size * unit)), noise / unit
+    return size / unit, _clean(float(expected.mean @ true) / (size * unit)), noise / unit
 
 
 def _inside(zones: Iterable[Zone]) -> Joint:

@@ -52,8 +52,8 @@ def _named(mean: float, values: Mapping[str, float]) -> str:
 
 def _near(estimator: Estimator) -> str:
     mean, values = _mean(estimator, near()), near().values
-    found = [name for name in ("KL(q‖p)", "2·KL(q‖p)") if abs(mean / values[name] - 1) < _SECOND_ORDER]
-    return found[0] if found and isfinite(mean) else ""
+    close = [name for name in ("KL(q‖p)", "2·KL(q‖p)") if abs(mean / values[name] - 1) < _SECOND_ORDER]
+    return close[0] if close and isfinite(mean) else ""
 
 
 def _follows(estimator: Estimator, probe: Probe) -> dict[str, str]:
@@ -65,5 +65,5 @@ def _follows_in(estimator: Estimator, probe: Probe, placement: Placement, weight
     if not quantity.exists:
         return ""
     gradients = probe.gradients
-    found = follows(gradients.under_draws(quantity.term), estimator.term, gradients.under_q)
-    return found[0] if found else UNKNOWN
+    names = follows(gradients.under_draws(quantity.term), estimator.term, gradients.under_q)
+    return names[0] if names else UNKNOWN

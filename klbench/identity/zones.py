@@ -42,18 +42,18 @@ def zones(estimator: Estimator) -> Zones:
     held = on_samples_of_q(clamped(joint))
     where_clamped = _where(lambda log_ratio: held(log_ratio) > 0)
     where_stopped = _where(lambda x: _value_and_slope(joint, x)[1] == 0)
-    found = Zones(
+    known = Zones(
         clamped=tuple((low, high) for low, high in where_clamped if low < _NEVER and high > -_NEVER),
         stopped=tuple(zone for zone in where_stopped if not _fades(joint, zone)),
         nonfinite=dict(_nonfinite(joint)),
         weight_kinks=kinks_of_weight(estimator),
     )
-    return replace(found, kinks=tuple(place for place in kinks(estimator) if not _is_an_end(place, found)))
+    return replace(known, kinks=tuple(place for place in kinks(estimator) if not _is_an_end(place, known)))
 
 
-def _is_an_end(place: float, found: Zones) -> bool:
+def _is_an_end(place: float, known: Zones) -> bool:
     """Whether something that is told anyway begins or ends there."""
-    told = (*found.clamped, *found.stopped, *found.nonfinite.get("float64", ()))
+    told = (*known.clamped, *known.stopped, *known.nonfinite.get("float64", ()))
     return any(abs(place - end) < _BESIDE_A_KINK for zone in told for end in zone)
 
 

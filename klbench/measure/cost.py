@@ -125,13 +125,13 @@ def _shape(part: object) -> object:
 
 def _trials(spec: Spec, groups: Sequence[Sequence[Answered]], machine: Machine) -> list[_Trial]:
     """One for each group while there is time, one at least."""
-    end, found = time.perf_counter() + BUDGET, list[_Trial]()
+    end, trials = time.perf_counter() + BUDGET, list[_Trial]()
     for index, group in enumerate(groups):
         left = end - time.perf_counter()
-        if found and left <= 0:
+        if trials and left <= 0:
             break
-        found.append(_trial(spec, group[len(group) // 2], machine, left / (len(groups) - index)))
-    return found
+        trials.append(_trial(spec, group[len(group) // 2], machine, left / (len(groups) - index)))
+    return trials
 
 
 def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _Trial:

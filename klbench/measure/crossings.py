@@ -97,10 +97,12 @@ def crossing_notes(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> t
         (next(iter(case.case.parameters.values())), {line.called: line for row in case.rows if (line := _line(row))})
         for case in cases
     ]
-    found = [crossing.sentence("noise") for crossing in crossings(spec, pair, points, noise)]
-    more = len(found) - _MOST_NOTES
-    rest = [f"There are {more} more crossings; klbench validate shows them all."] if more > 1 else found[_MOST_NOTES:]
-    return (*found[:_MOST_NOTES], *rest)
+    sentences = [crossing.sentence("noise") for crossing in crossings(spec, pair, points, noise)]
+    more = len(sentences) - _MOST_NOTES
+    rest = (
+        [f"There are {more} more crossings; klbench validate shows them all."] if more > 1 else sentences[_MOST_NOTES:]
+    )
+    return (*sentences[:_MOST_NOTES], *rest)
 
 
 def _line(row: Row) -> Known | None:

@@ -87,12 +87,12 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
     if gradient is None or not bool(gradient.mean.isfinite().all()):
         return ()
     floor = _MARGIN * gradient.rounding
-    found = [NOTHING] if float(gradient.mean.norm()) <= floor else []
+    names = [NOTHING] if float(gradient.mean.norm()) <= floor else []
     for name, parts in _known().items():
         candidate = _sum(parts or ((1.0, own_coefficient(estimator)),), on_q)
         if candidate is not None and bool(candidate.isfinite().all()) and _equal(gradient.mean, candidate, floor):
-            found.append(name)
-    return tuple(found) or (_combination(gradient.mean, floor, estimator, on_q) or NONE,)
+            names.append(name)
+    return tuple(names) or (_combination(gradient.mean, floor, estimator, on_q) or NONE,)
 
 
 def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> str:
@@ -145,8 +145,8 @@ def _multiple(name: str, share: Fraction) -> str:
 
 
 def _sum(parts: Parts, on_q: OnQ) -> Tensor | None:
-    found = [(factor, on_q(term)) for factor, term in parts]
-    vectors = [factor * each.mean for factor, each in found if each is not None]
+    gradients = [(factor, on_q(term)) for factor, term in parts]
+    vectors = [factor * each.mean for factor, each in gradients if each is not None]
     return torch.stack(vectors).sum(0) if len(vectors) == len(parts) else None
 
 

@@ -61,8 +61,8 @@ def to_csv(answers: Sequence[Answer], within: float) -> str:
 def to_json(answers: Sequence[Answer], crossings: Mapping[str, Sequence[str]], within: float) -> str:
     """The records and the crossings of each pair as strict JSON: infinity is the text "inf"."""
     rows = [{name: _strict(value) for name, value in row.items()} for row in records(answers, within)]
-    found = {pair: list(sentences) for pair, sentences in crossings.items() if sentences}
-    return json.dumps({"within": within, "rows": rows, "crossings": found}, indent=2, ensure_ascii=False) + "\n"
+    told = {pair: list(sentences) for pair, sentences in crossings.items() if sentences}
+    return json.dumps({"within": within, "rows": rows, "crossings": told}, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_markdown(answers: Sequence[Answer], crossings: Mapping[str, Sequence[str]], within: float) -> str:
@@ -76,10 +76,10 @@ def to_markdown(answers: Sequence[Answer], crossings: Mapping[str, Sequence[str]
 
 def by_pair(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
     """The answers of each pair."""
-    found: dict[str, list[Answer]] = {}
+    groups: dict[str, list[Answer]] = {}
     for answer in answers:
-        found.setdefault(answer.case.pair, []).append(answer)
-    return found
+        groups.setdefault(answer.case.pair, []).append(answer)
+    return groups
 
 
 def chart(answers: Sequence[Answer], within: float) -> Chart:

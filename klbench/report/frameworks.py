@@ -54,10 +54,10 @@ class Numbered:
 def ordered(practices: Sequence[Practice]) -> dict[Kind, list[Numbered]]:
     """The practices under their headings, numbered through."""
     by_kind = {each: sorted((p for p in practices if kind(p) is each), key=_rank) for each in KINDS}
-    sorted_all = [practice for found in by_kind.values() for practice in found]
+    sorted_all = [practice for group in by_kind.values() for practice in group]
     return {
-        each: [Numbered(1 + sorted_all.index(practice), practice) for practice in found]
-        for each, found in by_kind.items()
+        each: [Numbered(1 + sorted_all.index(practice), practice) for practice in group]
+        for each, group in by_kind.items()
     }
 
 
@@ -105,10 +105,10 @@ def shipped_by(practice: Practice) -> str:
     return ", ".join(entry.qualified for entry in practice.entries)
 
 
-def number_rows(found: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
+def number_rows(practices: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
     """The rows of one pair's table; those that would say the same are one, with all their numbers."""
     rows: dict[tuple[str, ...], list[int]] = {}
-    for each in found:
+    for each in practices:
         rows.setdefault(_row(each.practice, each.practice.readings[pair]), []).append(each.number)
     return [(_numbers(numbers), *row) for row, numbers in rows.items()]
 
@@ -155,7 +155,7 @@ _TINY, _LARGE = 1e-6, 1e5
 def to_page(practices: Sequence[Practice]) -> RenderableType:
     """The page at a terminal."""
     kinds = ordered(practices)
-    found = [each for group in kinds.values() for each in group]
+    numbered = [each for group in kinds.values() for each in group]
     said, sentences = _opening(practices)
     return Group(
         Text(TITLE, style="bold cyan"),
@@ -163,27 +163,27 @@ def to_page(practices: Sequence[Practice]) -> RenderableType:
         Text(said),
         *(("", bullets(sentences)) if sentences else ()),
         *(part for each in KINDS if kinds[each] for part in _under(each, kinds[each])),
-        *(part for standard in STANDARD for part in _pair(standard.name, found)),
+        *(part for standard in STANDARD for part in _pair(standard.name, numbered)),
         "",
         *(Text(line, style="dim") for line in (*LEGEND, REPRODUCE)),
     )
 
 
-def _under(heading: Kind, found: Sequence[Numbered]) -> Iterator[RenderableType]:
+def _under(heading: Kind, numbered: Sequence[Numbered]) -> Iterator[RenderableType]:
     yield from ("", Text(heading.title, style="bold"), Text(heading.says, style="italic"), "")
     grid = Table.grid(padding=(0, 1, 0, 0))
-    for each in found:
+    for each in numbered:
         told = Text.assemble((label(each.practice), "cyan"), "\n", verdict(each.practice))
         grid.add_row(f"{each.number:>2}", Group(told, Text(shipped_by(each.practice), style="dim")))
     yield grid
 
 
-def _pair(name: str, found: Sequence[Numbered]) -> Iterator[RenderableType]:
+def _pair(name: str, numbered: Sequence[Numbered]) -> Iterator[RenderableType]:
     standard = next(each for each in STANDARD if each.name == name)
     yield from ("", Text(f"{standard.name}: KL(q‖p) = {figure(divergences()[name])}", style="bold"), Text(standard.why))
     for role, text in _roles(standard.q, standard.p, standard.sampler):
         yield Text(f"{role} = {text}", style="dim")
-    rows = number_rows(found, name)
+    rows = number_rows(numbered, name)
     yield from ("", Fitting((_drawn(NUMBERS, rows), _drawn(_LEAN, rows))))
 
 
@@ -222,12 +222,12 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
         rows = [_told(numbered) for numbered in kinds[each]]
         yield from _table(("#", "what", "verdict", "shipped by"), rows, texts=4)
     yield from ("## Pair by pair", "")
-    found = [each for group in kinds.values() for each in group]
+    numbered = [each for group in kinds.values() for each in group]
     for standard in STANDARD:
         roles = ", ".join(f"{role} = `{text}`" for role, text in _roles(standard.q, standard.p, standard.sampler))
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
         yield from (f"{standard.why} {roles}.", "")
-        yield from _table(NUMBERS, number_rows(found, standard.name), texts=_TEXTS)
+        yield from _table(NUMBERS, number_rows(numbered, standard.name), texts=_TEXTS)
     yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE)
 
 

@@ -40,9 +40,9 @@ def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
     kinds = dict.fromkeys((row.target, row.is_gradient) for case in cases for row in case.rows)
     for target, is_gradient in kinds:
-        found = [each for case in cases for each in _noisier(case, target, is_gradient)]
+        noisier = [each for case in cases for each in _noisier(case, target, is_gradient)]
         largest: dict[tuple[str, str], Noisier] = {}
-        for each in sorted(found, key=lambda noisier: -noisier.factor):
+        for each in sorted(noisier, key=lambda noisier: -noisier.factor):
             largest.setdefault((each.name, each.quietest), each)
         if largest:
             yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)

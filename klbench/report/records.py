@@ -17,9 +17,9 @@ Value = object
 Record = Mapping[str, Value]
 
 
-def as_json(found: Record | Sequence[Record]) -> str:
+def as_json(records: Record | Sequence[Record]) -> str:
     """The text of one object, or of a list of them; strict JSON."""
-    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False, default=list) + "\n"
+    return json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False, default=list) + "\n"
 
 
 def as_csv(records: Sequence[Record]) -> str:

@@ -150,9 +150,9 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
     points = points_of(integrand)
     if points is None:
         return None
-    found = exact_moments(integrand, points)
+    moments = exact_moments(integrand, points)
     mean, stdev, kurtoses, size, moved = (
-        torch.tensor([getattr(each, name) for each in found], dtype=torch.float64)
+        torch.tensor([getattr(each, name) for each in moments], dtype=torch.float64)
         for name in ("mean", "stdev", "kurtosis", "size", "rounding")
     )
     mean = torch.where(mean.isfinite(), mean, nan)

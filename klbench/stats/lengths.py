@@ -54,10 +54,10 @@ class SampledVector:
 def length(moments: VectorMoments, count: int, origin: Tensor) -> Estimate:
     """‖E g − origin‖."""
     squared, error = _squared_length(moments, count, moments.mean - origin)
-    found = max(squared, 0.0)
+    squared_length = max(squared, 0.0)
     if isnan(error):
-        return Estimate(sqrt(found))
-    return Estimate(sqrt(found), error / sqrt(4 * found + error) if error > 0 else 0.0)
+        return Estimate(sqrt(squared_length))
+    return Estimate(sqrt(squared_length), error / sqrt(4 * squared_length + error) if error > 0 else 0.0)
 
 
 def noise(moments: VectorMoments, count: int) -> Estimate:
@@ -81,11 +81,11 @@ def cosine(moments: VectorMoments, count: int, true: Tensor) -> Estimate:
     # only the noise across the mean turns it, and makes it look longer than it is in its direction
     turning = max(moments.trace - moments.variance_along(moments.mean) / raw, 0.0) / (count - 1)
     norm = sqrt(max(raw - turning, squared))
-    found = float(moments.mean @ true) / (norm * size)
-    across = (true / size - found * moments.mean / norm) / norm
+    turned = float(moments.mean @ true) / (norm * size)
+    across = (true / size - turned * moments.mean / norm) / norm
     first = moments.variance_along(across) / (count - 1)
     second = 6 * moments.squared_covariance / ((count - 1) * 2 * squared) ** 2
-    return Estimate(min(max(found, -1.0), 1.0), sqrt(first + second))
+    return Estimate(min(max(turned, -1.0), 1.0), sqrt(first + second))
 
 
 def _squared_length(moments: VectorMoments, count: int, vector: Tensor) -> tuple[float, float]:

@@ -67,8 +67,8 @@ class OnPoints(VectorMoments):
     def variances(self) -> Tensor:
         """See ``VectorMoments.variances``."""
         second = self.table.combine_squares(self._squares)
-        found = second - self.mean.square()
-        return found.masked_fill(found <= VECTOR_VARIANCE_ROUNDING * second, 0.0)
+        variances = second - self.mean.square()
+        return variances.masked_fill(variances <= VECTOR_VARIANCE_ROUNDING * second, 0.0)
 
     @property
     def size(self) -> Tensor:
