@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from types import FunctionType
@@ -17,6 +17,7 @@ from typing import Any
 from klbench.estimators.estimator import Estimator
 from klbench.frameworks.entry import Entry
 
+_SHARED = tuple(f"klbench.estimators.{name}" for name in ("divergence", "estimator", "term"))
 _DIGITS = 16
 """Of the 64 of a hash: enough that no two of a few hundred agree by chance."""
 
@@ -30,8 +31,10 @@ def of_entry(entry: Entry, *more: object) -> str:
 
 
 def of_estimator(estimator: Estimator) -> str:
-    """The key of one of klbench's own: its name and the text of all that define them."""
-    return _hash(estimator.name, _estimators())
+    """The key of one of klbench's own: its name, and the text of its file and of all that files of estimators share."""
+    function = estimator.function
+    written = function.func if isinstance(function, partial) else function
+    return _hash(estimator.name, _file(written.__module__), *map(_file, _SHARED))
 
 
 def _hash(*parts: object) -> str:
@@ -57,7 +60,7 @@ def _texts(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
 
 
 @cache
-def _estimators() -> str:
-    folder = files("klbench.estimators")
-    paths = sorted((path for path in folder.iterdir() if path.name.endswith(".py")), key=lambda path: path.name)
-    return sha256("".join(path.read_text(encoding="utf-8") for path in paths).encode()).hexdigest()
+def _file(module: str) -> str:
+    """The text of a module of klbench."""
+    package, _, name = module.rpartition(".")
+    return (files(package) / f"{name}.py").read_text(encoding="utf-8")
