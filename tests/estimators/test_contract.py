@@ -156,7 +156,7 @@ def test_alpha_two_is_half_of_chi2() -> None:
         ("K1", "k1"),
         ("foward_kl", "forward_kl"),
         ("jensen-shannon", "jensen_shannon"),
-        ("ratio*k4", None),
+        ("ratio*nobodys_estimator", None),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_was_meant(given: str, meant: str | None) -> None:

@@ -22,7 +22,7 @@ SPECS: dict[str, tuple[str | bytes, str, str]] = {
     "unknown key": (SPEC + "tempo: 9\n", "9:1", "allowed: name, description"),
     "misspelt key of a pair": (edited("    grid", "    gird"), "8:5", "did you mean grid?"),
     "key twice": (SPEC + "name: again\n", "9:1", "given twice"),
-    "unknown estimator": (edited("k3]", "k4]"), "3:22", "did you mean k3?"),
+    "unknown estimator": (edited("k3]", "k33]"), "3:22", "did you mean k3?"),
     "estimator in capitals": (edited("k3]", "K3]"), "3:22", "did you mean k3?"),
     "estimator without its argument": (edited("k3]", "k1_cv()]"), "3:22", "a number between"),
     "estimator with a text": (edited("k3]", "k1_cv(abc)]"), "3:22", "a number between"),
