@@ -59,3 +59,30 @@ def test_every_exception_is_needed() -> None:
 def test_every_part_has_its_place() -> None:
     parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in files()}
     assert parts == set(ORDER)
+
+
+LONGEST_CHAIN = 14
+"""Modules that import one another in a row: a file is read with at most these beneath it."""
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """The modules of klbench that a file imports when it is imported: not for its types, not inside functions."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("klbench"):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_no_chain_of_imports_is_longer_than_one_can_follow() -> None:
+    paths = {".".join(("klbench", *path.relative_to(ROOT).with_suffix("").parts)): path for path in files()}
+    below = {module: imported_at_once(path) & set(paths) for module, path in paths.items()}
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def chain(module: str) -> tuple[str, ...]:
+        if module not in chains:
+            chains[module] = (module, *max((chain(each) for each in sorted(below[module])), key=len, default=()))
+        return chains[module]
+
+    longest = max(map(chain, paths), key=len)
+    assert len(longest) <= LONGEST_CHAIN, " > ".join(longest)

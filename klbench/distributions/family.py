@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from klbench.distributions.constraints import Constraint
 from klbench.distributions.support import Support
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from klbench.distributions.constraints import Constraint
     from klbench.distributions.stream import Stream
 
 Kind = Literal["continuous", "discrete"]
