@@ -36,6 +36,7 @@ def _combined(
     baseline: Baseline, first: ExactVector, second: ExactVector, alone: ExactVector, variance: float, weighted: bool
 ) -> ExactVector:
     n, covariance, shrinks = baseline.batch, first.mean, baseline.shrinks
+    # the score has mean 0 under q, and times ρ under the sampler; off-policy without ρ it has not
     offset = torch.zeros_like(alone.mean) if weighted else alone.mean
     both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
     noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)

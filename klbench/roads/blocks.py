@@ -108,6 +108,7 @@ class Blocks(Generic[A]):
     def size(self) -> int:
         """How many samples a full block has, in whole units."""
         unit = self.accumulator.unit
+        # a batch is never cut in two by the end of a block
         return max(BLOCK[self.problem.device.type] // unit, 1) * unit
 
     def __len__(self) -> int:

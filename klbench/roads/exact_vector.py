@@ -136,6 +136,7 @@ def exact_gradient(problem: Problem, term: Term, score: Score, atoms: Atoms | No
     if not isinstance(problem, Pair):
         return None
     if atoms is not None:
+        # an atom without probability is masked: its coefficient may be infinite
         moments = atoms.moments(problem, term)
         kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
         moved = atoms.rounding(problem, term)

@@ -108,6 +108,7 @@ def infinity(value: Sum, laws: Tilts) -> float | None:
 def expectation(value: Sum, laws: Tilts) -> Number:
     """E of a sum whose terms all exist, in units of the largest exponential in it."""
     parts = [(coefficient, laws.expectation(key)) for key, coefficient in value.items()]
+    # in units of the largest exponential, so that none of the others can overflow
     scale = max((part.log_scale for _, part in parts if part.log_scale > -inf), default=0.0)
     total = error = 0.0
     for coefficient, part in parts:

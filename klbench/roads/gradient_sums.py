@@ -165,6 +165,7 @@ class BatchedGradients(_Summed):
             self._centred(value.values(at)) * weight.values(at).view(-1, self.unit) for value, weight in self.values
         ]
         centred += [centred[first] - centred[second] for first, second in self.differences]
+        # a batch is one unit: its samples share a baseline, so they are not independent
         vectors = torch.stack([(coefficients[:, :, None] * scores).mean(1) for coefficients in centred])
         return self._left(Sums.of_vectors(vectors), [*vectors.norm(dim=2)], seen, self.samples // self.unit)
 

@@ -111,6 +111,7 @@ class Summands:
             (size >= LOG_LARGEST) & (not term.tells_by_ratio(self._at))
             for size, term in zip(sizes, self._terms, strict=True)
         ]
+        # an infinite value in a share of a moment that is too small to be seen does no harm
         matters = self.rows > self.rows.amax(dim=1, keepdim=True) - NEGLIGIBLE
         mass = torch.zeros_like(self.log_base, dtype=torch.bool)
         return matters & torch.stack([mass, *beyond * len(ORDERS)])
@@ -134,6 +135,7 @@ class Summands:
         if self._factors is None:
             return rate, rest
         size = self._factors[index].abs().log()
+        # −inf is a value of 0, which stays 0 however large the factor is
         return rate, (rest + size).masked_fill(rest.isneginf() | size.isneginf(), -torch.inf)
 
     def _plain_size(self, term: Term, growth: Growth) -> tuple[Tensor, Tensor]:
@@ -147,6 +149,7 @@ class Summands:
         value = term.values(self._at)
         if not term.tells_by_ratio(self._at):
             return value
+        # far out a difference of two infinite terms is NaN; the faster of them decides the sign
         return torch.where(value.isnan() & ~self._ratio.isnan(), growth.infinity(self._ratio), value)
 
     def _row(self, index: int, order: int) -> Tensor:
@@ -176,6 +179,7 @@ class Summands:
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of log base, log q and log p in the logarithm of base · |weight · r^rate|^order."""
         weights = order if self._weighted(index) else 0
+        # base · (q/base)^weights · (p/q)^(order·rate), one exponent for each log-probability
         on_base = torch.full_like(rate, 1 - weights)
         on_q = weights - order * rate
         if self._integrand.pair.log_weight is None:

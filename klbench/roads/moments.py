@@ -144,6 +144,7 @@ def _exact(weighted: AtPoints, extension: Tensor, points: Points, index: int) ->
         return Exact(mean, inf, inf, size, points.road)
     if not variance_error < ACCURACY:
         return Exact(mean, nan, nan if fourth_exists else inf, size, points.road)
+    # in logarithms: a square may overflow where the standard deviation does not
     log_variance = weighted.log_central(2, mean)
     stdev = _exp(log_variance / 2)
     if stdev <= CONSTANT_ROUNDING * abs(mean):  # of a constant only rounding is left

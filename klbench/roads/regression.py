@@ -57,6 +57,7 @@ def regression(integrand: Integrand) -> Regression | None:
     if not (sizes > 0).all() or not (sizes.isfinite().all() and value.isfinite().all()):
         return None
     scaled = torch.stack(controls, dim=1) / sizes
+    # scaled to length 1: r may have a thousand times the spread of k1, and its square a million times
     solution = torch.linalg.lstsq(scaled, value[:, None], driver="gelsd").solution[:, 0]
     left = float((value - scaled @ solution).norm())
     if not left > NOTHING_LEFT * float(value.norm()):
@@ -115,6 +116,7 @@ def _regressed(values: Sequence[Sum], laws: Tilts) -> Regression | None:
     scaled = matrix / sizes / sizes[:, None]
     solution = torch.linalg.lstsq(scaled[1:, 1:], scaled[1:, :1], driver="gelsd").solution[:, 0]
     coefficients = tuple((solution * sizes[0] / sizes[1:]).tolist())
+    # the variance of what is left by itself: subtracting explained from whole would lose its digits
     left = combined(values, [1.0, *(-coefficient for coefficient in coefficients)])
     variance = expectation(product(left, left), laws)
     if not variance.error < LEFT_ACCURACY * variance.value:

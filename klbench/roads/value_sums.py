@@ -90,4 +90,5 @@ def shift_of(pilot: Sequence[Tensor]) -> Tensor:
 
 def _centre(values: Tensor) -> Tensor:
     mean, spread = values.mean(), values.std()
+    # 0 wherever it will do: it costs no pass over the values, and is exact
     return mean if mean.isfinite() and mean.abs() > _MANY_SPREADS * spread else torch.zeros_like(mean)

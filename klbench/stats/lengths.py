@@ -80,6 +80,7 @@ def cosine(moments: VectorMoments, count: int, true: Tensor) -> Estimate:
     raw = float(moments.mean @ moments.mean)
     # only the noise across the mean turns it, and makes it look longer than it is in its direction
     turning = max(moments.trace - moments.variance_along(moments.mean) / raw, 0.0) / (count - 1)
+    # never shorter than what is left once all of the noise is taken off
     norm = sqrt(max(raw - turning, squared))
     turned = float(moments.mean @ true) / (norm * size)
     across = (true / size - turned * moments.mean / norm) / norm
@@ -92,6 +93,7 @@ def _squared_length(moments: VectorMoments, count: int, vector: Tensor) -> tuple
     """(‖E vector‖², free of the noise of the mean, its standard error)."""
     if count < 2:  # one vector has no spread to tell an error from
         return float(vector @ vector), nan
+    # ‖m − t‖² is too long by the noise of m: E‖m − t‖² = ‖E m − t‖² + trace/n
     squared = float(vector @ vector) - moments.trace / (count - 1)
     first = 4 * moments.variance_along(vector) / (count - 1)
     return squared, sqrt(first + 6 * moments.squared_covariance / (count - 1) ** 2)

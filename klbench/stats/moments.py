@@ -96,6 +96,7 @@ class Central:
     @staticmethod
     def about(shift: float, raw: Sequence[float], count: int) -> Central:
         """From the first four moments about ``shift``."""
+        # about a shift near the mean these differences keep their digits
         m1, m2, m3, m4 = raw
         mean, variance = shift + m1, m2 - m1 * m1
         fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4

@@ -38,6 +38,7 @@ def regressed_mean(
     means = [moments.central(control).mean for control in controls]
     off = torch.tensor([mean - true for mean, true in zip(means, known, strict=True)], dtype=torch.float64)
     value = moments.central(index)
+    # the variance of value − Σ coefficient · control, from the sums that are there
     left = value.variance - 2 * float(taken @ with_value) + float(taken @ matrix @ taken)
     mean = value.mean - float(taken @ off)
     if not (isfinite(mean) and isfinite(left)):
@@ -47,6 +48,7 @@ def regressed_mean(
 
 def in_span(function: Function, controls: Sequence[Function]) -> bool:
     """Whether ``function`` is a constant plus a combination of ``controls``, as functions of log r."""
+    # functions of log r that agree on 33 points between −2 and 2 are one for what is asked here
     grid = torch.linspace(-2.0, 2.0, 33, dtype=torch.float64)
     basis = torch.stack([torch.ones_like(grid), *(control(grid) for control in controls)], dim=1)
     target = function(grid)[:, None]

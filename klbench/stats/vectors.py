@@ -67,6 +67,7 @@ class OnPoints(VectorMoments):
     def variances(self) -> Tensor:
         """See ``VectorMoments.variances``."""
         second = self.table.combine_squares(self._squares)
+        # a difference of two sums: below its rounding the component is a constant
         variances = second - self.mean.square()
         return variances.masked_fill(variances <= VECTOR_VARIANCE_ROUNDING * second, 0.0)
 
