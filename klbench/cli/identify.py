@@ -37,9 +37,8 @@ def identify(name: Name) -> None:
     from klbench.identity.identify import identify as identify_estimator
     from klbench.identity.likeness import likeness
     from klbench.identity.words import of_likeness, paragraph
-    from klbench.runner import one_torch_thread
 
-    with one_torch_thread(), redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr):
         estimator = _ready(name)
         identity = identify_estimator(estimator)
         like = likeness(estimator)

@@ -53,13 +53,10 @@ def validate(
 
     resolved = read_spec(spec, overrides or ())
     import_torch()
-    from klbench.runner import one_torch_thread
-
-    with one_torch_thread():
-        if format is Format.TABLE:
-            _show(resolved, within)
-        else:
-            _write(resolved, within, format)
+    if format is Format.TABLE:
+        _show(resolved, within)
+    else:
+        _write(resolved, within, format)
 
 
 def _write(spec: Spec, within: float, format: Format) -> None:

@@ -13,13 +13,20 @@ ERASE = f"\r{' ' * len(_LINE)}\r"
 
 
 def import_torch(*, quiet: bool = False) -> None:
-    """Import torch, and say so meanwhile, unless it is imported already.
+    """Import torch, and say so meanwhile, and keep it to one thread a call for as long as the process lives.
 
     Raises:
         RunError: there is no memory for it.
     """
-    if "torch" in sys.modules:
-        return
+    if "torch" not in sys.modules:
+        _import_and_say_so(quiet)
+    import torch
+
+    # the cores are used over blocks; and where memory is limited, threads that find no room end the process
+    torch.set_num_threads(1)
+
+
+def _import_and_say_so(quiet: bool) -> None:
     from klbench.errors import RunError
     from klbench.memory import LESS_MEMORY, libraries_fit
 

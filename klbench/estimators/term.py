@@ -40,14 +40,16 @@ class LogProbs:
     """The log-probabilities of n samples.
 
     Args:
-        log_ratio: log p(x) − log q(x) [n], nats.
-        log_weight: log q(x) − log sampler(x) [n], or None where samples come from q.
+        log_ratio: log p(x) − log q(x) [n], nats; of sequences [n, T], a number for each token.
+        log_weight: log q(x) − log sampler(x), of the same shape, or None where samples come from q.
         absolute: log q(x), log p(x) and log sampler(x), computed when asked for.
+        mask: which tokens count [n, T], bool; None where each sample is one number.
     """
 
     log_ratio: Tensor
     log_weight: Tensor | None = None
     absolute: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
+    mask: Tensor | None = None
 
     @cached_property
     def three(self) -> tuple[Tensor, Tensor, Tensor]:

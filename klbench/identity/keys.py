@@ -17,7 +17,8 @@ from typing import Any
 from klbench.estimators.estimator import Estimator
 from klbench.frameworks.entry import Entry
 
-_SHARED = tuple(f"klbench.estimators.{name}" for name in ("divergence", "estimator", "term"))
+_SHARED = tuple(f"klbench.estimators.{name}" for name in ("divergence", "estimator", "f_divergence", "term"))
+"""What an estimator may be made of that its own file does not say."""
 _DIGITS = 16
 """Of the 64 of a hash: enough that no two of a few hundred agree by chance."""
 

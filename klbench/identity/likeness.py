@@ -20,8 +20,8 @@ from klbench.estimators import catalogue as native
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint, weigh
 from klbench.frameworks import catalogue as shipped
+from klbench.tolerances import SAME_VALUE, SAME_VALUE_AT_0
 
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-11
 _LEVELS = (-0.5, -3.0)
 _WEIGHTS = (0.0, 0.31, -0.47, 1.3)
 
@@ -86,7 +86,7 @@ class _Sampled:
 
 
 def _agree(mine: Tensor, other: Tensor, scale: Tensor, where: Tensor) -> bool:
-    close = (mine - other).abs() <= _ABSOLUTE + _RELATIVE * scale.nan_to_num(0.0, 0.0)
+    close = (mine - other).abs() <= SAME_VALUE_AT_0 + SAME_VALUE * scale.nan_to_num(0.0, 0.0)
     alike = (mine == other) | (mine.isnan() & other.isnan()) | close
     return bool(alike[where].all())
 

@@ -60,8 +60,7 @@ class _Watched:
         """Told after each block; a headline is only worked out when it is time to tell."""
 
         def on_block(so_far: Sample, done: int) -> None:
-            kind = [kind for kind in kinds if any(quantity in so_far.places for quantity in kind.quantities)][-1]
-            self.headline = lambda: kind.headline(so_far)
+            self.headline = lambda: _latest(kinds, so_far)
             self.drawn(done)
 
         return on_block
@@ -72,3 +71,9 @@ class _Watched:
             return
         self.told = time.perf_counter()
         self.observer.advanced(self.case, done, self.total, self.headline())
+
+
+def _latest(kinds: tuple[Kind, ...], so_far: Sample) -> Headline:
+    """The headline of the kind that is being drawn."""
+    begun = [kind for kind in kinds if any(quantity in so_far.places for quantity in kind.quantities)]
+    return begun[-1].headline(so_far)

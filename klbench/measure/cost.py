@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -26,7 +26,7 @@ from klbench.measure.setting import Machine
 from klbench.measure.truth import Unseen, known_mean, true_value
 from klbench.observer import SILENT
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import BLOCK
+from klbench.roads.blocks import BLOCK, block_threads
 from klbench.roads.memory import keep_freed_memory
 from klbench.roads.value_sums import PILOT_SIZE
 from klbench.spec.cases import Case
@@ -142,7 +142,7 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
     while count < block and took * _MORE < budget / 4:
         count = min(count * _MORE, block)
         took = _timed(partial(draw, count))
-    with ThreadPoolExecutor(machine.threads) as pool:
+    with block_threads(machine.threads) as pool:
         together = partial(_at_once, pool, draw, [count] * machine.threads)
         rounds = [_timed(together)]
         while len(rounds) < _ROUNDS and time.perf_counter() + rounds[0] < end:
@@ -170,7 +170,7 @@ def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object
     return drawn
 
 
-def _at_once(pool: ThreadPoolExecutor, draw: Callable[[int], object], counts: Sequence[int]) -> None:
+def _at_once(pool: Executor, draw: Callable[[int], object], counts: Sequence[int]) -> None:
     deque(pool.map(draw, counts), maxlen=0)
 
 

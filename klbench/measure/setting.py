@@ -17,7 +17,7 @@ from klbench.measure.plan import Plan
 from klbench.measure.truth import Truth, Unseen, known_mean, true_value
 from klbench.problems.pair import Pair
 from klbench.roads.blocks import PILOT
-from klbench.roads.value_sums import PILOT_SIZE, values_of
+from klbench.roads.value_sums import PILOT_SIZE, pilot
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 
@@ -81,8 +81,3 @@ class Setting:
             return 0.0
         drawn = problem.block(self.plan.seed, PILOT)(max(1, PILOT_SIZE // problem.numbers))
         return float(torch.isin(drawn, ends).double().mean())
-
-
-def pilot(problem: Pair, seed: int, terms: Sequence[Evaluated]) -> list[Tensor]:
-    """Each term's values on a sample whose stream no block shares: K tensors [n] on the CPU."""
-    return values_of(problem, seed, PILOT, PILOT_SIZE, terms)

@@ -26,11 +26,11 @@ from klbench.measure.quantity import Quantity
 from klbench.measure.truth import Truth, true_value
 from klbench.observer import Headline
 from klbench.problems.problem import Problem
-from klbench.roads.blocks import PILOT, Blocks
+from klbench.roads.blocks import Blocks
 from klbench.roads.exact import exact
 from klbench.roads.moments import Exact
 from klbench.roads.regression import Regression
-from klbench.roads.value_sums import PILOT_SIZE, ValueAccumulator, shift_of, values_of
+from klbench.roads.value_sums import ValueAccumulator, pilot, shift_of
 from klbench.row import z_score
 from klbench.stats.estimate import Estimate
 from klbench.stats.regression import regressed_mean
@@ -61,7 +61,7 @@ class Values(Kind):
         """What the moments of the terms are taken about, from the pilot sample."""
         if self.plan.shift is not None:
             return self.plan.shift or (0.0,) * len(self.terms)
-        return tuple(shift_of(values_of(problem, self.plan.seed, PILOT, PILOT_SIZE, self.terms)).tolist())
+        return tuple(shift_of(pilot(problem, self.plan.seed, self.terms)).tolist())
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
         """See ``Kind``: one is enough."""
@@ -106,9 +106,9 @@ class Values(Kind):
         regression = self._regressions[quantity.term]
         if regression is None:
             return None
-        sums, index = sample.left_behind(quantity)
+        left, index = sample.left_behind(quantity)
         means, coefficients = self._controls.means, regression.coefficients
-        return regressed_mean(sums.moments, index, means, coefficients, regression.noise)
+        return regressed_mean(left.sums, index, means, coefficients, regression.noise)
 
     def columns(self, answer: Answer) -> Mapping[str, Any]:
         """See ``Kind``."""

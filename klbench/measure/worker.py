@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import torch
+
 from klbench.measure.asked import imported, settled
 from klbench.measure.plan import Pass, Plan
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import Mergeable
+from klbench.stats.mergeable import Mergeable
 
 _REMEMBERED = 4
 """A process measures many blocks of one case and then those of the next."""
 
 
 def measure_block(plan: Plan, number_of_pass: int, number: int) -> Mergeable:
-    """What one block of one pass leaves behind, in whatever process."""
+    """What one block of one pass leaves behind, in whatever process; torch keeps to one core from then on."""
+    torch.set_num_threads(1)
     left: Mergeable = _passes(plan)[number_of_pass].blocks.block(number)
     return left
 

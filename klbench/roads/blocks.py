@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch import Tensor
 from klbench.errors import RunError
 from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 from klbench.problems.problem import Problem
+from klbench.stats.mergeable import Mergeable
 
 if TYPE_CHECKING:
     from klbench.stats.lengths import SampledVector
@@ -45,17 +46,6 @@ Told = Callable[[int], None]
 
 def unheard(drawn: int) -> None:
     """Tell nobody."""
-
-
-class Mergeable(Protocol):
-    """What samples leave behind."""
-
-    @property
-    def count(self) -> int:
-        """Of how many units: samples, or batches of them."""
-
-    def merge(self, other: Self) -> Self:
-        """What both leave behind."""
 
 
 A = TypeVar("A", bound=Mergeable)
@@ -207,7 +197,7 @@ def _in_order(
     task: Callable[[int], Callable[[], T]], start: int, count: int, in_flight: int, waiting: Callable[[], None]
 ) -> Iterator[T]:
     running: deque[Future[T]] = deque()
-    pool = ThreadPoolExecutor(in_flight)
+    pool = block_threads(in_flight)
     try:
         for number in range(start, count):
             if len(running) > in_flight:
@@ -217,6 +207,12 @@ def _in_order(
             yield _awaited(running.popleft(), waiting)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def block_threads(count: int) -> ThreadPoolExecutor:
+    """Threads that measure blocks, each on one core."""
+    # torch's limit holds where it is set: a new thread multiplies matrices on all cores, and sums differ with them
+    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def _awaited(future: Future[T], waiting: Callable[[], None]) -> T:

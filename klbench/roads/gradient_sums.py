@@ -8,7 +8,7 @@ is a whole batch, whose gradient is one vector.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from klbench.problems.problem import Problem
 from klbench.roads.blocks import Accumulator
 from klbench.roads.exact_vector import Atoms
 from klbench.stats.lengths import SampledVector
-from klbench.stats.tail import Largest, all_above, all_merged, none_yet
+from klbench.stats.mergeable import SumsAndTails
 from klbench.stats.vectors import OnPoints, Sums
 
 
@@ -85,21 +85,8 @@ class CountedGradients(Accumulator[Counts]):
         return SampledVector(moments, whole.count, int(whole.counts[~coefficient.isfinite()].sum()))
 
 
-@dataclass(frozen=True)
-class VectorSums:
-    """Sums over the units, and the largest lengths of each gradient's vectors."""
-
-    sums: Sums
-    longest: tuple[Largest, ...]
-
-    @property
-    def count(self) -> int:
-        """The number of units."""
-        return self.sums.count
-
-    def merge(self, other: VectorSums) -> VectorSums:
-        """Both samples together."""
-        return VectorSums(self.sums.merge(other.sums), all_merged(self.longest, other.longest))
+VectorSums = SumsAndTails[Sums]
+"""Sums over the units, and the largest lengths of each gradient's vectors."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +103,10 @@ class _Summed(Accumulator[VectorSums]):
     samples: int
     numbers: int
 
-    def _left(self, sums: Sums, lengths: Sequence[Tensor], seen: VectorSums | None, units: int) -> VectorSums:
-        """The sums over some units, with those of the lengths [R] of [n] that may still be among the largest."""
-        longest = seen.longest if seen else (none_yet(units),) * len(lengths)
-        return VectorSums(sums.cpu(), all_above(lengths, longest))
-
     def sampled(self, whole: VectorSums, index: int) -> SampledVector:
         """See ``Accumulator``."""
         sums = whole.sums
-        return SampledVector(sums.moments(index), sums.count, int(sums.nonfinite[index]), whole.longest[index])
+        return SampledVector(sums.moments(index), sums.count, int(sums.nonfinite[index]), whole.largest[index])
 
 
 @dataclass(frozen=True)
@@ -138,7 +120,7 @@ class SummedGradients(_Summed):
         at, scores = problem.log_probs(x), self.score.values(x)
         coefficients = torch.stack([term.values(at) for term in self.terms])
         lengths = [*(coefficients * scores.norm(dim=1))]
-        return self._left(Sums.of_products(coefficients, scores), lengths, seen, self.samples)
+        return SumsAndTails.of(Sums.of_products(coefficients, scores).cpu(), lengths, self.samples, seen)
 
 
 @dataclass(frozen=True)
@@ -167,7 +149,8 @@ class BatchedGradients(_Summed):
         centred += [centred[first] - centred[second] for first, second in self.differences]
         # a batch is one unit: its samples share a baseline, so they are not independent
         vectors = torch.stack([(coefficients[:, :, None] * scores).mean(1) for coefficients in centred])
-        return self._left(Sums.of_vectors(vectors), [*vectors.norm(dim=2)], seen, self.samples // self.unit)
+        lengths = [*vectors.norm(dim=2)]
+        return SumsAndTails.of(Sums.of_vectors(vectors).cpu(), lengths, self.samples // self.unit, seen)
 
     def _centred(self, values: Tensor) -> Tensor:
         """Values [n] as [batches, unit], less their batch's mean."""

@@ -213,11 +213,6 @@ def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) 
         raise Refusal(f"with {values}: {refusal.message}", help=refusal.help, path=(role,)) from refusal
 
 
-def _measures_gradients(written: object) -> bool:
-    """Whether ``measure`` as it is written asks for gradients."""
-    return written == "gradient" or (isinstance(written, list | tuple) and "gradient" in written)
-
-
 def _until_enough(written: Any, judge: ModelWrapValidatorHandler[PairSpec], info: ValidationInfo) -> PairSpec:
     """Judge a pair of a list, unless there are enough errors in those before it; they are counted in the context."""
     errors = info.context if isinstance(info.context, Counter) else Counter[str]()
@@ -283,7 +278,7 @@ class Spec(Form):
     @classmethod
     def _all_of_a_framework(cls, given: Any) -> Any:
         """The estimators with where they are put: what ``verl:*`` stands for depends on it."""
-        if isinstance(given, Mapping) and _measures_gradients(given.get("measure")) and "estimators" in given:
+        if isinstance(given, Mapping) and together.measures_gradients(given.get("measure")) and "estimators" in given:
             placements = given.get("placements")
             asked = [placements] if isinstance(placements, str) else placements
             known = [name for name in asked if name in PLACEMENTS] if isinstance(asked, list | tuple) else []

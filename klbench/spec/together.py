@@ -21,6 +21,11 @@ KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
 """The keys that only a gradient spec may have."""
 
 
+def measures_gradients(written: object) -> bool:
+    """Whether ``measure`` as it is written asks for gradients, alone or in a list."""
+    return written == "gradient" or (isinstance(written, list | tuple) and "gradient" in written)
+
+
 def check(spec: Spec) -> None:
     """Hold a spec to what its ``measure`` allows.
 

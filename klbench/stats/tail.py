@@ -11,7 +11,6 @@ Stephens (2009).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, nan, sqrt
 
@@ -69,16 +68,6 @@ def above(value: Tensor, largest: Largest) -> Largest:
     """The sizes |value| that may still enter ``largest``; NaN is passed over, being no size."""
     entering = _beyond(value.double().abs(), largest.threshold).cpu()
     return Largest(top(entering, largest.limit), largest.limit)
-
-
-def all_above(values: Iterable[Tensor], largest: Iterable[Largest]) -> tuple[Largest, ...]:
-    """The same of several values, each with its own largest."""
-    return tuple(above(value, each) for value, each in zip(values, largest, strict=True))
-
-
-def all_merged(mine: Iterable[Largest], others: Iterable[Largest]) -> tuple[Largest, ...]:
-    """The largest of several values in two samples."""
-    return tuple(each.merge(other) for each, other in zip(mine, others, strict=True))
 
 
 def _beyond(sizes: Tensor, threshold: float) -> Tensor:

@@ -15,8 +15,8 @@ from klbench.distributions.build import build
 from klbench.errors import RunError
 from klbench.estimators.catalogue import find
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import BLOCK, PILOT, AtWork, Blocks, in_order
-from klbench.roads.value_sums import PILOT_SIZE, ValueAccumulator, ValueSums, shift_of, values_of
+from klbench.roads.blocks import BLOCK, AtWork, Blocks, in_order
+from klbench.roads.value_sums import ValueAccumulator, ValueSums, pilot, shift_of
 from klbench.spec.expression import parse
 
 
@@ -27,7 +27,7 @@ def pair_of(q: str, p: str) -> Pair:
 def blocks(q: str, p: str, samples: int, names: tuple[str, ...] = ("k1", "k3", "k2")) -> Blocks[ValueSums]:
     """The blocks of some estimators, of which the first but one are controls."""
     pair, terms = pair_of(q, p), tuple(find(name).term for name in names)
-    shift = shift_of(values_of(pair, 7, PILOT, PILOT_SIZE, terms))
+    shift = shift_of(pilot(pair, 7, terms))
     return Blocks(pair, 7, samples, ValueAccumulator(terms, shift, len(terms) - 1, samples, pair.numbers))
 
 
@@ -43,17 +43,17 @@ def test_the_number_of_threads_changes_no_bit(pair: tuple[str, str]) -> None:
     alone = sampled(*pair, samples, in_flight=1)
     for in_flight in (2, 5):
         together = sampled(*pair, samples, in_flight)
-        assert torch.equal(alone.moments.powers, together.moments.powers)
-        assert torch.equal(alone.moments.cross, together.moments.cross)
+        assert torch.equal(alone.sums.powers, together.sums.powers)
+        assert torch.equal(alone.sums.cross, together.sums.cross)
         assert [x.limit for x in alone.largest] == [x.limit for x in together.largest]
 
 
 def test_more_samples_begin_with_the_same_ones() -> None:
     block = BLOCK["cpu"]
     one, two = sampled("N(0, 1)", "N(1, 1)", block, 1), sampled("N(0, 1)", "N(1, 1)", 2 * block, 1)
-    second = two.moments.powers - one.moments.powers
-    assert one.moments.count == block
-    assert not torch.equal(second, one.moments.powers)
+    second = two.sums.powers - one.sums.powers
+    assert one.sums.count == block
+    assert not torch.equal(second, one.sums.powers)
 
 
 def test_results_come_in_order_and_no_more_run_than_allowed() -> None:
@@ -138,7 +138,7 @@ def test_wide_draws_are_measured_in_chunks_of_bounded_size(monkeypatch: pytest.M
 
     monkeypatch.setattr(wide.problem.base, "draw", watched)  # type: ignore[attr-defined]
     whole = list(wide.run(1))[-1]
-    assert whole.moments.count == 3000
+    assert whole.sums.count == 3000
     assert max(seen) * 1000 <= 2**19
 
 
