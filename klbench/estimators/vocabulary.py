@@ -11,13 +11,13 @@ from typing import Literal, get_args
 Measure = Literal["value", "gradient"]
 Placement = Literal["loss", "reward"]
 Weighting = Literal["none", "ratio", "detached"]
-Baseline = Literal["none", "mean", "leave-one-out"]
+BaselineName = Literal["none", "mean", "leave-one-out"]
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
-BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 FULL_PRECISION: Dtype = "float64"

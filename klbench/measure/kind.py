@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from klbench.measure.truth import Truth
     from klbench.problems.pair import Pair
     from klbench.problems.problem import Problem
+    from klbench.roads.exact_moments import Exact
     from klbench.roads.exact_vector import ExactVector
-    from klbench.roads.moments import Exact
 
 
 class Kind(ABC):

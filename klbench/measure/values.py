@@ -28,7 +28,7 @@ from klbench.observer import Headline
 from klbench.problems.problem import Problem
 from klbench.roads.blocks import Blocks
 from klbench.roads.exact import exact
-from klbench.roads.moments import Exact
+from klbench.roads.exact_moments import Exact
 from klbench.roads.regression import Regression
 from klbench.roads.value_sums import ValueAccumulator, pilot, shift_of
 from klbench.row import z_score

@@ -9,9 +9,9 @@ from __future__ import annotations
 from klbench.estimators.term import Term
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
+from klbench.roads.exact_moments import Exact, exact_moments, points_of
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
-from klbench.roads.moments import Exact, exact_moments, points_of
 
 
 def exact(problem: Problem, term: Term) -> Exact | None:

@@ -17,8 +17,8 @@ from klbench.distributions.support import Lattice
 from klbench.estimators.term import Term
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
+from klbench.roads.exact_moments import exact_moments, points_of
 from klbench.roads.integrand import Integrand
-from klbench.roads.moments import exact_moments, points_of
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints
 from klbench.tolerances import GRADIENT_DISTANCE_ROUNDING, GRADIENT_ROUNDING

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from klbench.distributions.distribution import Distribution
 from klbench.estimators.term import Expansion, Term
+from klbench.roads.exact_moments import Exact
 from klbench.roads.expansion import CONSTANT, Sum, from_declared, less, product, sign_far_out, without_constant
 from klbench.roads.independent import independent
-from klbench.roads.moments import Exact
 from klbench.roads.tilted_factor import tilts_of
 from klbench.roads.tilts import Number, Tilts
 from klbench.tolerances import ACCURACY, ARITHMETIC_ROUNDING, FOURTH_ACCURACY, LOG_LARGEST

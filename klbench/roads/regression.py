@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from klbench.estimators.term import Term
+from klbench.roads.exact_moments import points_of
 from klbench.roads.expansion import Sum, combined, from_declared, less, product
 from klbench.roads.factors import ANY, expectation, exponential, infinity, laws_for, plain
-from klbench.roads.moments import points_of
 from klbench.roads.points import Points
 from klbench.roads.tilts import Tilts
 from klbench.tolerances import ACCURACY, LEFT_ACCURACY, NOTHING_LEFT

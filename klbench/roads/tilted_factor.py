@@ -16,9 +16,9 @@ from klbench.distributions.expression import Expression
 from klbench.distributions.log_ratio import normal_coefficients
 from klbench.estimators.term import Function, Term
 from klbench.problems.pair import Pair
+from klbench.roads.exact_moments import points_of
 from klbench.roads.expansion import Key
 from klbench.roads.integrand import Integrand
-from klbench.roads.moments import points_of
 from klbench.roads.points import Points
 from klbench.roads.tilts import INFINITE, Tilt, Tilts, cumulants_of
 from klbench.tolerances import (

@@ -32,7 +32,7 @@ from klbench.spec.every import Asked
 from klbench.spec.fields import (
     ESTIMATOR,
     MOST_ESTIMATORS,
-    Baseline,
+    BaselineName,
     Batch,
     Distribution,
     Dtypes,
@@ -261,7 +261,7 @@ class Spec(Form):
         None,
         description="Gradients only. The parameters of q to differentiate in, by torch's names. Default: all.",
     )
-    baseline: Baseline = Field(
+    baseline: BaselineName = Field(
         "none",
         description="Gradients only. What is subtracted in the reward: the batch's own mean, or that of its other "
         "samples (leave-one-out).",

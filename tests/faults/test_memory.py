@@ -60,8 +60,8 @@ def test_how_much_was_wanted_is_said() -> None:
 PLACES = {
     "reading": "klbench.spec.read.read_document",
     "building": "klbench.measure.case.Setting.of",
-    "enumeration": "klbench.roads.moments.enumeration",
-    "quadrature": "klbench.roads.moments.quadrature",
+    "enumeration": "klbench.roads.exact_moments.enumeration",
+    "quadrature": "klbench.roads.exact_moments.quadrature",
     "a block": "klbench.roads.blocks.Blocks.block",
     "the tail": "klbench.stats.tail._generalized_pareto_shape",
     "the files": "klbench.report.folder.to_csv",

@@ -7,8 +7,8 @@ from klbench.estimators.catalogue import find
 from klbench.estimators.term import Term
 from klbench.problems.pair import Pair
 from klbench.roads import exact as road
+from klbench.roads.exact_moments import Exact
 from klbench.roads.integrand import Integrand
-from klbench.roads.moments import Exact
 from klbench.spec.expression import parse
 
 

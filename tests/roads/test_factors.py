@@ -15,9 +15,9 @@ from klbench.estimators.catalogue import estimators, find
 from klbench.estimators.term import Expansion, Term
 from klbench.frameworks.catalogue import entries
 from klbench.problems.pair import Pair
+from klbench.roads.exact_moments import Exact
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
-from klbench.roads.moments import Exact
 from klbench.spec.expression import parse
 from tests.roads.support import exact, exact_moments, integrand
 
