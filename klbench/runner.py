@@ -12,6 +12,7 @@ from os import PathLike
 import torch
 
 from klbench.errors import RunError, SpecError, UserError
+from klbench.keeper import NOTHING_KEPT, Keeper
 from klbench.measure.case import measure
 from klbench.measure.crossings import crossing_notes
 from klbench.measure.setting import Machine
@@ -36,6 +37,7 @@ def run(
     device: str = "auto",
     threads: int | None = None,
     observer: Observer = SILENT,
+    keeper: Keeper = NOTHING_KEPT,
 ) -> Results:
     """Run every case of a spec.
 
@@ -48,6 +50,7 @@ def run(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: blocks sampled at once; one per available core by default, a few at most. Changes no number.
         observer: told of the progress.
+        keeper: keeps what is done, and knows what an earlier run of the same has done.
 
     Raises:
         RunError: no such device, or its memory does not hold one block.
@@ -63,8 +66,8 @@ def run(
     keep_freed_memory()
     results = []
     with one_torch_thread(), _naming(spec):
-        for case in cases:
-            results.append(measure(spec, case, machine, observer))
+        for number, case in enumerate(cases):
+            results.append(measure(spec, case, machine, observer, keeper.case(number)))
             observer.finished(results[-1])
         results = _with_crossings(spec, results)
     return Results(spec, tuple(results), str(machine.device), machine.threads, time.perf_counter() - start)

@@ -14,7 +14,7 @@ ROOT = Path(klbench.__file__).parent
 ORDER = (
     *("tolerances", "excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
     *("distributions", "estimators", "frameworks", "users", "derived", "problems", "stats", "roads"),
-    *("row", "results", "spec", "observer", "measure", "runner", "identity", "report", "cli"),
+    *("row", "results", "spec", "observer", "keeper", "measure", "runner", "resume", "identity", "report", "cli"),
 )
 BY_NAME = {
     ("estimators/catalogue.py", "frameworks"),

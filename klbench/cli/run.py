@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,12 +18,13 @@ from klbench.cli.completion import devices
 from klbench.cli.interrupts import under_way
 from klbench.cli.options import Format, Overrides, SpecSource, command_line
 from klbench.cli.waiting import import_torch
-from klbench.errors import Interrupted
+from klbench.errors import Interrupted, RunError
 from klbench.estimators.vocabulary import FULL_PRECISION
 
 if TYPE_CHECKING:
     from klbench.report.manifest import Call
     from klbench.results import Results
+    from klbench.resume import FileKeeper
     from klbench.spec.model import Spec
 
 
@@ -62,6 +64,7 @@ Check = Annotated[
 NoImport = Annotated[
     bool, typer.Option("--no-import", help="Import no module that the spec names: for a spec that you did not write.")
 ]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew where an interrupted run could be gone on with.")]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 
@@ -77,15 +80,18 @@ def run(
     threads: Threads = None,
     check: Check = False,
     no_import: NoImport = False,
+    fresh: Fresh = False,
     format: Shown = Format.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Run a spec: print its table, write its files.
 
-    The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well.
+    The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well. Until then
+    DIR/<name>/blocks.sqlite keeps what is done: the same command goes on with a run that was interrupted or killed.
     For example: klbench run schulman samples=1e6 --check
     """
     from klbench.files.folder import ensure_writable
+    from klbench.files.store import NAMES
     from klbench.report.folder import FILES
     from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
@@ -98,10 +104,12 @@ def run(
     if no_import:
         refuse_imports(resolved)
     folder = Path(out) / resolved.name
-    ensure_writable(folder, FILES)  # at once, before torch is imported, and by _written once more for the whole run
+    ensure_writable(
+        folder, (*FILES, *NAMES)
+    )  # at once, before torch is imported, and by _written once more for the whole run
     overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
     call = Call(command_line(context), tuple(overridden))
-    results, written = _written(resolved, folder, call, device, threads, quiet)
+    results, written = _written(resolved, folder, call, _Machine(device, threads, fresh, quiet))
     try:
         with under_way():
             _show(results, format, quiet)
@@ -114,21 +122,31 @@ def run(
         raise Interrupted("interrupted as the results were shown", help=help) from None
 
 
-def _written(
-    spec: Spec, folder: Path, call: Call, device: str, threads: int | None, quiet: bool
-) -> tuple[Results, Sequence[str]]:
+@dataclass(frozen=True)
+class _Machine:
+    """How a run is done: nothing of this changes a number."""
+
+    device: str
+    threads: int | None
+    fresh: bool
+    quiet: bool
+
+
+def _written(spec: Spec, folder: Path, call: Call, how: _Machine) -> tuple[Results, Sequence[str]]:
     """The results, and the names of their files, which are in ``folder``."""
-    import_torch(quiet=quiet)
-    import klbench.runner  # noqa: F401 (an interrupt while torch is imported is heard only outside of under_way)
+    import_torch(quiet=how.quiet)
+    import klbench.resume
+    import klbench.runner  # noqa: F401
     from klbench.files.folder import claim
+    from klbench.files.store import NAMES
     from klbench.report.folder import FILES, to_files, what_was_there
 
     files: Mapping[str, str | None] = {}
     try:
-        with under_way(), claim(folder, FILES) as claimed:
-            if not quiet and (earlier := what_was_there(claimed.read, spec)):
+        with under_way(), claim(folder, (*FILES, *NAMES)) as claimed:
+            if not how.quiet and (earlier := what_was_there(claimed.read, spec)):
                 output.remark(f"{folder} holds {earlier}; this run replaces it")
-            results = _measured(spec, device, threads, quiet)
+            results = _measured(spec, folder, how)
             files = to_files(results, finished=datetime.now().astimezone(), call=call)
             claimed.write(files)
     except KeyboardInterrupt:
@@ -137,17 +155,48 @@ def _written(
     return results, [name for name, text in files.items() if text is not None]
 
 
-def _measured(spec: Spec, device: str, threads: int | None, quiet: bool) -> Results:
+def _measured(spec: Spec, folder: Path, how: _Machine) -> Results:
     from klbench.report.console import on_stderr
     from klbench.report.progress import watching
     from klbench.runner import run
 
+    keeper = _keeper(spec, folder, how)
     # stdout is for the data: what a user's function prints goes where everything else does
-    with watching(on_stderr(), quiet=quiet) as tally, redirect_stdout(sys.stderr):
+    with watching(on_stderr(), quiet=how.quiet) as tally, redirect_stdout(sys.stderr):
         try:
-            return run(spec, device=device, threads=threads, observer=tally)
+            return run(spec, device=how.device, threads=how.threads, observer=tally, keeper=keeper)
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted {tally.so_far}", help=["nothing was written"]) from None
+            keeper.flush()
+            raise Interrupted(f"interrupted {tally.so_far}", help=[_kept(keeper, folder)]) from None
+        except RunError as error:
+            keeper.flush()
+            raise RunError(error.message, help=[*error.help, _kept(keeper, folder)]) from error
+        finally:
+            keeper.store.close()
+
+
+def _keeper(spec: Spec, folder: Path, how: _Machine) -> FileKeeper:
+    """What keeps the run, and knows what an earlier one has done of it; where it is of use, that is said."""
+    from klbench.files.store import NAME
+    from klbench.resume import identity_of, keeper_for
+    from klbench.runner import resolve_device
+
+    identity = identity_of(spec, resolve_device(how.device).type)
+    keeper = keeper_for(
+        *(folder / NAME, identity, len(spec.cases())),
+        fresh=how.fresh,
+        said=output.remark,
+        failed=lambda why: output.remark(f"cannot keep what is done ({why}): an interrupt now loses the run"),
+    )
+    if keeper.here and not how.quiet:
+        output.remark(f"{folder}: {keeper.here}")
+    return keeper
+
+
+def _kept(keeper: FileKeeper, folder: Path) -> str:
+    if not keeper.here:
+        return "nothing was written"
+    return f"{folder}: {keeper.here}; the same command goes on with it, with --fresh it starts anew"
 
 
 def _show(results: Results, format: Format, quiet: bool) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from klbench.keeper import Kept
 from klbench.measure.answer import row
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
@@ -21,8 +22,8 @@ _SECONDS_BETWEEN = 0.05
 """A watcher is told so often at most: working out a headline takes longer than a small block."""
 
 
-def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> CaseResult:
-    """Everything klbench can say of one case.
+def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept) -> CaseResult:
+    """Everything klbench can say of one case. What is ``kept`` of it is not drawn again.
 
     Raises:
         SpecError: a user's function cannot be used.
@@ -33,7 +34,7 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> Cas
     kinds = setting.plan.kinds(setting.pair, setting.estimators)
     passes = tuple(drawn for kind in kinds for drawn in kind.passes(setting.problem))
     watched = _Watched(observer, case, spec.samples)
-    sample = draw(passes, machine.threads, watched.block(kinds), watched.drawn)
+    sample = draw(passes, machine.threads, watched.block(kinds), watched.drawn, kept)
     rows: list[Row] = []
     sentences: dict[str, None] = {}
     for kind in kinds:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from klbench.derived.precision import Rounding
+from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.quantity import Quantity
 from klbench.problems.pair import Pair
 from klbench.roads.blocks import Blocks, Told, unheard
+from klbench.roads.merged import Merged
 
 if TYPE_CHECKING:
     from klbench.distributions.expression import Expression
@@ -109,32 +111,37 @@ class Pass:
 class Sample:
     """What has been drawn so far: for each thing that is measured, what it is among and its place there."""
 
-    places: Mapping[Key, tuple[Pass, Any]]
+    places: Mapping[Key, tuple[Pass, Merged[Any]]]
 
     def of(self, key: Key | None) -> Any:
         """One thing as sampled; None where it is not."""
         if key is None or key not in self.places:
             return None
-        drawn, left = self.places[key]
-        return drawn.blocks.accumulator.sampled(left, drawn.places[key])
+        drawn, merged = self.places[key]
+        return drawn.blocks.accumulator.sampled(merged.left, drawn.places[key])
 
     def left_behind(self, key: Key) -> tuple[Any, int]:
         """What holds one thing, and its place there."""
-        drawn, left = self.places[key]
-        return left, drawn.places[key]
+        drawn, merged = self.places[key]
+        return merged.left, drawn.places[key]
 
 
 def draw(
-    passes: tuple[Pass, ...], in_flight: int, on_block: Callable[[Sample, int], None], told: Told = unheard
+    passes: tuple[Pass, ...],
+    in_flight: int,
+    on_block: Callable[[Sample, int], None],
+    told: Told = unheard,
+    kept: Kept = KEPT_NOWHERE,
 ) -> Sample:
-    """Draw all passes, one after another.
+    """Draw all passes, one after another, from where an earlier run has left them.
 
     ``on_block`` is told how many of the samples are done on the whole, ``told`` of those in between.
 
     Raises:
         RunError: the memory does not hold even one block.
     """
-    places: dict[Key, tuple[Pass, Any]] = {}
+    places: dict[Key, tuple[Pass, Merged[Any]]] = {}
+    kept.begins([len(drawn.blocks) for drawn in passes])
     for number, drawn in enumerate(passes):
         samples, unit = drawn.blocks.samples, drawn.blocks.accumulator.unit
         before = number * samples
@@ -142,7 +149,14 @@ def draw(
         def within(count: int, before: int = before) -> None:
             told((before + count) // len(passes))
 
-        for left in drawn.blocks.run(in_flight, within):
-            places |= dict.fromkeys(drawn.places, (drawn, left))
-            on_block(Sample(places), (before + min(left.count * unit, samples)) // len(passes))
+        def so_far(merged: Merged[Any], drawn: Pass = drawn, before: int = before, unit: int = unit) -> None:
+            places.update(dict.fromkeys(drawn.places, (drawn, merged)))
+            on_block(Sample(places), (before + min(merged.count * unit, drawn.blocks.samples)) // len(passes))
+
+        done = kept.done(number)
+        if done is not None:
+            so_far(done)
+        for merged in drawn.blocks.run(in_flight, within, done):
+            kept.keep(number, merged)
+            so_far(merged)
     return Sample(places)

@@ -22,6 +22,7 @@ from torch import Tensor
 from klbench.errors import RunError
 from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 from klbench.problems.problem import Problem
+from klbench.roads.merged import Merged
 from klbench.stats.mergeable import Mergeable
 
 if TYPE_CHECKING:
@@ -113,28 +114,30 @@ class Blocks(Generic[A]):
         parts = (self.accumulator.measure(self.problem, draw(size), seen) for size in sizes)
         return reduce(lambda one, other: one.merge(other), parts)
 
-    def run(self, in_flight: int, told: Told = unheard) -> Iterator[A]:
+    def run(self, in_flight: int, told: Told = unheard, done: Merged[A] | None = None) -> Iterator[Merged[A]]:
         """Measure ``in_flight`` blocks at once, and yield what all so far have left behind after each block.
 
         In between, ``told`` is told now and then how many samples are drawn, those of blocks at work with them.
+        ``done`` are the first blocks, where they were measured before: the run goes on after them.
 
         Raises:
             RunError: the memory does not hold even one block.
         """
-        whole: A | None = None
+        merged: Merged[A] = done or Merged()
         at_work = AtWork()
 
         def measure(number: int) -> Callable[[], A]:
-            seen, drawn = whole, at_work.begin(number)
+            seen, drawn = merged.largest_part, at_work.begin(number)
             return lambda: self.block(number, seen, drawn)
 
         def waiting() -> None:
-            told((whole.count * self.accumulator.unit if whole else 0) + at_work.drawn)
+            told(merged.count * self.accumulator.unit + at_work.drawn)
 
-        for number, block in enumerate(in_order(measure, len(self), in_flight, waiting)):
+        numbers = range(merged.blocks, len(self))
+        for number, block in zip(numbers, in_order(measure, numbers, in_flight, waiting), strict=True):
             at_work.end(number)
-            whole = block if whole is None else whole.merge(block)
-            yield whole
+            merged = merged.add(block)
+            yield merged
 
 
 class AtWork:
@@ -163,9 +166,9 @@ class AtWork:
 
 
 def in_order(
-    task: Callable[[int], Callable[[], T]], count: int, in_flight: int, waiting: Callable[[], None] = lambda: None
+    task: Callable[[int], Callable[[], T]], numbers: range, in_flight: int, waiting: Callable[[], None] = lambda: None
 ) -> Iterator[T]:
-    """The results of ``count`` tasks in order, at most ``in_flight`` of them running at once.
+    """The results of the tasks of these numbers in order, at most ``in_flight`` of them running at once.
 
     ``waiting`` is called now and then while the next result is awaited.
 
@@ -175,11 +178,10 @@ def in_order(
     Raises:
         RunError: one task alone does not fit.
     """
-    number = 0
-    while number < count:
+    while numbers:
         try:
-            for result in _in_order(task, number, count, in_flight, waiting):
-                number += 1
+            for result in _in_order(task, numbers, in_flight, waiting):
+                numbers = numbers[1:]
                 yield result
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -194,12 +196,12 @@ def in_order(
 
 
 def _in_order(
-    task: Callable[[int], Callable[[], T]], start: int, count: int, in_flight: int, waiting: Callable[[], None]
+    task: Callable[[int], Callable[[], T]], numbers: range, in_flight: int, waiting: Callable[[], None]
 ) -> Iterator[T]:
     running: deque[Future[T]] = deque()
     pool = block_threads(in_flight)
     try:
-        for number in range(start, count):
+        for number in numbers:
             if len(running) > in_flight:
                 yield _awaited(running.popleft(), waiting)
             running.append(pool.submit(task(number)))

@@ -67,7 +67,7 @@ def test_blocks_measured_in_another_process_give_the_same_bytes(name: str) -> No
     plan, passes = planned(SPECS[name])
     with ProcessPoolExecutor(1, get_context("spawn")) as others:
         for index, drawn in enumerate(passes):
-            here = list(drawn.blocks.run(2))[-1]
+            here = list(drawn.blocks.run(2))[-1].left
             blocks = others.map(measure_block, [plan] * 3, [index] * 3, range(len(drawn.blocks)))
             there = reduce(lambda one, other: one.merge(other), blocks)
             sampled = [drawn.blocks.accumulator.sampled(left, 0) for left in (here, there)]

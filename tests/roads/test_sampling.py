@@ -32,7 +32,7 @@ def blocks(q: str, p: str, samples: int, names: tuple[str, ...] = ("k1", "k3", "
 
 
 def sampled(q: str, p: str, samples: int, in_flight: int) -> ValueSums:
-    return list(blocks(q, p, samples).run(in_flight))[-1]
+    return list(blocks(q, p, samples).run(in_flight))[-1].left
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_results_come_in_order_and_no_more_run_than_allowed() -> None:
 
         return work
 
-    assert list(in_order(task, 40, 4)) == list(range(40))
+    assert list(in_order(task, range(40), 4)) == list(range(40))
     assert most <= 4
 
 
@@ -96,7 +96,7 @@ def test_short_memory_makes_fewer_in_flight_and_the_same_results(fits: int) -> N
 
         return work
 
-    assert list(in_order(task, 30, 8)) == [number * number for number in range(30)]
+    assert list(in_order(task, range(30), 8)) == [number * number for number in range(30)]
 
 
 def test_a_block_that_does_not_fit_at_all_is_said_to_the_user() -> None:
@@ -107,7 +107,7 @@ def test_a_block_that_does_not_fit_at_all_is_said_to_the_user() -> None:
         return work
 
     with pytest.raises(RunError, match="out of memory, in one block of samples"):
-        list(in_order(task, 3, 4))
+        list(in_order(task, range(3), 4))
 
 
 def test_an_error_in_a_block_is_raised_and_nothing_runs_on() -> None:
@@ -123,7 +123,7 @@ def test_an_error_in_a_block_is_raised_and_nothing_runs_on() -> None:
         return work
 
     with pytest.raises(ValueError, match="block 3"):
-        list(in_order(task, 1000, 2))
+        list(in_order(task, range(1000), 2))
     assert len(started) < 20
 
 
@@ -137,7 +137,7 @@ def test_wide_draws_are_measured_in_chunks_of_bounded_size(monkeypatch: pytest.M
         return draw(stream, count)
 
     monkeypatch.setattr(wide.problem.base, "draw", watched)  # type: ignore[attr-defined]
-    whole = list(wide.run(1))[-1]
+    whole = list(wide.run(1))[-1].left
     assert whole.sums.count == 3000
     assert max(seen) * 1000 <= 2**19
 
