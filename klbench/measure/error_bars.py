@@ -32,6 +32,7 @@ def error_of_mean(error: float, measured_noise: float, exact_noise: float, count
     """
     if exact_noise == inf:
         return nan
+    # ``not <``, no ``>=``: a measured noise that is NaN leaves the error as it is
     if isnan(exact_noise) or not measured_noise < exact_noise:
         return error
     return error * exact_noise / measured_noise if measured_noise > 0 else exact_noise / sqrt(count)

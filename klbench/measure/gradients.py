@@ -210,4 +210,5 @@ def _component_errors(answer: Answer, errors: Tensor) -> Tensor:
     if answer.exact is None or answer.known_noise != answer.known_noise:
         return errors
     exact = answer.exact.stdev / sqrt(answer.count * answer.quantity.unit)
+    # where, not maximum: an exact error that is NaN leaves the sampled one as it is
     return torch.where(exact > errors, exact, errors)

@@ -96,6 +96,7 @@ class OneHotTable(ScoreTable):
 
     def combine(self, weights: Tensor) -> Tensor:
         """See ``ScoreTable.combine``."""
+        # w_j − π_j Σ w with w_j (1 − π_j) taken together: near π_j = 1 the two would cancel
         return weights * self._missed - self.probabilities * _of_others(weights)
 
     def combine_squares(self, weights: Tensor) -> Tensor:

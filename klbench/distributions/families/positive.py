@@ -83,6 +83,7 @@ def concentration_score_of_generalized_pareto(d: Built, x: Tensor) -> Tensor:
     w = c * z
     near = z * (z * second_order_log1p(w) + (z - 1) / (1 + w))
     far = w.log1p() / c.square() - (1 + 1 / c) / (1 / z + c)
+    # far divides by c, which may be 0: then w is 0 too, and near is taken
     return near.where(w < 0.5, far)
 
 
