@@ -121,7 +121,7 @@ def normal_coefficients(q: Single, p: Single) -> tuple[float, float, float, floa
     """
     try:
         return _coefficients(q, p)
-    # squares of scales leave float64 below 1e-162 and above 1e154, and log1p refuses −1, a ratio of 0
+    # squares of scales leave float64 below 1e-162 and above 1e154; log1p refuses −1, a ratio below 1e-16
     except (ZeroDivisionError, OverflowError, ValueError):
         return None
 

@@ -152,6 +152,7 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
     if not at_low * at_high < 0:
         return nan
     for step in range(_MOST_STEPS):
+        # the two signs differ, so that at_high − at_low is never 0
         middle = (low + high) / 2 if step % 3 == 2 else (low * at_high - high * at_low) / (at_high - at_low)
         at_middle = function(middle)
         if isnan(at_middle) or abs(at_middle) < _CLOSE:

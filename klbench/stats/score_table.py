@@ -109,11 +109,13 @@ class OneHotTable(ScoreTable):
 
     def along(self, direction: Tensor) -> Tensor:
         """See ``ScoreTable.along``."""
+        # direction_i − Σ π direction, with what is its own taken together as in ``combine``
         return self._missed * direction - _of_others(self.probabilities * direction)
 
     @cached_property
     def squared_norms(self) -> Tensor:
         """See ``ScoreTable.squared_norms``."""
+        # not 1 − 2 π_i + ‖π‖², which cancels near π_i = 1
         return self._missed.square() + _of_others(self.probabilities.square())
 
     @cached_property

@@ -93,6 +93,7 @@ class OnPoints(VectorMoments):
     @property
     def fourth(self) -> float:
         """See ``VectorMoments.fourth``."""
+        # ‖c s − m‖² by three numbers of each point: a [V, J] of differences would be as large as the scores
         squared_distance = (
             self.coefficient.square() * self.table.squared_norms
             - 2 * self.coefficient * self.table.along(self.mean)

@@ -117,6 +117,7 @@ GENERALIZED_PARETO = Family(
 
 def draw_half_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
     """The absolute ratio of two normals."""
+    # no tangent of a uniform, whose distance from 1 has few digits where the tail is made of it
     return stream.normal(count).div_(stream.normal(count)).abs_().mul_(d.scale)
 
 

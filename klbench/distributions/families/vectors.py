@@ -164,6 +164,7 @@ LOW_RANK_MULTIVARIATE_NORMAL = Family(
 
 def draw_dirichlet(d: Any, stream: Stream, count: int) -> Tensor:
     """Gammas over their sum, in logarithms."""
+    # in logarithms: of small concentrations all gammas may underflow, and their sum with them
     return _into_simplex(stream.log_gamma(d.concentration, count, *d.event_shape))
 
 
