@@ -63,6 +63,7 @@ def _is_simplex(value: Any) -> bool:
 def _wrong_sum(value: Any) -> tuple[str, str] | None:
     if not _vector(lambda x: x >= 0)(value) or not isfinite(fsum(value)):
         return None
+    # fsum rounds once: the sum that is told is that of the numbers, in whatever order they stand
     total = f"{fsum(value):.12g}"
     renormalised = f"divide each number by the sum, as in {value[0]!r}/{total}; logits need no sum"
     return f"sums to {total}", renormalised if fsum(value) else "at least one of them is > 0"
@@ -92,6 +93,7 @@ def _is_positive_definite(value: Any) -> bool:
     if not _is_square(value):
         return False
     matrix = np.array(value, dtype=float)
+    # atol=0: in small units every matrix would pass NumPy's absolute tolerance of 1e-8
     if not np.allclose(matrix, matrix.T, rtol=SYMMETRY, atol=0):
         return False
     try:

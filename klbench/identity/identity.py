@@ -105,6 +105,7 @@ class Identity:
         return Identity(**{**mine, "zones": read})
 
 
+# places too: an end at 0 is found to some 1e-17, of which six digits would be kept
 _DIGITS, _PLACES = 6, 9
 _INFINITE = float("inf")
 

@@ -17,12 +17,15 @@ from klbench.derived.coefficient import value_and_any_slope
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Joint
 
+# 45 is past the widest clamp that is shipped, ±40; at a step of 1e-5 a smooth bend is 1e-10, that of a kink 1e-5
 _FARTHEST, _STEP, _FINEST = 45.0, 0.02, 1e-5
 _ZOOM = 16
 _SMOOTH = 3.4
 """Twice the step makes a smooth function's second difference four times as large, one across a kink at most thrice."""
+# shares: of the size, below which a bend may be rounding; of value and slope, below which a kink is none
 _VISIBLE, _SHARP = 1e-8, 1e-4
 _SAME = 1e-3
+# two that nobody would choose: a kink of the weight alone is at the same place on both
 _LOG_RATIOS = (-0.71, 0.93)
 
 Along = Callable[[Tensor], tuple[Tensor, ...]]
@@ -32,6 +35,7 @@ Along = Callable[[Tensor], tuple[Tensor, ...]]
 def kinks(estimator: Estimator) -> tuple[float, ...]:
     """The log_ratios at which the value or the slope bends or jumps, on samples of q, to four places."""
     joint = estimator.term.of_three
+    # + 0.0 makes 0.0 of a rounded −0.0
     return tuple(round(x, 4) + 0.0 for x in _merged(_kinks(lambda x: _looked_at(joint, x, torch.zeros_like(x)))))
 
 
@@ -54,6 +58,7 @@ def _looked_at(joint: Joint, log_ratio: Tensor, log_weight: Tensor) -> tuple[Ten
 
 def _kinks(along: Along) -> Iterator[float]:
     count = round(2 * _FARTHEST / _STEP)
+    # an irrational offset: a kink at a round number lies between two points, not on one
     points = torch.linspace(-_FARTHEST, _FARTHEST, count + 1, dtype=torch.float64) + 1e-3 * 2**0.5
     looked_at = along(points)
     for which, values in enumerate(looked_at):
@@ -76,6 +81,7 @@ def _size(looked_at: tuple[Tensor, ...]) -> Tensor:
 
 def _bend(values: Tensor, stride: int) -> Tensor:
     """The size of the second difference, without the ``stride`` points at either end; 0 where there is no number."""
+    # NaN and infinity, beyond an overflow, are no bends
     return (values[2 * stride :] - 2 * values[stride:-stride] + values[: -2 * stride]).abs().nan_to_num(0.0, 0.0)
 
 

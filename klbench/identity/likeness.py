@@ -23,6 +23,7 @@ from klbench.frameworks import catalogue as shipped
 from klbench.tolerances import SAME_VALUE, SAME_VALUE_AT_0
 
 _LEVELS = (-0.5, -3.0)
+# 0 is the log-weight of samples of q itself; the others are no round numbers, where clamps tend to end
 _WEIGHTS = (0.0, 0.31, -0.47, 1.3)
 
 
@@ -86,6 +87,7 @@ class _Sampled:
 
 
 def _agree(mine: Tensor, other: Tensor, scale: Tensor, where: Tensor) -> bool:
+    # an infinite scale would allow any difference: infinite values are alike by == only
     close = (mine - other).abs() <= SAME_VALUE_AT_0 + SAME_VALUE * scale.nan_to_num(0.0, 0.0)
     alike = (mine == other) | (mine.isnan() & other.isnan()) | close
     return bool(alike[where].all())
@@ -94,6 +96,7 @@ def _agree(mine: Tensor, other: Tensor, scale: Tensor, where: Tensor) -> bool:
 @cache
 def _grid() -> tuple[Tensor, Tensor, Tensor]:
     """(log_q, log_p, log_sampler), each [n]."""
+    # exp has lost some digits at −720, is 0 at −800, and infinite from 720 on
     near, far = torch.linspace(-45, 45, 181, dtype=torch.float64) + 0.013, torch.tensor([-800.0, -720.0, 720.0, 800.0])
     levels, weights = torch.tensor(_LEVELS, dtype=torch.float64), torch.tensor(_WEIGHTS, dtype=torch.float64)
     log_q, log_ratio, log_weight = torch.cartesian_prod(levels, torch.cat([near, far.double()]), weights).unbind(1)

@@ -89,5 +89,6 @@ def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
 
 def _least_variance(base: Tensor, control: Tensor) -> float:
     spread = control - control.mean()
+    # a control that is constant on the pilot would be 0/0
     coefficient = -float((base - base.mean()) @ spread) / float(spread @ spread) if spread.any() else 0.0
     return coefficient if isfinite(coefficient) else 0.0

@@ -25,6 +25,7 @@ def with_baseline(quantity: Quantity, baseline: Baseline, gradients: ExactGradie
     plain = exact(gradients.pair, value)
     if plain is None or not torch.tensor([plain.mean, plain.stdev]).isfinite().all():
         return None
+    # centred before it is squared: raw moments would cancel where the mean is large beside the noise
     centred = [gradients.under_draws(_centred(value, plain.mean, power, weight.weighted)) for power in (1, 2)]
     first, second, alone = *centred, gradients.under_draws(weight)
     if first is None or second is None or alone is None:
@@ -40,6 +41,7 @@ def _combined(
     offset = torch.zeros_like(alone.mean) if weighted else alone.mean
     both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
     noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
+    # a difference of moments: rounding may leave it below 0
     stdev = shrinks * noise.clamp_min(0.0).sqrt()
     kurtosis = (first.kurtosis + 3 * (n - 1)) / n  # that of a mean of n, which the centred one is nearly
     return ExactVector(shrinks * covariance, stdev, kurtosis, shrinks * first.size, first.road)

@@ -123,6 +123,7 @@ def _apart(at: At, one: str, other: str, figure: Figure) -> float:
     if one not in at or other not in at:
         return nan
     first, second = figure(at[one]), figure(at[other])
+    # the logarithm takes both alike: one/other and other/one differ in their sign only
     return log(first / second) if 0 < first < inf and 0 < second < inf else nan
 
 
@@ -147,9 +148,11 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
     False position by turns with halving: the first is fast near the root, the second never stalls.
     """
     at_low, at_high, span = function(low), function(high), high - low
+    # ``not <``, no ``>=``: NaN ends here as well
     if not at_low * at_high < 0:
         return nan
     for step in range(_MOST_STEPS):
+        # the two signs differ, so that at_high − at_low is never 0
         middle = (low + high) / 2 if step % 3 == 2 else (low * at_high - high * at_low) / (at_high - at_low)
         at_middle = function(middle)
         if isnan(at_middle) or abs(at_middle) < _CLOSE:

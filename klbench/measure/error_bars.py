@@ -32,8 +32,10 @@ def error_of_mean(error: float, measured_noise: float, exact_noise: float, count
     """
     if exact_noise == inf:
         return nan
+    # ``not <``, no ``>=``: a measured noise that is NaN leaves the error as it is
     if isnan(exact_noise) or not measured_noise < exact_noise:
         return error
+    # a measured noise of 0 has no ratio to the exact one, and an error of 0 nothing to lengthen
     return error * exact_noise / measured_noise if measured_noise > 0 else exact_noise / sqrt(count)
 
 
@@ -50,4 +52,5 @@ def error_of_stdev(error: float, measured: float, exact: float, kurtosis: float,
     if isnan(kurtosis):
         return nan if falls_far_short(measured, exact) else error
     relative = relative_error_of_stdev(kurtosis, count)
+    # of one sample it is NaN, which passes no <=
     return max(error, relative * exact) if relative <= 1 else nan

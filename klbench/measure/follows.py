@@ -123,11 +123,13 @@ def _rank(vectors: list[Tensor]) -> int:
 
 def _solved(gradient: Tensor, vectors: list[Tensor], floor: float) -> Iterator[list[Fraction]]:
     """The coefficients that make the gradient of the vectors, if there are any: one list or none."""
+    # unit lengths: a short gradient beside long ones could fall below least squares' cut-off for the rank
     scaled = torch.stack([vector / vector.norm() for vector in vectors], dim=1)
     solution = torch.linalg.lstsq(scaled, gradient[:, None], driver="gelsd").solution[:, 0]
     rough = [float(each / vector.norm()) for each, vector in zip(solution, vectors, strict=True)]
     simple = [Fraction(each).limit_denominator(_DENOMINATORS) for each in rough]
     total = torch.stack([float(each) * vector for each, vector in zip(simple, vectors, strict=True)]).sum(0)
+    # rounded to simple fractions and compared again: free numbers would fit too much; a part of 0 is no part
     if all(simple) and _equal(gradient, total, floor):
         yield simple
 

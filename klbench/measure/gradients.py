@@ -207,7 +207,9 @@ def _component_errors(answer: Answer, errors: Tensor) -> Tensor:
     """Of each component [J], at least the exact one; none without a variance."""
     if not answer.has_variance:
         return torch.full_like(errors, nan)
+    # NaN is the one number that is not itself
     if answer.exact is None or answer.known_noise != answer.known_noise:
         return errors
     exact = answer.exact.stdev / sqrt(answer.count * answer.quantity.unit)
+    # where, not maximum: an exact error that is NaN leaves the sampled one as it is
     return torch.where(exact > errors, exact, errors)

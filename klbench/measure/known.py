@@ -115,9 +115,11 @@ def least_samples(bias: float, stdev: float, within: float) -> float:
         return 1
     if room <= 0 or not isfinite(stdev / room**0.5):
         return inf
+    # Python raises where a square overflows, from 1.3e154 on
     needed = (stdev / room**0.5) ** 2 if stdev / room**0.5 < 1e150 else inf
     if not needed < _LARGEST_WHOLE:
         return needed
+    # the quotient is rounded: whichever of its neighbours is the least is asked of the inequality itself
     guess = max(1, ceil(needed))
     return next(n for n in (guess - 1, guess, guess + 1) if n >= 1 and (_enough(n, stdev, room) or n > guess))
 

@@ -107,6 +107,7 @@ def _instead(biased: Sequence[str], right: Mapping[str, float], exactly: str) ->
 
 def _quietest_first(noise: Mapping[str, float], last: str = "or", verb: str = "") -> str:
     """All the names by noise, what they do, and that they are in this order."""
+    # to the digits shown, which the order must not contradict; what is not known comes last
     digits = {name: inf if isnan(value) else float(f"{value:.{_DIGITS}g}") for name, value in noise.items()}
     one_of_two = len(noise) == 2
     order = f", the {'quieter' if one_of_two else 'quietest'} first"

@@ -62,6 +62,7 @@ def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
     unseen, pair = mass_off(q, p), Pair(q, p)
     # where E_q[r] = 1 the never negative form has the same mean, and does not cancel where q and p are close
     seen = exact(pair, target.term_with_control_variate if unseen == 0 else target.term)
+    # r − 1 may weigh on a tail that the road cannot follow, where the generator alone does not
     if seen is None or not isfinite(seen.mean):
         seen = exact(pair, target.term)
     if seen is None or unseen is None:
@@ -72,6 +73,7 @@ def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
 
 def _unseen_share(target: Divergence, mass: float) -> float:
     """f'(∞) P_p(q = 0)."""
+    # f'(∞) may be infinite, and inf · 0 is NaN
     if mass == 0:
         return 0.0
     rate = growth(target.generator).right.limit_of_ratio_to_exp

@@ -80,6 +80,7 @@ class Moments:
         ``controls`` are the indices of the control values among the K.
         """
         first = self.powers[0] / self.count
+        # both about the shift: with the controls' means near it little cancels here
         everything = self.cross / self.count - first[list(controls)][:, None] * first[None, :]
         return everything[:, list(controls)], everything[:, index]
 
@@ -171,6 +172,7 @@ def relative_error_of_stdev(kurtosis: float, count: int) -> float:
     as for a fair coin. NaN where there are fewer than two samples.
     """
     spread = (kurtosis - 1) / count + 2 / (count * (count - 1)) if count > 1 else nan
+    # a kurtosis that rounding has left below 1 has no error to tell, and neither has NaN
     return sqrt(spread) / 2 if spread >= 0 else nan
 
 
@@ -190,6 +192,7 @@ def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:
 
 
 def _centred(value: Tensor, centre: float) -> Tensor:
+    # float64 first: in bfloat16 the difference would be rounded once more
     return value.double() - centre if centre else value.double()
 
 
@@ -207,6 +210,7 @@ def _sums(centred: Sequence[Tensor], controls: int) -> Tensor:
 
 def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     square = value * value
+    # dot: the third and the fourth powers are added up without an array of either
     return value.sum(), square.sum(), torch.dot(square, value), torch.dot(square, square)
 
 
