@@ -88,10 +88,10 @@ def log_ratio(q: Single, p: Single) -> Form | None:
 def _middle(q: Single) -> Tensor:
     """A point [1] inside q's support: its mean or mode, or one above its low end where it has neither."""
     if isinstance(q.support, Lattice):
+        # the mean of Geometric(logits=-800) is infinite in float64
         mean = float(q.wrapped.mean)
-        return torch.tensor(
-            [float(min(max(round(mean), q.support.low), q.support.high))], dtype=torch.float64, device=q.device
-        )
+        middle = min(max(round(mean), q.support.low), q.support.high) if isfinite(mean) else q.support.low
+        return torch.tensor([float(middle)], dtype=torch.float64, device=q.device)
     assert isinstance(q.support, Interval)
     points = [x for x in q.landmarks() if q.support.low < x < q.support.high]
     return torch.tensor(points[:1] or [q.support.low + 1], dtype=torch.float64, device=q.device)

@@ -83,7 +83,7 @@ def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
     moments = [exact(pair, term) for term in (control, together, apart)]
     if moments[0] is not None and not moments[0].has_variance:
         return 0.0
-    variance, plus, minus = (each.stdev**2 if each else nan for each in moments)
+    variance, plus, minus = (each.stdev * each.stdev if each else nan for each in moments)
     return (minus - plus) / (4 * variance) if 0 < variance < inf and isfinite(plus) and isfinite(minus) else nan
 
 

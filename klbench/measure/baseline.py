@@ -30,7 +30,7 @@ def with_baseline(quantity: Quantity, baseline: Baseline, gradients: ExactGradie
     first, second, alone = *centred, gradients.under_draws(weight)
     if first is None or second is None or alone is None:
         return None
-    return _combined(baseline, first, second, alone, plain.stdev**2, weight.weighted)
+    return _combined(baseline, first, second, alone, plain.stdev * plain.stdev, weight.weighted)
 
 
 def _combined(

@@ -80,7 +80,7 @@ class Known:
 
     def error(self, samples: float) -> float:
         """√(bias² + stdev²/n): how far the mean of n samples is off, root mean square, in the units of ``true``."""
-        return float((self.bias**2 + self.stdev**2 / samples) ** 0.5)
+        return float((self.bias * self.bias + self.stdev * self.stdev / samples) ** 0.5)
 
     def samples_needed(self, within: float) -> float:
         """The least n with bias² + stdev²/n ≤ (within · true)²: inf where there is none, NaN where it is not known."""

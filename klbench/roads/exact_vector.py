@@ -19,6 +19,7 @@ from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
 from klbench.roads.exact_moments import exact_moments, points_of
 from klbench.roads.integrand import Integrand
+from klbench.stats.estimate import over_square
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints
 from klbench.tolerances import GRADIENT_DISTANCE_ROUNDING, GRADIENT_ROUNDING
@@ -138,7 +139,7 @@ def exact_gradient(problem: Problem, term: Term, score: Score, atoms: Atoms | No
     if atoms is not None:
         # an atom without probability is masked: its coefficient may be infinite
         moments = atoms.moments(problem, term)
-        kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
+        kurtosis = over_square(moments.fourth, moments.trace) if moments.trace > 0 else nan
         moved = atoms.rounding(problem, term)
         return _of_digits(moments.mean, moments.variances.sqrt(), kurtosis, moments.size, "enumeration", moved)
     components = len(score.components[0])

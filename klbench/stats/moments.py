@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from klbench.stats.estimate import Estimate
+from klbench.stats.estimate import Estimate, over_square
 from klbench.stats.tail import Largest, khat
 from klbench.tolerances import CONSTANT_ROUNDING
 
@@ -100,10 +100,10 @@ class Central:
         # about a shift near the mean these differences keep their digits
         m1, m2, m3, m4 = raw
         mean, variance = shift + m1, m2 - m1 * m1
-        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
-        if variance <= max(
-            CONSTANT_ROUNDING * m2, (CONSTANT_ROUNDING * mean) ** 2
-        ):  # a constant: what is left is rounding
+        # products: a power that overflows is an error in Python, a product is infinite
+        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * (m1 * m1) * (m1 * m1)
+        rounding = CONSTANT_ROUNDING * mean
+        if variance <= max(CONSTANT_ROUNDING * m2, rounding * rounding):  # a constant: what is left is rounding
             variance, fourth = 0.0, 0.0
         return Central(mean, variance, fourth, count)
 
@@ -122,7 +122,7 @@ class Central:
         """The Monte Carlo standard error of the standard deviation, by the fourth moment."""
         if self.variance == 0:
             return 0.0 if self.count > 1 else nan
-        return self.stdev * relative_error_of_stdev(self.fourth / self.variance**2, self.count)
+        return self.stdev * relative_error_of_stdev(over_square(self.fourth, self.variance), self.count)
 
 
 @dataclass(frozen=True)

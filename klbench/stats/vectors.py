@@ -88,7 +88,7 @@ class OnPoints(VectorMoments):
         second = self.table.squared_gram(self._squares)
         crossed = float(self._squares @ self.table.along(self.mean).square())
         # ‖A − m mᵀ‖² written out, so that no [J, J] matrix is made: it may be below 0 by rounding
-        return max(second - 2 * crossed + float(self.mean @ self.mean) ** 2, 0.0)
+        return max(second - 2 * crossed + float(self.mean @ self.mean) * float(self.mean @ self.mean), 0.0)
 
     @property
     def fourth(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, pi, remainder
+from math import pi, remainder
 from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
@@ -194,7 +194,7 @@ RELAXED_BERNOULLI = Family(
     draw=draw_relaxed_bernoulli,
     log_prob=log_density_relaxed_bernoulli,
     scores={name: _of_logit(score) for name, score in real_line.LOGIT_RELAXED_SCORES.items()},
-    centres=lambda d: tuple(1 / (1 + exp(-y)) for y in real_line.median_of_relaxed(d)),
+    centres=lambda d: (float((d.logits / d.temperature).sigmoid()),),
 )
 
 

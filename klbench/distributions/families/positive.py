@@ -154,7 +154,7 @@ HALF_NORMAL = Family(
     support=_closed,
     examples=("HalfNormal(scale=1)", "HalfNormal(scale=0.1)"),
     draw=draw_half_normal,
-    natural=lambda d: Natural({"x²": -0.5 / float(d.scale) ** 2}),
+    natural=lambda d: Natural({"x²": -0.5 / float(d.scale) / float(d.scale)}),
 )
 
 
