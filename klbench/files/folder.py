@@ -173,11 +173,11 @@ def _refusing_a_second(folder: Path) -> Iterator[None]:
 
 
 def _refuse_what_is_in_the_way(folder: Path) -> None:
-    for each in (folder, *folder.parents):
-        if each.is_symlink() and not each.exists():
-            raise FileNotFoundError(errno.ENOENT, f"{each} is a link that leads nowhere")
-        if each.exists() and not each.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{each} is a file")
+    for path in (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise FileNotFoundError(errno.ENOENT, f"{path} is a link that leads nowhere")
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{path} is a file")
 
 
 def _refuse_unfit(claimed: Claim) -> None:
@@ -196,13 +196,13 @@ def _refuse_unfit(claimed: Claim) -> None:
 @contextmanager
 def _unmade(folder: Path) -> Iterator[None]:
     """Take away at the end whatever of ``folder`` and its parents is not there yet and is then empty."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     finally:
-        for each in missing:
+        for path in missing:
             with suppress(OSError):
-                each.rmdir()
+                path.rmdir()
 
 
 def _read(path: Path) -> str | None:

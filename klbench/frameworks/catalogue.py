@@ -48,9 +48,9 @@ def about() -> Mapping[str, Framework]:
         ValueError: one of them is described twice.
     """
     declared = _declared("FRAMEWORKS", Framework)
-    by_name = {each.name: each for each in declared}
+    by_name = {framework.name: framework for framework in declared}
     if len(by_name) < len(declared):
-        twice = next(name for name in by_name if sum(each.name == name for each in declared) > 1)
+        twice = next(name for name in by_name if sum(framework.name == name for framework in declared) > 1)
         raise ValueError(f"the framework {twice} is described twice")
     return by_name
 
@@ -162,7 +162,7 @@ def beside(name: str) -> tuple[str, ...]:
     if not version:
         return tuple(entry.qualified for entry in shipped if not entry.until)
     then = release(version.strip(), name)
-    return tuple(f"{framework}@{version}:{each.name}" for each in shipped if then in each.releases_of(each.name))
+    return tuple(f"{framework}@{version}:{other.name}" for other in shipped if then in other.releases_of(other.name))
 
 
 def same_as(entry: Entry) -> tuple[Entry, ...]:
@@ -202,8 +202,10 @@ def _not_then(match: re.Match[str], shipped: tuple[Entry, ...], called: list[Ent
 
 def _declared(what: str, kind: type[T]) -> list[T]:
     """Everything that the modules of this package have under a name."""
-    modules = (import_module(f"klbench.frameworks.{each.name}") for each in iter_modules(klbench.frameworks.__path__))
-    return [each for module in modules for each in getattr(module, what, ()) if isinstance(each, kind)]
+    modules = (
+        import_module(f"klbench.frameworks.{module.name}") for module in iter_modules(klbench.frameworks.__path__)
+    )
+    return [declared for module in modules for declared in getattr(module, what, ()) if isinstance(declared, kind)]
 
 
 def _order(entry: Entry) -> tuple[str, list[float]]:

@@ -45,4 +45,4 @@ FRAMEWORKS = (
         either=True,
     ),
 )
-ENTRIES = (*(replace(each, summary=each.summary + _CLAMP) for each in _ALL), *map(_before, _ALL))
+ENTRIES = (*(replace(entry, summary=entry.summary + _CLAMP) for entry in _ALL), *map(_before, _ALL))

@@ -157,12 +157,12 @@ T = TypeVar("T")
 def _grouped(every: Iterable[T], alike: Callable[[T, T], bool]) -> list[tuple[T, ...]]:
     """Those that are alike together, in the order of the first of each."""
     groups: list[list[T]] = []
-    for each in every:
-        group = next((group for group in groups if alike(group[0], each)), None)
+    for item in every:
+        group = next((group for group in groups if alike(group[0], item)), None)
         if group is None:
-            groups.append([each])
+            groups.append([item])
         else:
-            group.append(each)
+            group.append(item)
     return [tuple(group) for group in groups]
 
 
@@ -189,12 +189,14 @@ def _kept() -> computed.Lines:
 def _practice(alike: tuple[Entry, ...]) -> Practice:
     name = alike[0].qualified
     readings = _kept()[name][READINGS]
-    return Practice(alike, computed.load()[name], {pair: Reading.from_json(each) for pair, each in readings.items()})
+    return Practice(
+        alike, computed.load()[name], {pair: Reading.from_json(reading) for pair, reading in readings.items()}
+    )
 
 
 def _written(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _written(each) for name, each in value.items()}
+        return {name: _written(part) for name, part in value.items()}
     if isnan(value):
         return None
     return "inf" if value == inf else float(f"{value:.{_DIGITS}g}")
@@ -202,5 +204,5 @@ def _written(value: Any) -> Any:
 
 def _read(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _read(each) for name, each in value.items()}
+        return {name: _read(part) for name, part in value.items()}
     return nan if value is None else float(value)

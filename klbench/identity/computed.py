@@ -42,7 +42,7 @@ def lines(file: str) -> Lines:
 
 def text(kept_lines: Lines) -> str:
     """The text of such a file: a line for each estimator."""
-    written = [f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in kept_lines.items()]
+    written = [f"{json.dumps(name)}: {json.dumps(line, ensure_ascii=False)}" for name, line in kept_lines.items()]
     return "{\n" + ",\n".join(written) + "\n}\n"
 
 
@@ -50,7 +50,7 @@ def compute(kept: Lines) -> Lines:
     """What the file should have; a line of ``kept`` that still holds is not computed again."""
     from klbench.identity.identify import identify
 
-    known = {each.get(KEY): each for each in kept.values()}
+    known = {line.get(KEY): line for line in kept.values()}
     computed = {}
     for key, estimator in _everything():
         if key not in known:

@@ -46,14 +46,14 @@ def compute(kept: Lines, identities: Mapping[str, Identity]) -> Lines:
     Args:
         identities: by an entry's qualified name.
     """
-    known = {each.get(KEY): each for each in kept.values()}
+    known = {line.get(KEY): line for line in kept.values()}
     grounds = [Ground.of(standard) for standard in STANDARD]
-    lines: dict[str, Mapping[str, Any]] = {DIVERGENCE: {each.standard.name: each.divergence for each in grounds}}
+    lines: dict[str, Mapping[str, Any]] = {DIVERGENCE: {ground.standard.name: ground.divergence for ground in grounds}}
     for entry in entries():
         key = keys.of_entry(entry, entry.placement, entry.weighting, STANDARD)
         if key not in known:
-            readings = {each.standard.name: each.reading(entry, identities[entry.qualified]) for each in grounds}
-            known[key] = {KEY: key, READINGS: {name: each.to_json() for name, each in readings.items()}}
+            readings = {ground.standard.name: ground.reading(entry, identities[entry.qualified]) for ground in grounds}
+            known[key] = {KEY: key, READINGS: {name: reading.to_json() for name, reading in readings.items()}}
         lines[entry.qualified] = known[key]
     return lines
 

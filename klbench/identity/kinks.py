@@ -89,7 +89,7 @@ def _closed_in(along: Along, which: int, place: float) -> float | None:
         values = looked_at[which]
         index = int(_bend(values, 1)[1:-1].argmax()) + 2
         place = float(near[index])
-    inner, size = (each[index - 2 : index + 3] for each in (values, _size(looked_at)))
+    inner, size = (numbers[index - 2 : index + 3] for numbers in (values, _size(looked_at)))
     slope = float((inner[3] - inner[1]).abs()) / (2 * step)
     sharp = float(_bend(inner, 1)[1]) / step > _SHARP * (float(inner[2].abs()) + slope)
     return place if sharp and bool(_rough(inner, size)[0]) else None

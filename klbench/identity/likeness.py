@@ -135,7 +135,7 @@ def _known() -> dict[str, _Sampled]:
 
 def _named_natives() -> Iterator[tuple[str, Joint]]:
     """Every native plain, then × ratio, then × detached ratio."""
-    plain = [each for each in native.examples() if each.control is None]
+    plain = [estimator for estimator in native.examples() if estimator.control is None]
     for weighting, suffix in (("none", ""), ("ratio", " × ratio"), ("detached", " × detached ratio")):
-        for each in plain:
-            yield each.name + suffix, _weighted(each.term.of_three, weighting)
+        for estimator in plain:
+            yield estimator.name + suffix, _weighted(estimator.term.of_three, weighting)

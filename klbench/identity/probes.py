@@ -79,5 +79,5 @@ def near() -> Probe:
 def _probe(p: str, sampler: str | None) -> Probe:
     pair = Pair(build(read(_Q)), build(read(p)), build(read(sampler)) if sampler else None)
     values = {target.name: true_value(target, pair.q, pair.p).value for target in _TARGETS}
-    combined = {name: sum(factor * values[each] for factor, each in parts) for name, parts in _COMBINED.items()}
+    combined = {name: sum(factor * values[part] for factor, part in parts) for name, parts in _COMBINED.items()}
     return Probe(pair, ExactGradients(pair, score_of(pair.q)), combined)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def paragraph(identity: Identity) -> str:
     """What an estimator is, in one paragraph."""
-    return " ".join(_sentence(each) for each in _findings(identity))
+    return " ".join(_sentence(finding) for finding in _findings(identity))
 
 
 def _findings(identity: Identity) -> Iterator[str]:

@@ -50,7 +50,9 @@ def fit_all(estimators: Mapping[str, Estimator], pair: Pair, pilot: Pilot) -> di
 def settled(estimators: Mapping[str, Estimator], coefficients: Mapping[str, float | None]) -> dict[str, Estimator]:
     """The estimators with nothing left to fit."""
     known = {name: value for name, value in coefficients.items() if value is not None}
-    return {name: each.fitted(known[name]) if name in known else each for name, each in estimators.items()}
+    return {
+        name: estimator.fitted(known[name]) if name in known else estimator for name, estimator in estimators.items()
+    }
 
 
 def as_measured(estimator: Estimator, measure: str) -> Estimator:
@@ -83,7 +85,7 @@ def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
     moments = [exact(pair, term) for term in (control, together, apart)]
     if moments[0] is not None and not moments[0].has_variance:
         return 0.0
-    variance, plus, minus = (each.stdev**2 if each else nan for each in moments)
+    variance, plus, minus = (moment.stdev**2 if moment else nan for moment in moments)
     return (minus - plus) / (4 * variance) if 0 < variance < inf and isfinite(plus) and isfinite(minus) else nan
 
 

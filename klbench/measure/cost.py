@@ -73,13 +73,13 @@ class _Trial:
 
     Args:
         ratio: of its seconds without samples to those of its exact answers.
-        each: seconds for a draw where every thread has a block.
+        together: seconds for a draw where every thread has a block.
         alone: seconds for a draw where one thread has the only block.
         draws: how many were drawn with every thread at work.
     """
 
     ratio: float
-    each: float
+    together: float
     alone: float
     draws: int
 
@@ -104,8 +104,8 @@ def cost(spec: Spec, answered: Sequence[Answered], machine: Machine) -> Cost | N
 
 def _by_shape(answered: Sequence[Answered]) -> list[list[Answered]]:
     groups: dict[object, list[Answered]] = {}
-    for each in answered:
-        groups.setdefault(tuple(map(_shape, (each[0].q, each[0].p, each[0].sampler))), []).append(each)
+    for case, seconds in answered:
+        groups.setdefault(tuple(map(_shape, (case.q, case.p, case.sampler))), []).append((case, seconds))
     return list(groups.values())
 
 
@@ -164,8 +164,8 @@ def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object
     passes = [drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(problem)]
 
     def drawn(count: int) -> None:
-        for each in passes:
-            deque(replace(each.blocks, samples=max(count, spec.batch or 0)).run(1), maxlen=0)
+        for one_pass in passes:
+            deque(replace(one_pass.blocks, samples=max(count, spec.batch or 0)).run(1), maxlen=0)
 
     return drawn
 
@@ -183,14 +183,14 @@ def _timed(work: Callable[[], object]) -> float:
 def _mean(trials: Sequence[_Trial]) -> _Trial:
     """What is taken for a pair that there was no time to try."""
     ratio = median(trial.ratio for trial in trials)
-    return _Trial(ratio, fmean(trial.each for trial in trials), fmean(trial.alone for trial in trials), 0)
+    return _Trial(ratio, fmean(trial.together for trial in trials), fmean(trial.alone for trial in trials), 0)
 
 
 def _seconds(trial: _Trial, group: Sequence[Answered], samples: int, machine: Machine) -> float:
     """Of all cases of a group."""
     blocks = ceil(samples / BLOCK[machine.device.type])
     rounds = ceil(blocks / machine.threads) * machine.threads / blocks  # in the last one some threads have no block
-    drawing = samples * min(trial.alone, trial.each * rounds) if blocks > 1 else samples * trial.alone
+    drawing = samples * min(trial.alone, trial.together * rounds) if blocks > 1 else samples * trial.alone
     return len(group) * drawing + trial.ratio * sum(answers for _, answers in group)
 
 

@@ -112,7 +112,11 @@ def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> 
 def _means(terms: Mapping[str, Term], on_q: OnQ) -> dict[str, Tensor]:
     """The gradients [J] of those that are known."""
     answers = {name: on_q(term) for name, term in terms.items()}
-    return {name: each.mean for name, each in answers.items() if each is not None and bool(each.mean.isfinite().all())}
+    return {
+        name: gradient.mean
+        for name, gradient in answers.items()
+        if gradient is not None and bool(gradient.mean.isfinite().all())
+    }
 
 
 def _rank(vectors: list[Tensor]) -> int:
@@ -125,9 +129,9 @@ def _solved(gradient: Tensor, vectors: list[Tensor], floor: float) -> Iterator[l
     """The coefficients that make the gradient of the vectors, if there are any: one list or none."""
     scaled = torch.stack([vector / vector.norm() for vector in vectors], dim=1)
     solution = torch.linalg.lstsq(scaled, gradient[:, None], driver="gelsd").solution[:, 0]
-    rough = [float(each / vector.norm()) for each, vector in zip(solution, vectors, strict=True)]
-    simple = [Fraction(each).limit_denominator(_DENOMINATORS) for each in rough]
-    total = torch.stack([float(each) * vector for each, vector in zip(simple, vectors, strict=True)]).sum(0)
+    rough = [float(length / vector.norm()) for length, vector in zip(solution, vectors, strict=True)]
+    simple = [Fraction(number).limit_denominator(_DENOMINATORS) for number in rough]
+    total = torch.stack([float(number) * vector for number, vector in zip(simple, vectors, strict=True)]).sum(0)
     if all(simple) and _equal(gradient, total, floor):
         yield simple
 
@@ -146,7 +150,7 @@ def _multiple(name: str, share: Fraction) -> str:
 
 def _sum(parts: Parts, on_q: OnQ) -> Tensor | None:
     gradients = [(factor, on_q(term)) for factor, term in parts]
-    vectors = [factor * each.mean for factor, each in gradients if each is not None]
+    vectors = [factor * gradient.mean for factor, gradient in gradients if gradient is not None]
     return torch.stack(vectors).sum(0) if len(vectors) == len(parts) else None
 
 

@@ -107,13 +107,15 @@ class Gradients(Kind):
         rounded = [quantity for quantity in quantities if quantity.rounding]
         places: dict[Key, int] = {quantity: computed.index(quantity) for quantity in quantities}
         # what rounding adds is a difference of two gradients, each centred in its own precision
-        places |= {each.rounding: len(computed) + index for index, each in enumerate(rounded) if each.rounding}
+        places |= {
+            quantity.rounding: len(computed) + index for index, quantity in enumerate(rounded) if quantity.rounding
+        }
         accumulator = BatchedGradients(
             score,
             self.plan.samples,
             self._components_within_reach(score) + problem.numbers,
             values=tuple(_in_its_precision(quantity) for quantity in computed),
-            differences=tuple((computed.index(each), computed.index(exact[each])) for each in rounded),
+            differences=tuple((computed.index(quantity), computed.index(exact[quantity])) for quantity in rounded),
             leave_one_out=self.plan.baseline == "leave-one-out",
             unit=quantities[0].unit,
         )

@@ -39,7 +39,7 @@ class Kind(ABC):
 
     def __init__(self, plan: Plan, pair: Pair, estimators: Mapping[str, Estimator]) -> None:
         self.plan, self.pair = plan, pair
-        self.estimators = tuple(as_measured(each, self.name) for each in estimators.values())
+        self.estimators = tuple(as_measured(estimator, self.name) for estimator in estimators.values())
         self._known: dict[Quantity, Exact | ExactVector | None] = {}
         self._targets: dict[Divergence, Truth] = {}
 
@@ -95,7 +95,7 @@ class Kind(ABC):
 
     def headline(self, sample: Sample) -> Headline:
         """The running estimate of the last quantity that is being sampled: its bias in units of the true value."""
-        quantity = [each for each in self.quantities if each in sample.places][-1]
+        quantity = [quantity for quantity in self.quantities if quantity in sample.places][-1]
         sampled, true = sample.of(quantity), self.target(quantity.target)
         if sampled is None or not isfinite(true.size) or true.size == 0:
             return Headline(self.label(quantity), nan, nan)

@@ -44,7 +44,7 @@ def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
             continue
         moments = {answer.quantity.called: answer.exact for answer in same if answer.exact_bias == 0}
         among = {name: exact.stdev for name, exact in moments.items() if exact.has_variance}
-        right = among or _first(kind, [quantity for each in _of(target) for quantity in kind.plain(each)], target)
+        right = among or _first(kind, [quantity for name in _of(target) for quantity in kind.plain(name)], target)
         shipped = {owner: _right(kind, _beside(kind, names), target) for owner, names in _by_owner(biased).items()}
         exactly = "" if all(answer.is_full_precision for answer in same) else ", in float64"
         if right or shipped:
@@ -68,7 +68,7 @@ def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]
             noise = {answer.quantity.called: answer.exact_noise for answer in _without_idle_weights(right, kind)}
             yield f"To descend the {target.name} here, use {_quietest_first(noise)}.{_shipped(shipped)}"
             continue
-        plain = [place for each in dict.fromkeys([*_of(REVERSE_KL), *_of(target)]) for place in kind.plain(each)]
+        plain = [place for name in dict.fromkeys([*_of(REVERSE_KL), *_of(target)]) for place in kind.plain(name)]
         suggested = {name: noise for name, noise in _first(kind, plain, target).items() if name not in shrunk}
         if suggested:
             else_ = "else " if shrunk else ""
@@ -123,9 +123,8 @@ def _shipped(by_owner: Mapping[str, Mapping[str, float]]) -> str:
     told = [f"with {owner}: {_quietest_first(right)}" for owner, right in able.items()]
     sentences = [f"W{'; '.join(told)[1:]}."] if able else []
     if len(able) > _MANY_OWNERS:
-        sentences = [
-            f"The quietest of each framework: {joined([min(each, key=each.__getitem__) for each in able.values()])}."
-        ]
+        quietest = [min(right, key=right.__getitem__) for right in able.values()]
+        sentences = [f"The quietest of each framework: {joined(quietest)}."]
     unable = [owner for owner, right in by_owner.items() if not right]
     return " ".join(["", *sentences, *[f"Nothing in {few(unable, 'or')} is right here."] * bool(unable)])
 

@@ -93,7 +93,7 @@ def _which(result: CaseResult, row: Row) -> list[str]:
     parameters = parameters_text(result.case.parameters)
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
     which = [placed(row.placement, row.weighting)] if row.is_gradient else []
-    dtype = [row.dtype] if any(each.dtype != row.dtype for each in result.rows) else []
+    dtype = [row.dtype] if any(other.dtype != row.dtype for other in result.rows) else []
     return [where, row.estimator, *which, *dtype]
 
 

@@ -33,5 +33,5 @@ def _left_out(chart: Chart, width: int) -> Iterator[str]:
 
 def _hides_components(summary: Summary, width: int) -> bool:
     """Whether the pair's gradients have components that no table of its shows in full."""
-    drawn = [drawing(chart, width) for chart in summary.charts if chart.spare]
-    return summary.has_components and not any(each and each.is_fullest for each in drawn)
+    drawings = [drawing(chart, width) for chart in summary.charts if chart.spare]
+    return summary.has_components and not any(drawn and drawn.is_fullest for drawn in drawings)

@@ -20,5 +20,7 @@ class Fitting:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         free = options.update(width=UNLIMITED)
         # measuring costs as much as drawing: no further than to the first that fits, and the last is drawn anyway
-        fits = (each for each in self.tables[:-1] if Measurement.get(console, free, each).maximum <= options.max_width)
+        fits = (
+            table for table in self.tables[:-1] if Measurement.get(console, free, table).maximum <= options.max_width
+        )
         yield from console.render(next(fits, self.tables[-1]), free)

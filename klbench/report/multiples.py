@@ -32,12 +32,12 @@ def multiple_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     """A sentence on all that are a multiple without a name; over a grid, by how much."""
     multiples = [multiple for case in cases for row in case.rows if (multiple := _multiple(row))]
     factors: dict[tuple[str, str], list[float]] = {}
-    for each in multiples:
-        factors.setdefault((each.name, each.target), []).append(each.factor)
+    for multiple in multiples:
+        factors.setdefault((multiple.name, multiple.target), []).append(multiple.factor)
     if multiples:
         told = few([f"{name} is {_times(many)} that of the {target}" for (name, target), many in factors.items()])
         alone = " With one parameter, every gradient is a multiple of every other." * all(
-            each.alone for each in multiples
+            multiple.alone for multiple in multiples
         )
         where = "Where `follows` is none and the cosine 1 or −1"
         yield f"{where}, the gradient is a multiple of the true one: {told}.{alone}"

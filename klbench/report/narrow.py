@@ -37,13 +37,13 @@ def _spelled(content: Any, encoding: str) -> Any:
     if isinstance(content, str):
         return narrowed(content, encoding)
     if isinstance(content, tuple | list):
-        return type(content)(_spelled(each, encoding) for each in content)
+        return type(content)(_spelled(part, encoding) for part in content)
     if isinstance(content, Text):
         return _text(content, encoding)
     if isinstance(content, Table):
         return _table(content, encoding)
     if isinstance(content, Group):
-        return Group(*(_spelled(each, encoding) for each in content.renderables))
+        return Group(*(_spelled(part, encoding) for part in content.renderables))
     if isinstance(content, Padding):
         return _with(content, renderable=_spelled(content.renderable, encoding))
     is_ours = is_dataclass(content) and type(content).__module__.startswith(_OURS)

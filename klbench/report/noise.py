@@ -40,10 +40,10 @@ def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
     kinds = dict.fromkeys((row.target, row.is_gradient) for case in cases for row in case.rows)
     for target, is_gradient in kinds:
-        noisier = [each for case in cases for each in _noisier(case, target, is_gradient)]
+        noisier = [item for case in cases for item in _noisier(case, target, is_gradient)]
         largest: dict[tuple[str, str], Noisier] = {}
-        for each in sorted(noisier, key=lambda noisier: -noisier.factor):
-            largest.setdefault((each.name, each.quietest), each)
+        for item in sorted(noisier, key=lambda noisier: -noisier.factor):
+            largest.setdefault((item.name, item.quietest), item)
         if largest:
             yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)
 
@@ -85,7 +85,7 @@ def _is_unbiased(row: Row) -> bool:
 
 def _sentence(noisier: Sequence[Noisier], *, over_a_grid: bool) -> str:
     groups = _alike(noisier)
-    first, *rest = (_clause(names, each, over_a_grid) for names, each in groups[:_MOST])
+    first, *rest = (_clause(names, example, over_a_grid) for names, example in groups[:_MOST])
     more = len(groups) - _MOST
     others = [*rest, *[f"{more} more by more than 2"] * (more > 0)]
     return "; ".join([f"{first} for the same error bar", *others]) + "."
@@ -94,13 +94,13 @@ def _sentence(noisier: Sequence[Noisier], *, over_a_grid: bool) -> str:
 def _alike(noisier: Sequence[Noisier]) -> list[tuple[str, Noisier]]:
     """Those that are told in the same words, together."""
     groups: dict[tuple[str, str, str], list[Noisier]] = {}
-    for each in noisier:
-        groups.setdefault((each.quietest, _times(each.factor), each.at), []).append(each)
+    for item in noisier:
+        groups.setdefault((item.quietest, _times(item.factor), item.at), []).append(item)
     return [(_names(group), group[0]) for group in groups.values()]
 
 
 def _names(group: Sequence[Noisier]) -> str:
-    return few([each.name for each in group])
+    return few([item.name for item in group])
 
 
 def _clause(names: str, noisier: Noisier, over_a_grid: bool) -> str:

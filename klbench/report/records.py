@@ -53,9 +53,9 @@ def cell(value: Value) -> str:
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return "; ".join(f"{name}: {cell(each)}" for name, each in value.items())
+            return "; ".join(f"{name}: {cell(part)}" for name, part in value.items())
         case list() | tuple():
-            apart = "; " if any(isinstance(each, Mapping) for each in value) else ", "
+            apart = "; " if any(isinstance(part, Mapping) for part in value) else ", "
             return apart.join(map(_item, value))
         case _:
             return str(value)
@@ -71,5 +71,5 @@ def _columns(records: Sequence[Record]) -> list[str]:
 
 def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     header, sides, *others = rows
-    yield from ("|" + "|".join(f" {escaped(each)} " for each in header) + "|", "|" + "|".join(sides) + "|")
-    yield from ("|" + "|".join(f" {escaped(each)} " for each in row) + "|" for row in others)
+    yield from ("|" + "|".join(f" {escaped(text)} " for text in header) + "|", "|" + "|".join(sides) + "|")
+    yield from ("|" + "|".join(f" {escaped(text)} " for text in row) + "|" for row in others)

@@ -46,7 +46,7 @@ class Tables:
 def drawing(chart: Chart, width: int) -> Drawing | None:
     """The chart in its fullest layout that fits; None where none does and it can be spared."""
     drawings = list(_drawings(chart))
-    fitting = next((each for each in drawings if each.width <= width), drawings[-1])
+    fitting = next((candidate for candidate in drawings if candidate.width <= width), drawings[-1])
     return None if chart.spare and fitting.width > width else fitting
 
 
@@ -99,7 +99,7 @@ class Drawing:
     @staticmethod
     def fullest(chart: Chart) -> Drawing:
         """The narrowest that shows every column."""
-        return min((each for each in _drawings(chart) if each.is_fullest), key=lambda each: each.width)
+        return min((drawn for drawn in _drawings(chart) if drawn.is_fullest), key=lambda drawn: drawn.width)
 
     def lines(self) -> Iterator[Text]:
         """The header, then block by block: its caption, its rows, a blank line where blocks have several."""

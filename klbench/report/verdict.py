@@ -93,8 +93,8 @@ def kind(practice: Practice) -> Kind:
 
 def summary(practices: Sequence[Practice]) -> Iterator[str]:
     """The whole audit in a few sentences, every count computed."""
-    for each in KINDS:
-        yield each.of(_count([practice for practice in practices if kind(practice) is each]))
+    for heading in KINDS:
+        yield heading.of(_count([practice for practice in practices if kind(practice) is heading]))
     clamped = [p for p in practices if p.follows not in ("", "0") and p.readings["far apart"].clamp_share > _EXACT]
     lost = [practice for practice in clamped if is_lost(practice.readings["far apart"])]
     yield (
@@ -194,7 +194,7 @@ def _signed(value: float) -> str:
 
 def _broken(readings: Mapping[str, Reading]) -> Iterator[str]:
     """The precision in which it breaks most often, and on which pair, if it does."""
-    shares = [(part, dtype, pair) for pair, each in readings.items() for dtype, part in each.broken.items()]
+    shares = [(part, dtype, pair) for pair, reading in readings.items() for dtype, part in reading.broken.items()]
     part, dtype, pair = max(shares, default=(0.0, "", ""))
     if part > RARE:
         yield f"in {dtype} infinite or NaN for {share(part)} of the samples {_ON[pair]}"

@@ -131,7 +131,10 @@ def _unfit(holder: Any, function: Any, name: str) -> Iterator[tuple[str, str]]:
         yield "it is a class", "name a function, or an object that can be called"
     elif isinstance(holder, type) and inspect.isfunction(inspect.getattr_static(holder, name)):
         yield f"it is a method of the class {holder.__name__}", "name that of an object, or make it a staticmethod"
-    elif any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, called)):
+    elif any(
+        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
+        for candidate in (function, called)
+    ):
         yield "it is async", "write def and not async def"
     elif any(map(inspect.isgeneratorfunction, (function, called))):
         yield "it yields its values one by one", "return one tensor"
