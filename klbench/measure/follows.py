@@ -1,4 +1,4 @@
-"""What an expected gradient is the gradient of: compared, exactly, with those of a fixed list.
+"""The name of what a mean gradient is the gradient of, by exact comparison with a fixed list.
 
 The gradient of every divergence on the list is an exact expectation itself, so the comparison is of two vectors known
 to 1e-9 or better. On some pairs two of the list have the same gradient (the location of Gaussians of one variance moves
@@ -42,7 +42,7 @@ Parts = tuple[tuple[float, Term], ...]
 
 @cache
 def _known() -> Mapping[str, Parts]:
-    """Each name on the list with the coefficients whose expectations it is a sum of."""
+    """Each name on the list, with its gradient as a sum of expectations of coefficients."""
     reverse, forward, qp, pq, tv = (
         true_coefficient(target) for target in (REVERSE_KL, FORWARD_KL, CHI2_QP, CHI2_PQ, TOTAL_VARIATION)
     )
@@ -65,7 +65,7 @@ LABELS = (NOTHING, *_known(), NONE)
 
 @cache
 def _divergences() -> Mapping[str, Term]:
-    """The coefficient of each divergence that a combination may have."""
+    """The divergences that a combination may have, by the coefficient of their gradient."""
     targets = {"KL(q‖p)": REVERSE_KL, "KL(p‖q)": FORWARD_KL, "χ²(q‖p)": CHI2_QP, "χ²(p‖q)": CHI2_PQ}
     return {name: true_coefficient(target) for name, target in (targets | {"TV": TOTAL_VARIATION}).items()}
 
@@ -75,7 +75,7 @@ OnQ = Callable[[Term], ExactVector | None]
 
 
 def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[str, ...]:
-    """The names on the list whose gradient this is, or else the combination; ``("none",)`` where it is no such thing.
+    """The names on the list that have this gradient, or else a combination of them; ``("none",)`` if there is none.
 
     Empty where the gradient is not known.
 
@@ -96,7 +96,7 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
 
 
 def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> str:
-    """``2·KL(q‖p) − KL(p‖q)``: the first combination that this is, those of fewest parts first; empty for none."""
+    """``2·KL(q‖p) − KL(p‖q)``: the first combination that fits, those of fewest parts first; empty if none fits."""
     known = _means(_divergences(), on_q)
     dimensions = _rank([*known.values()])
     alone = known | _means({ITSELF: own_coefficient(estimator)}, on_q)
@@ -110,7 +110,7 @@ def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> 
 
 
 def _means(terms: Mapping[str, Term], on_q: OnQ) -> dict[str, Tensor]:
-    """The gradients [J] of those that are known."""
+    """The finite mean gradients [J] of the terms that have an exact one."""
     answers = {name: on_q(term) for name, term in terms.items()}
     return {
         name: gradient.mean
@@ -120,13 +120,13 @@ def _means(terms: Mapping[str, Term], on_q: OnQ) -> dict[str, Tensor]:
 
 
 def _rank(vectors: list[Tensor]) -> int:
-    """How many directions there are among vectors [J], whatever their lengths; those of length 0 have none."""
+    """The number of independent directions among vectors [J], whatever their lengths; a vector of length 0 has none."""
     directions = [vector / vector.norm() for vector in vectors if float(vector.norm()) > 0]
     return int(torch.linalg.matrix_rank(torch.stack(directions), rtol=SAME_DIRECTION)) if directions else 0
 
 
 def _solved(gradient: Tensor, vectors: list[Tensor], floor: float) -> Iterator[list[Fraction]]:
-    """The coefficients that make the gradient of the vectors, if there are any: one list or none."""
+    """The simple fractions with which the vectors add up to the gradient: one list, or none."""
     scaled = torch.stack([vector / vector.norm() for vector in vectors], dim=1)
     solution = torch.linalg.lstsq(scaled, gradient[:, None], driver="gelsd").solution[:, 0]
     rough = [float(length / vector.norm()) for length, vector in zip(solution, vectors, strict=True)]

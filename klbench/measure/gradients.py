@@ -1,4 +1,4 @@
-"""Gradients: the vectors that an estimator's gradient is measured by, and the numbers that only a gradient has."""
+"""Gradients: how an estimator's gradient is measured, and the columns that only gradients have."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Gradients(Kind):
         computed = list(dict.fromkeys([*quantities, *exact.values()]))
         rounded = [quantity for quantity in quantities if quantity.rounding]
         places: dict[Key, int] = {quantity: computed.index(quantity) for quantity in quantities}
-        # what rounding adds is a difference of two gradients, each centred in its own precision
+        # the rounding is the difference of two gradients, each centred in its own precision
         places |= {
             quantity.rounding: len(computed) + index for index, quantity in enumerate(rounded) if quantity.rounding
         }
@@ -149,12 +149,12 @@ class Gradients(Kind):
             yield Quantity(estimator, place=Place(placement, weighting))
 
     def at_home(self, estimator: Estimator) -> Iterator[Quantity]:
-        """See ``Kind``: nowhere, where it is only logged."""
+        """See ``Kind``: nowhere if it is only logged."""
         if estimator.placement is not None:
             yield Quantity(estimator, place=Place(estimator.placement, estimator.weighting))
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
-        """See ``Kind``: a gradient has a divergence that it follows."""
+        """See ``Kind``: with the names of what the gradient follows."""
         answer = super().answer(quantity, sample)
         return replace(answer, follows=follows(answer.exact, quantity.estimator.term, self.gradients.under_q))
 
@@ -206,7 +206,7 @@ def _in_its_precision(quantity: Quantity) -> tuple[Evaluated, Evaluated]:
 
 
 def _component_errors(answer: Answer, errors: Tensor) -> Tensor:
-    """Of each component [J], at least the exact one; none without a variance."""
+    """The error of each component [J], at least the exact one; none if the variance is infinite."""
     if not answer.has_variance:
         return torch.full_like(errors, nan)
     if answer.exact is None or answer.known_noise != answer.known_noise:

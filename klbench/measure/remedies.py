@@ -1,4 +1,4 @@
-"""What to use instead: where something measured is biased, or descends something else, what would be right on the case.
+"""What to use instead of an estimator that is biased on the case, or whose gradient descends another divergence.
 
 Nothing is typed in: what is right is what has a bias of 0 by an exact method. It is looked for among what was measured,
 and where nothing of that is right, among k1, k2, k3 and the like. The quietest comes first. Who uses a framework cannot
@@ -34,7 +34,7 @@ _SUGGESTED = 2
 
 
 def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
-    """A sentence for each target that some estimator is far from: which ones are not biased here."""
+    """A sentence for each target with a biased estimator: which estimators are not biased here."""
     known = [answer for answer in answers if answer.exact and _is_unit(answer.true.size)]
     for target in dict.fromkeys(answer.quantity.target for answer in known):
         same = [answer for answer in known if answer.quantity.target == target]
@@ -52,7 +52,7 @@ def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
-    """A sentence for each target that some gradient does not descend: what does so here."""
+    """A sentence for each target that some gradient does not descend: which gradients do here."""
     known = [answer for answer in answers if answer.true.size > 0 and not isnan(answer.exact_bias)]
     shrunk = {answer.quantity.called for answer in answers if answer.quantity.is_shrunk}
     known = [answer for answer in known if not answer.quantity.is_shrunk]
@@ -80,12 +80,12 @@ def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]
 
 
 def _right(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> dict[str, float]:
-    """Those that are exactly right on this pair and have a variance, with their noise."""
+    """The names of quantities with no bias and a finite variance on this pair, with their noise."""
     return dict(_each_right(kind, quantities, target))
 
 
 def _first(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> dict[str, float]:
-    """The first few of them."""
+    """The first few quantities with no bias and a finite variance, with their noise."""
     return dict(islice(_each_right(kind, quantities, target), _SUGGESTED))
 
 
@@ -106,19 +106,19 @@ def _instead(biased: Sequence[str], right: Mapping[str, float], exactly: str) ->
 
 
 def _quietest_first(noise: Mapping[str, float], last: str = "or", verb: str = "") -> str:
-    """All the names by noise, what they do, and that they are in this order."""
+    """``k3 and k1 are not, the quieter first``: the names by noise, a verb, and a word on the order."""
     digits = {name: inf if isnan(value) else float(f"{value:.{_DIGITS}g}") for name, value in noise.items()}
     one_of_two = len(noise) == 2
     order = f", the {'quieter' if one_of_two else 'quietest'} first"
     if len(set(digits.values())) == 1:
         order = f", {'both' if one_of_two else 'all'} equally noisy"
-    if len(noise) < 2 or inf in digits.values():  # of some the noise is not known, and these come last
+    if len(noise) < 2 or inf in digits.values():  # an unknown noise counts as infinite
         order = ""
     return joined(sorted(digits, key=digits.__getitem__), last) + verb + order
 
 
 def _shipped(by_owner: Mapping[str, Mapping[str, float]]) -> str:
-    """Sentences: what each framework at hand has that is right, all of it, and which of them have nothing."""
+    """Sentences: the right estimators of each framework in use, and the frameworks that have none."""
     able = {owner: right for owner, right in by_owner.items() if right}
     told = [f"with {owner}: {_quietest_first(right)}" for owner, right in able.items()]
     sentences = [f"W{'; '.join(told)[1:]}."] if able else []
@@ -130,7 +130,7 @@ def _shipped(by_owner: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _by_owner(names: Sequence[str]) -> dict[str, list[str]]:
-    """The names of what frameworks ship, by framework and release: ``verl``, ``verl@0.4``."""
+    """The names that frameworks ship, by framework and release: ``verl``, ``verl@0.4``."""
     owners: dict[str, list[str]] = {}
     for name in names:
         if is_shipped(plain := unweighted(name)):
@@ -139,7 +139,7 @@ def _by_owner(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _beside(kind: Kind, names: Sequence[str]) -> Iterator[Quantity]:
-    """What the framework of these ships in the same release, each as it is put there.
+    """The quantities that the framework of these names ships in the same release, in that framework's places.
 
     A metric is no choice for a penalty: what is only logged is left out, unless all of these are only logged.
     """
@@ -150,12 +150,12 @@ def _beside(kind: Kind, names: Sequence[str]) -> Iterator[Quantity]:
 
 
 def _is_only_logged(name: str) -> bool:
-    """Whether its framework does not descend it at all."""
+    """Whether a framework ships it and only logs it."""
     return is_shipped(name) and find(name).placement is None
 
 
 def _without_idle_weights(answers: Sequence[Answer], kind: Kind) -> Sequence[Answer]:
-    """On samples of q a weight is 1: the gradients without one say it all, where there are some."""
+    """On samples of q, whose weights are 1, only the gradients without a weight, if there are some."""
     plain = [answer for answer in answers if answer.quantity.place and not answer.quantity.place.is_weighted]
     return plain if plain and kind.pair.sampler is None else answers
 
