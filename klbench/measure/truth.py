@@ -92,7 +92,7 @@ class Unseen:
 
 
 def known_mean(kl: Truth, unseen: Unseen) -> float:
-    """The KL, which is the mean of the controls (``klbench.measure.controls``); NaN if it is not finite or E_q[r] ≠ 1."""
+    """The KL, the mean of the controls (``klbench.measure.controls``); NaN if not finite, or if E_q[r] ≠ 1."""
     return kl.value if isfinite(kl.value) and unseen.of_p == 0 and unseen.of_q == 0 else nan
 
 

@@ -32,7 +32,7 @@ def _component(name: str, index: int) -> Field:
         held = row.components
         if held is None:
             return MISSING
-        # no mark: components are not checked one by one, since where a token is rare the error bar is chance itself
+        # no mark: components are not checked one by one, because the error bar of a rare token is too uncertain
         return with_error(float(held.mean[index]), float(held.mean_mcse[index]), 0.0, tail(row))
 
     return Field(MEASURED, show, group=f"∇{name}")

@@ -1,4 +1,4 @@
-"""How an entry of the frameworks' catalogue is named in a table: its value, its clamps, its place. No torch here."""
+"""The cells of a framework's entry in a table: its value, its clamps, its place. No torch here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORTHAND = (
 
 
 def value_name(entry: Entry) -> str:
-    """What it computes, by the names of the trade: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
+    """The name of the value it computes: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
     name = f"{_OF_SAMPLER[entry.arithmetic.name]} of sampler" if entry.against_sampler else entry.arithmetic.name
     weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
     return weight + name + (", ∇k2" if entry.straight_through else "")
@@ -35,10 +35,10 @@ def clamps(entry: Entry) -> str:
 
 
 def default_place(entry: Entry) -> str:
-    """Where a framework puts it: ``loss × ratio``; ``logged`` if it is only logged."""
+    """The place where the framework puts it: ``loss × ratio``; ``logged`` if it is only logged."""
     return place(entry.placement, entry.weighting) if entry.placement else LOGGED
 
 
 def default_follows(entry: Entry) -> str:
-    """What its gradient follows there, on samples of q; empty for what is only logged."""
+    """What its gradient follows in that place, on samples of q; empty if it is only logged."""
     return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING

@@ -1,4 +1,4 @@
-"""The page of the audit: what frameworks' KL estimators really do, at a terminal, as Markdown, as JSON."""
+"""The page of the audit of frameworks' KL estimators: for the terminal, as Markdown, as JSON."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ REPRODUCE = (
 
 @dataclass(frozen=True)
 class Numbered:
-    """A practice and the number it has on the page."""
+    """A practice with its number on the page."""
 
     number: int
     practice: Practice
 
 
 def ordered(practices: Sequence[Practice]) -> dict[Kind, list[Numbered]]:
-    """The practices under their headings, numbered through."""
+    """The practices under their headings, numbered from 1 on the whole page."""
     by_kind = {heading: sorted((p for p in practices if kind(p) is heading), key=_rank) for heading in KINDS}
     sorted_all = [practice for group in by_kind.values() for practice in group]
     return {
@@ -67,7 +67,7 @@ def _rank(practice: Practice) -> tuple[object, ...]:
 
 
 def introduction(practices: Sequence[Practice]) -> str:
-    """What this is, in a paragraph."""
+    """The introduction of the page, one paragraph."""
     shipped = [entry for practice in practices for entry in practice.entries]
     owners = len({entry.framework for entry in shipped})
     return (
@@ -80,7 +80,7 @@ def introduction(practices: Sequence[Practice]) -> str:
 
 
 def _opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
-    """What stands above: of everything the introduction and the summary, of a part how much it is of the whole."""
+    """The opening of the page: introduction and summary for the whole audit, or the size of a part of it."""
     shown, shipped = sum(len(practice.entries) for practice in practices), len(entries())
     if shown == shipped:
         return introduction(practices), tuple(summary(practices))
@@ -101,12 +101,12 @@ def label(practice: Practice) -> str:
 
 
 def shipped_by(practice: Practice) -> str:
-    """All who ship it."""
+    """The names of all entries that ship it."""
     return ", ".join(entry.qualified for entry in practice.entries)
 
 
 def number_rows(practices: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
-    """The rows of one pair's table; those that would say the same are one, with all their numbers."""
+    """The rows of one pair's table; rows with the same text are one, with all their numbers."""
     rows: dict[tuple[str, ...], list[int]] = {}
     for item in practices:
         rows.setdefault(_row(item.practice, item.practice.readings[pair]), []).append(item.number)
@@ -125,7 +125,7 @@ def _row(practice: Practice, reading: Reading) -> tuple[str, ...]:
 
 
 def _share(fraction: float) -> str:
-    """A share of the samples; nothing where it is next to none."""
+    """A share of the samples; empty if it is almost 0."""
     return share(fraction) if fraction > RARE else ""
 
 
@@ -141,7 +141,7 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def figure(value: float) -> str:
-    """Three digits; an ordinary minus sign, ∞ and – for what there is not."""
+    """A number to three digits, with an ordinary minus sign; ∞, and – if there is none."""
     if not isfinite(value):
         return "∞" if value > 0 else MISSING
     if abs(value) < _TINY:
@@ -192,7 +192,7 @@ _LEAN = tuple(header for header in NUMBERS if header not in ("clamps", "placemen
 
 
 def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The columns of these headers."""
+    """An empty table with these headers."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     kept = [index for index, header in enumerate(NUMBERS) if header in headers]
     for index in kept:
@@ -275,7 +275,7 @@ def _record(item: Numbered) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """What JSON can hold."""
+    """The value in a form that JSON can hold."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     if not isinstance(value, float) or isfinite(value):

@@ -1,4 +1,4 @@
-"""How much noisier one estimator of a number is than another, and what that means in samples.
+"""Notes on how much noisier one estimator of a target is than another, and what that costs in samples.
 
 An unbiased estimator may still be useless: where one token is lost, k3 has a hundred times the noise of k1, so the same
 error bar takes ten thousand times the samples. Of each target the quietest estimator that is not biased is the measure
@@ -69,7 +69,7 @@ def _called(row: Row) -> str:
 
 
 def _noise(row: Row) -> float:
-    """Of one sample, in units of what is true; NaN where it is not known, or its error bar is not to be trusted."""
+    """The noise of one sample divided by the true value; NaN if it is not known or its error bar is not trusted."""
     if not isnan(row.exact_stdev_over_true):
         return row.exact_stdev_over_true
     trusted = isfinite(row.stdev_over_true_mcse) and not row.khat > TRUSTED
@@ -77,7 +77,7 @@ def _noise(row: Row) -> float:
 
 
 def _is_unbiased(row: Row) -> bool:
-    """Whether its bias is none that matters: by the exact road, else within three standard errors."""
+    """Whether its bias is negligible: exactly, or else within three standard errors."""
     if not isnan(row.exact_bias_over_true):
         return abs(row.exact_bias_over_true) <= _UNBIASED
     return abs(row.bias_over_true) <= max(_UNBIASED, 3 * row.bias_over_true_mcse)
@@ -92,7 +92,7 @@ def _sentence(noisier: Sequence[Noisier], *, over_a_grid: bool) -> str:
 
 
 def _alike(noisier: Sequence[Noisier]) -> list[tuple[str, Noisier]]:
-    """Those that are told in the same words, together."""
+    """Estimators that get the same words, grouped under their names."""
     groups: dict[tuple[str, str, str], list[Noisier]] = {}
     for item in noisier:
         groups.setdefault((item.quietest, _times(item.factor), item.at), []).append(item)
