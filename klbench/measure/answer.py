@@ -29,12 +29,12 @@ class Answer:
 
     Args:
         quantity: what is measured.
-true: the truth about its target.
+        true: the truth about its target.
         exact: its exact moments (an ``Exact``, or an ``ExactVector``), None without an exact method.
-sampled: its sums over the samples (a ``SampledValue``, or a ``SampledVector``), None where there is nothing to sample.
-rounding: the sums of what its precision adds, None in float64.
+        sampled: its sums over the samples (a ``SampledValue``, or a ``SampledVector``), None if not sampled.
+        rounding: the sums of what its precision adds, None in float64.
         regressed: its mean after regression on the controls, where that is possible.
-follows: for a gradient, the names of what it is the gradient of; the first is shown.
+        follows: for a gradient, the names of what it is the gradient of; the first is shown.
     """
 
     quantity: Quantity

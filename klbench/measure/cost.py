@@ -72,7 +72,7 @@ class _Trial:
     """The measured cost of one case.
 
     Args:
-ratio: its seconds without samples, divided by the seconds of its exact answers.
+        ratio: its seconds without samples, divided by the seconds of its exact answers.
         together: seconds for a draw where every thread has a block.
         alone: seconds for a draw where one thread has the only block.
         draws: how many were drawn with every thread at work.

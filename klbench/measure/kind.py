@@ -31,7 +31,7 @@ class Kind(ABC):
 
     Args:
         plan: of the case.
-pair: on the CPU, where the exact methods run; they run only when a number is asked for.
+        pair: on the CPU, where the exact methods run; they run only when a number is asked for.
         estimators: what is asked, by name, with nothing left to fit.
     """
 

@@ -27,14 +27,14 @@ class Field:
     """A column of a table for people.
 
     Args:
-header: its header; within a group only the part that differs from the others.
-show: the text of its cell for a row.
+        header: its header; within a group only the part that differs from the others.
+        show: the text of its cell for a row.
         columns: the columns of results.csv it shows.
         numeric: whether decimal points are set one below the other.
-quiet: whether it is drawn dim, because it is a reference and no measurement.
-once: whether a text that repeats from row to row is shown only in the first row.
+        quiet: whether it is drawn dim, because it is a reference and no measurement.
+        once: whether a text that repeats from row to row is shown only in the first row.
         colour: how a row's cell is set off at a terminal, in Rich's words.
-group: the name it shares with columns beside it: under ``bias/true`` stand measured, regressed, exact and z.
+        group: the name it shares with columns beside it: under ``bias/true`` stand measured, regressed, exact and z.
     """
 
     header: str
@@ -92,8 +92,8 @@ class Meaning:
     Args:
         sentence: what it means.
         header: the column or its group; empty for a mark, which any column of numbers may have.
-mark: the text in a cell; empty if the column itself is explained.
-whole: whether the mark is the whole text of the cell.
+        mark: the text in a cell; empty if the column itself is explained.
+        whole: whether the mark is the whole text of the cell.
     """
 
     sentence: str

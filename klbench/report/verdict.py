@@ -24,7 +24,7 @@ class Kind:
     Args:
         one, many: the verb, as one estimator or several do it.
         what: the rest of the sentence.
-says: what follows for the reader.
+        says: what follows for the reader.
     """
 
     one: str
