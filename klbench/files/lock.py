@@ -19,10 +19,10 @@ from typing import IO
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _LONGEST_OWNER = 200
-"""Bytes: more than a process number, the name of a machine and a time need."""
+"""In bytes; more than a process number, the name of a machine and a time need."""
 _MADE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _TRIES = 1000
-"""A try fails only where another process removes the file between two system calls: never so often in a row."""
+"""A try fails only if another process removes the file between two system calls, never so often in a row."""
 
 
 class Locked(Exception):  # noqa: N818

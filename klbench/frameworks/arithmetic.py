@@ -1,7 +1,7 @@
 """The arithmetics that frameworks share: functions of one log_ratio, between the clamps, and weights.
 
 The order of operations counts: eˡ − 1 − l and eˡ − l − 1 are equal but round differently, and neither keeps its digits
-as expm1(l) − l does. The functions round as the shipped code does, not as it should. Tensor methods only, as everywhere.
+as expm1(l) − l does. The functions round as the shipped code does. Tensor methods only, as everywhere.
 """
 
 from __future__ import annotations

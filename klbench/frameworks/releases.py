@@ -12,7 +12,7 @@ Version = tuple[float, ...]
 
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:\.post(\d+))?")
 _NUMBERS = 6
-"""More than any release number in use has; shorter ones are filled up, so that they compare."""
+"""More numbers than any release in use has; shorter ones are padded, so that they can be compared."""
 _EXACT = 3
 """With three numbers a release is exact: 0.4.0 is not 0.4.1, while 0.4 as a last release has 0.4.1 in it."""
 

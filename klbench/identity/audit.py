@@ -24,7 +24,7 @@ from klbench.identity.identity import Identity, place
 FILE = "audit.json"
 READINGS, DIVERGENCE = "readings", "divergence"
 _DIGITS = 12
-"""As many as sums of the same numbers in another order agree in."""
+"""The digits in which sums of the same numbers in another order agree."""
 
 
 @dataclass(frozen=True)

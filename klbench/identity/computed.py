@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 FILE = "computed.json"
 KEY = "key"
-"""The field of a line that says what it depends on (``keys``)."""
+"""The field of a line that holds its key (``keys``)."""
 
 Lines = Mapping[str, Mapping[str, Any]]
-"""By an estimator's name what is written of it, its key among it."""
+"""The fields of each estimator's line, its key among them, by the estimator's name."""
 
 
 @cache

@@ -35,7 +35,7 @@ from klbench.roads.exact_vector import ExactVector
 from klbench.spec.expression import read
 
 _ROUNDING = 1e-9
-"""Relative to the KL less is what sums of rounded numbers leave."""
+"""A number that is smaller relative to the KL is the rounding of sums."""
 _NEVER = 1e-12
 """A smaller share of the samples is the rounding of their probabilities."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from klbench.estimators.vocabulary import Placement, Weighting, placed
 
 Zone = tuple[float, float]
-"""From one log_ratio to another; infinite where it reaches the farthest looked at."""
+"""From one log_ratio to another; an end is infinite if the zone reaches the farthest point that is examined."""
 
 UNKNOWN = "none"
 
@@ -20,8 +20,8 @@ PLACES: Mapping[str, tuple[Placement, Weighting]] = {
     "reward": ("reward", "none"),
     "reward × ratio": ("reward", "ratio"),
 }
-"""Every place an estimator is looked at in, with its placement and weighting. In the reward a ratio is a number anyway,
-so × detached is the same there."""
+"""Every place in which an estimator is examined, with its placement and weighting. In the reward a ratio is not
+differentiated, so × detached is the same there."""
 
 
 def place(placement: str, weighting: str) -> str:

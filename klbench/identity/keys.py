@@ -18,9 +18,9 @@ from klbench.estimators.estimator import Estimator
 from klbench.frameworks.entry import Entry
 
 _SHARED = tuple(f"klbench.estimators.{name}" for name in ("divergence", "estimator", "f_divergence", "term"))
-"""What an estimator may be made of that its own file does not say."""
+"""The modules that the files of estimators share."""
 _DIGITS = 16
-"""Of the 64 of a hash: enough that no two of a few hundred agree by chance."""
+"""How many of a hash's 64 digits are kept: enough that no two of a few hundred agree by chance."""
 
 
 def of_entry(entry: Entry, *more: object) -> str:

@@ -20,13 +20,13 @@ from klbench.estimators.term import Joint
 _FARTHEST, _STEP, _FINEST = 45.0, 0.02, 1e-5
 _ZOOM = 16
 _SMOOTH = 3.4
-"""Twice the step makes a smooth function's second difference four times as large, one across a kink at most thrice."""
+"""Twice the step makes the second difference four times as large if the function is smooth, at most three at a kink."""
 _VISIBLE, _SHARP = 1e-8, 1e-4
 _SAME = 1e-3
 _LOG_RATIOS = (-0.71, 0.93)
 
 Along = Callable[[Tensor], tuple[Tensor, ...]]
-"""Places on a line [n] -> what is looked at there, each [n]."""
+"""Places on a line [n] -> the value there, and the slope if there is one, each [n]."""
 
 
 def kinks(estimator: Estimator) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 
 _SECONDS_BETWEEN = 0.05
-"""A watcher is told so often at most: working out a headline takes longer than a small block."""
+"""The shortest time between two messages to an observer: a headline takes longer than a small block."""
 
 
 def measure(spec: Spec, case: Case, machine: Machine, observer: Observer) -> CaseResult:

@@ -34,17 +34,17 @@ from klbench.spec.model import Spec
 from klbench.users.estimator import UserFunction
 
 BUDGET = 1.0
-"""Seconds for all trials together; the smallest trial of one case is made whatever it takes."""
+"""Seconds for all trials together; the smallest trial of one case is made even if it takes longer."""
 _SEED = -1
-"""That of a spec is 0 or more."""
+"""A seed that no run has: a spec's is 0 or more."""
 _FEW = 1024
-"""So few samples take no time beside what a case takes without any."""
+"""So few samples that their time is negligible next to the fixed time of a case."""
 _FIRST, _MORE = 4096, 4
-"""The draws of the first trial, and how many times as many the next one has while there is time."""
+"""The draws of the first trial, and the factor from one trial to the next while there is time."""
 _ROUNDS = 3
-"""Of so many the quickest counts: the first one has memory to get, and others may be at work on the machine."""
+"""The quickest of so many rounds counts: the first has to allocate memory, and other programs may slow the rest."""
 _TIMES_ITS_ANSWERS = 2.0
-"""A case without samples takes some two times what its exact answers do: 1.3 to 2.5 times for half of the gallery."""
+"""The fixed time of a case, in units of the time of its exact answers: 1.3 to 2.5 for half of the gallery."""
 
 Answered = tuple[Case, float]
 """A case, and the seconds that its exact answers took."""

@@ -23,20 +23,20 @@ from klbench.spec.model import PairSpec, Spec
 from klbench.spec.refusal import Refusal
 
 _ALIKE = 1e-7
-"""Two estimators whose numbers differ by less, as a share, are one here: exact numbers are known to 1e-9."""
+"""Two estimators whose numbers differ by a smaller share count as equal: exact numbers are known to 1e-9."""
 _CLOSE = 1e-9
 """The accuracy of a crossing: as a share of the step of the grid, or of two numbers that are compared."""
 _MOST_STEPS = 120
-"""Every third step halves: forty halvings are beyond the accuracy asked."""
+"""Every third step halves, and forty halvings are more than the accuracy needs."""
 _MOST_NOTES = 6
-"""Of more crossings validate shows the rest."""
+"""The most crossings in the notes; validate shows all of them."""
 _UNBIASED = 0.01
-"""Of the true value: of what is biased by more than that nobody asks which is the quieter."""
+"""A larger share of the true value counts as biased, and then the noise does not matter."""
 
 Figure = Callable[[Known], float]
-"""What is compared: the noise, or the error at some number of samples."""
+"""The number that is compared: the noise, or the error at some number of samples."""
 At = Mapping[str, Known]
-"""What is known at one value of the parameter, by what is shown as the estimator."""
+"""The exact numbers at one value of the parameter, by the name shown for the estimator."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from klbench.row import falls_far_short
 from klbench.stats.moments import relative_error_of_stdev
 
 _SAME_NOISE = 0.1
-"""Rounding that adds less than this share of the noise leaves it what it is in float64."""
+"""If rounding adds a smaller share of the noise, the noise counts as that of float64."""
 
 
 def holds_below_float64(rounding_noise: float, exact_noise: float) -> bool:

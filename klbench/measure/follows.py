@@ -29,9 +29,9 @@ from klbench.tolerances import SAME_DIRECTION
 
 ITSELF, NOTHING, NONE = "E_q[k]", "0", "none"
 _SAME = 1e-8
-"""Of the longer of two gradients: they are one where they differ by less, ten times what exact vectors are known to."""
+"""Two gradients are the same if they differ by less than this share of the longer: ten times the exact accuracy."""
 _MARGIN = 10.0
-"""Times the rounding of a gradient: what it may be off besides."""
+"""The further difference that is allowed, in units of a gradient's rounding error."""
 _DENOMINATORS = 1024
 """Coefficients are whole numbers and fractions down to this: a mean over a batch of n shrinks a gradient to 1 − 1/n."""
 _MOST_PARTS = 2
@@ -60,7 +60,7 @@ def _known() -> Mapping[str, Parts]:
 
 
 LABELS = (NOTHING, *_known(), NONE)
-"""The list; besides these there are combinations."""
+"""The names on the list; combinations of them come besides."""
 
 
 @cache

@@ -35,7 +35,7 @@ from klbench.row import Components
 from klbench.stats.estimate import Estimate
 
 MOST_COMPONENTS = 1024
-"""Where draws are not counted, the covariance of every gradient is kept whole: so many rows and columns at most."""
+"""The most rows and columns of a covariance matrix, which is kept whole where draws are not counted."""
 
 
 class Gradients(Kind):

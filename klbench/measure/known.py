@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from klbench.measure.kind import Kind
 
 _LARGEST_WHOLE = 2.0**53
-"""Above this float64 does not hold every whole number: a count of samples is given as float64 has it."""
+"""Above this float64 cannot hold every whole number, and a count of samples is not made whole."""
 
 
 NO_MEAN, BIASED, NO_VARIANCE = "its mean is infinite", "it is biased", "its variance is infinite"
 IN_A_WORD = {NO_MEAN: "mean", BIASED: "bias", NO_VARIANCE: "variance"}
-"""Why no number of samples is enough, for a narrow table."""
+"""The reason why no number of samples is enough, in a word, for a narrow table."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from klbench.row import Row
 
 _ITSELF = "E_q[k]"
-"""The estimator's own mean is no second answer to what a gradient follows."""
+"""The estimator's own mean, which is not told as a second name of what a gradient follows."""
 _WORTH_A_NOTE = 0.01
-"""Of the true value; what is less is in the table."""
+"""A share of the true value; a smaller one shows in the table only."""
 _CERTAIN = 5.0
-"""Standard errors of the rounding itself: less may be chance."""
+"""In standard errors of the rounding; a smaller change may be chance."""
 _REMEDY = {
     "float32": "Compute log-probabilities and their difference in float64, and exp(l) - 1 as expm1(l).",
     "bfloat16": "Compute log-probabilities in float32 and subtract there; a cast after rounding brings nothing back.",
@@ -31,7 +31,7 @@ _REMEDY = {
 _TRUE = {"mean": "value", "gradient": "gradient"}
 _MANY = 10.0
 MOST_SAMPLES = 1e13
-"""Nobody takes more."""
+"""The most samples that anybody takes."""
 
 
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:

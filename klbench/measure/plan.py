@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from klbench.spec.model import Spec
 
 Key = Quantity | Rounding
-"""What is sampled: a quantity, or what its precision adds to it."""
+"""A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 
 @dataclass(frozen=True)

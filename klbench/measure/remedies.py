@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from klbench.measure.quantity import Quantity
 
 _WORTH_A_NOTE = 0.01
-"""Of the true value: a smaller bias is in the table, and nobody has to change anything."""
+"""A share of the true value: a smaller bias shows in the table only, and needs no remedy."""
 _MANY_OWNERS = 2
-"""Of more frameworks than these only the best of each is named: an audit has all of them."""
+"""With more frameworks, as in an audit, only the best estimator of each is named."""
 _DIGITS = 9
-"""Exact noises that agree to these are one: the accuracy of an exact number."""
+"""Exact noises that agree to so many digits count as equal: the accuracy of an exact number."""
 _SUGGESTED = 2
-"""So many plain estimators are named where nothing measured is right."""
+"""How many of klbench's own estimators are named if nothing measured is right."""
 
 
 def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:

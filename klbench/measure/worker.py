@@ -12,7 +12,7 @@ from klbench.problems.pair import Pair
 from klbench.stats.mergeable import Mergeable
 
 _REMEMBERED = 4
-"""A process measures many blocks of one case and then those of the next."""
+"""How many plans a process keeps built: it measures many blocks of one case, then those of the next."""
 
 
 def measure_block(plan: Plan, number_of_pass: int, number: int) -> Mergeable:

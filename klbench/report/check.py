@@ -21,7 +21,7 @@ from klbench.spec.cases import Expectation
 
 _COLUMNS = columns_of(Row)
 _MEASURED = [column for column in _COLUMNS.values() if column.z]
-"""What has an exact number beside it, and how many errors they are apart."""
+"""The measured columns with an exact number beside them and a z."""
 
 
 @dataclass(frozen=True)

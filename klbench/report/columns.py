@@ -18,9 +18,9 @@ from klbench.row import EVERYWHERE, RESULTS, About, ColumnKind, Components, Row,
 from klbench.spec.cases import Case
 
 Value = str | int | float | None
-"""What a cell holds. None: does not exist; empty in CSV, null in JSON."""
+"""The value of a cell; None, empty in CSV and null in JSON, if it does not exist."""
 Get = Callable[[str, Case, Any], object]
-"""(the spec's name, the case, the row) -> what the cell holds before NaN and "" become None."""
+"""(the spec's name, the case, the row) -> the value of the cell, before NaN and "" become None."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ _OF_CASE = (
 _OF_ROW = {about.name: _of_row(about) for about in columns_of(Row).values()}
 _OF_COMPONENTS = {about.name: _of_row(about) for about in columns_of(Components).values()}
 COLUMNS = (*_BEFORE_GRID, *_OF_CASE, *_OF_ROW.values(), *_OF_COMPONENTS.values())
-"""Every column there is, of any file."""
+"""The columns of all files."""
 _PLACES = ("estimator", "placement", "weighting")
 _PER_COMPONENT = ("parameter", "index", "true", "mean", "mean_mcse", "exact", "stdev")
 _COMPONENTS = [{**_OF_ROW, **_OF_COMPONENTS}[name] for name in (*_PLACES, *_PER_COMPONENT)]

@@ -10,7 +10,7 @@ from klbench.report.numbers import MISSING, exact_beside
 from klbench.row import Components, Row
 
 FEW = 8
-"""So many components are shown one by one."""
+"""The most components that are shown one by one."""
 
 
 def component_names(components: Components) -> tuple[str, ...]:

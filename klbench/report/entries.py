@@ -11,14 +11,14 @@ from klbench.report.numbers import MISSING
 LOGGED = "logged"
 _WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
 _OF_SAMPLER = {"square": "2·k2", "k1": "k1", "upside-down k3": "k3"}
-"""Upside-down with q and the sampler, the samples being the sampler's, is the right way round: KL(sampler‖q)."""
+"""Upside-down with q and the sampler is KL(sampler‖q): the right way round, because the samples are the sampler's."""
 
 SHORTHAND = (
     "ρ: the importance weight q/sampler, before the clamp of the value. × ratio: times ρ, differentiated, after it.",
     "w: exp(log q − sg(log q)), which is 1 and has the score as its gradient. sg: stop-gradient, held constant.",
     "∇k2: the gradient is that of k2, the value is not (straight-through).",
 )
-"""What the shorthand means."""
+"""The meaning of the shorthand."""
 
 
 def value_name(entry: Entry) -> str:

@@ -12,10 +12,10 @@ from klbench.report.numbers import MISSING, measured, plain_number
 from klbench.stats.tail import TRUSTED
 
 MEASURED = "measured"
-"""Above the measured one of several numbers."""
+"""The header of the measured number, where others stand beside it."""
 UNTRUSTED, NO_ERROR_BAR, DISAGREES, REGRESSED = "†", "‡", "✗", "ʳ"
 SURPRISE = 5.0
-"""|z| beyond which measured and exact disagree: chance does it once in 1.7 million times."""
+"""The |z| above which measured and exact disagree: chance exceeds it once in 1.7 million times."""
 
 
 def _plain(_row: Any) -> str:

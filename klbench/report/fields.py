@@ -93,7 +93,7 @@ def _length(row: Row, name: str) -> float:
 
 _BIAS, _STDEV, _COSINE, _LENGTH = "bias/true", "stdev/true", "cosine", "‖mean‖"
 _SQUARES = 2
-"""A stdev averages squares, whose tail index is twice as large."""
+"""A stdev averages squares, and their tail index is twice as large."""
 
 BIAS = _measured("bias_over_true", group=_BIAS)
 REGRESSED_BIAS = _measured("bias_over_true_cv", "regressed", group=_BIAS)
@@ -196,7 +196,7 @@ MARKS = (
     ),
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),
 )
-"""What the marks of any table mean."""
+"""The meanings of the marks, which any table may have."""
 
 
 @dataclass(frozen=True)

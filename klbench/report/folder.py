@@ -15,7 +15,7 @@ from klbench.spec.model import Spec
 from klbench.wording import counted
 
 FILES = ("results.csv", "components.csv", "manifest.json", "spec.yaml")
-"""The names; components.csv is of gradients only."""
+"""The names of a run's files; only a run that measures gradients has components.csv."""
 
 
 def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapping[str, str | None]:

@@ -18,7 +18,7 @@ from klbench.report.summary import Chart, Summary
 from klbench.report.table import drawing
 
 _SHORTHAND = re.compile(r"(-?\d+\.(\d+))\((\d+)\)(?!e)")
-"""A number with its error, such as 0.0015(45), that is easily written out."""
+"""A number with its error and without an exponent, such as 0.0015(45)."""
 
 
 def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") -> Iterator[str]:

@@ -21,9 +21,9 @@ from klbench.letters import narrowed
 Content = TypeVar("Content")
 
 _OURS = "klbench.report."
-"""Where what is shown is made. By its name, because its modules import torch, and a list of names must not."""
+"""The package whose dataclasses are spelled out; a name, because importing its modules would import torch."""
 _LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-"""Rich's SIMPLE_HEAD, the one kind of lines that tables here have, in ASCII."""
+"""Rich's SIMPLE_HEAD in ASCII; tables here have no other lines."""
 
 
 def spelled(content: Content, encoding: str) -> Content:

@@ -19,11 +19,11 @@ from klbench.stats.tail import TRUSTED
 from klbench.wording import few
 
 _WORTH_A_NOTE = 2.0
-"""Times the noise, and so four times the samples: less is seen in the table."""
+"""Twice the noise, and so four times the samples; smaller factors show in the table only."""
 _UNBIASED = 0.01
-"""Of the true value: as in the notes on bias."""
+"""A share of the true value, as in the notes on bias."""
 _MOST = 4
-"""Of more estimators than these the others are only counted."""
+"""The most groups of estimators in a sentence; further ones are only counted."""
 
 
 @dataclass(frozen=True)

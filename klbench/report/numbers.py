@@ -12,13 +12,13 @@ from math import inf, isfinite, isnan
 
 MISSING = "–"
 SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
-"""Powers of ten written out; beyond them the number is written with an exponent."""
+"""Numbers between these powers of ten are written out, all others with an exponent."""
 _DIGITS = 6
-"""Of an exact number, and of one whose error is far below these digits."""
+"""The digits of an exact number, and of a number whose error is far below them."""
 _UNSEEN = 0.01
-"""An error below a hundredth of the last of these digits is rounding, or might as well be: it is not shown."""
+"""An error below a hundredth of the last of these digits is as small as rounding, and is not shown."""
 _SUM_ROUNDING = 1e-12
-"""Of the size of what was summed: less is what rounding leaves of 0."""
+"""A smaller share of the size of the numbers summed is 0 with rounding."""
 
 
 def measured(value: float, error: float) -> str:

@@ -10,7 +10,7 @@ from klbench.identity.audit import Practice, Reading
 from klbench.wording import share
 
 RARE = 1e-7
-"""A smaller share of the samples is not worth a word."""
+"""A smaller share of the samples is not mentioned."""
 _EXACT = 1e-6
 _TURNED, _ASIDE, _LITTLE_LEFT = 0.0, 0.9, 0.1
 _PERCENT, _NOISY = 0.01, 50.0

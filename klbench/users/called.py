@@ -19,7 +19,7 @@ from klbench.users.uncast import Uncast
 
 _DOUBLE = 8
 _WITHOUT_AUTOGRAD = "requires grad"
-"""torch's words for what it cannot do to a tensor that is differentiated, such as giving it to NumPy."""
+"""The words in torch's error for an operation that a differentiated tensor does not allow, as giving it to NumPy."""
 
 
 def called(theirs: Theirs, function: Callable[..., Any], given: tuple[Tensor, ...]) -> Tensor:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import dtype
 
 _LONGEST = 300
-"""Of what an error of theirs says, so many characters are told."""
+"""The most characters of a user's error message that are shown."""
 _COLOURS = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 
 
