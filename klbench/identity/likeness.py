@@ -1,8 +1,8 @@
-"""Whom an estimator is like: compared as functions, value and slope, with everything klbench knows by name.
+"""The likeness of an estimator: its value and slope compared, as functions, with every estimator klbench knows.
 
 Two are the same if both numbers agree, rounding aside, on a grid of log_ratio and log-weight that reaches past every
-clamp and past the overflow of exp. Where no name is the same, the value and the gradient are looked for apart, and only
-where no clamp of the estimator holds: that is how a straight-through trick and a clamp of one's own show.
+clamp and past the overflow of exp. If no name is the same, the value and the gradient are compared one by one, and
+only where no clamp of the estimator is active: so a straight-through trick or a clamp of one's own is recognised.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _WEIGHTS = (0.0, 0.31, -0.47, 1.3)
 
 @dataclass(frozen=True)
 class Likeness:
-    """Whom an estimator is like.
+    """The estimators that an estimator is like.
 
     Args:
-        same: the names of all that compute the same, natives first.
-        value_of: where there are none, the native with its value wherever no clamp is active; '' for none.
-        gradient_of: the native with its slope there.
+        same: the names of all estimators that compute the same, klbench's own first.
+        value_of: if there are none, klbench's own estimator with its value where no clamp is active; '' for none.
+        gradient_of: klbench's own estimator with its slope there.
     """
 
     same: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Likeness:
 
 
 def likeness(estimator: Estimator) -> Likeness:
-    """Compare an estimator with everything that has a name, its own left out."""
+    """Compare an estimator with every other that has a name."""
     mine = _sampled(_weighted(estimator.term.of_three, estimator.weighting))
     others = {name: points for name, points in _known().items() if name != estimator.name}
     same = tuple(name for name, points in others.items() if mine.equals(points))
@@ -61,14 +61,14 @@ def likeness(estimator: Estimator) -> Likeness:
 
 @dataclass(frozen=True)
 class _Sampled:
-    """A joint function's values and slopes on the grid [n]; without a slope where autograd has nothing to follow."""
+    """A joint function's values and slopes on the grid [n]; slope None if autograd cannot differentiate it."""
 
     value: Tensor
     slope: Tensor | None
 
     @property
     def is_moving(self) -> Tensor:
-        """Where the slope is a number and not 0, as it is behind a clamp that is written in another way [n]."""
+        """Where the slope [n] is finite and not 0; it is 0 behind a clamp, in whatever way that is written."""
         moving = self.value.isfinite()
         return moving if self.slope is None else moving & self.slope.isfinite() & (self.slope != 0)
 
@@ -112,7 +112,7 @@ def _held(joint: Joint) -> Tensor:
 
 
 def _weighted(joint: Joint, weighting: str) -> Joint:
-    """A function as it is put by default, its weight multiplied last."""
+    """The function times its default weight."""
     if weighting == "none":
         return joint
 
@@ -137,8 +137,8 @@ def _known() -> dict[str, _Sampled]:
 
 
 def _named_natives() -> Iterator[tuple[str, Joint]]:
-    """Every native plain, then × ratio, then × detached ratio."""
-    plain = [each for each in native.examples() if each.control is None]
+    """Every estimator of klbench's own: without a weight, then × ratio, then × detached ratio."""
+    plain = [estimator for estimator in native.examples() if estimator.control is None]
     for weighting, suffix in (("none", ""), ("ratio", " × ratio"), ("detached", " × detached ratio")):
-        for each in plain:
-            yield each.name + suffix, _weighted(each.term.of_three, weighting)
+        for estimator in plain:
+            yield estimator.name + suffix, _weighted(estimator.term.of_three, weighting)

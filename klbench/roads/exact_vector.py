@@ -154,7 +154,7 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
         return None
     moments = exact_moments(integrand, points)
     mean, stdev, kurtoses, size, moved = (
-        torch.tensor([getattr(each, name) for each in moments], dtype=torch.float64)
+        torch.tensor([getattr(component, name) for component in moments], dtype=torch.float64)
         for name in ("mean", "stdev", "kurtosis", "size", "rounding")
     )
     mean = torch.where(mean.isfinite(), mean, nan)

@@ -205,7 +205,7 @@ def _sums(centred: Sequence[Tensor], controls: int) -> Tensor:
         for i in range(controls)
     ]
     rows = [*zip(*powers, strict=True), *cross]
-    return torch.stack([each for row in rows for each in row]).view(POWERS + controls, -1).cpu()
+    return torch.stack([sums for row in rows for sums in row]).view(POWERS + controls, -1).cpu()
 
 
 def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

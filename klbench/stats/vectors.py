@@ -154,7 +154,7 @@ class Sums:
         return Sums(
             vectors.shape[1],
             vectors.sum(1),
-            torch.stack([each.T @ each for each in vectors]),
+            torch.stack([row.T @ row for row in vectors]),
             (norms[:, :, None] * vectors).sum(1),
             norms.square().sum(1),
             (~vectors.isfinite().all(2)).sum(1),
@@ -174,7 +174,7 @@ class Sums:
     def cpu(self) -> Sums:
         """The same on the CPU."""
         return Sums(
-            self.count, *(each.cpu() for each in (self.first, self.second, self.third, self.fourth, self.nonfinite))
+            self.count, *(sums.cpu() for sums in (self.first, self.second, self.third, self.fourth, self.nonfinite))
         )
 
     def moments(self, row: int) -> OfSample:
