@@ -7,7 +7,7 @@ countable support, each component is a value like any other, all of them on one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isfinite, nan
 
 import torch
 from torch import Tensor
@@ -84,6 +84,10 @@ class ExactVector:
         if not (size > 0 and length > 10 * self.rounding):
             return nan
         cosine = float(self.mean @ true) / (length * size)
+        if not isfinite(cosine):  # the product of two lengths may be infinite where neither is
+            cosine = float((self.mean / length) @ (true / size))
+        if not isfinite(cosine):
+            return nan
         return float(round(cosine)) if abs(cosine - round(cosine)) < GRADIENT_DISTANCE_ROUNDING else cosine
 
 

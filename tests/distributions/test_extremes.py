@@ -28,12 +28,18 @@ def cases() -> Iterator[tuple[str, str, float]]:
 def test_an_extreme_parameter_crashes_nothing(family: str, name: str, extreme: float) -> None:
     usual = arguments(FAMILIES[family].examples[0])
     pair = {"q": {family: {**usual, name: extreme}}, "p": {family: usual}}
-    spec = {"name": "extreme", "samples": 200, "estimators": ["k1", "k3"], "pairs": [pair]}
+    spec = {
+        "name": "extreme",
+        "samples": 200,
+        "measure": ["value", "gradient"],
+        "estimators": ["k1", "k3"],
+        "pairs": [pair],
+    }
     try:
         results = klbench.run(klbench.read_text(yaml.safe_dump(_plain(spec))), threads=1)
     except KlbenchError:
         return
-    assert len(results.cases[0].rows) == 2
+    assert len(results.cases[0].rows) == 6  # two values, and two gradients in the loss and in the reward
 
 
 def _plain(value: Any) -> Any:
