@@ -18,8 +18,15 @@ class Estimate:
         return Estimate(self.value * factor, self.mcse * factor)
 
 
+def power(number: float, exponent: int) -> float:
+    """number^exponent for an even exponent; infinite where it overflows, where Python raises an error."""
+    try:
+        return float(number**exponent)
+    except OverflowError:
+        return inf
+
+
 def over_square(number: float, divisor: float) -> float:
     """number / divisor², for a divisor above 0 whose square may leave float64."""
-    # a product, not a power: Python raises where a power overflows
-    square = divisor * divisor
+    square = power(divisor, 2)
     return number / square if 0 < square < inf else number / divisor / divisor

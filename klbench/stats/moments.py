@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from klbench.stats.estimate import Estimate, over_square
+from klbench.stats.estimate import Estimate, over_square, power
 from klbench.stats.tail import Largest, khat
 from klbench.tolerances import CONSTANT_ROUNDING
 
@@ -100,10 +100,9 @@ class Central:
         # about a shift near the mean these differences keep their digits
         m1, m2, m3, m4 = raw
         mean, variance = shift + m1, m2 - m1 * m1
-        # products: a power that overflows is an error in Python, a product is infinite
-        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * (m1 * m1) * (m1 * m1)
-        rounding = CONSTANT_ROUNDING * mean
-        if variance <= max(CONSTANT_ROUNDING * m2, rounding * rounding):  # a constant: what is left is rounding
+        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * power(m1, 4)
+        # a constant: what is left is rounding
+        if variance <= max(CONSTANT_ROUNDING * m2, power(CONSTANT_ROUNDING * mean, 2)):
             variance, fourth = 0.0, 0.0
         return Central(mean, variance, fourth, count)
 
