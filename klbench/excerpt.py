@@ -36,7 +36,7 @@ def excerpt(location: Location | None, help: Iterable[str], width: int | None = 
         yield f"{gutter} |", ""
         yield f"{location.line} | ", line
         yield f"{gutter} | ", " " * caret + CARET
-    yield from ((f"{gutter} = ", clean(each)) for each in help)
+    yield from ((f"{gutter} = ", clean(line)) for line in help)
 
 
 def clean(text: str) -> str:

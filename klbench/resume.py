@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,10 @@ class FileKeeper(Keeper):
             self.store.put(case, self._blocks[case], sample, Row(merged.blocks, to_bytes(merged)))
         except (sqlite3.Error, OSError) as error:
             self._works = False
+            self.store.close()
+            if not self._put:
+                with suppress(OSError):
+                    store.remove(self.store.place)
             self.failed(str(error))
             return
         self._put[case, sample] = merged.blocks

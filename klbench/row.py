@@ -63,11 +63,13 @@ def _about(description: str, *files: File, **beside: Any) -> dict[str, Any]:
 def columns_of(record: type) -> dict[str, About]:
     """The columns among the fields of ``Row`` or ``Components``, in their order."""
     columns = {}
-    for each in fields(record):
-        if "about" in each.metadata:
-            description, files, beside = each.metadata["about"]
-            kind = beside.get("kind", _KINDS.get(str(each.type), "text"))
-            columns[each.name] = About(each.name, description=description, files=files, **{**beside, "kind": kind})
+    for attribute in fields(record):
+        if "about" in attribute.metadata:
+            description, files, beside = attribute.metadata["about"]
+            kind = beside.get("kind", _KINDS.get(str(attribute.type), "text"))
+            columns[attribute.name] = About(
+                attribute.name, description=description, files=files, **{**beside, "kind": kind}
+            )
     return columns
 
 

@@ -35,7 +35,7 @@ def letters(formula: str) -> str:
 def stacked(cards: Iterable[RenderableType]) -> RenderableType:
     """Several cards, a blank line between them."""
     first, *others = cards
-    return Group(first, *(each for other in others for each in ("", other)))
+    return Group(first, *(line for other in others for line in ("", other)))
 
 
 def follows_table(identity: Identity, default: str = "", whose: str = "its") -> RenderableType:

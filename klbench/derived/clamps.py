@@ -54,6 +54,7 @@ def _given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
     """A copy of the operand of a clamp; of two tensors, the one that is differentiated."""
     tensors = [operand for operand in (*args, *kwargs.values()) if isinstance(operand, Tensor)]
     moving = [operand for operand in tensors if operand.requires_grad] or tensors
+    # a clone: a clamp in place would change what it is compared with
     return moving[0].detach().clone() if moving else None
 
 

@@ -59,6 +59,7 @@ class Coefficient:
         value, slope = value_and_slope(self.value, log_q, log_p, log_sampler)
         if self.weighting == "none":
             return (slope,)
+        # not yet added: value and slope may cancel, and their sizes tell how far rounding goes
         parts = (slope,) if self.weighting == "detached" else (value, slope)
         return tuple(weigh(part, log_q - log_sampler) for part in parts)
 
@@ -117,6 +118,7 @@ def own_coefficient(term: Term) -> Term:
         return coefficient(term, placement, "ratio")
     value, slope = term.function, _slope(term.function)
     return Term(
+        # minus: log_ratio falls by as much as log q rises
         lambda log_ratio: value(log_ratio).detach() - slope(log_ratio),
         rounding=lambda log_ratio: EPSILON * (value(log_ratio).detach().abs() + slope(log_ratio).abs()),
     )

@@ -28,6 +28,7 @@ class Rounded:
         """The value for each sample [n]."""
         # each log-probability by itself, as a training run has them: their difference is then rounded too
         log_q, log_p, log_sampler = (log_prob.to(getattr(torch, self.dtype)) for log_prob in at.three)
+        # the value and its weight are low precision too; only what comes out is widened, exactly
         values = self.term.of_three(log_q, log_p, log_sampler)
         return (weigh(values, log_q - log_sampler) if self.term.weighted else values).double()
 

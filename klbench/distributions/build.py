@@ -47,7 +47,14 @@ def wrap(family: Family, arguments: Arguments, device: torch.device) -> Any:
     """The torch distribution of bound arguments; those that are tensors already are taken as they are."""
     given = [parameter for parameter in family.parameters if parameter.name in arguments]
     tensors = {parameter.name: _argument(parameter, arguments[parameter.name], device) for parameter in given}
-    return _torch_class(family.name)(**tensors, validate_args=False)
+    try:
+        return _torch_class(family.name)(**tensors, validate_args=False)
+    except ValueError as error:
+        # LKJCholesky makes a Beta of its own, whose parameters may round to 0
+        help = ["take numbers that are nearer to 1"]
+        raise SpecError(
+            f"torch makes no {family.name} of these numbers: float64 does not tell them apart", help=help
+        ) from error
 
 
 def _argument(parameter: Parameter, value: Any, device: torch.device) -> Any:

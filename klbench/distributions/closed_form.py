@@ -55,6 +55,7 @@ def _escapes(q: Distribution, p: Distribution) -> bool:
         case Interval(), Interval():
             return not p.support.covers(q.support)
         case Lattice(), Lattice(low, high):
+            # the mass is asked for, not the support: Poisson(rate=0) has nothing above 0, though its support goes on
             beyond = [x for x in (low - 1, high + 1) if not isinf(x)]
             points = torch.tensor(beyond, dtype=torch.float64, device=q.device)
             return bool((q.log_prob(points) > -inf).any())
@@ -82,7 +83,9 @@ def _by_registry(q: Single, p: Single) -> float | None:
             value = float(kl_divergence(q.wrapped, p.wrapped).detach())
     except NotImplementedError:
         return None
+    # in several dimensions there is mostly no other road: few digits are better than none
     too_small = q.family.univariate and value < LEAST_TRUSTED_KL * max(1.0, _largest(q), _largest(p))
+    # torch's formula may be NaN: for Poisson(rate=0) it has 0 · −inf
     return None if isnan(value) or too_small else value
 
 

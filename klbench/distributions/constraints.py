@@ -63,6 +63,7 @@ def _is_simplex(value: Any) -> bool:
 def _wrong_sum(value: Any) -> tuple[str, str] | None:
     if not _vector(lambda x: x >= 0)(value) or not isfinite(fsum(value)):
         return None
+    # fsum rounds once: the sum that is told is that of the numbers, in whatever order they stand
     total = f"{fsum(value):.12g}"
     renormalised = f"divide each number by the sum, as in {value[0]!r}/{total}; logits need no sum"
     return f"sums to {total}", renormalised if fsum(value) else "at least one of them is > 0"
@@ -92,6 +93,7 @@ def _is_positive_definite(value: Any) -> bool:
     if not _is_square(value):
         return False
     matrix = np.array(value, dtype=float)
+    # atol=0: in small units every matrix would pass NumPy's absolute tolerance of 1e-8
     if not np.allclose(matrix, matrix.T, rtol=SYMMETRY, atol=0):
         return False
     try:
@@ -115,8 +117,8 @@ PROBABILITY = Constraint("a number in [0, 1]", _number(lambda x: 0 <= x <= 1))
 PROBABILITY_ABOVE_0 = Constraint("a number in (0, 1]", _number(lambda x: 0 < x <= 1))
 PROBABILITY_BELOW_1 = Constraint("a number in [0, 1)", _number(lambda x: 0 <= x < 1))
 PROBABILITY_INSIDE = Constraint("a number in (0, 1)", _number(lambda x: 0 < x < 1))
-COUNT = Constraint("a whole number >= 0", _number(lambda x: x >= 0 and x == int(x)))
-COUNT_ABOVE_1 = Constraint("a whole number >= 2", _number(lambda x: x >= 2 and x == int(x)))
+COUNT = Constraint("a whole number >= 0, at most 2^53", _number(lambda x: 0 <= x <= 2**53 and x == int(x)))
+COUNT_ABOVE_1 = Constraint("a whole number >= 2, at most 2^53", _number(lambda x: 2 <= x <= 2**53 and x == int(x)))
 REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
 POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)
 SIMPLEX = Constraint("a list of numbers >= 0 that sum to 1", _is_simplex, rank=1, fault=_wrong_sum)

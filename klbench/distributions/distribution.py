@@ -154,6 +154,7 @@ class Mixture(Distribution):
             picked += uniform >= step
         counts = picked.int().bincount(minlength=len(self.components)).tolist()
         drawn = torch.cat([part.draw(stream, size) for part, size in zip(self.components, counts, strict=True)])
+        # stable: draws of one component are equal to the sort, and an unstable one may order them otherwise elsewhere
         return torch.empty_like(drawn).index_copy_(0, picked.argsort(stable=True), drawn)
 
     def log_density(self, x: Tensor) -> Tensor:
@@ -231,8 +232,10 @@ def _membership(family: Family, support: Support, state: Any) -> Callable[[Tenso
         case Interval(low, high, closed):
             if support.is_the_line:
                 return None
+            # x <= high holds of x = inf where high is infinite: no infinite x is inside, and NaN passes no comparison
             return lambda x: ((x >= low) & (x <= high) if closed else (x > low) & (x < high)) & (x < inf)
         case Lattice(low, high):
+            # infinity is its own floor, so it has to be ruled out here too
             return lambda x: (x >= low) & (x <= high) & (x == x.floor()) & (x < inf)
         case Space():
             inside = family.inside

@@ -26,6 +26,7 @@ STATISTICS: Mapping[str, Function] = MappingProxyType(
         "x²": torch.square,
         "1/x": torch.reciprocal,
         "log x": torch.log,
+        # log1p: a small x loses its digits in 1 − x
         "log(1 - x)": lambda x: (-x).log1p_(),
     }
 )
@@ -76,19 +77,21 @@ def log_ratio(q: Single, p: Single) -> Form | None:
     log_p, log_q = float(p.log_density(middle)), float(q.log_density(middle))
     names = sorted({*natural_q.terms, *natural_p.terms})
     slopes = {name: natural_p.terms.get(name, 0.0) - natural_q.terms.get(name, 0.0) for name in names}
+    # Poisson(rate=0) has log 0 = −inf for a coefficient, and inf · (x − middle) is NaN at the middle
     if not all(map(isfinite, [log_p - log_q, *slopes.values()])):
         return None
     terms = tuple((STATISTICS[n], float(STATISTICS[n](middle)), slope) for n, slope in slopes.items() if slope != 0)
+    # + 2: each log-density is rounded in units of 1 + its size
     return Form(log_p - log_q, terms, abs(log_p) + abs(log_q) + 2)
 
 
 def _middle(q: Single) -> Tensor:
     """A point [1] inside q's support: its mean or mode, or one above its low end where it has neither."""
     if isinstance(q.support, Lattice):
+        # the mean of Geometric(logits=-800) is infinite in float64
         mean = float(q.wrapped.mean)
-        return torch.tensor(
-            [float(min(max(round(mean), q.support.low), q.support.high))], dtype=torch.float64, device=q.device
-        )
+        middle = min(max(round(mean), q.support.low), q.support.high) if isfinite(mean) else q.support.low
+        return torch.tensor([float(middle)], dtype=torch.float64, device=q.device)
     assert isinstance(q.support, Interval)
     points = [x for x in q.landmarks() if q.support.low < x < q.support.high]
     return torch.tensor(points[:1] or [q.support.low + 1], dtype=torch.float64, device=q.device)

@@ -40,15 +40,18 @@ def kl_gradient_closed_form(q: Distribution, p: Distribution, score: Score, orde
     if not isinstance(q, Single) or not isinstance(p, Single):
         return None
     gradient = _differentiated(q, p, score.parameters, backward=tuple(order) == ("p", "q"))
-    return gradient if bool(gradient.isfinite().all()) else None
+    return gradient if gradient is not None and bool(gradient.isfinite().all()) else None
 
 
-def _differentiated(q: Single, p: Single, names: tuple[str, ...], backward: bool) -> Tensor:
+def _differentiated(q: Single, p: Single, names: tuple[str, ...], backward: bool) -> Tensor | None:
+    """None where torch's formula cuts the graph, as its general one for exponential families does (Wishart's)."""
     with torch.enable_grad():
         leaves = {name: value_of(q, name).clone().requires_grad_() for name in names}
         moved = torch_distribution(q, leaves)
         divergence = kl_divergence(p.wrapped, moved) if backward else kl_divergence(moved, p.wrapped)
-        gradients = torch.autograd.grad(divergence, list(leaves.values()))
+        gradients = torch.autograd.grad(divergence, list(leaves.values()), allow_unused=True)
+    if any(gradient is None for gradient in gradients):
+        return None
     named = zip(names, gradients, strict=True)
     # torch's formulas read the upper triangle too, which a Cholesky factor does not have
     return torch.cat([(gradient.tril() if name == "scale_tril" else gradient).flatten() for name, gradient in named])

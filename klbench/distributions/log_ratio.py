@@ -91,6 +91,7 @@ def _categories(q: Single, p: Single) -> LogRatio:
     # p/q − 1 from the difference, which is exact where p and q are within a factor of 2
     excess = (log_p.exp() - log_q.exp()) / log_q.exp()
     table = torch.where(excess.abs() < _NEAR, excess.log1p(), table)
+    # an infinite entry is exact: only one of the two has the category
     lost = torch.where(excess.abs() < _NEAR, 2.0, log_q.abs() + log_p.abs() + 2).masked_fill(table.isinf(), 0.0)
     return LogRatio(lambda x: table[x.long()], lambda x: (LOG_DENSITY_ROUNDING * lost)[x.long()])
 
@@ -120,6 +121,7 @@ def normal_coefficients(q: Single, p: Single) -> tuple[float, float, float, floa
     """
     try:
         return _coefficients(q, p)
+    # squares of scales leave float64 below 1e-162 and above 1e154; log1p refuses −1, a ratio below 1e-16
     except (ZeroDivisionError, OverflowError, ValueError):
         return None
 
@@ -138,6 +140,7 @@ def _coefficients(q: Single, p: Single) -> tuple[float, float, float, float]:
 def _quadratic(loc: float, constant: float, slope: float, curvature: float) -> Function:
     def polynomial(x: Tensor) -> Tensor:
         y = x - loc if loc != 0 else x
+        # scales that are equal leave a line: one product less for each sample
         if curvature == 0:
             return (y * slope).add_(constant)
         return (y * curvature).add_(slope).mul_(y).add_(constant)

@@ -120,6 +120,7 @@ def _flat(part: Tensor) -> Tensor:
 
 
 def _masked(part: Tensor, outside: Tensor | None) -> Tensor:
+    # filled, not multiplied by 0: outside the support a score may be infinite or NaN
     return part if outside is None else part.masked_fill(outside.unsqueeze(1), 0.0)
 
 

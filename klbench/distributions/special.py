@@ -41,6 +41,7 @@ def deviance(x: Tensor, mean: Tensor) -> Tensor:
     """x log(x / mean) + mean - x, for x > 0: precise also where x is near its mean."""
     # the relative difference, for log1p: near the mean, mean/x is 1 but for its last digits
     excess = (mean - x) / x
+    # far from the mean it is the ratio that has digits: a small mean/x is lost in an excess near −1
     logarithm = torch.where(excess.abs() < 0.5, excess.log1p(), (mean / x).log())
     return x * (excess - logarithm)
 
@@ -52,12 +53,14 @@ def digamma_rest(n: Tensor) -> Tensor:
     square = n.clamp(min=_SERIES_FROM).square().reciprocal()
     series = torch.zeros_like(square)
     for power in range(len(_SERIES), 0, -1):
+        # Stirling's series, c n^(1 − 2k), differentiated term by term: −(2k − 1) c n^(−2k)
         series = (series - (2 * power - 1) * _SERIES[power - 1]) * square
     return torch.where(n < _SERIES_FROM, direct, series)
 
 
 def digamma_step(n: Tensor, step: Tensor) -> Tensor:
     """ψ(n + step) - ψ(n) for n, step > 0, precise also where the step is a small part of n."""
+    # the two logarithms and the two halves are taken as one each: apart, a small step is lost in n + step
     return (step / n).log1p() + step / n / (n + step) / 2 + digamma_rest(n + step) - digamma_rest(n)
 
 
@@ -69,6 +72,7 @@ def second_order_log1p(w: Tensor) -> Tensor:
         tail = tail * r.square() + 1 / (2 * power + 1)
     # log(1 + w) = 2 artanh r, whose first term, 2r, is taken together with −w before it is divided by w²
     near = (2 * r * tail / (2 + w) - 1) / (2 + w)
+    # from 1/2 on log(1 + w) and w differ by a sixth or more: one digit is lost at most
     return near.where(w < 0.5, (w.log1p() - w) / w.square())
 
 
@@ -84,6 +88,7 @@ def log_poisson(x: Tensor, mean: Tensor) -> Tensor:
     """log(mean^x exp(-mean) / Γ(x + 1)), for any real x >= 0 and mean >= 0."""
     # x = 0 is answered below; here log 0 would put a NaN into the branch that is not taken
     inner = x.clamp(min=_tiny(x))
+    # a mean of 0 makes an infinite deviance, and so a probability of 0 for x > 0
     value = -stirling_error(inner) - deviance(inner, mean) - inner.log() / 2 - HALF_LOG_TWO_PI
     return torch.where(x > 0, value, -mean)
 

@@ -73,6 +73,7 @@ class HostStream(Stream):
 
     def uniform(self, *shape: int) -> Tensor:
         """See ``Stream.uniform``."""
+        # NumPy's uniform may be 0, whose logarithm is infinite
         return torch.from_numpy(self._random.random(shape)).clamp_(min=SMALLEST)
 
     def normal(self, *shape: int) -> Tensor:
@@ -115,6 +116,7 @@ class DeviceStream(Stream):
 
     def uniform(self, *shape: int) -> Tensor:
         """See ``Stream.uniform``."""
+        # torch's uniform may be 0 too
         return self._empty(shape).uniform_(generator=self._generator).clamp_(min=SMALLEST)
 
     def normal(self, *shape: int) -> Tensor:

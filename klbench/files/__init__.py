@@ -1,1 +1,1 @@
-"""Writing files: one alone, or the folder of a run's results as one unit. The only part of klbench that writes any."""
+"""Writing files: a single one, or the folder of a run's results as one unit. Only this package writes files."""

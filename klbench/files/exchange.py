@@ -1,4 +1,4 @@
-"""Putting a folder in the place of another: in one step where the system can, else in two.
+"""Replacing one folder by another: in one step if the system can do that, else in two.
 
 Linux (``renameat2``) and macOS (``renamex_np``) exchange two names at once: at every moment the place holds the one
 folder or the other, whole. Elsewhere, and on a file system that cannot exchange (NFS, some network disks), the old
@@ -26,7 +26,7 @@ def put(new: Path, place: Path) -> None:
     ``ASIDE``.
 
     Raises:
-        OSError: it cannot be done; where the second of two steps fails, nothing is at ``place``.
+        OSError: it cannot be done; if the second of two steps fails, nothing is at ``place``.
     """
     if not os.path.lexists(place):
         new.rename(place)
@@ -36,7 +36,7 @@ def put(new: Path, place: Path) -> None:
 
 
 def _exchanged(first: Path, second: Path) -> bool:
-    """Exchange two names; False where the system or the file system cannot."""
+    """Exchange two names; False if the system or the file system cannot."""
     code = _exchange(os.fsencode(first), os.fsencode(second))
     if code in _CANNOT:
         return False
@@ -46,7 +46,7 @@ def _exchanged(first: Path, second: Path) -> bool:
 
 
 def _exchange(first: bytes, second: bytes) -> int:
-    """The system's error number, 0 where it is done."""
+    """Exchange two names; returns the system's error number, 0 if it is done."""
     if sys.platform == "win32":
         return errno.ENOSYS
     library, at, how = ctypes.CDLL(None, use_errno=True), ctypes.c_int(_AT_CURRENT_FOLDER), ctypes.c_uint(_EXCHANGE)

@@ -1,4 +1,4 @@
-"""The folder of a run's results, one unit: at every moment all of it is of one run.
+"""The folder of a run's results as one unit: at every moment all its files are of the same run.
 
 A run claims its folder DIR/NAME before it starts, with a lock on DIR/.NAME.lock: a second run into it is refused at
 once. To write, it makes a folder beside, DIR/.NAME.<number>.new, with all of the new files, flushed to the disk, and
@@ -41,9 +41,9 @@ class Claim:
     """The right to write one folder of results.
 
     Args:
-        folder: as the user calls it.
-        place: where that really is, links followed.
-        names: the files of a run, those that it may have: whatever else is in the folder is somebody else's.
+        folder: the folder, as the user wrote it.
+        place: its real path, links followed.
+        names: the names that files of a run can have; every other file in the folder is the user's.
     """
 
     folder: Path
@@ -69,17 +69,17 @@ class Claim:
             insisting(self._clear)
 
     def state(self, files: Mapping[str, str | None]) -> str:
-        """What the folder holds, where a write of ``files`` may have been cut off: a sentence."""
+        """A sentence on what the folder holds, after a write of ``files`` that may have been cut off."""
         if all(_read(self.place / name) == text for name, text in files.items()):
             return f"{self.folder} holds the results of this run, all of them"
         return f"{self.folder} is as it was before" if self.place.exists() else "nothing was written"
 
     def read(self, name: str) -> str | None:
-        """The text of a file in the folder; None where there is none that can be read."""
+        """The text of a file in the folder; None if it does not exist or cannot be read."""
         return _read(self.place / name)
 
     def _stage(self, new: Path, texts: Mapping[str, str]) -> None:
-        """Make the folder that is to be, beside its place."""
+        """Make the new folder, beside the place it is for."""
         new.mkdir()
         for name, text in texts.items():
             write_flushed(new / name, text)
@@ -96,9 +96,9 @@ class Claim:
 
 @contextmanager
 def claim(folder: Path, names: Iterable[str] = ()) -> Iterator[Claim]:
-    """Have a folder for one run: nobody else writes into it, and ``Claim.write`` could write ``names`` there now.
+    """Hold a folder for one run: no other run writes into it, and ``Claim.write`` could write ``names`` there now.
 
-    What a run that was killed left there is cleared. Nothing is left behind where nothing is written.
+    The remains of a run that was killed are cleared. If nothing is written, nothing is left behind.
 
     Raises:
         RunError: another run has the folder, or it cannot be written.
@@ -115,22 +115,24 @@ def claim(folder: Path, names: Iterable[str] = ()) -> Iterator[Claim]:
 
 
 def ensure_writable(folder: Path, names: Iterable[str] = ()) -> None:
-    """Find out before anything else is done whether ``claim`` would be granted, leaving nothing behind.
+    """Check, before a run starts, that ``claim`` would succeed; nothing is left behind.
 
     Raises:
-        RunError: it would not.
+        RunError: it would fail.
     """
     with claim(folder, names):
         pass
 
 
 def clear(place: Path, names: frozenset[str]) -> None:
-    """Clear what writing ``place`` has left beside it: the files of a run are removed, whatever else there is moved
-    back. What the system does not let go of stays, for the next time."""
+    """Clear the remains of writing ``place`` beside it: a run's files are removed, all others are moved back.
+
+    Files that the system does not release stay, and are cleared the next time.
+    """
     for left in sorted(_left_beside(place), key=lambda left: left.suffix != ASIDE):
         with suppress(OSError):
             if left.suffix == ASIDE and not os.path.lexists(place):
-                left.rename(place)  # a write in two steps was cut off between them
+                left.rename(place)  # a write in two steps was cut off between the two
                 continue
             for entry in list(left.iterdir()):
                 _take_back(entry, place / entry.name, is_of_a_run=entry.name in names)
@@ -144,7 +146,7 @@ def _left_beside(place: Path) -> Iterator[Path]:
 
 
 def _take_back(left: Path, home: Path, *, is_of_a_run: bool) -> None:
-    """Remove a file that is a run's or is at home too; move home what is neither; two different ones both stay."""
+    """Remove a file of a run, or one that is also at home; move any other home, unless another is there."""
     if is_of_a_run:
         left.unlink()
     elif not os.path.lexists(home):
@@ -154,7 +156,7 @@ def _take_back(left: Path, home: Path, *, is_of_a_run: bool) -> None:
 
 
 def _share(entry: Path, there: Path) -> None:
-    """Have somebody's file in two folders; move a folder, and a file where the file system has no links."""
+    """Link a user's file into a second folder; move a folder, or a file if the file system has no links."""
     if not stat.S_ISDIR(entry.lstat().st_mode):
         with suppress(OSError, NotImplementedError):
             os.link(entry, there, follow_symlinks=False)
@@ -173,11 +175,11 @@ def _refusing_a_second(folder: Path) -> Iterator[None]:
 
 
 def _refuse_what_is_in_the_way(folder: Path) -> None:
-    for each in (folder, *folder.parents):
-        if each.is_symlink() and not each.exists():
-            raise FileNotFoundError(errno.ENOENT, f"{each} is a link that leads nowhere")
-        if each.exists() and not each.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{each} is a file")
+    for path in (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise FileNotFoundError(errno.ENOENT, f"{path} is a link that leads nowhere")
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{path} is a file")
 
 
 def _refuse_unfit(claimed: Claim) -> None:
@@ -195,14 +197,14 @@ def _refuse_unfit(claimed: Claim) -> None:
 
 @contextmanager
 def _unmade(folder: Path) -> Iterator[None]:
-    """Take away at the end whatever of ``folder`` and its parents is not there yet and is then empty."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    """Remove at the end those of ``folder`` and its parents that did not exist before and are empty then."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     finally:
-        for each in missing:
+        for path in missing:
             with suppress(OSError):
-                each.rmdir()
+                path.rmdir()
 
 
 def _read(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""A lock on a path: one process at a time, told by the kernel, and gone with the process that held it.
+"""A lock on a path: the kernel gives it to one process at a time, and releases it when the process ends.
 
 The lock is on an open file, so a process that is killed leaves at most the file, which locks nothing. Whoever has the
 lock removes the file at the end. Because of that a lock counts only while the file that is locked is still the one of
@@ -19,14 +19,14 @@ from typing import IO
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _LONGEST_OWNER = 200
-"""Bytes: more than a process number, the name of a machine and a time need."""
+"""In bytes; more than a process number, the name of a machine and a time need."""
 _MADE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _TRIES = 1000
-"""A try fails only where another process removes the file between two system calls: never so often in a row."""
+"""A try fails only if another process removes the file between two system calls, never so often in a row."""
 
 
 class Locked(Exception):  # noqa: N818
-    """Another process has the lock. ``owner`` says which, and since when, as far as it is known."""
+    """Another process has the lock. ``owner`` says which, and since when, if that is known."""
 
     def __init__(self, owner: str) -> None:
         super().__init__(owner)
@@ -35,9 +35,9 @@ class Locked(Exception):  # noqa: N818
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on ``path`` inside; its folder is made where it is missing.
+    """Hold the lock on ``path`` inside; its folder is made if it is missing.
 
-    A file system without locks is used without: there two runs at once are not kept apart.
+    On a file system without locks nothing is locked, and two runs at once are not kept apart.
 
     Raises:
         Locked: another process has it.
@@ -51,7 +51,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def insisting(action: Callable[[], None]) -> None:
-    """Do something that may be done twice to its end, though an interrupt comes between; a second one gets through."""
+    """Finish an action that may be done twice, in spite of one interrupt; a second interrupt stops it."""
     try:
         action()
     except KeyboardInterrupt:
@@ -62,7 +62,7 @@ def insisting(action: Callable[[], None]) -> None:
 def _locked(path: Path) -> IO[bytes]:
     for _ in range(_TRIES):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # whoever had the lock has removed the file, or the folder too
+        with suppress(FileNotFoundError):  # the last owner of the lock has removed the file, or the folder too
             file = os.fdopen(os.open(path, _MADE, 0o666), "r+b", buffering=0)
             try:
                 _lock(file.fileno())
@@ -79,7 +79,7 @@ def _locked(path: Path) -> IO[bytes]:
 def _lock(file: int) -> None:
     try:
         _lock_now(file)
-    except (BlockingIOError, PermissionError):  # what Linux, and what Windows, says of a file that is locked
+    except (BlockingIOError, PermissionError):  # the error for a locked file on Linux, and on Windows
         raise Locked(os.read(file, _LONGEST_OWNER).decode(errors="replace").strip()) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -90,7 +90,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock_now(file: int) -> None:
-        os.lseek(file, 2**30, os.SEEK_SET)  # what is locked cannot be read: far behind what the owner wrote
+        os.lseek(file, 2**30, os.SEEK_SET)  # locked bytes cannot be read, so the lock is far behind the owner's text
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         finally:
@@ -104,7 +104,7 @@ else:
 
 
 def _sign(file: int) -> None:
-    """Write into the file who has it: the only thing that another process can tell its user."""
+    """Write the owner into the file, so that another process can tell its user who has the lock."""
     since = datetime.now().astimezone().isoformat(" ", timespec="seconds")
     os.ftruncate(file, 0)
     os.write(file, f"process {os.getpid()} on {platform.node()}, since {since}\n".encode())
@@ -118,5 +118,5 @@ def _release(path: Path, file: IO[bytes]) -> None:
             path.unlink()
     file.close()
     if sys.platform == "win32":
-        with suppress(OSError):  # Windows removes no file that is open; where another process has it, that one will
+        with suppress(OSError):  # Windows removes no open file; if another process has it open, that one removes it
             path.unlink()

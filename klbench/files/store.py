@@ -88,7 +88,7 @@ class Store:
     """
 
     def __init__(self, place: Path, identity: Mapping[str, str]) -> None:
-        self._place, self._identity = place, identity
+        self.place, self._identity = place, identity
         self._database: sqlite3.Connection | None = None
 
     def put(self, case: int, blocks_of_case: int, sample: int, row: Row) -> None:
@@ -107,9 +107,9 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         if self._database is not None:
             return self._database
-        self._place.parent.mkdir(parents=True, exist_ok=True)
+        self.place.parent.mkdir(parents=True, exist_ok=True)
         # other threads never use it at the same time: a run keeps from one of them
-        database = sqlite3.connect(self._place, isolation_level="DEFERRED")
+        database = sqlite3.connect(self.place, isolation_level="DEFERRED")
         try:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")

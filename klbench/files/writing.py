@@ -1,4 +1,4 @@
-"""Writing one file, and saying why it cannot be written."""
+"""Writing one file, with an error that says why it cannot be written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ELSEWHERE = "--out DIR writes elsewhere"
 
 
 def write_new(path: Path, text: str) -> bool:
-    """Write ``text`` to a file that is not there yet; False, and nothing done, where it is.
+    """Write ``text`` to a new file; False, with nothing written, if the file exists.
 
     Raises:
         RunError: it cannot be written; nothing is left behind.
@@ -30,10 +30,10 @@ def write_new(path: Path, text: str) -> bool:
 
 
 def write_flushed(path: Path, text: str) -> None:
-    """Write a file that is not there yet, in UTF-8 with the line ends as they are, down to the disk.
+    """Write a new file in UTF-8, with the line ends unchanged, and flush it to the disk.
 
     Raises:
-        OSError: it is there, or cannot be written.
+        OSError: the file exists, or cannot be written.
     """
     with path.open("x", encoding="utf-8", newline="") as file:
         file.write(text)
@@ -42,7 +42,7 @@ def write_flushed(path: Path, text: str) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the entries of a folder last, where the system lets a folder be flushed (Windows does not)."""
+    """Flush the entries of a folder to the disk, if the system can flush a folder (Windows cannot)."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:
@@ -53,7 +53,7 @@ def flush_folder(folder: Path) -> None:
 
 @contextmanager
 def explained(place: Path, *help: str) -> Iterator[None]:
-    """Turn what the system says of writing into an error about ``place``.
+    """Turn the system's error about writing into an error about ``place``.
 
     Raises:
         RunError: in place of an ``OSError``.

@@ -1,1 +1,1 @@
-"""What frameworks ship as a KL estimator, under their own names: data beside a few short functions."""
+"""The KL estimators that frameworks ship, under their own names: data, and a few short functions."""

@@ -1,7 +1,7 @@
-"""The arithmetic that frameworks share: what they compute of one log_ratio between their clamps, and the weights.
+"""The arithmetics that frameworks share: functions of one log_ratio, between the clamps, and weights.
 
-Order of operations is part of it. eˡ − 1 − l and eˡ − l − 1 are one number and two roundings, and neither is the
-expm1(l) − l that keeps its digits: as shipped, not as it should be. Tensor methods only, as everywhere.
+The order of operations counts: eˡ − 1 − l and eˡ − l − 1 are equal but round differently, and neither keeps its digits
+as expm1(l) − l does. The functions round as the shipped code does. Tensor methods only, as everywhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEAVY_Q = "E_q[1/r²] is infinite: q has heavier tails than p"
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """A value of one log_ratio, as code writes it.
+    """A function of one log_ratio, in the order of operations that code has.
 
     Args:
         name: what it is called here; two that share it are the same number in another order of operations.
@@ -104,7 +104,7 @@ _DECLARED = {estimator.name: estimator for estimator in schulman.ESTIMATORS}
 
 
 def _of(name: str, formula: str = "", function: Function | None = None) -> Arithmetic:
-    """An arithmetic of one of klbench's own estimators, in its own order of operations or in another."""
+    """The arithmetic of one of klbench's own estimators, in its own order of operations or in another."""
     declared = _DECLARED[name]
     return Arithmetic(
         name,
@@ -169,7 +169,7 @@ UPSIDE_DOWN_EXPM1 = _upside_down_as("(1/r − 1) + log r", upside_down_expm1)
 
 @dataclass(frozen=True)
 class Weight:
-    """What a value is multiplied by before it is clamped.
+    """A weight that multiplies a value before it is clamped.
 
     Args:
         formula: ρ is the importance weight q/sampler, sg(·) what is held constant (stop-gradient).

@@ -1,4 +1,4 @@
-"""Finding what a framework ships: ``framework:name``, or ``framework@version:name`` for the release that shipped it.
+"""Finding a framework's estimator: ``framework:name``, or ``framework@version:name`` for a release that shipped it.
 
 Every module of this package that declares ``ENTRIES`` and ``FRAMEWORKS`` is found by itself: a new entry touches one
 place. Without a version the newest is meant. A release is exact: ``verl@0.4`` is 0.4.0, and 0.4.1 is another. One newer
@@ -42,15 +42,15 @@ def entries() -> tuple[Entry, ...]:
 
 @cache
 def about() -> Mapping[str, Framework]:
-    """What is known of each framework as a whole, by its name.
+    """The description of each framework as a whole, by its name.
 
     Raises:
         ValueError: one of them is described twice.
     """
     declared = _declared("FRAMEWORKS", Framework)
-    by_name = {each.name: each for each in declared}
+    by_name = {framework.name: framework for framework in declared}
     if len(by_name) < len(declared):
-        twice = next(name for name in by_name if sum(each.name == name for each in declared) > 1)
+        twice = next(name for name in by_name if sum(framework.name == name for framework in declared) > 1)
         raise ValueError(f"the framework {twice} is described twice")
     return by_name
 
@@ -63,17 +63,17 @@ def names() -> tuple[str, ...]:
 
 @cache
 def frameworks() -> tuple[str, ...]:
-    """Every framework there is, as a name has it before the colon."""
+    """The name of every framework, as it stands before the colon."""
     return tuple(dict.fromkeys(entry.framework for entry in entries()))
 
 
 def owner(name: str) -> str:
-    """What stands before the colon, the version left out."""
+    """The text before the colon, without the version."""
     return name.partition(":")[0].partition("@")[0].strip()
 
 
 def is_shipped(name: str) -> bool:
-    """Whether a framework is named before the colon; what stands after it may be wrong."""
+    """Whether the text before the colon is a framework; the name after it may be wrong."""
     return ":" in name and owner(name) in frameworks()
 
 
@@ -103,7 +103,7 @@ def find(name: str) -> Entry:
 
 
 def chosen(names: Iterable[str]) -> tuple[Entry, ...]:
-    """The entries of a list of names, each a framework's or an entry's, in the order of the catalogue; of none all.
+    """The entries for names of frameworks or entries, in the order of the catalogue; all, if there are no names.
 
     Raises:
         SpecError: there is no such framework, version or name; says what was probably meant.
@@ -113,7 +113,7 @@ def chosen(names: Iterable[str]) -> tuple[Entry, ...]:
 
 
 def every(framework: str, version: str = "") -> Mapping[str, Entry]:
-    """All that a framework ships, in every release or in one; each by its name, which then has the release in it.
+    """The entries of a framework by name, of every release or of one; then the names contain the release.
 
     Raises:
         SpecError: no such framework, or it ships nothing in that release.
@@ -130,7 +130,7 @@ def every(framework: str, version: str = "") -> Mapping[str, Entry]:
 
 
 def placements(entry: Entry) -> tuple[Placement, ...]:
-    """Where the framework can put it; nowhere what it only logs."""
+    """The places where the framework can put it; none if it is only logged."""
     if entry.placement is None:
         return ()
     either = about()[entry.framework].either and not entry.multiplies_ratio
@@ -138,7 +138,7 @@ def placements(entry: Entry) -> tuple[Placement, ...]:
 
 
 def estimator(name: str) -> Estimator:
-    """The entry called ``name`` as an estimator of that very name.
+    """The entry called ``name`` as an estimator with exactly that name.
 
     Raises:
         SpecError: as ``find``.
@@ -162,11 +162,11 @@ def beside(name: str) -> tuple[str, ...]:
     if not version:
         return tuple(entry.qualified for entry in shipped if not entry.until)
     then = release(version.strip(), name)
-    return tuple(f"{framework}@{version}:{each.name}" for each in shipped if then in each.releases_of(each.name))
+    return tuple(f"{framework}@{version}:{other.name}" for other in shipped if then in other.releases_of(other.name))
 
 
 def same_as(entry: Entry) -> tuple[Entry, ...]:
-    """The other entries that compute the same, wherever they put it."""
+    """The other entries that compute the same, in whatever place they put it."""
     return tuple(other for other in entries() if other != entry and other.computes_as(entry))
 
 
@@ -201,9 +201,11 @@ def _not_then(match: re.Match[str], shipped: tuple[Entry, ...], called: list[Ent
 
 
 def _declared(what: str, kind: type[T]) -> list[T]:
-    """Everything that the modules of this package have under a name."""
-    modules = (import_module(f"klbench.frameworks.{each.name}") for each in iter_modules(klbench.frameworks.__path__))
-    return [each for module in modules for each in getattr(module, what, ()) if isinstance(each, kind)]
+    """The objects of one type that the modules of this package list under a name."""
+    modules = (
+        import_module(f"klbench.frameworks.{module.name}") for module in iter_modules(klbench.frameworks.__path__)
+    )
+    return [declared for module in modules for declared in getattr(module, what, ()) if isinstance(declared, kind)]
 
 
 def _order(entry: Entry) -> tuple[str, list[float]]:
@@ -211,7 +213,7 @@ def _order(entry: Entry) -> tuple[str, list[float]]:
 
 
 def _ensure_distinct(declared: tuple[Entry, ...]) -> None:
-    """No name means two things in any release, and no two entries have one qualified name."""
+    """Refuse a name with two meanings in one release, and two entries with one qualified name."""
     for one, other in combinations(declared, 2):
         if one.framework != other.framework:
             continue

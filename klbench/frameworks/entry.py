@@ -1,4 +1,4 @@
-"""An entry: one estimator as one framework ships it, declared as data, and the function that the data is.
+"""An entry: one estimator as one framework ships it, declared as data, and the function made of that data.
 
 All of them are the same steps in the same order, and an entry says which it has: log-probabilities cast, log_ratio
 formed and clamped, the arithmetic, a weight, the value clamped, another gradient put in its place. What an estimator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the code is: a public repository, a file in it, and the function or option.
+    """The place of the code: a public repository, a file in it, and the function or option.
 
     Args:
         read: whether it was read and never run beside the entry.
@@ -91,7 +91,7 @@ class Entry:
 
     @property
     def qualified(self) -> str:
-        """Its name in a spec: ``framework:name``, with the last release where a later one differs."""
+        """Its name in a spec: ``framework:name``, with its last release if a later one differs."""
         return f"{self.framework}@{self.until}:{self.name}" if self.until else f"{self.framework}:{self.name}"
 
     @property
@@ -101,7 +101,7 @@ class Entry:
 
     @property
     def versions(self) -> str:
-        """The same in words; empty where no limit is known."""
+        """The releases in words; empty if no limit is known."""
         return str(self.releases)
 
     @property
@@ -110,7 +110,7 @@ class Entry:
         return (self.name, *self.aliases)
 
     def releases_of(self, name: str) -> Releases:
-        """The releases that ship it under one of its names."""
+        """The releases that ship it under this name."""
         later = self.aliases_since if name in self.aliases else ""
         return replace(self.releases, since=later) if later else self.releases
 
@@ -133,16 +133,16 @@ class Entry:
         return _straight_through(values, k2(log_ratio)) if self.straight_through else values
 
     def of_log_ratio(self, log_ratio: Tensor) -> Tensor:
-        """The value on samples of q, for which log_ratio is enough [n]."""
+        """The value [n] on samples of q, computed from log_ratio alone."""
         return on_samples_of_q(self.value)(log_ratio)
 
     def _cast(self, log_probs: Tensor) -> Tensor:
-        # an upcast in every framework that has one: what is measured in float64 stays there
+        # every framework casts upwards, so float64 stays float64
         return log_probs.float() if self.cast and log_probs.element_size() < 4 else log_probs
 
     @property
     def clamps(self) -> str:
-        """What it clamps, in the order it does; ``none`` where nothing is."""
+        """The clamps in their order, in words; ``none`` if there are none."""
         first = f"log r to ±{self.clamp_log_ratio:g}" if self.clamp_log_ratio is not None else ""
         last = f"the value to ±{self.clamp_value:g}" if self.clamp_value is not None else ""
         weight = self.weight.clamp if self.weight else ""
@@ -150,7 +150,7 @@ class Entry:
 
     @property
     def formula(self) -> str:
-        """The value in r = p/q, log r and the importance weight ρ = q/sampler, all its steps written out."""
+        """The formula in r = p/q, log r and the importance weight ρ = q/sampler, with all its steps."""
         text = self.arithmetic.formula
         if self.weight:
             text = f"{self.weight.formula} · ({text})"
@@ -166,12 +166,12 @@ class Entry:
 
     @property
     def unbiased(self) -> bool:
-        """Whether E_q of the value is the target wherever p has no mass outside q's support."""
+        """Whether E_q of the value is the target if p has no mass outside q's support."""
         return self.arithmetic.unbiased and not self._is_clamped and not self.against_sampler
 
     @property
     def _is_clamped(self) -> bool:
-        """Whether log r or the value has a bound; where it holds is found by what looks along log r."""
+        """Whether log r or the value has a bound; where it is active is found by ``identity.zones``."""
         return self.clamp_log_ratio is not None or self.clamp_value is not None
 
     @property
@@ -188,7 +188,7 @@ class Entry:
 
     @property
     def infinite_variance_when(self) -> str:
-        """When the value has no variance, in a sentence."""
+        """When the variance of the value is infinite, in a sentence."""
         plain = self._unweighted_variance
         if not self._is_weighted_without_bound:
             return plain
@@ -206,12 +206,12 @@ class Entry:
 
     @property
     def multiplies_ratio(self) -> bool:
-        """Whether q/sampler is a factor of it as it is put by default."""
+        """Whether q/sampler is a factor of it in its default place."""
         return self.weighting != "none" or (self.weight is not None and self.weight.of_sampler)
 
     @property
     def _is_weighted_without_bound(self) -> bool:
-        """Whether that factor may be as large as it likes: nothing after it is clamped, nor is it."""
+        """Whether that factor has no bound: it is not clamped, and nothing after it is."""
         inside = self.weight is not None and self.weight.of_sampler and not self.weight.clamp
         return self.weighting != "none" or (inside and self.clamp_value is None)
 
@@ -239,15 +239,15 @@ class Entry:
 
     @property
     def _expansion(self) -> Expansion | None:
-        """Of the value, where it is the arithmetic's alone: a clamp or a weight inside it makes another function."""
+        """The expansion of the value; None with a clamp or a weight inside, which make it another function."""
         steps = (self.weight, self.clamp_log_ratio, self.clamp_value)
         is_plain = all(step is None for step in steps) and not self.against_sampler
         return self.arithmetic.expansion if is_plain else None
 
     def computes_as(self, other: Entry) -> bool:
-        """Whether both compute the same numbers and gradients, wherever they are put.
+        """Whether both compute the same numbers and gradients, in whatever place they are put.
 
-        Rounding aside, and infinite log-probabilities.
+        Rounding and infinite log-probabilities do not count.
         """
         return self._steps == other._steps
 
@@ -259,7 +259,7 @@ class Entry:
 
     @property
     def _weight_step(self) -> Weight | None:
-        """The weight; where nothing is clamped it cannot stop at a clamp."""
+        """The weight; without a clamp it cannot stop at one."""
         if self.weight and self.clamp_log_ratio is None:
             return replace(self.weight, stops=False)
         return self.weight

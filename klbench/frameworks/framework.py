@@ -1,4 +1,4 @@
-"""A framework as a whole: what its entries have in common, told once."""
+"""A framework as a whole: the facts that its entries share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Framework:
-    """What one framework does with any of its estimators.
+    """How one framework uses all its estimators.
 
     Args:
         name: its key, as a spec writes it before the colon.

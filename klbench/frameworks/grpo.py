@@ -1,4 +1,4 @@
-"""Frameworks and papers with one estimator, GRPO's k3 in the loss, and what torchtune's PPO has beside it."""
+"""Frameworks and papers with one estimator, GRPO's k3 in the loss; and the estimators of torchtune's PPO."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PPO implementations log and stop early by: the KL of the old policy from the new one, on the old one's samples.
+"""KL(old policy‖new policy), which PPO implementations log and stop early by, on the old policy's samples.
 
 Here q is the old policy, which drew the samples, and p the new one. Nothing is differentiated.
 """

@@ -23,7 +23,7 @@ _FORWARD = "In the loss it descends the forward KL."
 
 
 def _clamped(arithmetic: Arithmetic, summary: str) -> Entry:
-    """As 0.5 and 0.6 have it."""
+    """The entry of 0.5 and 0.6."""
     option = f"reference_policy_kl_type {arithmetic.name}" + (", the default" if arithmetic.name == "k3" else "")
     return Entry(
         "nemo-rl",
@@ -49,7 +49,7 @@ def _named(entry: Entry, summary: str) -> Entry:
 
 
 def _weighted(entry: Entry) -> Entry:
-    """With q/rollout, from 0.7."""
+    """The entry with the weight q/rollout, from 0.7."""
     return replace(
         _named(entry, f"{entry.name} times ρ = q/rollout, differentiated, before the value is clamped."),
         weight=STOPPING_RATIO,
@@ -57,7 +57,7 @@ def _weighted(entry: Entry) -> Entry:
 
 
 def _weighted_before(entry: Entry) -> Entry:
-    """With q/rollout, up to 0.6."""
+    """The entry with the weight q/rollout, up to 0.6."""
     return replace(
         _named(
             entry,

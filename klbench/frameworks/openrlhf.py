@@ -1,4 +1,4 @@
-"""OpenRLHF: k1, k2 and k3, in float32 from 0.5.5, from 0.8.6 all clamped to ±10 after exp.
+"""OpenRLHF: k1, k2 and k3; in float32 from 0.5.5, and all clamped to ±10 after exp from 0.8.6.
 
 Clamping after exp leaves NaN: where exp overflows the value is 10 and its gradient 0 · ∞. Up to 0.4.5 there is k1
 alone, then a flag for k3, and the three by name from 0.6.0.post1.

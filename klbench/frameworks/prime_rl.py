@@ -1,4 +1,4 @@
-"""prime-rl: the trainer is held near the rollout engine that sampled; a reference model is in ref_kl alone.
+"""prime-rl: the penalty holds the trainer near the rollout engine that sampled; only ref_kl has a reference model.
 
 Here q is the trainer, the sampler the rollout engine, p the reference or teacher.
 """

@@ -12,16 +12,16 @@ Version = tuple[float, ...]
 
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:\.post(\d+))?")
 _NUMBERS = 6
-"""More than any release number in use has; shorter ones are filled up, so that they compare."""
+"""More numbers than any release in use has; shorter ones are padded, so that they can be compared."""
 _EXACT = 3
 """With three numbers a release is exact: 0.4.0 is not 0.4.1, while 0.4 as a last release has 0.4.1 in it."""
 
 
 def release(text: str, name: str) -> Version:
-    """A release number: 0.4 is 0.4.0, and a post-release, 0.6.0.post1, comes right after the one it mends.
+    """A release number: 0.4 is 0.4.0, and a post-release, 0.6.0.post1, comes right after its release.
 
     Raises:
-        SpecError: it is none; ``name`` is where it stands.
+        SpecError: the text is no release number; ``name`` is the name that contains it.
     """
     match = _VERSION.fullmatch(text)
     if match is None:
@@ -49,19 +49,19 @@ class Releases:
         return self.first <= version <= self.last
 
     def overlaps(self, other: Releases) -> bool:
-        """Whether some release is in both."""
+        """Whether any release is in both ranges."""
         return self.first <= other.last and other.first <= self.last
 
     @property
     def first(self) -> Version:
-        """The first one, to compare with."""
+        """The first release as a number that can be compared."""
         if self.main_after:
             return _filled(release(self.main_after, self.main_after)[:_EXACT], inf)
         return release(self.since, self.since) if self.since else (-inf,)
 
     @property
     def last(self) -> Version:
-        """The last one, to compare with."""
+        """The last release as a number that can be compared."""
         return _last(self.until) if self.until else (inf,)
 
     def __str__(self) -> str:

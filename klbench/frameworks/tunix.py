@@ -17,7 +17,7 @@ def _entry(name: str, arithmetic: Arithmetic, summary: str, option: str) -> Entr
 
 
 def _before(entry: Entry) -> Entry:
-    """Up to 0.1.5, in the dtype of the log-probabilities."""
+    """The entry up to 0.1.5, in the dtype of the log-probabilities."""
     summary = f"{entry.summary} Nothing is cast before 0.1.6."
     return replace(entry, summary=summary, since="", until="0.1.5", cast="")
 
@@ -45,4 +45,4 @@ FRAMEWORKS = (
         either=True,
     ),
 )
-ENTRIES = (*(replace(each, summary=each.summary + _CLAMP) for each in _ALL), *map(_before, _ALL))
+ENTRIES = (*(replace(entry, summary=entry.summary + _CLAMP) for entry in _ALL), *map(_before, _ALL))

@@ -24,7 +24,7 @@ _SECOND_NAMES_SINCE = "0.4.0"
 
 
 def _plus(entry: Entry) -> Entry:
-    """The same under its name with a ``+``, meant for the loss."""
+    """The entry with a ``+`` after its name, meant for the loss."""
     return replace(
         entry,
         name=f"{entry.name}+",
@@ -96,7 +96,7 @@ _PPO_KL = Entry(
 
 
 def _as_in_verl(framework: str, source: Source, *, cast: str = "", second_names: bool = True) -> tuple[Entry, ...]:
-    """The four values of a framework that has verl's of today."""
+    """The entries of a framework that has today's four values of verl."""
     return tuple(
         replace(
             entry,

@@ -1,1 +1,1 @@
-"""What an estimator really is: found by measuring it, exactly, and never taken from what it says of itself."""
+"""The identity of an estimator: what it really estimates and descends, measured exactly, not as it is declared."""

@@ -1,4 +1,4 @@
-"""The audit: every estimator that frameworks ship, put where its framework puts it, on four standard pairs.
+"""The audit: every estimator that frameworks ship, in its framework's place, on four standard pairs.
 
 All four are tokens, which can be listed, so that every number is an exact sum and none has an error bar. The first two
 are mild: no clamp is active and what an estimator follows shows. The third has the tail that r cannot average over,
@@ -24,7 +24,7 @@ from klbench.identity.identity import Identity, place
 FILE = "audit.json"
 READINGS, DIVERGENCE = "readings", "divergence"
 _DIGITS = 12
-"""As many as sums of the same numbers in another order agree in."""
+"""The digits in which sums of the same numbers in another order agree."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ STANDARD = (
 
 @dataclass(frozen=True)
 class Reading:
-    """What one estimator does on one pair, exactly; NaN where there is no such number.
+    """The exact numbers of one estimator on one pair; NaN if a number does not exist.
 
     Args:
-        bias_over_true: of its value, relative to the divergence it is meant to estimate.
-        length: ‖E g‖/‖∇‖, of its mean gradient and that divergence's: 1 and cosine 1 where it follows that one.
-        cosine: of the angle between them.
+        bias_over_true: the bias of its value, relative to its target.
+        length: ‖E g‖/‖∇‖, its mean gradient against the target's; 1, with a cosine of 1, if it follows its target.
+        cosine: the cosine of the angle between the two gradients.
         noise: √(trace of the covariance of one sample's gradient)/‖∇‖; of a value that is logged, its stdev/true.
         clamp_share: of the samples, 0 to 1.
         broken: by dtype, the share of samples whose value or gradient is infinite or NaN, where there are any.
@@ -91,28 +91,28 @@ class Reading:
 
     @property
     def rounded(self) -> tuple[str, ...]:
-        """Its numbers to six digits: the order of operations shows in none of them."""
+        """Its numbers to six digits, so few that the order of operations does not show."""
         numbers = self.bias_over_true, self.length, self.cosine, self.noise, self.clamp_share
         return tuple(f"{number:.6g}" for number in (*numbers, *self.broken.values())) + tuple(self.broken)
 
     def to_json(self) -> dict[str, Any]:
-        """As what JSON can hold: null where there is no number, "inf" where it is infinite."""
+        """The numbers for JSON: null if there is none, "inf" if it is infinite."""
         return {name: _written(value) for name, value in asdict(self).items()}
 
     @staticmethod
     def from_json(written: Mapping[str, Any]) -> Reading:
-        """What ``to_json`` has written."""
+        """The reading that ``to_json`` has written."""
         return Reading(**{name: _read(value) for name, value in written.items()})
 
 
 @dataclass(frozen=True)
 class Practice:
-    """What one or several frameworks do: the same numbers, in the same place.
+    """An estimator as one or several frameworks use it, with the same numbers in the same place.
 
     Args:
-        entries: those who ship it.
-        identity: what it is.
-        readings: on each of the standard pairs, by name.
+        entries: the entries that ship it.
+        identity: its identity.
+        readings: its reading on each standard pair, by the pair's name.
     """
 
     entries: tuple[Entry, ...]
@@ -121,7 +121,7 @@ class Practice:
 
     @property
     def entry(self) -> Entry:
-        """One of them, that stands for all."""
+        """The first entry, which stands for all."""
         return self.entries[0]
 
     @property
@@ -130,7 +130,7 @@ class Practice:
 
     @property
     def follows(self) -> str:
-        """What its gradient follows where it is put; '' for what is only logged."""
+        """What its gradient follows in its place; '' if it is only logged."""
         return self.identity.follows.get(self._place, "")
 
     @property
@@ -146,7 +146,7 @@ def divergences() -> Mapping[str, float]:
 
 
 def audit(chosen: Iterable[Entry] | None = None) -> tuple[Practice, ...]:
-    """Everything that is shipped, or the entries chosen of it, on every standard pair."""
+    """The practices of the chosen entries, or of all, with their readings on every standard pair."""
     practices = (_practice(alike) for alike in _grouped(entries() if chosen is None else chosen, _are_alike))
     return tuple(_merged(same) for same in _grouped(practices, _measure_alike))
 
@@ -155,14 +155,14 @@ T = TypeVar("T")
 
 
 def _grouped(every: Iterable[T], alike: Callable[[T, T], bool]) -> list[tuple[T, ...]]:
-    """Those that are alike together, in the order of the first of each."""
+    """The items in groups that are alike, in the order of the first item of each group."""
     groups: list[list[T]] = []
-    for each in every:
-        group = next((group for group in groups if alike(group[0], each)), None)
+    for item in every:
+        group = next((group for group in groups if alike(group[0], item)), None)
         if group is None:
-            groups.append([each])
+            groups.append([item])
         else:
-            group.append(each)
+            group.append(item)
     return [tuple(group) for group in groups]
 
 
@@ -172,7 +172,7 @@ def _are_alike(one: Entry, other: Entry) -> bool:
 
 
 def _measure_alike(one: Practice, other: Practice) -> bool:
-    """Whether both do, the cast aside, which then made no difference."""
+    """Whether both are the same but for the cast, and have the same numbers."""
     same = one.entry.computes_as(other.entry) and one.entry.placement == other.entry.placement
     return same and [r.rounded for r in one.readings.values()] == [r.rounded for r in other.readings.values()]
 
@@ -189,12 +189,14 @@ def _kept() -> computed.Lines:
 def _practice(alike: tuple[Entry, ...]) -> Practice:
     name = alike[0].qualified
     readings = _kept()[name][READINGS]
-    return Practice(alike, computed.load()[name], {pair: Reading.from_json(each) for pair, each in readings.items()})
+    return Practice(
+        alike, computed.load()[name], {pair: Reading.from_json(reading) for pair, reading in readings.items()}
+    )
 
 
 def _written(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _written(each) for name, each in value.items()}
+        return {name: _written(part) for name, part in value.items()}
     if isnan(value):
         return None
     return "inf" if value == inf else float(f"{value:.{_DIGITS}g}")
@@ -202,5 +204,5 @@ def _written(value: Any) -> Any:
 
 def _read(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _read(each) for name, each in value.items()}
+        return {name: _read(part) for name, part in value.items()}
     return nan if value is None else float(value)

@@ -1,4 +1,4 @@
-"""The identity of everything klbench ships, computed once and kept as data, so that telling it needs no torch.
+"""The identities of all estimators in klbench, computed once and kept as data, so that reading them needs no torch.
 
 ``make identities`` writes the file, and a test computes it again: what ``klbench explain`` says is measured, never
 typed in.
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 FILE = "computed.json"
 KEY = "key"
-"""The field of a line that says what it depends on (``keys``)."""
+"""The field of a line that holds its key (``keys``)."""
 
 Lines = Mapping[str, Mapping[str, Any]]
-"""By an estimator's name what is written of it, its key among it."""
+"""The fields of each estimator's line, its key among them, by the estimator's name."""
 
 
 @cache
 def load() -> Mapping[str, Identity]:
-    """Every identity in the file, by the estimator's name, an entry's being its qualified one."""
+    """Every identity in the file, by the estimator's name; for an entry, its qualified name."""
     return {name: Identity.from_json(written) for name, written in lines(FILE).items()}
 
 
 def lines(file: str) -> Lines:
-    """What a file of this folder has for each estimator; nothing where there is no such file yet."""
+    """The lines of a file in this folder, by estimator; empty if there is no such file yet."""
     path = files("klbench.identity") / file
     kept_lines: Lines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return kept_lines
@@ -42,15 +42,15 @@ def lines(file: str) -> Lines:
 
 def text(kept_lines: Lines) -> str:
     """The text of such a file: a line for each estimator."""
-    written = [f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in kept_lines.items()]
+    written = [f"{json.dumps(name)}: {json.dumps(line, ensure_ascii=False)}" for name, line in kept_lines.items()]
     return "{\n" + ",\n".join(written) + "\n}\n"
 
 
 def compute(kept: Lines) -> Lines:
-    """What the file should have; a line of ``kept`` that still holds is not computed again."""
+    """The lines that the file should have; a line of ``kept`` that still holds is not computed again."""
     from klbench.identity.identify import identify
 
-    known = {each.get(KEY): each for each in kept.values()}
+    known = {line.get(KEY): line for line in kept.values()}
     computed = {}
     for key, estimator in _everything():
         if key not in known:
@@ -60,7 +60,7 @@ def compute(kept: Lines) -> Lines:
 
 
 def _everything() -> Iterator[tuple[str, Estimator]]:
-    """Every estimator with its key, so that what is the same is computed once."""
+    """Every estimator with its key; estimators with the same key are computed once."""
     from klbench.identity import keys
 
     for estimator in native.examples():

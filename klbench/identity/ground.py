@@ -1,4 +1,4 @@
-"""What the audit's numbers are computed on: a standard pair, built, and everything that is exact of it.
+"""Computing the audit's numbers: a standard pair, built, with its exact moments and gradients.
 
 All four pairs are tokens, which can be listed, so that every number is an exact sum.
 """
@@ -35,32 +35,32 @@ from klbench.roads.exact_vector import ExactVector
 from klbench.spec.expression import read
 
 _ROUNDING = 1e-9
-"""Relative to the KL less is what sums of rounded numbers leave."""
+"""A number that is smaller relative to the KL is the rounding of sums."""
 _NEVER = 1e-12
 """A smaller share of the samples is the rounding of their probabilities."""
 
 
 def compute(kept: Lines, identities: Mapping[str, Identity]) -> Lines:
-    """What the file of the audit should have; a line of ``kept`` that still holds is not computed again.
+    """The lines that the audit's file should have; a line of ``kept`` that still holds is not computed again.
 
     Args:
         identities: by an entry's qualified name.
     """
-    known = {each.get(KEY): each for each in kept.values()}
+    known = {line.get(KEY): line for line in kept.values()}
     grounds = [Ground.of(standard) for standard in STANDARD]
-    lines: dict[str, Mapping[str, Any]] = {DIVERGENCE: {each.standard.name: each.divergence for each in grounds}}
+    lines: dict[str, Mapping[str, Any]] = {DIVERGENCE: {ground.standard.name: ground.divergence for ground in grounds}}
     for entry in entries():
         key = keys.of_entry(entry, entry.placement, entry.weighting, STANDARD)
         if key not in known:
-            readings = {each.standard.name: each.reading(entry, identities[entry.qualified]) for each in grounds}
-            known[key] = {KEY: key, READINGS: {name: each.to_json() for name, each in readings.items()}}
+            readings = {ground.standard.name: ground.reading(entry, identities[entry.qualified]) for ground in grounds}
+            known[key] = {KEY: key, READINGS: {name: reading.to_json() for name, reading in readings.items()}}
         lines[entry.qualified] = known[key]
     return lines
 
 
 @dataclass(frozen=True)
 class Ground:
-    """A standard pair, built: what an estimator is read on."""
+    """A standard pair, built, on which estimators are read."""
 
     standard: Standard
     pair: Pair
@@ -68,7 +68,7 @@ class Ground:
 
     @staticmethod
     def of(standard: Standard) -> Ground:
-        """Build what is exact of a pair."""
+        """Build a standard pair and its exact gradients."""
         sampler = build(read(standard.sampler)) if standard.sampler else None
         pair = Pair(build(read(standard.q)), build(read(standard.p)), sampler)
         return Ground(standard, pair, ExactGradients(pair, score_of(pair.q)))
@@ -79,7 +79,7 @@ class Ground:
         return true_value(REVERSE_KL, self.pair.q, self.pair.p).size
 
     def reading(self, entry: Entry, identity: Identity) -> Reading:
-        """Everything that is asked of one entry here."""
+        """The reading of one entry on this pair."""
         estimator = entry.estimator() if entry.weighting == "none" else weighted(entry.estimator())
         true = true_value(entry.target, self.pair.q, self.pair.p).value
         mean, stdev = self._moments(estimator.term)
@@ -95,7 +95,7 @@ class Ground:
         )
 
     def _gradient(self, entry: Entry) -> tuple[float, float, float]:
-        """(length, cosine, noise) of the gradient where the entry is put."""
+        """(length, cosine, noise) of the gradient in the entry's place."""
         quantity = Quantity(entry.estimator(), place=Place(entry.placement or "loss", entry.weighting))
         expected, true = self.gradients.under_draws(quantity.term), self.gradients.true(entry.target).value
         return (nan, nan, nan) if expected is None else _beside(expected, true)
@@ -132,5 +132,5 @@ def _inside(zones: Iterable[Zone]) -> Joint:
 
 
 def _clean(value: float) -> float:
-    """Without the rounding of the sums behind it."""
+    """The value, or 0 if it is only the rounding of the sums behind it."""
     return 0.0 if abs(value) < _ROUNDING else value

@@ -1,4 +1,4 @@
-"""An identity: what an estimator turned out to be, as data. No torch here, so that ``klbench explain`` can read it."""
+"""An identity: what an estimator really is, as data. No torch here, so that ``klbench explain`` can read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from klbench.estimators.vocabulary import Placement, Weighting, placed
 
 Zone = tuple[float, float]
-"""From one log_ratio to another; infinite where it reaches the farthest looked at."""
+"""From one log_ratio to another; an end is infinite if the zone reaches the farthest point that is examined."""
 
 UNKNOWN = "none"
 
@@ -20,12 +20,12 @@ PLACES: Mapping[str, tuple[Placement, Weighting]] = {
     "reward": ("reward", "none"),
     "reward × ratio": ("reward", "ratio"),
 }
-"""Every place an estimator is looked at in, with its placement and weighting. In the reward a ratio is a number anyway,
-so × detached is the same there."""
+"""Every place in which an estimator is examined, with its placement and weighting. In the reward a ratio is not
+differentiated, so × detached is the same there."""
 
 
 def place(placement: str, weighting: str) -> str:
-    """The key in ``PLACES`` of a placement and a weighting."""
+    """The key of a placement and a weighting in ``PLACES``."""
     in_reward = placement == "reward" and weighting != "none"
     return placed(placement, "ratio" if in_reward else weighting)
 
@@ -52,11 +52,11 @@ class Zones:
 
 @dataclass(frozen=True)
 class Identity:
-    """What an estimator is.
+    """The identity of an estimator.
 
     Args:
         value: the divergence its mean is on samples of q; ``none`` for none of the list.
-        near: the one its mean agrees with to second order, where it is none.
+        near: if it is none, the divergence that its mean agrees with to second order.
         stale_value: the divergence its mean is on stale samples.
         follows: by place, what its gradient is the gradient of on samples of q; '' where it has no gradient.
         stale_follows: the same on stale samples.
@@ -75,11 +75,11 @@ class Identity:
 
     @property
     def is_differentiable(self) -> bool:
-        """Whether autograd has anything to follow."""
+        """Whether autograd can differentiate the estimator."""
         return bool(self.follows["loss"])
 
     def to_json(self) -> dict[str, Any]:
-        """As what JSON can hold; zones to six digits, their infinite ends as None."""
+        """The fields for JSON: zones to six digits, their infinite ends as None."""
         written = asdict(self)
         written["zones"] = {
             "clamped": _written(self.zones.clamped),
@@ -92,7 +92,7 @@ class Identity:
 
     @staticmethod
     def from_json(written: Mapping[str, Any]) -> Identity:
-        """What ``to_json`` has written; any other field of it is left aside."""
+        """The identity that ``to_json`` has written; other fields are ignored."""
         zones = written["zones"]
         read = Zones(
             _read(zones["clamped"]),
@@ -105,6 +105,7 @@ class Identity:
         return Identity(**{**mine, "zones": read})
 
 
+# places too: an end at 0 is found to some 1e-17, of which six digits would be kept
 _DIGITS, _PLACES = 6, 9
 _INFINITE = float("inf")
 

@@ -1,4 +1,4 @@
-"""What a measured result depends on, as a short key: where it is the same, what was computed before still holds.
+"""Keys of measured results: while the key of a result is unchanged, the result need not be computed again.
 
 A key knows the entry and the text of its functions, not the code that measures: after a change of that code everything
 is computed anew (``results/identities.py --all``), and a test computes it anew every time.
@@ -18,9 +18,9 @@ from klbench.estimators.estimator import Estimator
 from klbench.frameworks.entry import Entry
 
 _SHARED = tuple(f"klbench.estimators.{name}" for name in ("divergence", "estimator", "f_divergence", "term"))
-"""What an estimator may be made of that its own file does not say."""
+"""The modules that the files of estimators share."""
 _DIGITS = 16
-"""Of the 64 of a hash: enough that no two of a few hundred agree by chance."""
+"""How many of a hash's 64 digits are kept: enough that no two of a few hundred agree by chance."""
 
 
 def of_entry(entry: Entry, *more: object) -> str:
@@ -32,7 +32,7 @@ def of_entry(entry: Entry, *more: object) -> str:
 
 
 def of_estimator(estimator: Estimator) -> str:
-    """The key of one of klbench's own: its name, and the text of its file and of all that files of estimators share."""
+    """The key of klbench's own estimator: its name, the text of its file, and the files that all estimators share."""
     function = estimator.function
     written = function.func if isinstance(function, partial) else function
     return _hash(estimator.name, _file(written.__module__), *map(_file, _SHARED))

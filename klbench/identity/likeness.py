@@ -1,8 +1,8 @@
-"""Whom an estimator is like: compared as functions, value and slope, with everything klbench knows by name.
+"""The likeness of an estimator: its value and slope compared, as functions, with every estimator klbench knows.
 
 Two are the same if both numbers agree, rounding aside, on a grid of log_ratio and log-weight that reaches past every
-clamp and past the overflow of exp. Where no name is the same, the value and the gradient are looked for apart, and only
-where no clamp of the estimator holds: that is how a straight-through trick and a clamp of one's own show.
+clamp and past the overflow of exp. If no name is the same, the value and the gradient are compared one by one, and
+only where no clamp of the estimator is active: so a straight-through trick or a clamp of one's own is recognised.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from klbench.frameworks import catalogue as shipped
 from klbench.tolerances import SAME_VALUE, SAME_VALUE_AT_0
 
 _LEVELS = (-0.5, -3.0)
+# 0 is the log-weight of samples of q itself; the others are no round numbers, where clamps tend to end
 _WEIGHTS = (0.0, 0.31, -0.47, 1.3)
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """Whom an estimator is like.
+    """The estimators that an estimator is like.
 
     Args:
-        same: the names of all that compute the same, natives first.
-        value_of: where there are none, the native with its value wherever no clamp is active; '' for none.
-        gradient_of: the native with its slope there.
+        same: the names of all estimators that compute the same, klbench's own first.
+        value_of: if there are none, klbench's own estimator with its value where no clamp is active; '' for none.
+        gradient_of: klbench's own estimator with its slope there.
     """
 
     same: tuple[str, ...] = ()
@@ -42,7 +43,7 @@ class Likeness:
 
 
 def likeness(estimator: Estimator) -> Likeness:
-    """Compare an estimator with everything that has a name, its own left out."""
+    """Compare an estimator with every other that has a name."""
     mine = _sampled(_weighted(estimator.term.of_three, estimator.weighting))
     others = {name: points for name, points in _known().items() if name != estimator.name}
     same = tuple(name for name, points in others.items() if mine.equals(points))
@@ -60,14 +61,14 @@ def likeness(estimator: Estimator) -> Likeness:
 
 @dataclass(frozen=True)
 class _Sampled:
-    """A joint function's values and slopes on the grid [n]; without a slope where autograd has nothing to follow."""
+    """A joint function's values and slopes on the grid [n]; slope None if autograd cannot differentiate it."""
 
     value: Tensor
     slope: Tensor | None
 
     @property
     def is_moving(self) -> Tensor:
-        """Where the slope is a number and not 0, as it is behind a clamp that is written in another way [n]."""
+        """Where the slope [n] is finite and not 0; it is 0 behind a clamp, in whatever way that is written."""
         moving = self.value.isfinite()
         return moving if self.slope is None else moving & self.slope.isfinite() & (self.slope != 0)
 
@@ -86,6 +87,7 @@ class _Sampled:
 
 
 def _agree(mine: Tensor, other: Tensor, scale: Tensor, where: Tensor) -> bool:
+    # an infinite scale would allow any difference: infinite values are alike by == only
     close = (mine - other).abs() <= SAME_VALUE_AT_0 + SAME_VALUE * scale.nan_to_num(0.0, 0.0)
     alike = (mine == other) | (mine.isnan() & other.isnan()) | close
     return bool(alike[where].all())
@@ -94,6 +96,7 @@ def _agree(mine: Tensor, other: Tensor, scale: Tensor, where: Tensor) -> bool:
 @cache
 def _grid() -> tuple[Tensor, Tensor, Tensor]:
     """(log_q, log_p, log_sampler), each [n]."""
+    # exp has lost some digits at −720, is 0 at −800, and infinite from 720 on
     near, far = torch.linspace(-45, 45, 181, dtype=torch.float64) + 0.013, torch.tensor([-800.0, -720.0, 720.0, 800.0])
     levels, weights = torch.tensor(_LEVELS, dtype=torch.float64), torch.tensor(_WEIGHTS, dtype=torch.float64)
     log_q, log_ratio, log_weight = torch.cartesian_prod(levels, torch.cat([near, far.double()]), weights).unbind(1)
@@ -109,7 +112,7 @@ def _held(joint: Joint) -> Tensor:
 
 
 def _weighted(joint: Joint, weighting: str) -> Joint:
-    """A function as it is put by default, its weight multiplied last."""
+    """The function times its default weight."""
     if weighting == "none":
         return joint
 
@@ -134,8 +137,8 @@ def _known() -> dict[str, _Sampled]:
 
 
 def _named_natives() -> Iterator[tuple[str, Joint]]:
-    """Every native plain, then × ratio, then × detached ratio."""
-    plain = [each for each in native.examples() if each.control is None]
+    """Every estimator of klbench's own: without a weight, then × ratio, then × detached ratio."""
+    plain = [estimator for estimator in native.examples() if estimator.control is None]
     for weighting, suffix in (("none", ""), ("ratio", " × ratio"), ("detached", " × detached ratio")):
-        for each in plain:
-            yield each.name + suffix, _weighted(each.term.of_three, weighting)
+        for estimator in plain:
+            yield estimator.name + suffix, _weighted(estimator.term.of_three, weighting)

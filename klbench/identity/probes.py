@@ -1,7 +1,7 @@
-"""The pairs an estimator is identified on, and the numbers its mean is compared with.
+"""The probes: pairs on which an estimator is identified, and the values its mean is compared with.
 
-Five tokens with logits nobody would choose: on them no two divergences of the list coincide, in value or in gradient,
-and log_ratio stays within ±1, so that no clamp in use holds. What clamps do is looked for elsewhere (``zones``).
+Five tokens with unusual logits: on them no two divergences of the list coincide, in value or in gradient,
+and log_ratio stays within ±1, so that no clamp in use is active. Clamps are examined elsewhere (``zones``).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _TARGETS = (REVERSE_KL, FORWARD_KL, CHI2_PQ, CHI2_QP, TOTAL_VARIATION, JENSEN_SH
 
 @dataclass(frozen=True)
 class Probe:
-    """A pair with its exact gradients, and the divergences a mean may turn out to be."""
+    """A pair with its exact gradients, and the values of the divergences that a mean may be."""
 
     pair: Pair
     gradients: ExactGradients
@@ -60,24 +60,24 @@ class Probe:
 
 @cache
 def on_policy() -> Probe:
-    """Samples of q."""
+    """The probe on samples of q."""
     return _probe(_P, None)
 
 
 @cache
 def stale() -> Probe:
-    """Samples of an old policy."""
+    """The probe on samples of an old policy."""
     return _probe(_P, _SAMPLER)
 
 
 @cache
 def near() -> Probe:
-    """q and p so close that divergences which agree to second order do."""
+    """The probe with q and p so close that divergences agree if they agree to second order."""
     return _probe(_NEAR, None)
 
 
 def _probe(p: str, sampler: str | None) -> Probe:
     pair = Pair(build(read(_Q)), build(read(p)), build(read(sampler)) if sampler else None)
     values = {target.name: true_value(target, pair.q, pair.p).value for target in _TARGETS}
-    combined = {name: sum(factor * values[each] for factor, each in parts) for name, parts in _COMBINED.items()}
+    combined = {name: sum(factor * values[part] for factor, part in parts) for name, parts in _COMBINED.items()}
     return Probe(pair, ExactGradients(pair, score_of(pair.q)), combined)

@@ -1,4 +1,4 @@
-"""An identity in words: what a person is told of an estimator, a sentence for each thing found. No torch here."""
+"""An identity in words: one sentence for each fact about the estimator. No torch here."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def paragraph(identity: Identity) -> str:
-    """What an estimator is, in one paragraph."""
-    return " ".join(_sentence(each) for each in _findings(identity))
+    """The identity of an estimator, in one paragraph."""
+    return " ".join(_sentence(finding) for finding in _findings(identity))
 
 
 def _findings(identity: Identity) -> Iterator[str]:
@@ -26,7 +26,7 @@ def _findings(identity: Identity) -> Iterator[str]:
 
 
 def of_value(identity: Identity) -> str:
-    """What the mean estimates."""
+    """A clause on the divergence that the mean is."""
     if identity.value == "0":
         return "its value on samples of q is 0: it does not use p"
     if identity.value == "none":
@@ -37,7 +37,7 @@ def of_value(identity: Identity) -> str:
 
 
 def of_gradients(identity: Identity) -> str:
-    """What the gradient descends in the loss and in the reward, with the ratio and without."""
+    """A clause on what the gradient follows in the loss, in the reward, and in the loss × ratio."""
     follows, stale = identity.follows, identity.stale_follows
     if not identity.is_differentiable:
         loss = "in the loss it has no gradient, because autograd finds no path from log_q to the value"
@@ -50,7 +50,7 @@ def of_gradients(identity: Identity) -> str:
 
 
 def _on_stale(follows: Mapping[str, str], stale: Mapping[str, str]) -> str:
-    """Which of the three hold on stale samples as well."""
+    """A clause on which of the three still hold on stale samples."""
     names = {"loss": "the loss", "reward": "the reward", "loss × ratio": "the loss × ratio"}
     held = [text for key, text in names.items() if stale[key] == follows[key] and follows[key] != "none"]
     if not held:
@@ -59,7 +59,7 @@ def _on_stale(follows: Mapping[str, str], stale: Mapping[str, str]) -> str:
 
 
 def of_gradient(follows: str) -> str:
-    """What a gradient is the gradient of, as the object of ``follows``."""
+    """The object of ``follows``: the gradient of a divergence, or nothing."""
     match follows:
         case "":
             return "nothing: there is no gradient"
@@ -76,7 +76,7 @@ def of_gradient(follows: str) -> str:
 
 
 def of_breaks(identity: Identity) -> Iterator[str]:
-    """Where clamps hold, the gradient stops, a kink is, there is no number, and in which precision none at all."""
+    """Clauses on where clamps are active, the gradient is 0, kinks are, and results are not finite."""
     zones = identity.zones
     if identity.looks_at_log_q:
         yield "it uses log q itself, not only log r, so klbench cannot say at which log r it is clamped or has a kink"
@@ -104,7 +104,7 @@ def of_kinks(zones: Zones) -> Iterator[str]:
 
 
 def of_likeness(likeness: Likeness) -> str:
-    """Whom it is like, a sentence."""
+    """A sentence on the estimators that it is like."""
     if likeness.same:
         return f"It is identical to {joined(likeness.same)}."
     value, gradient = likeness.value_of, likeness.gradient_of
@@ -134,7 +134,7 @@ def of_zones(where: Sequence[Zone]) -> str:
 
 
 def of_nonfinite(by_dtype: Mapping[str, Sequence[Zone]]) -> Iterator[str]:
-    """Where a value or a gradient is infinite or NaN, the dtypes that agree together."""
+    """The zones where a value or a gradient is infinite or NaN, with the dtypes that have them."""
     groups: dict[str, list[str]] = {}
     for dtype, where in by_dtype.items():
         if where:

@@ -1,1 +1,1 @@
-"""Measuring a case: exact answers and samples set side by side, row by row, with what the reader should know."""
+"""Measuring a case: a row for each thing measured, the exact numbers beside the sampled ones, and the notes."""

@@ -1,8 +1,8 @@
-"""From what is true, exact and measured of a quantity to its numbers, and to its row: the same for values and
-gradients.
+"""The answer for one quantity: from its true, exact and sampled numbers to its row of results.csv.
 
-One rule for error bars holds everywhere (``klbench.measure.error_bars``). What does not exist is NaN: a ratio to what
-is 0, infinite or unknown; an error bar where the variance is infinite; an exact number without an exact method.
+Values and gradients share it. One rule for error bars holds everywhere (``klbench.measure.error_bars``). A number that
+does not exist is NaN: a ratio to a true value that is 0, infinite or unknown; an error bar if the variance is infinite;
+an exact number without an exact method.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """All that is known of one quantity on one case.
+    """Everything known about one quantity on one case.
 
     Args:
         quantity: what is measured.
-        true: what is true of its target.
+        true: the truth about its target.
         exact: its exact moments (an ``Exact``, or an ``ExactVector``), None without an exact method.
-        sampled: as it is measured (a ``SampledValue``, or a ``SampledVector``), None where there is nothing to sample.
-        rounding: what its precision adds to it, None in float64.
+        sampled: its sums over the samples (a ``SampledValue``, or a ``SampledVector``), None if not sampled.
+        rounding: the sums of what its precision adds, None in float64.
         regressed: its mean after regression on the controls, where that is possible.
-        follows: of a gradient, the names of what it is the gradient of, the first of which is shown.
+        follows: for a gradient, the names of what it is the gradient of; the first is shown.
     """
 
     quantity: Quantity
@@ -52,37 +52,37 @@ class Answer:
 
     @property
     def nonfinite(self) -> int:
-        """How many of them are infinite or NaN."""
+        """How many units are infinite or NaN."""
         return self.sampled.nonfinite if self.sampled else 0
 
     @property
     def khat(self) -> float:
-        """Pareto-k̂ of their sizes, NaN where there is none."""
+        """Pareto-k̂ of the sizes of the units, NaN where there is none."""
         return self.sampled.khat if self.sampled else nan
 
     @property
     def has_variance(self) -> bool:
-        """Whether an error bar means anything, as far as an exact method tells."""
+        """Whether the variance is finite, so that an error bar means something; True without an exact method."""
         return self.exact is None or self.exact.has_variance
 
     @property
     def exact_bias(self) -> float:
-        """How far the exact mean is from what is true, NaN where one of them is not known."""
+        """The exact mean less the true value, NaN if one of them is not known."""
         return nan if self.exact is None else self.exact.off(self.true.value)
 
     @property
     def exact_noise(self) -> float:
-        """Of one sample."""
+        """The exact standard deviation of one sample."""
         return nan if self.exact is None else self.exact.noise
 
     @cached_property
     def sampled_noise(self) -> Estimate:
-        """Of one sample, with the sample's own error. A unit of n samples has 1/√n of it."""
+        """The measured standard deviation of one sample, with the sample's own error. A unit of n has 1/√n of it."""
         return self.sampled.noise.times(sqrt(self.quantity.unit)) if self.sampled else Estimate()
 
     @cached_property
     def known_noise(self) -> float:
-        """The exact noise, NaN where it is not known to be that of this precision."""
+        """The exact noise, NaN if the noise in this precision may be another."""
         if self.rounding is None or not self.has_variance:
             return self.exact_noise
         rounding = self.rounding.noise.times(sqrt(self.quantity.unit))
@@ -95,43 +95,43 @@ class Answer:
 
     @cached_property
     def noise(self) -> Estimate:
-        """Of one sample; without an error where the fourth moment does not exist or cannot be measured."""
+        """The measured noise of one sample; no error bar if the fourth moment is infinite or cannot be measured."""
         kurtosis = nan if self.exact is None else self.exact.kurtosis
         spread = self.sampled_noise
         return Estimate(spread.value, error_of_stdev(spread.mcse, spread.value, self.known_noise, kurtosis, self.count))
 
     def of_mean(self, estimate: Estimate) -> Estimate:
-        """What depends on the mean, with an error that is at least what the exact noise makes of it."""
+        """A number that depends on the mean, its error bar at least as long as the exact noise makes it."""
         samples = self.count * self.quantity.unit
         error = error_of_mean(estimate.mcse, self.sampled_noise.value, self.known_noise, samples)
         return Estimate(estimate.value, error)
 
     @cached_property
     def bias(self) -> Estimate:
-        """How far the measured mean is from what is true."""
+        """The measured mean less the true value."""
         return self.of_mean(self.sampled.off(self.true.value)) if self.sampled else Estimate()
 
     @property
     def rounded(self) -> Estimate:
-        """By how much its precision moves the mean."""
+        """How far the precision moves the mean."""
         return self.rounding.off(0.0) if self.rounding else Estimate()
 
     def is_comparable(self, mcse: float) -> bool:
-        """Whether a mean with this error can be held to the exact one, which is of float64."""
+        """Whether a mean with this error can be compared with the exact one, which is in float64."""
         return self.rounding is None or rounding_is_unseen(self.rounded.value, self.rounded.mcse, mcse)
 
     @property
     def is_full_precision(self) -> bool:
-        """Whether it is of float64, as all exact numbers are."""
+        """Whether it is measured in float64, in which all exact numbers are."""
         return self.quantity.dtype == FULL_PRECISION
 
     def over_true(self, value: float) -> float:
-        """In units of what is true, which has to be finite and not 0."""
+        """A value divided by the true one; NaN if that is 0, infinite or unknown."""
         return value / self.true.size if isfinite(self.true.size) and self.true.size != 0 else nan
 
 
 def row(answer: Answer, columns: Mapping[str, Any], samples: int, seed: int, device: str) -> Row:
-    """The row of results.csv: what values and gradients have both, and the ``columns`` that only one kind has."""
+    """The row of results.csv: the columns that values and gradients share, and ``columns``, which only one has."""
     over, quantity = answer.over_true, answer.quantity
     return held_to_exact(
         Row(

@@ -1,4 +1,4 @@
-"""The estimators a spec asks for: found, imported where they are a user's, their coefficients fitted.
+"""The estimators a spec asks for: looked up by name, a user's imported, coefficients fitted.
 
 The λ of least variance in base + λ·control comes from a pilot sample of its own, drawn from a stream no block shares.
 So the fitted estimator is an ordinary one with a constant λ, independent of the samples it is judged on: unbiased, with
@@ -42,19 +42,21 @@ def imported(names: Iterable[str]) -> dict[str, Estimator]:
 
 
 def fit_all(estimators: Mapping[str, Estimator], pair: Pair, pilot: Pilot) -> dict[str, Fit]:
-    """What has to be fitted, by the estimator's name."""
+    """Fit every coefficient that has to be fitted, by the estimator's name."""
     fits = {name: _fit(estimator, pair, pilot) for name, estimator in estimators.items()}
     return {name: fit for name, fit in fits.items() if fit is not None}
 
 
 def settled(estimators: Mapping[str, Estimator], coefficients: Mapping[str, float | None]) -> dict[str, Estimator]:
-    """The estimators with nothing left to fit."""
+    """The estimators with the fitted coefficients put in."""
     known = {name: value for name, value in coefficients.items() if value is not None}
-    return {name: each.fitted(known[name]) if name in known else each for name, each in estimators.items()}
+    return {
+        name: estimator.fitted(known[name]) if name in known else estimator for name, estimator in estimators.items()
+    }
 
 
 def as_measured(estimator: Estimator, measure: str) -> Estimator:
-    """As a value, an entry that is weighted by default is; for gradients the weighting is a column of its own."""
+    """The estimator with its default weight, if values are measured; for gradients the weighting is a column."""
     return replace(estimator, weighted=True) if measure == "value" and estimator.weighting != "none" else estimator
 
 
@@ -71,23 +73,24 @@ def _fit(estimator: Estimator, pair: Pair, pilot: Pilot) -> Fit | None:
     if control is None:
         return None
     optimum = _exact_optimum(pair, estimator.term, control)
-    # a control without a variance makes the variance infinite with any coefficient but 0
+    # if the control has no variance, the sum has none either unless the coefficient is 0
     return Fit(optimum if optimum == 0 else _least_variance(*pilot((estimator.term, control))), optimum)
 
 
 def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
-    """-Cov(base, control)/Var(control), 0 where the control has no variance, NaN without an exact method."""
-    # Cov(a, b) = (Var(a + b) − Var(a − b))/4: the exact roads know the moments of a function, not of two
+    """-Cov(base, control)/Var(control); 0 if the control has no variance, NaN without an exact method."""
+    # Cov(a, b) = (Var(a + b) − Var(a − b))/4, because the exact roads give moments of one function, not of two
     together = Term(lambda log_ratio: base.function(log_ratio) + control.function(log_ratio), base.weighted)
     apart = Term(lambda log_ratio: base.function(log_ratio) - control.function(log_ratio), base.weighted)
     moments = [exact(pair, term) for term in (control, together, apart)]
     if moments[0] is not None and not moments[0].has_variance:
         return 0.0
-    variance, plus, minus = (each.stdev**2 if each else nan for each in moments)
+    variance, plus, minus = (moment.stdev * moment.stdev if moment else nan for moment in moments)
     return (minus - plus) / (4 * variance) if 0 < variance < inf and isfinite(plus) and isfinite(minus) else nan
 
 
 def _least_variance(base: Tensor, control: Tensor) -> float:
     spread = control - control.mean()
+    # a control that is constant on the pilot would be 0/0
     coefficient = -float((base - base.mean()) @ spread) / float(spread @ spread) if spread.any() else 0.0
     return coefficient if isfinite(coefficient) else 0.0

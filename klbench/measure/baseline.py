@@ -1,4 +1,4 @@
-"""A baseline in the reward: each value less the mean of its batch, or of the others in it.
+"""A baseline in the reward: the mean of the batch, or of the others in it, is subtracted from each value.
 
 With k the value, S the (weighted) score of its sample, the gradient of a batch centred by its own mean is 1 − 1/n times
 the sample covariance of k and S, and centred by the mean of the others it is that covariance itself: exactly, whatever
@@ -25,28 +25,30 @@ def with_baseline(quantity: Quantity, baseline: Baseline, gradients: ExactGradie
     plain = exact(gradients.pair, value)
     if plain is None or not torch.tensor([plain.mean, plain.stdev]).isfinite().all():
         return None
+    # centred before it is squared: raw moments would cancel where the mean is large beside the noise
     centred = [gradients.under_draws(_centred(value, plain.mean, power, weight.weighted)) for power in (1, 2)]
     first, second, alone = *centred, gradients.under_draws(weight)
     if first is None or second is None or alone is None:
         return None
-    return _combined(baseline, first, second, alone, plain.stdev**2, weight.weighted)
+    return _combined(baseline, first, second, alone, plain.stdev * plain.stdev, weight.weighted)
 
 
 def _combined(
     baseline: Baseline, first: ExactVector, second: ExactVector, alone: ExactVector, variance: float, weighted: bool
 ) -> ExactVector:
     n, covariance, shrinks = baseline.batch, first.mean, baseline.shrinks
-    # the score has mean 0 under q, and times ρ under the sampler; off-policy without ρ it has not
+    # the score has mean 0 under q, and under the sampler only if it is multiplied by ρ
     offset = torch.zeros_like(alone.mean) if weighted else alone.mean
     both = first.stdev.square() + covariance.square() - 2 * offset * second.mean + offset.square() * variance
     noise = both - (n - 2) / (n - 1) * covariance.square() + variance * alone.stdev.square() / (n - 1)
+    # a difference of moments: rounding may leave it below 0
     stdev = shrinks * noise.clamp_min(0.0).sqrt()
-    kurtosis = (first.kurtosis + 3 * (n - 1)) / n  # that of a mean of n, which the centred one is nearly
+    kurtosis = (first.kurtosis + 3 * (n - 1)) / n  # the kurtosis of a mean of n; the centred mean has nearly that
     return ExactVector(shrinks * covariance, stdev, kurtosis, shrinks * first.size, first.road)
 
 
 def value_and_weight(quantity: Quantity) -> tuple[Term, Term]:
-    """What is centred, and what multiplies the score of each sample after that."""
+    """The value that is centred, and the weight that multiplies the score after that."""
     return quantity.estimator.term, _ONES[quantity.place is not None and quantity.place.is_weighted]
 
 

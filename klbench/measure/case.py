@@ -1,4 +1,4 @@
-"""Measuring one case: what is known before, the samples, the answers, and what to say about them."""
+"""Measuring one case: the setting, the samples, the answers and the notes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 
 _SECONDS_BETWEEN = 0.05
-"""A watcher is told so often at most: working out a headline takes longer than a small block."""
+"""The shortest time between two messages to an observer: a headline takes longer than a small block."""
 
 
 def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept) -> CaseResult:
-    """Everything klbench can say of one case. What is ``kept`` of it is not drawn again.
+    """Measure one case: the rows of its results and its notes. What is ``kept`` of it is not drawn again.
 
     Raises:
         SpecError: a user's function cannot be used.
@@ -49,7 +49,7 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
 
 @dataclass
 class _Watched:
-    """Tells an observer how far one case is, a few times a second and not after every block."""
+    """Tells an observer how far the case is, a few times a second at most."""
 
     observer: Observer
     case: Case
@@ -58,7 +58,7 @@ class _Watched:
     headline: Callable[[], Headline] = lambda: NOTHING_YET
 
     def block(self, kinds: tuple[Kind, ...]) -> Callable[[Sample, int], None]:
-        """Told after each block; a headline is only worked out when it is time to tell."""
+        """Called after each block; the headline is computed only when it is shown."""
 
         def on_block(so_far: Sample, done: int) -> None:
             self.headline = lambda: _latest(kinds, so_far)
@@ -67,7 +67,7 @@ class _Watched:
         return on_block
 
     def drawn(self, done: int) -> None:
-        """``done`` of the samples are drawn, those of unfinished blocks with them: the estimate is the one so far."""
+        """Tell the observer how many samples are drawn, unfinished blocks included, and the latest headline."""
         if time.perf_counter() - self.told < _SECONDS_BETWEEN:
             return
         self.told = time.perf_counter()
@@ -75,6 +75,6 @@ class _Watched:
 
 
 def _latest(kinds: tuple[Kind, ...], so_far: Sample) -> Headline:
-    """The headline of the kind that is being drawn."""
+    """The headline of the kind that is being sampled now."""
     begun = [kind for kind in kinds if any(quantity in so_far.places for quantity in kind.quantities)]
     return begun[-1].headline(so_far)

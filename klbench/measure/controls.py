@@ -1,4 +1,4 @@
-"""The controls: values of known mean that come with every sample, on which the regressed bias rests.
+"""The controls: values of known mean, on which a value is regressed to measure its bias more precisely.
 
 On samples of q, k1 has mean KL and so has k3 (r − 1 = k3 − k1 has mean 0); the two span what k1 − KL and r − 1 span.
 On samples of another sampler their importance-weighted forms, (q/sampler)(k1 − KL) and (q/sampler)(k3 − KL), have
@@ -26,14 +26,14 @@ class Controls:
     means: tuple[float, ...]
 
     def span(self, term: Term) -> bool:
-        """Whether a term is nothing but these controls and a constant, so that regression leaves nothing to measure."""
-        # times a weight a constant is none: what weighted controls span is left to the residual of the regression
+        """Whether the term is a sum of the controls and a constant, so that regression leaves nothing to measure."""
+        # a constant times a weight is no constant: with weighted controls the residual of the regression decides
         unweighted = not (term.weighted or any(control.weighted for control in self.terms))
         return unweighted and in_span(term.function, [control.function for control in self.terms])
 
 
 def controls_for(mean: float, weighted: bool) -> Controls:
-    """The controls whose mean is known; none where it is NaN. ``weighted``: samples come from another distribution."""
+    """The controls on this pair; none if their mean is NaN. ``weighted``: the samples are not q's."""
     if isnan(mean):
         return Controls((), ())
     if not weighted:
@@ -42,7 +42,7 @@ def controls_for(mean: float, weighted: bool) -> Controls:
 
 
 def regression_of(term: Term, controls: Controls, pair: Pair) -> Regression | None:
-    """How a term is regressed on the controls: None where there are none, or no exact method tells how."""
+    """The exact regression of a term on the controls; None without controls or without an exact method."""
     if not controls.terms or controls.span(term):
         return None
     return regression(Integrand(pair, (term, *controls.terms)))

@@ -1,8 +1,8 @@
-"""What a run costs, time and memory, from a trial of its own code on the machine at hand.
+"""The time and memory that a run takes, from a trial of its own code on this machine.
 
-One case of each shape of pair is tried: some draws, and what a case takes whatever its samples are, all from streams
-that no run has. There is a budget of time: of a block that is slow only a part is drawn, and what there is no time for
-is taken from what was tried.
+One case of each shape of pair is tried: some draws, and the part that does not depend on the number of samples, all
+from streams that no run has. The trial has a budget of time: a slow block is drawn in part, and pairs that there was no
+time to try are assumed to cost what the others do.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from klbench.spec.model import Spec
 from klbench.users.estimator import UserFunction
 
 BUDGET = 1.0
-"""Seconds for all trials together; the smallest trial of one case is made whatever it takes."""
+"""Seconds for all trials together; the smallest trial of one case is made even if it takes longer."""
 _SEED = -1
-"""That of a spec is 0 or more."""
+"""A seed that no run has: a spec's is 0 or more."""
 _FEW = 1024
-"""So few samples take no time beside what a case takes without any."""
+"""So few samples that their time is negligible next to the fixed time of a case."""
 _FIRST, _MORE = 4096, 4
-"""The draws of the first trial, and how many times as many the next one has while there is time."""
+"""The draws of the first trial, and the factor from one trial to the next while there is time."""
 _ROUNDS = 3
-"""Of so many the quickest counts: the first one has memory to get, and others may be at work on the machine."""
+"""The quickest of so many rounds counts: the first has to allocate memory, and other programs may slow the rest."""
 _TIMES_ITS_ANSWERS = 2.0
-"""A case without samples takes some two times what its exact answers do: 1.3 to 2.5 times for half of the gallery."""
+"""The fixed time of a case, in units of the time of its exact answers: 1.3 to 2.5 for half of the gallery."""
 
 Answered = tuple[Case, float]
 """A case, and the seconds that its exact answers took."""
@@ -53,7 +53,7 @@ Answered = tuple[Case, float]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes.
+    """The cost of a run.
 
     Args:
         seconds: for all cases.
@@ -70,23 +70,23 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What one case was seen to take.
+    """The measured cost of one case.
 
     Args:
-        ratio: of its seconds without samples to those of its exact answers.
-        each: seconds for a draw where every thread has a block.
+        ratio: its seconds without samples, divided by the seconds of its exact answers.
+        together: seconds for a draw where every thread has a block.
         alone: seconds for a draw where one thread has the only block.
         draws: how many were drawn with every thread at work.
     """
 
     ratio: float
-    each: float
+    together: float
     alone: float
     draws: int
 
 
 def cost(spec: Spec, answered: Sequence[Answered], machine: Machine) -> Cost | None:
-    """What a run of ``spec`` on ``machine`` takes; None where it names nothing but a user's functions.
+    """The cost of a run of ``spec`` on ``machine``; None if it names only a user's functions.
 
     Raises:
         SpecError, RunError: the run would end so.
@@ -105,13 +105,13 @@ def cost(spec: Spec, answered: Sequence[Answered], machine: Machine) -> Cost | N
 
 def _by_shape(answered: Sequence[Answered]) -> list[list[Answered]]:
     groups: dict[object, list[Answered]] = {}
-    for each in answered:
-        groups.setdefault(tuple(map(_shape, (each[0].q, each[0].p, each[0].sampler))), []).append(each)
+    for case, seconds in answered:
+        groups.setdefault(tuple(map(_shape, (case.q, case.p, case.sampler))), []).append((case, seconds))
     return list(groups.values())
 
 
 def _shape(part: object) -> object:
-    """An expression without its numbers, but with how many there are and how many copies: what decides its cost."""
+    """An expression with the count of its numbers in place of the numbers: what decides its cost."""
     match part:
         case Power(base, copies):
             return _shape(base), copies
@@ -125,7 +125,7 @@ def _shape(part: object) -> object:
 
 
 def _trials(spec: Spec, groups: Sequence[Sequence[Answered]], machine: Machine) -> list[_Trial]:
-    """One for each group while there is time, one at least."""
+    """A trial for each group until the time is used up, and at least one."""
     end, trials = time.perf_counter() + BUDGET, list[_Trial]()
     for index, group in enumerate(groups):
         left = end - time.perf_counter()
@@ -140,6 +140,7 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
     end, block = time.perf_counter() + budget, BLOCK[machine.device.type]
     draw = _drawing(spec, case, machine)
     count, took = _FIRST, _timed(partial(draw, _FIRST))
+    # trials grow fourfold, and the last takes a quarter at most: all of them a third, and the rounds have the rest
     while count < block and took * _MORE < budget / 4:
         count = min(count * _MORE, block)
         took = _timed(partial(draw, count))
@@ -157,7 +158,7 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
 
 
 def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object]:
-    """What draws so many samples and measures them as a run does, in one block."""
+    """A function that draws so many samples and measures them as a run does, in one block."""
     pair, problem = Pair.build(case), Pair.build(case, machine.device)
     kl = known_mean(true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair))
     plan = replace(Plan.of(spec, case, machine.device), kl=kl, shift=())
@@ -165,8 +166,8 @@ def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object
     passes = [drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(problem)]
 
     def drawn(count: int) -> None:
-        for each in passes:
-            deque(replace(each.blocks, samples=max(count, spec.batch or 0)).run(1), maxlen=0)
+        for one_pass in passes:
+            deque(replace(one_pass.blocks, samples=max(count, spec.batch or 0)).run(1), maxlen=0)
 
     return drawn
 
@@ -182,21 +183,21 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _mean(trials: Sequence[_Trial]) -> _Trial:
-    """What is taken for a pair that there was no time to try."""
+    """The trial assumed for a pair that there was no time to try."""
     ratio = median(trial.ratio for trial in trials)
-    return _Trial(ratio, fmean(trial.each for trial in trials), fmean(trial.alone for trial in trials), 0)
+    return _Trial(ratio, fmean(trial.together for trial in trials), fmean(trial.alone for trial in trials), 0)
 
 
 def _seconds(trial: _Trial, group: Sequence[Answered], samples: int, machine: Machine) -> float:
-    """Of all cases of a group."""
+    """The seconds of all cases of a group."""
     blocks = ceil(samples / BLOCK[machine.device.type])
-    rounds = ceil(blocks / machine.threads) * machine.threads / blocks  # in the last one some threads have no block
-    drawing = samples * min(trial.alone, trial.each * rounds) if blocks > 1 else samples * trial.alone
+    rounds = ceil(blocks / machine.threads) * machine.threads / blocks  # in the last round some threads have no block
+    drawing = samples * min(trial.alone, trial.together * rounds) if blocks > 1 else samples * trial.alone
     return len(group) * drawing + trial.ratio * sum(answers for _, answers in group)
 
 
 def _peak_memory() -> int | None:
-    """The most bytes that this process has held; None where the system does not tell."""
+    """The most bytes that this process has held; None if the system does not tell."""
     if sys.platform == "win32":
         return None
     import resource

@@ -1,4 +1,4 @@
-"""Where one estimator becomes noisier than another: over a grid of one parameter, found without samples.
+"""The values of a grid parameter at which two estimators are equally noisy, computed without samples.
 
 Between two neighbouring values of the grid at which the order of two estimators of one target differs, there is a value
 at which they are equal. It is found on exact numbers, so it is right to the six digits that are shown. An order that
@@ -23,20 +23,20 @@ from klbench.spec.model import PairSpec, Spec
 from klbench.spec.refusal import Refusal
 
 _ALIKE = 1e-7
-"""Two estimators whose numbers differ by less, as a share, are one here: exact numbers are known to 1e-9."""
+"""Two estimators whose numbers differ by a smaller share count as equal: exact numbers are known to 1e-9."""
 _CLOSE = 1e-9
 """The accuracy of a crossing: as a share of the step of the grid, or of two numbers that are compared."""
 _MOST_STEPS = 120
-"""Every third step halves: forty halvings are beyond the accuracy asked."""
+"""Every third step halves, and forty halvings are more than the accuracy needs."""
 _MOST_NOTES = 6
-"""Of more crossings validate shows the rest."""
+"""The most crossings in the notes; validate shows all of them."""
 _UNBIASED = 0.01
-"""Of the true value: of what is biased by more than that nobody asks which is the quieter."""
+"""A larger share of the true value counts as biased, and then the noise does not matter."""
 
 Figure = Callable[[Known], float]
-"""What is compared: the noise, or the error at some number of samples."""
+"""The number that is compared: the noise, or the error at some number of samples."""
 At = Mapping[str, Known]
-"""What is known at one value of the parameter, by what is shown as the estimator."""
+"""The exact numbers at one value of the parameter, by the name shown for the estimator."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Crossing:
     upper: str
 
     def is_at(self, other: Crossing) -> bool:
-        """Whether it is of the same two, in the same order, at the same value to the digits shown."""
+        """Whether the other crossing has the same two in the same order, at the same value to the digits shown."""
         same = (self.lower, self.upper) == (other.lower, other.upper)
         return same and f"{self.value:.6g}" == f"{other.value:.6g}"
 
@@ -90,7 +90,7 @@ def crossings(spec: Spec, pair: PairSpec, points: Sequence[tuple[float, At]], fi
 
 
 def crossing_notes(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> tuple[str, ...]:
-    """A sentence for each crossing of the noise of two estimators that are not biased; of many only the first few."""
+    """A sentence for each crossing of the noise of two unbiased estimators; at most the first few."""
     if len(pair.grid) != 1:
         return ()
     points = [
@@ -106,7 +106,7 @@ def crossing_notes(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> t
 
 
 def _line(row: Row) -> Known | None:
-    """What a row says without its samples; None where it is biased, or not of the first precision."""
+    """The exact numbers of a row; None if it is biased, or not in float64."""
     bias, stdev = row.exact_bias_over_true * row.scale, row.exact_stdev_over_true * row.scale
     if not abs(row.exact_bias_over_true) <= _UNBIASED or row.dtype != FULL_PRECISION:
         return None
@@ -119,15 +119,16 @@ def _changes(below: At, above: At, one: str, other: str, figure: Figure) -> bool
 
 
 def _apart(at: At, one: str, other: str, figure: Figure) -> float:
-    """log(one / other) of the figure; NaN where one of them is 0, infinite or not known."""
+    """log(one / other) of the figure; NaN if one of them is 0, infinite or not known."""
     if one not in at or other not in at:
         return nan
     first, second = figure(at[one]), figure(at[other])
+    # the logarithm takes both alike: one/other and other/one differ in their sign only
     return log(first / second) if 0 < first < inf and 0 < second < inf else nan
 
 
 def _at(spec: Spec, pair: PairSpec, parameters: Mapping[str, float], called: Sequence[str]) -> At:
-    """What is known of two estimators at a value between those of the grid; nothing where it does not fit the pair."""
+    """The exact numbers of two estimators at a value off the grid; empty if the pair does not exist there."""
     names = [name for name in spec.estimators if any(text.partition(" (")[0] == name for text in called)]
     try:
         case = pair.case_at(parameters)
@@ -142,14 +143,16 @@ def _kl(pair: PairSpec, parameters: Mapping[str, float]) -> float:
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where ``function`` is 0 between two values at which its signs differ; NaN where they do not, or it is NaN there.
+    """The zero of ``function`` between two values at which its signs differ; NaN if they do not, or if it is NaN there.
 
     False position by turns with halving: the first is fast near the root, the second never stalls.
     """
     at_low, at_high, span = function(low), function(high), high - low
+    # ``not <``, no ``>=``: NaN ends here as well
     if not at_low * at_high < 0:
         return nan
     for step in range(_MOST_STEPS):
+        # the two signs differ, so that at_high − at_low is never 0
         middle = (low + high) / 2 if step % 3 == 2 else (low * at_high - high * at_low) / (at_high - at_low)
         at_middle = function(middle)
         if isnan(at_middle) or abs(at_middle) < _CLOSE:

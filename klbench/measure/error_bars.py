@@ -1,4 +1,4 @@
-"""The one rule for error bars: what a sample says, and at least what is known without one.
+"""The one rule for error bars: the sample's own, and never shorter than the exact noise makes them.
 
 A sample that has missed the rare draws shows too little noise, and an error bar made of that is too short: of 1e5
 draws of N(0, 1), none shows what carries r under N(8, 1). Where an exact road knows the noise of one sample, the error
@@ -13,16 +13,16 @@ from klbench.row import falls_far_short
 from klbench.stats.moments import relative_error_of_stdev
 
 _SAME_NOISE = 0.1
-"""Rounding that adds less than this share of the noise leaves it what it is in float64."""
+"""If rounding adds a smaller share of the noise, the noise counts as that of float64."""
 
 
 def holds_below_float64(rounding_noise: float, exact_noise: float) -> bool:
-    """Whether the noise known in float64 is also that of a lower precision, whose rounding has this noise."""
+    """Whether the exact noise in float64 also holds in a lower precision, whose rounding has this noise."""
     return rounding_noise < _SAME_NOISE * exact_noise
 
 
 def error_of_mean(error: float, measured_noise: float, exact_noise: float, count: int) -> float:
-    """The error of a mean (or of what depends on a mean): as sampled, longer where the exact noise is larger.
+    """The error of a mean, or of a number that depends on it: the sampled one, longer if the exact noise is larger.
 
     Args:
         error: the sample's own.
@@ -32,8 +32,10 @@ def error_of_mean(error: float, measured_noise: float, exact_noise: float, count
     """
     if exact_noise == inf:
         return nan
+    # ``not <``, no ``>=``: a measured noise that is NaN leaves the error as it is
     if isnan(exact_noise) or not measured_noise < exact_noise:
         return error
+    # a measured noise of 0 has no ratio to the exact one, and an error of 0 nothing to lengthen
     return error * exact_noise / measured_noise if measured_noise > 0 else exact_noise / sqrt(count)
 
 
@@ -50,4 +52,5 @@ def error_of_stdev(error: float, measured: float, exact: float, kurtosis: float,
     if isnan(kurtosis):
         return nan if falls_far_short(measured, exact) else error
     relative = relative_error_of_stdev(kurtosis, count)
+    # of one sample it is NaN, which passes no <=
     return max(error, relative * exact) if relative <= 1 else nan

@@ -1,7 +1,7 @@
-"""The exact gradients of a pair: the true one of each target, and the expected one of any coefficient.
+"""The exact gradients of a pair: the true one of each target, and the mean gradient of any coefficient.
 
-Both are expectations of a coefficient times the score, under q for what is true and under what is drawn from for what
-an estimator gives.
+Both are expectations of a coefficient times the score: the true one under q, an estimator's under the distribution that
+samples come from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from klbench.roads.exact_vector import Atoms, ExactVector, exact_gradient
 
 @dataclass(frozen=True)
 class ExactGradients:
-    """Answers what is asked of one pair, each question once.
+    """The exact gradients of one pair, computed when they are first asked for and kept.
 
     Args:
         pair: on the CPU.
@@ -43,7 +43,7 @@ class ExactGradients:
 
     @cached_property
     def _atoms(self) -> dict[bool, Atoms | None]:
-        """The points of q, and of what is drawn, where they can be listed."""
+        """The points of q, and of the distribution that is drawn from, if they can be listed."""
         return {True: Atoms.of(self._on_policy, self.score), False: Atoms.of(self.pair, self.score)}
 
     def under_q(self, term: Term) -> ExactVector | None:
@@ -51,11 +51,11 @@ class ExactGradients:
         return self._answer(term, on_q=True)
 
     def under_draws(self, term: Term) -> ExactVector | None:
-        """The same on what is drawn."""
+        """The same on the samples that are drawn: the sampler's, or q's without a sampler."""
         return self._answer(term, on_q=self.pair.sampler is None)
 
     def true(self, target: Divergence) -> Truth:
-        """∇ of the target; 0 where only rounding is left of it."""
+        """The gradient of the target; 0 if it is no larger than its rounding error."""
         known = self.under_q(true_coefficient(target))
         if known is None or not known.is_finite:
             return Truth(self._closed_form(target))
@@ -67,7 +67,7 @@ class ExactGradients:
         if target.order is None:
             return unknown
         q, p = self.pair.q, self.pair.p
-        if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:  # their KLs add up
+        if isinstance(q, Power) and isinstance(p, Power) and q.copies == p.copies:  # the KLs of copies add up
             score = score_of(q.base, self.score.parameters)
             one: Tensor = ExactGradients(Pair(q.base, p.base), score).true(target).value
             return q.copies * one

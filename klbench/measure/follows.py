@@ -1,4 +1,4 @@
-"""What an expected gradient is the gradient of: compared, exactly, with those of a fixed list.
+"""The name of what a mean gradient is the gradient of, by exact comparison with a fixed list.
 
 The gradient of every divergence on the list is an exact expectation itself, so the comparison is of two vectors known
 to 1e-9 or better. On some pairs two of the list have the same gradient (the location of Gaussians of one variance moves
@@ -29,9 +29,9 @@ from klbench.tolerances import SAME_DIRECTION
 
 ITSELF, NOTHING, NONE = "E_q[k]", "0", "none"
 _SAME = 1e-8
-"""Of the longer of two gradients: they are one where they differ by less, ten times what exact vectors are known to."""
+"""Two gradients are the same if they differ by less than this share of the longer: ten times the exact accuracy."""
 _MARGIN = 10.0
-"""Times the rounding of a gradient: what it may be off besides."""
+"""The further difference that is allowed, in units of a gradient's rounding error."""
 _DENOMINATORS = 1024
 """Coefficients are whole numbers and fractions down to this: a mean over a batch of n shrinks a gradient to 1 − 1/n."""
 _MOST_PARTS = 2
@@ -42,7 +42,7 @@ Parts = tuple[tuple[float, Term], ...]
 
 @cache
 def _known() -> Mapping[str, Parts]:
-    """Each name on the list with the coefficients whose expectations it is a sum of."""
+    """Each name on the list, with its gradient as a sum of expectations of coefficients."""
     reverse, forward, qp, pq, tv = (
         true_coefficient(target) for target in (REVERSE_KL, FORWARD_KL, CHI2_QP, CHI2_PQ, TOTAL_VARIATION)
     )
@@ -60,12 +60,12 @@ def _known() -> Mapping[str, Parts]:
 
 
 LABELS = (NOTHING, *_known(), NONE)
-"""The list; besides these there are combinations."""
+"""The names on the list; combinations of them come besides."""
 
 
 @cache
 def _divergences() -> Mapping[str, Term]:
-    """The coefficient of each divergence that a combination may have."""
+    """The divergences that a combination may have, by the coefficient of their gradient."""
     targets = {"KL(q‖p)": REVERSE_KL, "KL(p‖q)": FORWARD_KL, "χ²(q‖p)": CHI2_QP, "χ²(p‖q)": CHI2_PQ}
     return {name: true_coefficient(target) for name, target in (targets | {"TV": TOTAL_VARIATION}).items()}
 
@@ -75,7 +75,7 @@ OnQ = Callable[[Term], ExactVector | None]
 
 
 def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[str, ...]:
-    """The names on the list whose gradient this is, or else the combination; ``("none",)`` where it is no such thing.
+    """The names on the list that have this gradient, or else a combination of them; ``("none",)`` if there is none.
 
     Empty where the gradient is not known.
 
@@ -96,7 +96,7 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
 
 
 def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> str:
-    """``2·KL(q‖p) − KL(p‖q)``: the first combination that this is, those of fewest parts first; empty for none."""
+    """``2·KL(q‖p) − KL(p‖q)``: the first combination that fits, those of fewest parts first; empty if none fits."""
     known = _means(_divergences(), on_q)
     dimensions = _rank([*known.values()])
     alone = known | _means({ITSELF: own_coefficient(estimator)}, on_q)
@@ -110,24 +110,30 @@ def _combination(gradient: Tensor, floor: float, estimator: Term, on_q: OnQ) -> 
 
 
 def _means(terms: Mapping[str, Term], on_q: OnQ) -> dict[str, Tensor]:
-    """The gradients [J] of those that are known."""
+    """The finite mean gradients [J] of the terms that have an exact one."""
     answers = {name: on_q(term) for name, term in terms.items()}
-    return {name: each.mean for name, each in answers.items() if each is not None and bool(each.mean.isfinite().all())}
+    return {
+        name: gradient.mean
+        for name, gradient in answers.items()
+        if gradient is not None and bool(gradient.mean.isfinite().all())
+    }
 
 
 def _rank(vectors: list[Tensor]) -> int:
-    """How many directions there are among vectors [J], whatever their lengths; those of length 0 have none."""
+    """The number of independent directions among vectors [J], whatever their lengths; a vector of length 0 has none."""
     directions = [vector / vector.norm() for vector in vectors if float(vector.norm()) > 0]
     return int(torch.linalg.matrix_rank(torch.stack(directions), rtol=SAME_DIRECTION)) if directions else 0
 
 
 def _solved(gradient: Tensor, vectors: list[Tensor], floor: float) -> Iterator[list[Fraction]]:
-    """The coefficients that make the gradient of the vectors, if there are any: one list or none."""
+    """The simple fractions with which the vectors add up to the gradient: one list, or none."""
+    # unit lengths: a short gradient beside long ones could fall below least squares' cut-off for the rank
     scaled = torch.stack([vector / vector.norm() for vector in vectors], dim=1)
     solution = torch.linalg.lstsq(scaled, gradient[:, None], driver="gelsd").solution[:, 0]
-    rough = [float(each / vector.norm()) for each, vector in zip(solution, vectors, strict=True)]
-    simple = [Fraction(each).limit_denominator(_DENOMINATORS) for each in rough]
-    total = torch.stack([float(each) * vector for each, vector in zip(simple, vectors, strict=True)]).sum(0)
+    rough = [float(length / vector.norm()) for length, vector in zip(solution, vectors, strict=True)]
+    simple = [Fraction(number).limit_denominator(_DENOMINATORS) for number in rough]
+    total = torch.stack([float(number) * vector for number, vector in zip(simple, vectors, strict=True)]).sum(0)
+    # rounded to simple fractions and compared again: free numbers would fit too much; a part of 0 is no part
     if all(simple) and _equal(gradient, total, floor):
         yield simple
 
@@ -146,7 +152,7 @@ def _multiple(name: str, share: Fraction) -> str:
 
 def _sum(parts: Parts, on_q: OnQ) -> Tensor | None:
     gradients = [(factor, on_q(term)) for factor, term in parts]
-    vectors = [factor * each.mean for factor, each in gradients if each is not None]
+    vectors = [factor * gradient.mean for factor, gradient in gradients if gradient is not None]
     return torch.stack(vectors).sum(0) if len(vectors) == len(parts) else None
 
 

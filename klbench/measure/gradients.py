@@ -1,4 +1,4 @@
-"""Gradients: the vectors that an estimator's gradient is measured by, and the numbers that only a gradient has."""
+"""Gradients: how an estimator's gradient is measured, and the columns that only gradients have."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from klbench.row import Components
 from klbench.stats.estimate import Estimate
 
 MOST_COMPONENTS = 1024
-"""Where draws are not counted, the covariance of every gradient is kept whole: so many rows and columns at most."""
+"""The most rows and columns of a covariance matrix, which is kept whole where draws are not counted."""
 
 
 class Gradients(Kind):
@@ -106,14 +106,16 @@ class Gradients(Kind):
         computed = list(dict.fromkeys([*quantities, *exact.values()]))
         rounded = [quantity for quantity in quantities if quantity.rounding]
         places: dict[Key, int] = {quantity: computed.index(quantity) for quantity in quantities}
-        # what rounding adds is a difference of two gradients, each centred in its own precision
-        places |= {each.rounding: len(computed) + index for index, each in enumerate(rounded) if each.rounding}
+        # the rounding is the difference of two gradients, each centred in its own precision
+        places |= {
+            quantity.rounding: len(computed) + index for index, quantity in enumerate(rounded) if quantity.rounding
+        }
         accumulator = BatchedGradients(
             score,
             self.plan.samples,
             self._components_within_reach(score) + problem.numbers,
             values=tuple(_in_its_precision(quantity) for quantity in computed),
-            differences=tuple((computed.index(each), computed.index(exact[each])) for each in rounded),
+            differences=tuple((computed.index(quantity), computed.index(exact[quantity])) for quantity in rounded),
             leave_one_out=self.plan.baseline == "leave-one-out",
             unit=quantities[0].unit,
         )
@@ -147,12 +149,12 @@ class Gradients(Kind):
             yield Quantity(estimator, place=Place(placement, weighting))
 
     def at_home(self, estimator: Estimator) -> Iterator[Quantity]:
-        """See ``Kind``: nowhere, where it is only logged."""
+        """See ``Kind``: nowhere if it is only logged."""
         if estimator.placement is not None:
             yield Quantity(estimator, place=Place(estimator.placement, estimator.weighting))
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
-        """See ``Kind``: a gradient has a divergence that it follows."""
+        """See ``Kind``: with the names of what the gradient follows."""
         answer = super().answer(quantity, sample)
         return replace(answer, follows=follows(answer.exact, quantity.estimator.term, self.gradients.under_q))
 
@@ -204,10 +206,12 @@ def _in_its_precision(quantity: Quantity) -> tuple[Evaluated, Evaluated]:
 
 
 def _component_errors(answer: Answer, errors: Tensor) -> Tensor:
-    """Of each component [J], at least the exact one; none without a variance."""
+    """The error of each component [J], at least the exact one; none if the variance is infinite."""
     if not answer.has_variance:
         return torch.full_like(errors, nan)
+    # NaN is the one number that is not itself
     if answer.exact is None or answer.known_noise != answer.known_noise:
         return errors
     exact = answer.exact.stdev / sqrt(answer.count * answer.quantity.unit)
+    # where, not maximum: an exact error that is NaN leaves the sampled one as it is
     return torch.where(exact > errors, exact, errors)

@@ -1,4 +1,4 @@
-"""What values and gradients have in common: everything but their vectors, and which numbers an answer has."""
+"""What values and gradients share: the steps from the quantities of a case to their answers."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class Kind(ABC):
-    """What is measured of the estimators of a case, and what is known of it exactly.
+    """Values or gradients: the quantities of a case, their exact moments and their answers.
 
     Args:
         plan: of the case.
-        pair: on the CPU, where the exact methods are; nothing is asked of it before a number is.
+        pair: on the CPU, where the exact methods run; they run only when a number is asked for.
         estimators: what is asked, by name, with nothing left to fit.
     """
 
@@ -39,28 +39,28 @@ class Kind(ABC):
 
     def __init__(self, plan: Plan, pair: Pair, estimators: Mapping[str, Estimator]) -> None:
         self.plan, self.pair = plan, pair
-        self.estimators = tuple(as_measured(each, self.name) for each in estimators.values())
+        self.estimators = tuple(as_measured(estimator, self.name) for estimator in estimators.values())
         self._known: dict[Quantity, Exact | ExactVector | None] = {}
         self._targets: dict[Divergence, Truth] = {}
 
     @cached_property
     @abstractmethod
     def quantities(self) -> tuple[Quantity, ...]:
-        """What is measured, a row of the results each, in their order."""
+        """The quantities that are measured, in the order of their rows in the results."""
 
     @abstractmethod
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
-        """What is drawn of a problem for them, on whatever device it is."""
+        """The passes over the problem's samples that measure the quantities, on the problem's device."""
 
     def exact(self, quantity: Quantity) -> Exact | ExactVector | None:
-        """The exact moments of a quantity; None where there is no exact method. Each is asked for once."""
+        """The exact moments of a quantity; None without an exact method. They are computed once and kept."""
         in_float64 = replace(quantity, dtype=FULL_PRECISION)
         if in_float64 not in self._known:
             self._known[in_float64] = self._exact(in_float64) if quantity.exists else None
         return self._known[in_float64]
 
     def target(self, divergence: Divergence) -> Truth:
-        """What is true of a divergence."""
+        """The true value of a divergence, or its true gradient."""
         if divergence not in self._targets:
             self._targets[divergence] = self._target(divergence)
         return self._targets[divergence]
@@ -73,14 +73,14 @@ class Kind(ABC):
 
     @abstractmethod
     def plain(self, estimator: Estimator) -> Iterable[Quantity]:
-        """What an estimator of nobody's may be on this pair: weighted where the samples are stale."""
+        """The quantities that klbench's own estimator may be here: weighted if the samples are stale."""
 
     @abstractmethod
     def at_home(self, estimator: Estimator) -> Iterable[Quantity]:
-        """What a framework's estimator is there."""
+        """The quantities that a framework's estimator is in that framework."""
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
-        """What is known of one quantity, now that it is sampled."""
+        """The answer for one quantity, from its truth, exact moments and samples."""
         return Answer(
             quantity=quantity,
             true=self.target(quantity.target),
@@ -95,7 +95,7 @@ class Kind(ABC):
 
     def headline(self, sample: Sample) -> Headline:
         """The running estimate of the last quantity that is being sampled: its bias in units of the true value."""
-        quantity = [each for each in self.quantities if each in sample.places][-1]
+        quantity = [quantity for quantity in self.quantities if quantity in sample.places][-1]
         sampled, true = sample.of(quantity), self.target(quantity.target)
         if sampled is None or not isfinite(true.size) or true.size == 0:
             return Headline(self.label(quantity), nan, nan)
@@ -110,4 +110,4 @@ class Kind(ABC):
 
     @abstractmethod
     def label(self, quantity: Quantity) -> str:
-        """What a headline is called."""
+        """The name of the headline."""

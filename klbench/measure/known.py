@@ -1,4 +1,4 @@
-"""What is known of an estimator without a sample: its bias, its noise, and so how many samples it takes.
+"""The exact numbers of an estimator, without samples: its bias, its noise, and so how many samples it takes.
 
 One line for each row that a run would have, by the same exact roads. A user's own function is not imported, and a
 fitted coefficient is the exact optimum: nothing is drawn and nothing of a spec is run.
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from klbench.measure.kind import Kind
 
 _LARGEST_WHOLE = 2.0**53
-"""Above this float64 does not hold every whole number: a count of samples is given as float64 has it."""
+"""Above this float64 cannot hold every whole number, and a count of samples is not made whole."""
 
 
 NO_MEAN, BIASED, NO_VARIANCE = "its mean is infinite", "it is biased", "its variance is infinite"
 IN_A_WORD = {NO_MEAN: "mean", BIASED: "bias", NO_VARIANCE: "variance"}
-"""Why no number of samples is enough, for a narrow table."""
+"""The reason why no number of samples is enough, in a word, for a narrow table."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one estimator on one case, in float64.
+    """The exact numbers of one estimator on one case, in float64.
 
     Args:
         estimator: its name; ``placement`` and ``weighting`` say where its gradient is put, empty for a value.
@@ -65,29 +65,29 @@ class Known:
 
     @property
     def quantity(self) -> tuple[str, bool]:
-        """What it is an estimate of: a target, or the gradient of one."""
+        """What it estimates: a target (False), or the gradient of one (True)."""
         return self.target, bool(self.placement)
 
     @property
     def bias_over_true(self) -> float:
-        """NaN where the true value is 0, infinite or not known."""
+        """The bias divided by the true value; NaN if that is 0, infinite or not known."""
         return self._over_true(self.bias)
 
     @property
     def stdev_over_true(self) -> float:
-        """The same of the noise of one sample; inf where the variance does not exist."""
+        """The noise of one sample divided by the true value; inf if the variance is infinite."""
         return self._over_true(self.stdev)
 
     def error(self, samples: float) -> float:
         """√(bias² + stdev²/n): how far the mean of n samples is off, root mean square, in the units of ``true``."""
-        return float((self.bias**2 + self.stdev**2 / samples) ** 0.5)
+        return float((self.bias * self.bias + self.stdev * self.stdev / samples) ** 0.5)
 
     def samples_needed(self, within: float) -> float:
-        """The least n with bias² + stdev²/n ≤ (within · true)²: inf where there is none, NaN where it is not known."""
+        """The least n with bias² + stdev²/n ≤ (within · true)²: inf if there is none, NaN if it is not known."""
         return least_samples(self.bias_over_true, self.stdev_over_true, within)
 
     def reason(self, within: float) -> str:
-        """Why no number of samples is enough, or why it is not known; empty where it is."""
+        """Why no number of samples is enough, or why the number is not known; empty if there is one."""
         if self.why_not:
             return self.why_not
         if not (isfinite(self.true) and self.true != 0):
@@ -110,14 +110,16 @@ def least_samples(bias: float, stdev: float, within: float) -> float:
         return inf
     if isnan(bias) or isnan(stdev):
         return nan
-    room = (within - abs(bias)) * (within + abs(bias))  # within² − bias², without its rounding
+    room = (within - abs(bias)) * (within + abs(bias))  # within² − bias² as a product, which rounds less
     if stdev == 0:
         return 1
     if room <= 0 or not isfinite(stdev / room**0.5):
         return inf
+    # Python raises where a square overflows, from 1.3e154 on
     needed = (stdev / room**0.5) ** 2 if stdev / room**0.5 < 1e150 else inf
     if not needed < _LARGEST_WHOLE:
         return needed
+    # the quotient is rounded: whichever of its neighbours is the least is asked of the inequality itself
     guess = max(1, ceil(needed))
     return next(n for n in (guess - 1, guess, guess + 1) if n >= 1 and (_enough(n, stdev, room) or n > guess))
 
@@ -141,7 +143,7 @@ def known(spec: Spec, case: Case) -> tuple[Known, ...]:
 
 
 def _prepared(name: str, pair: Pair) -> tuple[Estimator, str]:
-    """An estimator with nothing left to fit, or why there is none without running something."""
+    """The estimator with its coefficient fitted exactly, or the reason why that needs a run."""
     estimator = find(name)
     if isinstance(estimator.joint, UserFunction):
         return estimator, "your own function: run imports it"

@@ -1,4 +1,4 @@
-"""What the reader should know about a case, a sentence each, saying what to do."""
+"""The notes of a case: what the reader should know about it and what to do, one sentence a note."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from klbench.row import Row
 
 _ITSELF = "E_q[k]"
-"""The estimator's own mean is no second answer to what a gradient follows."""
+"""The estimator's own mean, which is not told as a second name of what a gradient follows."""
 _WORTH_A_NOTE = 0.01
-"""Of the true value; what is less is in the table."""
+"""A share of the true value; a smaller one shows in the table only."""
 _CERTAIN = 5.0
-"""Standard errors of the rounding itself: less may be chance."""
+"""In standard errors of the rounding; a smaller change may be chance."""
 _REMEDY = {
     "float32": "Compute log-probabilities and their difference in float64, and exp(l) - 1 as expm1(l).",
     "bfloat16": "Compute log-probabilities in float32 and subtract there; a cast after rounding brings nothing back.",
@@ -31,7 +31,7 @@ _REMEDY = {
 _TRUE = {"mean": "value", "gradient": "gradient"}
 _MANY = 10.0
 MOST_SAMPLES = 1e13
-"""Nobody takes more."""
+"""The most samples that anybody takes."""
 
 
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
@@ -83,12 +83,12 @@ def _about_moments(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def _is_endless(answer: Answer) -> bool:
-    """Whether there are samples that are numbers, and their variance is infinite."""
+    """Whether the variance is infinite although the mean could be computed."""
     return not answer.has_variance and not _has_no_mean(answer)
 
 
 def _has_no_mean(answer: Answer) -> bool:
-    """Whether a sample's value was no number, or infinities of both signs were summed; or every gradient was none."""
+    """Whether the mean of the values is NaN, as with NaN or infinities of both signs; or no gradient was finite."""
     if answer.quantity.place is None:
         return answer.nonfinite > 0 and isnan(answer.sampled.mean.value)
     return answer.sampled is not None and answer.nonfinite == answer.count
@@ -112,7 +112,7 @@ def _about_tails(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def _advice(khat: float) -> str:
-    """What a large k̂ means for the mean and its error bar, where no exact number tells more."""
+    """What a large k̂ means for the mean and its error bar, when there is no exact number."""
     if not khat < 1:
         return "The mean itself may not exist: do not use this number."
     needed = 10 ** (1 / (1 - khat))
@@ -121,7 +121,7 @@ def _advice(khat: float) -> str:
 
 
 def dtype_words(dtype: str) -> str:
-    """`` in bfloat16``, and nothing of the precision the truth is computed in."""
+    """`` in bfloat16``; empty for float64, in which the truth is computed."""
     return "" if dtype == FULL_PRECISION else f" in {dtype}"
 
 
@@ -177,7 +177,7 @@ def _about_ambiguity(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def _about_batches(answers: Sequence[Answer]) -> Iterator[str]:
-    """What a baseline does to the numbers."""
+    """How a baseline changes the numbers."""
     baselines = dict.fromkeys(
         answer.quantity.place.baseline for answer in answers if answer.quantity.place and answer.quantity.unit > 1
     )
@@ -194,7 +194,7 @@ def _about_batches(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def _about_no_exact(answers: Sequence[Answer]) -> Iterator[str]:
-    """Gradients that were numbers and have a method, so that only rounding can have barred it."""
+    """Finite gradients for which an exact method exists but lost too many digits to rounding."""
     known = [answer for answer in answers if answer.exact and answer.exact.is_finite]
     lost = [
         answer
@@ -206,7 +206,7 @@ def _about_no_exact(answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def _names(answers: Sequence[Answer]) -> list[str]:
-    """What they are called, each once."""
+    """The names of the quantities, none of them twice."""
     return list(dict.fromkeys(answer.quantity.called for answer in answers))
 
 
@@ -225,7 +225,7 @@ def about_rounding(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _change(row: Row) -> str:
-    """``−71%``; of a gradient, which has a direction too, without a sign."""
+    """``−71%``; without a sign for a gradient, because a gradient has a direction."""
     share = row.rounding_over_true
     size = f"{abs(share):.0%}" if abs(share) < _MANY else f"{abs(share):,.0f} times"
     sign = "" if row.is_gradient else "−" if share < 0 else "+"

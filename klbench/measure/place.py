@@ -1,4 +1,4 @@
-"""Where an estimator is put in training, which decides its gradient: placement, weighting, baseline."""
+"""The place of an estimator in training, which decides its gradient: placement, weighting, baseline."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Baseline:
 
     @property
     def shrinks(self) -> float:
-        """What the gradient is multiplied by: 1 − 1/n by the batch's own mean, 1 by the mean of the others."""
+        """The factor on the mean gradient: 1 − 1/n with the batch's own mean, 1 with the mean of the others."""
         return 1 - 1 / self.batch if self.kind == "mean" else 1.0
 
 
 @dataclass(frozen=True)
 class Place:
-    """In the loss or in the reward, with a weight, and with a baseline in the reward where there is one."""
+    """In the loss or in the reward, with or without a weight, and in the reward with or without a baseline."""
 
     placement: Placement
     weighting: Weighting
@@ -41,11 +41,11 @@ class Place:
         return self.weighting != "none"
 
     def coefficient(self, term: Term) -> Term:
-        """What multiplies the score, without a baseline."""
+        """The factor on the score in the gradient of one sample, without a baseline."""
         return coefficient(term, self.placement, self.weighting)
 
     def has_gradient(self, term: Term) -> bool:
-        """Whether autograd finds anything to follow."""
+        """Whether autograd can differentiate the term here."""
         near_one = torch.tensor([0.1, -0.1], dtype=torch.float64)
         try:
             self.coefficient(term).of_three(torch.zeros_like(near_one), near_one, torch.zeros_like(near_one))

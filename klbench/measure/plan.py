@@ -1,4 +1,4 @@
-"""The plan of a case: all that decides what its blocks yield, as a small value that pickles.
+"""The plan of a case: everything that decides the sums of its blocks, as a small value that pickles.
 
 Whoever measures a block, a thread or another process, needs a plan and a block's number. Distributions, functions and
 streams are built from it on the spot; only sums travel back.
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from klbench.spec.model import Spec
 
 Key = Quantity | Rounding
-"""What is sampled: a quantity, or what its precision adds to it."""
+"""A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is drawn for a case and what is measured of it.
+    """The samples of a case, and what is measured on them.
 
     Args:
         q, p, sampler: the pair, as it is written.
@@ -66,7 +66,7 @@ class Plan:
 
     @staticmethod
     def of(spec: Spec, case: Case, device: torch.device) -> Plan:
-        """What a spec asks of a case, with nothing fitted yet."""
+        """The plan of a case of a spec, with nothing fitted yet."""
         return Plan(
             *(case.q, case.p, case.sampler, spec.seed, spec.samples, str(device)),
             measure=spec.measure,
@@ -80,16 +80,16 @@ class Plan:
         )
 
     def fitted(self, coefficients: Mapping[str, float]) -> Plan:
-        """With the coefficients that were fitted, by the names of the estimators."""
+        """The plan with the fitted coefficients, by the names of the estimators."""
         return replace(self, estimators=tuple((name, coefficients.get(name)) for name, _ in self.estimators))
 
     def kinds(self, pair: Pair, estimators: Mapping[str, Estimator]) -> tuple[Kind, ...]:
-        """What is measured, with the pair on the CPU for what is exact."""
+        """The kinds that are measured; ``pair`` is on the CPU, for the exact methods."""
         return tuple(kind_of(name)(self, pair, estimators) for name in self.measure)
 
 
 def kind_of(name: str) -> type[Kind]:
-    """Values or gradients: neither imports anything of the other."""
+    """The class ``Values`` or ``Gradients``, imported only when it is needed."""
     if name == "gradient":
         from klbench.measure.gradients import Gradients
 
@@ -101,7 +101,7 @@ def kind_of(name: str) -> type[Kind]:
 
 @dataclass(frozen=True)
 class Pass:
-    """Samples drawn once: their blocks, and where each thing that is measured on them stands in what they leave."""
+    """Samples drawn once: their blocks, and the index of each measured thing in their sums."""
 
     blocks: Blocks[Any]
     places: Mapping[Key, int]
@@ -109,19 +109,19 @@ class Pass:
 
 @dataclass(frozen=True)
 class Sample:
-    """What has been drawn so far: for each thing that is measured, what it is among and its place there."""
+    """The sums of the samples drawn so far: for each measured thing, its pass and the sums of that pass."""
 
     places: Mapping[Key, tuple[Pass, Merged[Any]]]
 
     def of(self, key: Key | None) -> Any:
-        """One thing as sampled; None where it is not."""
+        """The sampled numbers of one thing; None if it is not sampled."""
         if key is None or key not in self.places:
             return None
         drawn, merged = self.places[key]
         return drawn.blocks.accumulator.sampled(merged.left, drawn.places[key])
 
     def left_behind(self, key: Key) -> tuple[Any, int]:
-        """What holds one thing, and its place there."""
+        """The sums that hold one thing, and its index there."""
         drawn, merged = self.places[key]
         return merged.left, drawn.places[key]
 
@@ -135,7 +135,7 @@ def draw(
 ) -> Sample:
     """Draw all passes, one after another, from where an earlier run has left them.
 
-    ``on_block`` is told how many of the samples are done on the whole, ``told`` of those in between.
+    ``on_block`` is told after each block how many samples are done, ``told`` in between.
 
     Raises:
         RunError: the memory does not hold even one block.

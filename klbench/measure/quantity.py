@@ -1,4 +1,4 @@
-"""One line of a table before it is answered: an estimator's value or its gradient somewhere, in a precision."""
+"""A quantity: an estimator's value, or its gradient in a place, in a precision. Each is a row of the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is measured of one estimator.
+    """The value or the gradient of one estimator.
 
     Args:
         estimator: with nothing left to fit.
@@ -31,22 +31,22 @@ class Quantity:
 
     @property
     def target(self) -> Divergence:
-        """What it is meant to estimate, or the gradient of which."""
+        """The divergence that it estimates, or whose gradient it estimates."""
         return self.estimator.target
 
     @property
     def term(self) -> Term:
-        """Its function of log-probabilities, in float64: the value, or the coefficient of the score."""
+        """Its function of log-probabilities in float64: the value, or the factor on the score."""
         return self.estimator.term if self.place is None else self.place.coefficient(self.estimator.term)
 
     @property
     def sampled(self) -> Evaluated:
-        """The same as it is sampled."""
+        """The same function in the precision that is measured."""
         return in_precision(self.term, self.dtype)
 
     @property
     def rounding(self) -> Rounding | None:
-        """What its precision adds to it; None in float64."""
+        """The change that its precision makes; None in float64."""
         return None if self.dtype == FULL_PRECISION else Rounding(self.term, self.dtype)
 
     @property
@@ -56,15 +56,15 @@ class Quantity:
 
     @property
     def exists(self) -> bool:
-        """Whether there is such a thing: of a gradient, whether autograd finds anything to follow."""
+        """Whether there is anything to measure: for a gradient, whether autograd can differentiate the estimator."""
         return self.place is None or self.place.has_gradient(self.estimator.term)
 
     @property
     def unit(self) -> int:
-        """How many samples make one: those that share a baseline, or a single one."""
+        """How many samples make one unit: those that share a baseline, or 1."""
         return self.place.baseline.batch if self.place and self.place.baseline else 1
 
     @property
     def is_shrunk(self) -> bool:
-        """Whether its baseline makes it shorter, the batch's own mean being one."""
+        """Whether its baseline shortens the mean gradient, as the batch's own mean does."""
         return self.place is not None and self.place.baseline is not None and self.place.baseline.shrinks < 1

@@ -1,4 +1,4 @@
-"""What to use instead: where something measured is biased, or descends something else, what would be right on the case.
+"""What to use instead of an estimator that is biased on the case, or whose gradient descends another divergence.
 
 Nothing is typed in: what is right is what has a bias of 0 by an exact method. It is looked for among what was measured,
 and where nothing of that is right, among k1, k2, k3 and the like. The quietest comes first. Who uses a framework cannot
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from klbench.measure.quantity import Quantity
 
 _WORTH_A_NOTE = 0.01
-"""Of the true value: a smaller bias is in the table, and nobody has to change anything."""
+"""A share of the true value: a smaller bias shows in the table only, and needs no remedy."""
 _MANY_OWNERS = 2
-"""Of more frameworks than these only the best of each is named: an audit has all of them."""
+"""With more frameworks, as in an audit, only the best estimator of each is named."""
 _DIGITS = 9
-"""Exact noises that agree to these are one: the accuracy of an exact number."""
+"""Exact noises that agree to so many digits count as equal: the accuracy of an exact number."""
 _SUGGESTED = 2
-"""So many plain estimators are named where nothing measured is right."""
+"""How many of klbench's own estimators are named if nothing measured is right."""
 
 
 def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
-    """A sentence for each target that some estimator is far from: which ones are not biased here."""
+    """A sentence for each target with a biased estimator: which estimators are not biased here."""
     known = [answer for answer in answers if answer.exact and _is_unit(answer.true.size)]
     for target in dict.fromkeys(answer.quantity.target for answer in known):
         same = [answer for answer in known if answer.quantity.target == target]
@@ -44,7 +44,7 @@ def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
             continue
         moments = {answer.quantity.called: answer.exact for answer in same if answer.exact_bias == 0}
         among = {name: exact.stdev for name, exact in moments.items() if exact.has_variance}
-        right = among or _first(kind, [quantity for each in _of(target) for quantity in kind.plain(each)], target)
+        right = among or _first(kind, [quantity for name in _of(target) for quantity in kind.plain(name)], target)
         shipped = {owner: _right(kind, _beside(kind, names), target) for owner, names in _by_owner(biased).items()}
         exactly = "" if all(answer.is_full_precision for answer in same) else ", in float64"
         if right or shipped:
@@ -52,7 +52,7 @@ def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
 
 
 def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
-    """A sentence for each target that some gradient does not descend: what does so here."""
+    """A sentence for each target that some gradient does not descend: which gradients do here."""
     known = [answer for answer in answers if answer.true.size > 0 and not isnan(answer.exact_bias)]
     shrunk = {answer.quantity.called for answer in answers if answer.quantity.is_shrunk}
     known = [answer for answer in known if not answer.quantity.is_shrunk]
@@ -68,7 +68,7 @@ def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]
             noise = {answer.quantity.called: answer.exact_noise for answer in _without_idle_weights(right, kind)}
             yield f"To descend the {target.name} here, use {_quietest_first(noise)}.{_shipped(shipped)}"
             continue
-        plain = [place for each in dict.fromkeys([*_of(REVERSE_KL), *_of(target)]) for place in kind.plain(each)]
+        plain = [place for name in dict.fromkeys([*_of(REVERSE_KL), *_of(target)]) for place in kind.plain(name)]
         suggested = {name: noise for name, noise in _first(kind, plain, target).items() if name not in shrunk}
         if suggested:
             else_ = "else " if shrunk else ""
@@ -80,12 +80,12 @@ def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]
 
 
 def _right(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> dict[str, float]:
-    """Those that are exactly right on this pair and have a variance, with their noise."""
+    """The names of quantities with no bias and a finite variance on this pair, with their noise."""
     return dict(_each_right(kind, quantities, target))
 
 
 def _first(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> dict[str, float]:
-    """The first few of them."""
+    """The first few quantities with no bias and a finite variance, with their noise."""
     return dict(islice(_each_right(kind, quantities, target), _SUGGESTED))
 
 
@@ -106,32 +106,32 @@ def _instead(biased: Sequence[str], right: Mapping[str, float], exactly: str) ->
 
 
 def _quietest_first(noise: Mapping[str, float], last: str = "or", verb: str = "") -> str:
-    """All the names by noise, what they do, and that they are in this order."""
+    """``k3 and k1 are not, the quieter first``: the names by noise, a verb, and a word on the order."""
+    # to the digits shown, which the order must not contradict; what is not known comes last
     digits = {name: inf if isnan(value) else float(f"{value:.{_DIGITS}g}") for name, value in noise.items()}
     one_of_two = len(noise) == 2
     order = f", the {'quieter' if one_of_two else 'quietest'} first"
     if len(set(digits.values())) == 1:
         order = f", {'both' if one_of_two else 'all'} equally noisy"
-    if len(noise) < 2 or inf in digits.values():  # of some the noise is not known, and these come last
+    if len(noise) < 2 or inf in digits.values():  # an unknown noise counts as infinite
         order = ""
     return joined(sorted(digits, key=digits.__getitem__), last) + verb + order
 
 
 def _shipped(by_owner: Mapping[str, Mapping[str, float]]) -> str:
-    """Sentences: what each framework at hand has that is right, all of it, and which of them have nothing."""
+    """Sentences: the right estimators of each framework in use, and the frameworks that have none."""
     able = {owner: right for owner, right in by_owner.items() if right}
     told = [f"with {owner}: {_quietest_first(right)}" for owner, right in able.items()]
     sentences = [f"W{'; '.join(told)[1:]}."] if able else []
     if len(able) > _MANY_OWNERS:
-        sentences = [
-            f"The quietest of each framework: {joined([min(each, key=each.__getitem__) for each in able.values()])}."
-        ]
+        quietest = [min(right, key=right.__getitem__) for right in able.values()]
+        sentences = [f"The quietest of each framework: {joined(quietest)}."]
     unable = [owner for owner, right in by_owner.items() if not right]
     return " ".join(["", *sentences, *[f"Nothing in {few(unable, 'or')} is right here."] * bool(unable)])
 
 
 def _by_owner(names: Sequence[str]) -> dict[str, list[str]]:
-    """The names of what frameworks ship, by framework and release: ``verl``, ``verl@0.4``."""
+    """The names that frameworks ship, by framework and release: ``verl``, ``verl@0.4``."""
     owners: dict[str, list[str]] = {}
     for name in names:
         if is_shipped(plain := unweighted(name)):
@@ -140,7 +140,7 @@ def _by_owner(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _beside(kind: Kind, names: Sequence[str]) -> Iterator[Quantity]:
-    """What the framework of these ships in the same release, each as it is put there.
+    """The quantities that the framework of these names ships in the same release, in that framework's places.
 
     A metric is no choice for a penalty: what is only logged is left out, unless all of these are only logged.
     """
@@ -151,12 +151,12 @@ def _beside(kind: Kind, names: Sequence[str]) -> Iterator[Quantity]:
 
 
 def _is_only_logged(name: str) -> bool:
-    """Whether its framework does not descend it at all."""
+    """Whether a framework ships it and only logs it."""
     return is_shipped(name) and find(name).placement is None
 
 
 def _without_idle_weights(answers: Sequence[Answer], kind: Kind) -> Sequence[Answer]:
-    """On samples of q a weight is 1: the gradients without one say it all, where there are some."""
+    """On samples of q, whose weights are 1, only the gradients without a weight, if there are some."""
     plain = [answer for answer in answers if answer.quantity.place and not answer.quantity.place.is_weighted]
     return plain if plain and kind.pair.sampler is None else answers
 

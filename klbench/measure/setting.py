@@ -1,4 +1,4 @@
-"""What is known of a case before its samples are drawn, the same for values and for gradients."""
+"""The setting of a case, known before its samples are drawn; values and gradients share it."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Setting:
         return Setting(plan, pair, problem, settled(asked, coefficients), fits, kl, unseen)
 
     def pilot(self, terms: Sequence[Evaluated]) -> list[Tensor]:
-        """Each term's values on the pilot sample [n], on the CPU."""
+        """The values of each term on the pilot sample [n], on the CPU."""
         return pilot(self.problem, self.plan.seed, terms)
 
     @cached_property
     def at_ends(self) -> float:
-        """The share of the numbers drawn that float64 cannot tell from an end of their support, from a pilot sample."""
+        """The share of drawn numbers that float64 rounds to an end of their support, from a pilot sample."""
         problem = self.problem
         ends = torch.tensor(problem.base.ends(), dtype=torch.float64, device=problem.device)
         if not len(ends):

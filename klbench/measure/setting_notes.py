@@ -1,5 +1,4 @@
-"""What the reader should know about a pair and its draws, and what estimators meet there: fits, clamps, no exact
-method."""
+"""Notes about a pair, its draws and its estimators: fits, clamps, missing exact methods."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ _SUM = (
 
 
 def about_the_setting(setting: Setting) -> Iterator[str]:
-    """What is to be known of values and of gradients alike: of the pair, its draws, and what was fitted to it."""
+    """The notes that values and gradients share: about the pair, its draws and the fits."""
     yield from about_the_pair(setting.kl)
     yield from about_unseen(setting.unseen)
     yield from about_crowding(setting.at_ends)
@@ -41,7 +40,7 @@ def about_the_setting(setting: Setting) -> Iterator[str]:
 
 
 def about_the_pair(kl: Truth) -> Iterator[str]:
-    """A KL that is 0 or infinite."""
+    """Note a KL that is 0 or infinite."""
     if kl.value == 0:
         yield (
             "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Ratios to it do not exist; "
@@ -55,7 +54,7 @@ def about_the_pair(kl: Truth) -> Iterator[str]:
 
 
 def about_unseen(unseen: Unseen) -> Iterator[str]:
-    """Mass that is never drawn."""
+    """Note mass that is never drawn."""
     if unseen.of_p:
         yield (
             f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: k3 and every _cv, which are "
@@ -69,7 +68,7 @@ def about_unseen(unseen: Unseen) -> Iterator[str]:
 
 
 def about_crowding(at_ends: float) -> Iterator[str]:
-    """Draws that are put next to an end of the support, for want of numbers nearer to it."""
+    """Note draws that were rounded to the edge of the support."""
     if at_ends:
         yield (
             f"{wording.share(at_ends)} of the draws were rounded to the edge of the support: float64 has no number "
@@ -79,7 +78,7 @@ def about_crowding(at_ends: float) -> Iterator[str]:
 
 
 def about_fits(fits: Mapping[str, Fit]) -> Iterator[str]:
-    """Coefficients that were fitted."""
+    """Note the coefficients that were fitted."""
     for name, fit in fits.items():
         value, best = fit.coefficient, "" if isnan(fit.optimum) else f" (the exact optimum is {fit.optimum:.6g})"
         if value == 0:
@@ -91,7 +90,7 @@ def about_fits(fits: Mapping[str, Fit]) -> Iterator[str]:
 def about_missing_roads(pair: Pair, without: Sequence[Estimator]) -> Iterator[str]:
     """A sentence for each reason, naming the estimators ``without`` exact moments it holds for.
 
-    A pair of numbers has its roads, and where one of these fails it is for want of accuracy: nothing is said.
+    A pair of scalars always has a method, and a failure there means too little accuracy: nothing is said.
     """
     if not pair.q.event_shape:
         return
@@ -120,7 +119,7 @@ class Share:
 
 
 def clamp_share(estimator: Estimator, setting: Setting) -> Share | None:
-    """The share for an estimator of a framework or of a user; None where it has no clamp."""
+    """The share for an estimator of a framework or of a user; None if it has no clamp."""
     joint = estimator.joint
     if joint is None or not has_clamp(joint):
         return None
@@ -136,7 +135,7 @@ def clamp_share(estimator: Estimator, setting: Setting) -> Share | None:
 
 
 def clamp_notes(estimators: Sequence[Estimator], setting: Setting) -> Iterator[str]:
-    """A sentence for each share above nothing, naming all whose clamps are active on as many."""
+    """A sentence for each share above 0, with the names of all estimators that have it."""
     names_of: dict[str, list[str]] = {}
     for estimator in estimators:
         share = clamp_share(estimator, setting)

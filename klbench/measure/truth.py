@@ -28,7 +28,7 @@ from klbench.roads.growth import growth
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a target.
+    """The truth about a target: its value, or its gradient.
 
     Args:
         value: in nats, or its gradient at q's parameters [J]; NaN where it is not known.
@@ -40,7 +40,7 @@ class Truth:
 
     @cached_property
     def size(self) -> float:
-        """What ratios are in units of: the value itself, or the length of the gradient."""
+        """The denominator of ratios: the value itself, or the length of the gradient."""
         return float(self.value.norm()) if isinstance(self.value, Tensor) else self.value
 
 
@@ -58,10 +58,11 @@ def true_value(target: Divergence, q: Distribution, p: Distribution) -> Truth:
 
 
 def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
-    """The same without closed forms."""
+    """The divergence between q and p by enumeration or quadrature."""
     unseen, pair = mass_off(q, p), Pair(q, p)
-    # where E_q[r] = 1 the never negative form has the same mean, and does not cancel where q and p are close
+    # if E_q[r] = 1, the never negative form has the same mean, and does not cancel where q and p are close
     seen = exact(pair, target.term_with_control_variate if unseen == 0 else target.term)
+    # r − 1 may weigh on a tail that the road cannot follow, where the generator alone does not
     if seen is None or not isfinite(seen.mean):
         seen = exact(pair, target.term)
     if seen is None or unseen is None:
@@ -71,7 +72,8 @@ def true_by_road(target: Divergence, q: Distribution, p: Distribution) -> Truth:
 
 
 def _unseen_share(target: Divergence, mass: float) -> float:
-    """f'(∞) P_p(q = 0)."""
+    """f'(∞) P_p(q = 0): what p's mass outside q's support adds to the divergence."""
+    # f'(∞) may be infinite, and inf · 0 is NaN
     if mass == 0:
         return 0.0
     rate = growth(target.generator).right.limit_of_ratio_to_exp
@@ -80,25 +82,24 @@ def _unseen_share(target: Divergence, mass: float) -> float:
 
 @dataclass(frozen=True)
 class Unseen:
-    """The mass of p that q has nothing of, and of q that the sampler has nothing of; None where it cannot be told."""
+    """The mass of p outside q's support, and of q outside the sampler's; None if it is not known."""
 
     of_p: float | None
     of_q: float | None
 
     @staticmethod
     def of(pair: Pair) -> Unseen:
-        """What samples of a pair never show."""
+        """The mass that samples of a pair never show."""
         return Unseen(mass_off(pair.q, pair.p), mass_off(pair.sampler, pair.q) if pair.sampler else 0.0)
 
 
 def known_mean(kl: Truth, unseen: Unseen) -> float:
-    """The mean of the controls (``klbench.measure.controls``), which is the KL; NaN where it is unknown or infinite, or
-    where E_q[r] is not 1."""
+    """The KL, the mean of the controls (``klbench.measure.controls``); NaN if not finite, or if E_q[r] ≠ 1."""
     return kl.value if isfinite(kl.value) and unseen.of_p == 0 and unseen.of_q == 0 else nan
 
 
 def mass_off(seen: Distribution, other: Distribution) -> float | None:
-    """The mass of ``other`` where ``seen`` has none, None where no road tells and the supports do not settle it."""
+    """The mass of ``other`` where ``seen`` has none; None if neither a road nor the supports settle it."""
     if _positive_on_its_support(seen) and seen.support.covers(other.support):
         return 0.0
     if isinstance(seen, Power) and isinstance(other, Power) and seen.copies == other.copies:
@@ -111,10 +112,10 @@ def mass_off(seen: Distribution, other: Distribution) -> float | None:
 
 
 def _off_any(of_one: float, copies: int) -> float:
-    """The mass where any of the copies is off, 1 − (1 − mass of one)^copies, with the digits of a small one."""
+    """The mass where any of the copies is off, 1 − (1 − mass of one)^copies, to full precision if it is small."""
     return 1.0 if of_one >= 1 else -expm1(copies * log1p(-of_one))
 
 
 def _positive_on_its_support(distribution: Distribution) -> bool:
-    """Whether a distribution is known to have a density above 0 all over: a mixture may have gaps, a category none."""
+    """Whether the density is above 0 on the whole support for sure: a mixture may have gaps, a category may be 0."""
     return isinstance(distribution, Single) and distribution.kind == "continuous"

@@ -1,6 +1,6 @@
-"""Values: what a sample's value is measured by, and the numbers that only a value has.
+"""Values: how an estimator's value is measured, and the columns that only values have.
 
-All estimators of a case see the same draws; which others there are changes nothing for any of them.
+All estimators of a case see the same draws, and an estimator's numbers do not depend on which others are measured.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ class Values(Kind):
 
     @cached_property
     def terms(self) -> tuple[Evaluated, ...]:
-        """What is computed of every draw, each once: the controls, the quantities, what their precision adds."""
+        """The functions computed on every draw, each once: controls, quantities, the changes a precision makes."""
         sampled = [quantity.sampled for quantity in self.quantities]
         rounding = [quantity.rounding for quantity in self.quantities if quantity.rounding]
         return tuple(dict.fromkeys([*self._controls.terms, *sampled, *rounding]))
 
     def shift(self, problem: Problem) -> tuple[float, ...]:
-        """What the moments of the terms are taken about, from the pilot sample."""
+        """The points about which the moments of the terms are taken, from the plan or from the pilot sample."""
         if self.plan.shift is not None:
             return self.plan.shift or (0.0,) * len(self.terms)
         return tuple(shift_of(pilot(problem, self.plan.seed, self.terms)).tolist())
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
-        """See ``Kind``: one is enough."""
+        """See ``Kind``: one pass is enough."""
         shift = torch.tensor(self.shift(problem), dtype=torch.float64)
         controls, samples = len(self._controls.terms), self.plan.samples
         accumulator = ValueAccumulator(self.terms, shift, controls, samples, problem.numbers)
@@ -95,8 +95,7 @@ class Values(Kind):
         return {term: regression_of(term, self._controls, self.pair) for term in terms}
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
-        """See ``Kind``: where q and p are one distribution there is nothing to measure, and some values are
-        regressed."""
+        """See ``Kind``: with nothing measured if q and p are one distribution; some values are regressed."""
         answer = super().answer(quantity, sample)
         if _is_rounding(answer):
             answer = replace(answer, sampled=answer.sampled.vanished)
@@ -133,7 +132,7 @@ class Values(Kind):
         }
 
     def headline(self, sample: Sample) -> Headline:
-        """See ``Kind``: the mean itself where nothing is true to compare it with."""
+        """See ``Kind``: the mean itself if there is no true value to compare it with."""
         bias, quantity = super().headline(sample), self.quantities[-1]
         if isfinite(bias.value):
             return bias
@@ -148,7 +147,7 @@ class Values(Kind):
 
 
 def _is_rounding(answer: Answer) -> bool:
-    """Whether all there is to measure is the rounding of the log-densities: q and p are the same distribution."""
+    """Whether q and p are the same distribution, so that only the rounding of log-densities can be measured."""
     if answer.exact is None or not answer.is_full_precision:
         return False
     return bool(answer.exact.size == 0 and abs(answer.sampled.mean.value) <= answer.exact.rounding)

@@ -1,4 +1,4 @@
-"""A block of a plan, measured in whatever process: what an engine sends there, and what comes back."""
+"""Measuring one block of a plan in another process: what an engine sends there, and what comes back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from klbench.problems.pair import Pair
 from klbench.stats.mergeable import Mergeable
 
 _REMEMBERED = 4
-"""A process measures many blocks of one case and then those of the next."""
+"""How many plans a process keeps built: it measures many blocks of one case, then those of the next."""
 
 
 def measure_block(plan: Plan, number_of_pass: int, number: int) -> Mergeable:
-    """What one block of one pass leaves behind, in whatever process; torch keeps to one core from then on."""
+    """The sums of one block of one pass, in any process; torch uses one core from then on."""
     torch.set_num_threads(1)
     left: Mergeable = _passes(plan)[number_of_pass].blocks.block(number)
     return left

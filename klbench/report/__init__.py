@@ -1,1 +1,1 @@
-"""What a run is shown as: one table of columns (``columns``), and every output following it."""
+"""Every output of a run: tables, CSV, JSON, Markdown and HTML, all from one list of columns (``columns``)."""

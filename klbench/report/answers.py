@@ -1,4 +1,4 @@
-"""What ``klbench validate`` answers without a sample: a table, CSV, JSON or Markdown."""
+"""The output of ``klbench validate``, which draws no samples: a table, CSV, JSON or Markdown."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def chart(answers: Sequence[Answer], within: float) -> Chart:
 
 
 def summary(answers: Sequence[Answer], within: float) -> Summary:
-    """The same as what a table is drawn of."""
+    """The answers of a pair as a ``Summary``, of which a table is drawn."""
     return Summary(answers[0].case.pair, "", (), "", "", (chart(answers, within),), ())
 
 
@@ -100,12 +100,12 @@ def _labels(answer: Answer) -> tuple[str, ...]:
 
 
 def _caption(answer: Answer) -> str:
-    """The same in words."""
+    """The labels of a case in words."""
     return f"{parameters_text(answer.case.parameters)} · {true_value('KL(q‖p)', answer.kl, answer.kl_from)}"
 
 
 def _layouts(answers: Sequence[Answer], within: float) -> Iterator[Layout]:
-    """The fullest first: with a column for reasons where there is one to give, then with a word in its place."""
+    """The layouts, the fullest first: with a column for reasons if there are any, then with a word in its place."""
     lines = [line for answer in answers for line in answer.lines]
     place = [PLACEMENT] * any(line.placement for line in lines)
     header, main = f"samples for {100 * within:g} %", (ESTIMATOR, *place, BIAS, STDEV)
@@ -123,7 +123,7 @@ STDEV = Field("stdev/true", lambda line: _shown(line.stdev_over_true))
 
 
 def needed(line: Known, within: float) -> str:
-    """``1,600``, ``never``, or that it is not known."""
+    """The samples needed: ``1,600``, ``never``, or a dash if not known."""
     count = line.samples_needed(within)
     return "never" if count == inf else MISSING if isnan(count) else counted(count)
 

@@ -1,4 +1,4 @@
-"""What ``--check`` holds a run to: measured and exact agree, and every published value is met.
+"""The checks of ``--check``: measured numbers agree with exact ones, and with every published value.
 
 |z| is at most 5, and |measured - expected| at most ``within`` + 5 MCSE. What was expected and could not be measured is
 missed. A result of chance fails a z once in 1.7 million. The exact values are of float64: of a row in less, whose noise
@@ -21,19 +21,19 @@ from klbench.spec.cases import Expectation
 
 _COLUMNS = columns_of(Row)
 _MEASURED = [column for column in _COLUMNS.values() if column.z]
-"""What has an exact number beside it, and how many errors they are apart."""
+"""The measured columns with an exact number beside them and a z."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One thing checked, whether it holds, and what it is in a line."""
+    """One check: whether it holds, and a line that says what was checked."""
 
     holds: bool
     text: str
 
 
 def check(results: Results) -> Iterator[Point]:
-    """Every point of every row, in their order."""
+    """Every check of every row, in the order of the rows."""
     for result in results.cases:
         for row in result.rows:
             yield from _agreement(result, row)
@@ -44,7 +44,7 @@ def check(results: Results) -> Iterator[Point]:
 
 
 def not_checkable(results: Results) -> Iterator[str]:
-    """Every measured number that has nothing to be held to: no exact value beside it, or no error bar."""
+    """Every measured number that cannot be checked: it has no exact number beside it, or no error bar."""
     for result in results.cases:
         for row in result.rows:
             for column in _MEASURED:
@@ -61,7 +61,7 @@ def _agreement(result: CaseResult, row: Row) -> Iterator[Point]:
 
 
 def _numbers(result: CaseResult, row: Row) -> Iterator[Point]:
-    """Values that are infinite or NaN, unless that is what they should be: the KL itself may be infinite."""
+    """A failed check if values are infinite or NaN, unless the true value is infinite too."""
     if row.nonfinite and not row.true == row.mean == inf:
         units = "gradients" if row.is_gradient else "values"
         how_many = f"all {row.samples:,}" if row.nonfinite == row.samples else f"{row.nonfinite:,} of {row.samples:,}"
@@ -74,7 +74,7 @@ def _expected(result: CaseResult, row: Row, column: str, expectation: Expectatio
     beside = f"expected {plain_number(expectation.value)} within {plain_number(expectation.within)}" + " + 5 MCSE" * (
         not isnan(error)
     )
-    holds = value == expectation.value or abs(value - expectation.value) <= allowed  # equal also where infinite
+    holds = value == expectation.value or abs(value - expectation.value) <= allowed  # two infinite values are equal
     return Point(holds, f"{_place(result, row, column)}, {beside}")
 
 
@@ -89,11 +89,11 @@ def _place(result: CaseResult, row: Row, column: str) -> str:
 
 
 def _which(result: CaseResult, row: Row) -> list[str]:
-    """Which row of a run: the pair with its parameters, the estimator, where it is put, its precision among several."""
+    """The parts that name a row: pair and parameters, estimator, place, and the precision if there are several."""
     parameters = parameters_text(result.case.parameters)
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
     which = [placed(row.placement, row.weighting)] if row.is_gradient else []
-    dtype = [row.dtype] if any(each.dtype != row.dtype for each in result.rows) else []
+    dtype = [row.dtype] if any(other.dtype != row.dtype for other in result.rows) else []
     return [where, row.estimator, *which, *dtype]
 
 

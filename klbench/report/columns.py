@@ -1,4 +1,4 @@
-"""The columns of results.csv and components.csv, as every output has them: CSV, JSON, data frame, ``klbench explain``.
+"""The columns of results.csv and components.csv, for every output: CSV, JSON, data frame, ``klbench explain``.
 
 Most are fields of ``Row`` or ``Components``, which say what they mean. The spec, the case and its grid parameters,
 which stand after ``pair``, are added here.
@@ -18,21 +18,21 @@ from klbench.row import EVERYWHERE, RESULTS, About, ColumnKind, Components, Row,
 from klbench.spec.cases import Case
 
 Value = str | int | float | None
-"""What a cell holds. None: does not exist; empty in CSV, null in JSON."""
+"""The value of a cell; None, empty in CSV and null in JSON, if it does not exist."""
 Get = Callable[[str, Case, Any], object]
-"""(the spec's name, the case, the row) -> what the cell holds before NaN and "" become None."""
+"""(the spec's name, the case, the row) -> the value of the cell, before NaN and "" become None."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what is to be known of it, and how to get what its cells hold."""
+    """One column: its description, and how to get the value of a cell."""
 
     about: About
     get: Get
 
     @property
     def name(self) -> str:
-        """As the header of the file writes it."""
+        """The name of the column in the header of the file."""
         return self.about.name
 
     @property
@@ -42,13 +42,13 @@ class Column:
 
     @property
     def where(self) -> str:
-        """The files it is in, ``results.csv of gradients and components.csv``."""
+        """The files that have the column: ``results.csv of gradients and components.csv``."""
         kinds = [kind for kind in RESULTS if kind in self.about.files]
         results = {0: [], 1: [f"results.csv of {kinds[0]}"] if kinds else [], 2: ["results.csv"]}[len(kinds)]
         return " and ".join([*results, *["components.csv"] * ("components" in self.about.files)])
 
     def value(self, spec: str, case: Case, row: Any) -> Value:
-        """What the cell holds; None where the number or text does not exist."""
+        """The value of the cell; None if the number or text does not exist."""
         value = self.get(spec, case, row)
         if isinstance(value, tuple):
             value = ", ".join(value)
@@ -84,7 +84,7 @@ _OF_CASE = (
 _OF_ROW = {about.name: _of_row(about) for about in columns_of(Row).values()}
 _OF_COMPONENTS = {about.name: _of_row(about) for about in columns_of(Components).values()}
 COLUMNS = (*_BEFORE_GRID, *_OF_CASE, *_OF_ROW.values(), *_OF_COMPONENTS.values())
-"""Every column there is, of any file."""
+"""The columns of all files."""
 _PLACES = ("estimator", "placement", "weighting")
 _PER_COMPONENT = ("parameter", "index", "true", "mean", "mean_mcse", "exact", "stdev")
 _COMPONENTS = [{**_OF_ROW, **_OF_COMPONENTS}[name] for name in (*_PLACES, *_PER_COMPONENT)]
@@ -103,7 +103,7 @@ def columns_in(results: Results) -> tuple[Column, ...]:
 
 
 def component_columns_in(results: Results) -> tuple[Column, ...]:
-    """Every column of components.csv in order; at the end the dtype, where the lines could not be told apart else."""
+    """Every column of components.csv in order; the dtype comes last, if there are several."""
     several = len(results.spec.dtype) > 1
     return (*_BEFORE_GRID, *_grid(results), *_COMPONENTS, *[find("dtype")] * several)
 
@@ -125,7 +125,7 @@ def find(name: str) -> Column:
 
 
 def grid_column(name: str, cases: Sequence[Case]) -> Column:
-    """The column of a grid parameter of these cases, some of which have it."""
+    """The column of a grid parameter, which at least one of these cases has."""
     values = [case.parameters[name] for case in cases if name in case.parameters]
     kind: ColumnKind = "count" if all(isinstance(value, int) for value in values) else "number"
     about = About(name, kind, "A grid parameter of the spec.", EVERYWHERE)

@@ -10,7 +10,7 @@ from klbench.report.numbers import MISSING, exact_beside
 from klbench.row import Components, Row
 
 FEW = 8
-"""So many components are shown one by one."""
+"""The most components that are shown one by one."""
 
 
 def component_names(components: Components) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def _component(name: str, index: int) -> Field:
         held = row.components
         if held is None:
             return MISSING
-        # no mark: components are not checked one by one, since where a token is rare the error bar is chance itself
+        # no mark: components are not checked one by one, because the error bar of a rare token is too uncertain
         return with_error(float(held.mean[index]), float(held.mean_mcse[index]), 0.0, tail(row))
 
     return Field(MEASURED, show, group=f"∇{name}")

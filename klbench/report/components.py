@@ -1,4 +1,4 @@
-"""Gradients component by component: the text of components.csv, and the same as a data frame.
+"""The components of gradients: the text of components.csv, and the same as a data frame.
 
 A softmax over a vocabulary has a component per token, so both are made a row's columns at a time and not cell by cell.
 A row whose gradient does not exist has no components, and no lines.
@@ -31,7 +31,7 @@ def to_components_csv(results: Results) -> str:
     lines = [",".join(column.name for column in columns)]
     for case, row, components in _with_components(results):
         cells = (_texts(column, components, _shared(results, column, case, row)) for column in columns)
-        lines += map(",".join, zip(*cells, strict=False))  # what all lines share repeats without end
+        lines += map(",".join, zip(*cells, strict=False))  # the cells that all lines share are repeated for each line
     return "\n".join([*lines, ""])
 
 
@@ -58,12 +58,12 @@ def _with_components(results: Results) -> Iterator[tuple[Case, Row, Components]]
 
 
 def _shared(results: Results, column: Column, case: Case, row: Row) -> Value:
-    """What every line of a row has in this column, unless it is the component's own."""
+    """The value that all lines of a row share in this column; None if each component has its own."""
     return None if column.name in _PER_COMPONENT else column.value(results.spec.name, case, row)
 
 
 def _texts(column: Column, components: Components, shared: Value) -> Iterable[str]:
-    """A row's cells in one column as the file has them: joined by hand, for csv takes as long as all the rest."""
+    """A row's cells in one column as text; the csv module would take as long as everything else together."""
     if column.name not in _PER_COMPONENT:
         return repeat(_quoted(shared))
     held = getattr(components, column.name)

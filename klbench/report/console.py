@@ -1,4 +1,4 @@
-"""Consoles for the two streams: data on stdout, everything said about it on stderr.
+"""The consoles of the two streams: data on stdout, messages on stderr.
 
 A terminal is written to at its own width. Nothing else has one: in a file, a pipe or a log nothing is cut or wrapped.
 """
@@ -14,7 +14,7 @@ UNLIMITED = 10_000
 
 
 def console_for(stream: TextIO) -> Console:
-    """A console on ``stream`` that neither highlights nor reads markup in what it is given; NO_COLOR is honoured."""
+    """A console on ``stream`` without highlighting and markup, which respects NO_COLOR."""
     width = None if stream.isatty() else UNLIMITED
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 

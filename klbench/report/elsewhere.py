@@ -1,4 +1,4 @@
-"""What the tables leave out, and where it is: columns for which a terminal is too narrow, components that are many."""
+"""Notes on what the tables leave out, and where it is: columns that do not fit, components that are too many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from klbench.wording import joined
 
 
 def elsewhere(summaries: Sequence[Summary], width: int) -> Iterator[str]:
-    """A sentence for what the tables of these pairs do not show at so many characters a line."""
+    """A sentence on the columns and components that the tables of these pairs leave out at this width."""
     main = [chart for summary in summaries for chart in summary.charts if not chart.spare]
     left_out = list(dict.fromkeys(column for chart in main for column in _left_out(chart, width)))
     if left_out:
@@ -32,6 +32,6 @@ def _left_out(chart: Chart, width: int) -> Iterator[str]:
 
 
 def _hides_components(summary: Summary, width: int) -> bool:
-    """Whether the pair's gradients have components that no table of its shows in full."""
-    drawn = [drawing(chart, width) for chart in summary.charts if chart.spare]
-    return summary.has_components and not any(each and each.is_fullest for each in drawn)
+    """Whether the pair has components of gradients that none of its tables shows in full."""
+    drawings = [drawing(chart, width) for chart in summary.charts if chart.spare]
+    return summary.has_components and not any(drawn and drawn.is_fullest for drawn in drawings)

@@ -1,4 +1,4 @@
-"""How an entry of the frameworks' catalogue is named in a table: its value, its clamps, its place. No torch here."""
+"""The cells of a framework's entry in a table: its value, its clamps, its place. No torch here."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from klbench.report.numbers import MISSING
 LOGGED = "logged"
 _WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
 _OF_SAMPLER = {"square": "2·k2", "k1": "k1", "upside-down k3": "k3"}
-"""Upside-down with q and the sampler, the samples being the sampler's, is the right way round: KL(sampler‖q)."""
+"""Upside-down with q and the sampler is KL(sampler‖q): the right way round, because the samples are the sampler's."""
 
 SHORTHAND = (
     "ρ: the importance weight q/sampler, before the clamp of the value. × ratio: times ρ, differentiated, after it.",
     "w: exp(log q − sg(log q)), which is 1 and has the score as its gradient. sg: stop-gradient, held constant.",
     "∇k2: the gradient is that of k2, the value is not (straight-through).",
 )
-"""What the shorthand means."""
+"""The meaning of the shorthand."""
 
 
 def value_name(entry: Entry) -> str:
-    """What it computes, by the names of the trade: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
+    """The name of the value it computes: ``k3``, ``min(ρ, 2)·k3``, ``k3, ∇k2``."""
     name = f"{_OF_SAMPLER[entry.arithmetic.name]} of sampler" if entry.against_sampler else entry.arithmetic.name
     weight = f"{_WEIGHTS[entry.weight.formula]}·" if entry.weight else ""
     return weight + name + (", ∇k2" if entry.straight_through else "")
@@ -35,10 +35,10 @@ def clamps(entry: Entry) -> str:
 
 
 def default_place(entry: Entry) -> str:
-    """Where a framework puts it: ``loss × ratio``; ``logged`` if it is only logged."""
+    """The place where the framework puts it: ``loss × ratio``; ``logged`` if it is only logged."""
     return place(entry.placement, entry.weighting) if entry.placement else LOGGED
 
 
 def default_follows(entry: Entry) -> str:
-    """What its gradient follows there, on samples of q; empty for what is only logged."""
+    """What its gradient follows in that place, on samples of q; empty if it is only logged."""
     return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING

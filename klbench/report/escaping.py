@@ -1,4 +1,4 @@
-"""A text inside a Markdown document, shown as it is. No torch here."""
+"""Escaping a text for Markdown, so that it is shown as it is. No torch here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown, and GitHub's, shows as it is, in a table too: no link, image, code, formula, entity or tag.
+    """The text escaped for Markdown and GitHub, in tables too: no link, image, code, formula, entity or tag.
 
     GitHub also links bare addresses, mentions and mail addresses, and draws :words: as pictures. A backslash in a bare
     address stops that; in the others only an empty comment does.

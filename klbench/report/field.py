@@ -1,4 +1,4 @@
-"""A column a person reads: what stands above it, what it says of a row, and the marks on its numbers."""
+"""A column of a table for people: its header, the text of its cells, and the marks on its numbers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from klbench.report.numbers import MISSING, measured, plain_number
 from klbench.stats.tail import TRUSTED
 
 MEASURED = "measured"
-"""Above the measured one of several numbers."""
+"""The header of the measured number, where others stand beside it."""
 UNTRUSTED, NO_ERROR_BAR, DISAGREES, REGRESSED = "†", "‡", "✗", "ʳ"
 SURPRISE = 5.0
-"""|z| beyond which measured and exact disagree: chance does it once in 1.7 million times."""
+"""The |z| above which measured and exact disagree: chance exceeds it once in 1.7 million times."""
 
 
 def _plain(_row: Any) -> str:
@@ -24,17 +24,17 @@ def _plain(_row: Any) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """A column of the table a person reads.
+    """A column of a table for people.
 
     Args:
-        header: above it; within a group only what tells it from the others there.
-        show: what it says for a row, of values or of gradients as its layout is.
+        header: its header; within a group only the part that differs from the others.
+        show: the text of its cell for a row.
         columns: the columns of results.csv it shows.
         numeric: whether decimal points are set one below the other.
-        quiet: whether it stands back, being the reference and not the measurement.
-        once: whether, of rows that say the same one below the other, only the first does, as in a printed table.
+        quiet: whether it is drawn dim, because it is a reference and no measurement.
+        once: whether a text that repeats from row to row is shown only in the first row.
         colour: how a row's cell is set off at a terminal, in Rich's words.
-        group: what its column is about, with those beside it: ``bias/true`` is measured, regressed, exact, and has a z.
+        group: the name it shares with columns beside it: under ``bias/true`` stand measured, regressed, exact and z.
     """
 
     header: str
@@ -63,37 +63,37 @@ class Heading:
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """What stands above each column; a single one has the name."""
+        """The header of each column; a single column has the name itself."""
         return tuple(field.header for field in self.fields) if self.is_joint else (self.name,)
 
     @property
     def is_joint(self) -> bool:
-        """Whether the name is that of several columns."""
+        """Whether several columns share the name."""
         return len(self.fields) > 1
 
     @property
     def whole(self) -> tuple[str, ...]:
-        """What stands above each column where there is one line for it: ``bias/true``, ``bias/true exact``."""
+        """The header of each column in a table with one line of headers: ``bias/true``, ``bias/true exact``."""
         return tuple(
             f"{self.name} {header}".removesuffix(f" {MEASURED}") for header in self.headers if self.is_joint
         ) or (self.name,)
 
 
 def headings(layout: Layout) -> tuple[Heading, ...]:
-    """The columns of a layout by what they are about."""
+    """The columns of a layout, grouped under their shared names."""
     grouped = groupby(layout, key=lambda field: (field.group, field.group or field.header))
     return tuple(Heading(name, tuple(fields)) for (_, name), fields in grouped)
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a word or mark of a table means, and where it stands: in a column, in a cell of it, on any number.
+    """The meaning of a word or mark in a table, and where it stands: in a header, in a cell, on any number.
 
     Args:
         sentence: what it means.
         header: the column or its group; empty for a mark, which any column of numbers may have.
-        mark: what a cell says; empty where the column itself is explained.
-        whole: whether it is all that the cell says, and not a part.
+        mark: the text in a cell; empty if the column itself is explained.
+        whole: whether the mark is the whole text of the cell.
     """
 
     sentence: str
@@ -102,17 +102,17 @@ class Meaning:
     whole: bool = False
 
     def is_in(self, cell: str) -> bool:
-        """Whether the cell says it."""
+        """Whether the cell has the mark."""
         return cell == self.mark if self.whole else self.mark in cell
 
 
 def shown_in(layout: Layout, rows: Sequence[Any]) -> Layout:
-    """The layout without the columns that say nothing of any row."""
+    """The layout without the columns that are empty in every row."""
     return tuple(field for field in layout if any(field.show(row) != MISSING for row in rows))
 
 
 def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
-    """A measured number with its marks. ``tail`` is the tail index of what is averaged to get it."""
+    """A measured number with its marks. ``tail`` is the tail index of the averaged values."""
     if not isfinite(value):
         return plain_number(value)
     mark = NO_ERROR_BAR if not isfinite(error) else UNTRUSTED if tail > TRUSTED else ""
@@ -129,11 +129,11 @@ ROUNDING = Field(
 
 
 def told_apart_by_dtype(layout: Layout, rows: Sequence[Any]) -> Layout:
-    """The layout for these rows: with their precision after the other texts, where they have several."""
+    """The layout for these rows: with a column for the precision if they have several."""
     texts = sum(not field.numeric for field in layout)
     return (*layout[:texts], DTYPE, *layout[texts:]) if len({row.dtype for row in rows}) > 1 else layout
 
 
 def with_rounding(layout: Layout) -> Layout:
-    """The layout with what a precision below float64 does to the bias, at its end."""
+    """The layout with a last column for the change of the bias in a precision below float64."""
     return (*layout, ROUNDING)

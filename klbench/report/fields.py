@@ -1,7 +1,6 @@
-"""The columns a person reads, of values and of gradients: a few chosen from the many of results.csv, and what their
-words and marks mean.
+"""The columns of the tables for people, chosen from those of results.csv, and the meanings of their words and marks.
 
-Adding a column to the table and to Markdown is one ``Field``, named in the layouts it belongs to. Where the fullest
+Adding a column to the table and to Markdown is one ``Field``, named in the layouts it belongs to. If the fullest
 layout does not fit, the next is tried.
 """
 
@@ -37,17 +36,17 @@ _SYMBOLS = {divergence.name: divergence.symbol for divergence in (REVERSE_KL, FO
 
 
 def symbol(target: str) -> str:
-    """The target as ``follows`` writes it, where it has a symbol: ``KL(q‖p)`` for the reverse KL."""
+    """The symbol of a target, as in ``follows``, or else its name: ``KL(q‖p)`` for the reverse KL."""
     return _SYMBOLS.get(target, target)
 
 
 def tail(row: Row) -> float:
-    """The tail index of what is averaged, where it is cause for doubt; the exact stdev settles it where it is known."""
+    """The tail index of the values; -inf if the exact stdev confirms the measured one, inf if it lacks rare draws."""
     return inf if row.misses_rare_draws else -inf if row.confirmed else row.khat
 
 
 def _with_error(row: Row, about: About, order: int = 1) -> str:
-    """A measured number of a row with its error and marks; a mean of powers of this order has as heavy a tail."""
+    """A measured number of a row with its error and marks; a mean of k-th powers has k times the tail index."""
     value, error = getattr(row, about.name), getattr(row, about.error)
     return with_error(value, error, getattr(row, about.z) if about.z else 0.0, order * tail(row))
 
@@ -63,7 +62,7 @@ def _exact(name: str, group: str) -> Field:
 
 
 def _beside(row: Row, column: str) -> str:
-    """The exact number; of a gradient, whose length is a difference of two, 0 where it is rounding next to 1."""
+    """The exact number; for a gradient 0 if it is only rounding next to 1, because its length is a difference."""
     value = getattr(row, column)
     return exact_beside(value, 1.0) if row.is_gradient and column != "exact_stdev_over_true" else plain_number(value)
 
@@ -78,14 +77,14 @@ def _better_bias(row: Row) -> str:
 
 
 def _colour(row: Row) -> str:
-    """Green where it follows what the estimator is meant to estimate, red where nothing that has a name."""
+    """Green if the gradient follows the estimator's target, red if it follows nothing with a name."""
     if row.follows == symbol(row.target):
         return "bold green"
     return "bold red" if row.follows in ("0", "none") else "bold yellow"
 
 
 def _length(row: Row, name: str) -> float:
-    """The Euclidean norm of one of its vectors."""
+    """The Euclidean norm of one vector of a row's components."""
     if row.components is None:
         return nan
     vector = getattr(row.components, name)
@@ -94,7 +93,7 @@ def _length(row: Row, name: str) -> float:
 
 _BIAS, _STDEV, _COSINE, _LENGTH = "bias/true", "stdev/true", "cosine", "‖mean‖"
 _SQUARES = 2
-"""A stdev averages squares, whose tail index is twice as large."""
+"""A stdev averages squares, and their tail index is twice as large."""
 
 BIAS = _measured("bias_over_true", group=_BIAS)
 REGRESSED_BIAS = _measured("bias_over_true_cv", "regressed", group=_BIAS)
@@ -197,12 +196,12 @@ MARKS = (
     ),
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),
 )
-"""What the marks of any table mean."""
+"""The meanings of the marks, which any table may have."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How a table of values or of gradients is laid out, the fullest layout first, and what its words mean."""
+    """The layouts of a table of values or of gradients, the fullest first, and the meanings of its words."""
 
     ratios: tuple[Layout, ...]
     absolute: tuple[Layout, ...]
@@ -214,5 +213,5 @@ GRADIENTS = Columns(_GRADIENT_RATIOS, _GRADIENT_ABSOLUTE, _GRADIENT_MEANINGS)
 
 
 def columns_for(rows: Sequence[Row]) -> Columns:
-    """Those of a table whose rows these are."""
+    """The columns for a table of these rows."""
     return GRADIENTS if rows[0].is_gradient else VALUES

@@ -1,4 +1,4 @@
-"""The fullest of several tables that fits the terminal; where none does, the last, at its own width and uncut."""
+"""The fullest of several tables that fits the terminal; if none fits, the last, at its own width and uncut."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Fitting:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         free = options.update(width=UNLIMITED)
-        # measuring costs as much as drawing: no further than to the first that fits, and the last is drawn anyway
-        fits = (each for each in self.tables[:-1] if Measurement.get(console, free, each).maximum <= options.max_width)
+        # measuring costs as much as drawing, so it stops at the first that fits, and the last is not measured
+        fits = (
+            table for table in self.tables[:-1] if Measurement.get(console, free, table).maximum <= options.max_width
+        )
         yield from console.render(next(fits, self.tables[-1]), free)

@@ -1,4 +1,4 @@
-"""The files of a run, by name: what stands in its folder, what must not stand there, what stood there before."""
+"""The files in a run's folder: their texts, the old ones to remove, and what an earlier run left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from klbench.spec.model import Spec
 from klbench.wording import counted
 
 FILES = ("results.csv", "components.csv", "manifest.json", "spec.yaml")
-"""The names; components.csv is of gradients only."""
+"""The names of a run's files; only a run that measures gradients has components.csv."""
 
 
 def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapping[str, str | None]:
@@ -30,7 +30,7 @@ def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapp
 
 
 def what_was_there(read: Callable[[str], str | None], spec: Spec) -> str | None:
-    """What a folder holds of another spec, in words; None where it holds nothing, or results of this very spec.
+    """The results of another spec in the folder, in words; None if it is empty, or has results of this very spec.
 
     ``read`` gives the text of a file in the folder by its name, None of one that is not there.
     """

@@ -1,4 +1,4 @@
-"""The page of the audit: what frameworks' KL estimators really do, at a terminal, as Markdown, as JSON."""
+"""The page of the audit of frameworks' KL estimators: for the terminal, as Markdown, as JSON."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ REPRODUCE = (
 
 @dataclass(frozen=True)
 class Numbered:
-    """A practice and the number it has on the page."""
+    """A practice with its number on the page."""
 
     number: int
     practice: Practice
 
 
 def ordered(practices: Sequence[Practice]) -> dict[Kind, list[Numbered]]:
-    """The practices under their headings, numbered through."""
-    by_kind = {each: sorted((p for p in practices if kind(p) is each), key=_rank) for each in KINDS}
+    """The practices under their headings, numbered from 1 on the whole page."""
+    by_kind = {heading: sorted((p for p in practices if kind(p) is heading), key=_rank) for heading in KINDS}
     sorted_all = [practice for group in by_kind.values() for practice in group]
     return {
-        each: [Numbered(1 + sorted_all.index(practice), practice) for practice in group]
-        for each, group in by_kind.items()
+        heading: [Numbered(1 + sorted_all.index(practice), practice) for practice in group]
+        for heading, group in by_kind.items()
     }
 
 
@@ -67,7 +67,7 @@ def _rank(practice: Practice) -> tuple[object, ...]:
 
 
 def introduction(practices: Sequence[Practice]) -> str:
-    """What this is, in a paragraph."""
+    """The introduction of the page, one paragraph."""
     shipped = [entry for practice in practices for entry in practice.entries]
     owners = len({entry.framework for entry in shipped})
     return (
@@ -80,7 +80,7 @@ def introduction(practices: Sequence[Practice]) -> str:
 
 
 def _opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
-    """What stands above: of everything the introduction and the summary, of a part how much it is of the whole."""
+    """The opening of the page: introduction and summary for the whole audit, or the size of a part of it."""
     shown, shipped = sum(len(practice.entries) for practice in practices), len(entries())
     if shown == shipped:
         return introduction(practices), tuple(summary(practices))
@@ -96,20 +96,20 @@ def label(practice: Practice) -> str:
     entry = practice.entry
     bounds = clamps(entry)
     middle = [] if bounds == MISSING else [f"clamps {bounds}"]
-    cast = [f"in {entry.cast}"] if all(each.cast for each in practice.entries) else []
+    cast = [f"in {entry.cast}"] if all(entry.cast for entry in practice.entries) else []
     return " · ".join([value_name(entry), *middle, *cast, default_place(entry)])
 
 
 def shipped_by(practice: Practice) -> str:
-    """All who ship it."""
+    """The names of all entries that ship it."""
     return ", ".join(entry.qualified for entry in practice.entries)
 
 
 def number_rows(practices: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
-    """The rows of one pair's table; those that would say the same are one, with all their numbers."""
+    """The rows of one pair's table; rows with the same text are one, with all their numbers."""
     rows: dict[tuple[str, ...], list[int]] = {}
-    for each in practices:
-        rows.setdefault(_row(each.practice, each.practice.readings[pair]), []).append(each.number)
+    for item in practices:
+        rows.setdefault(_row(item.practice, item.practice.readings[pair]), []).append(item.number)
     return [(_numbers(numbers), *row) for row, numbers in rows.items()]
 
 
@@ -125,7 +125,7 @@ def _row(practice: Practice, reading: Reading) -> tuple[str, ...]:
 
 
 def _share(fraction: float) -> str:
-    """A share of the samples; nothing where it is next to none."""
+    """A share of the samples; empty if it is almost 0."""
     return share(fraction) if fraction > RARE else ""
 
 
@@ -141,7 +141,7 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def figure(value: float) -> str:
-    """Three digits; an ordinary minus sign, ∞ and – for what there is not."""
+    """A number to three digits, with an ordinary minus sign; ∞, and – if there is none."""
     if not isfinite(value):
         return "∞" if value > 0 else MISSING
     if abs(value) < _TINY:
@@ -155,14 +155,14 @@ _TINY, _LARGE = 1e-6, 1e5
 def to_page(practices: Sequence[Practice]) -> RenderableType:
     """The page at a terminal."""
     kinds = ordered(practices)
-    numbered = [each for group in kinds.values() for each in group]
+    numbered = [item for group in kinds.values() for item in group]
     said, sentences = _opening(practices)
     return Group(
         Text(TITLE, style="bold cyan"),
         "",
         Text(said),
         *(("", bullets(sentences)) if sentences else ()),
-        *(part for each in KINDS if kinds[each] for part in _under(each, kinds[each])),
+        *(part for heading in KINDS if kinds[heading] for part in _under(heading, kinds[heading])),
         *(part for standard in STANDARD for part in _pair(standard.name, numbered)),
         "",
         *(Text(line, style="dim") for line in (*LEGEND, REPRODUCE)),
@@ -172,14 +172,14 @@ def to_page(practices: Sequence[Practice]) -> RenderableType:
 def _under(heading: Kind, numbered: Sequence[Numbered]) -> Iterator[RenderableType]:
     yield from ("", Text(heading.title, style="bold"), Text(heading.says, style="italic"), "")
     grid = Table.grid(padding=(0, 1, 0, 0))
-    for each in numbered:
-        told = Text.assemble((label(each.practice), "cyan"), "\n", verdict(each.practice))
-        grid.add_row(f"{each.number:>2}", Group(told, Text(shipped_by(each.practice), style="dim")))
+    for item in numbered:
+        told = Text.assemble((label(item.practice), "cyan"), "\n", verdict(item.practice))
+        grid.add_row(f"{item.number:>2}", Group(told, Text(shipped_by(item.practice), style="dim")))
     yield grid
 
 
 def _pair(name: str, numbered: Sequence[Numbered]) -> Iterator[RenderableType]:
-    standard = next(each for each in STANDARD if each.name == name)
+    standard = next(standard for standard in STANDARD if standard.name == name)
     yield from ("", Text(f"{standard.name}: KL(q‖p) = {figure(divergences()[name])}", style="bold"), Text(standard.why))
     for role, text in _roles(standard.q, standard.p, standard.sampler):
         yield Text(f"{role} = {text}", style="dim")
@@ -192,7 +192,7 @@ _LEAN = tuple(header for header in NUMBERS if header not in ("clamps", "placemen
 
 
 def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The columns of these headers."""
+    """An empty table with these headers."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     kept = [index for index, header in enumerate(NUMBERS) if header in headers]
     for index in kept:
@@ -216,13 +216,13 @@ def to_markdown(practices: Sequence[Practice]) -> str:
 def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     kinds = ordered(practices)
     said, sentences = _opening(practices)
-    yield from (f"# {TITLE}", "", said, "", *(f"- {each}" for each in sentences), *[""] * bool(sentences))
-    for each in filter(kinds.__getitem__, KINDS):
-        yield from (f"## {each.title}", "", each.says, "")
-        rows = [_told(numbered) for numbered in kinds[each]]
+    yield from (f"# {TITLE}", "", said, "", *(f"- {sentence}" for sentence in sentences), *[""] * bool(sentences))
+    for heading in filter(kinds.__getitem__, KINDS):
+        yield from (f"## {heading.title}", "", heading.says, "")
+        rows = [_told(numbered) for numbered in kinds[heading]]
         yield from _table(("#", "what", "verdict", "shipped by"), rows, texts=4)
     yield from ("## Pair by pair", "")
-    numbered = [each for group in kinds.values() for each in group]
+    numbered = [item for group in kinds.values() for item in group]
     for standard in STANDARD:
         roles = ", ".join(f"{role} = `{text}`" for role, text in _roles(standard.q, standard.p, standard.sampler))
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
@@ -231,10 +231,10 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE)
 
 
-def _told(each: Numbered) -> tuple[str, ...]:
-    practice = each.practice
+def _told(item: Numbered) -> tuple[str, ...]:
+    practice = item.practice
     names = ", ".join(f"`{entry.qualified}`" for entry in practice.entries)
-    return str(each.number), escaped(label(practice)), escaped(verdict(practice)), names
+    return str(item.number), escaped(label(practice)), escaped(verdict(practice)), names
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
@@ -250,15 +250,15 @@ def to_json(practices: Sequence[Practice]) -> str:
     document = {
         "title": TITLE,
         "pairs": [{**asdict(standard), "kl": divergences()[standard.name]} for standard in STANDARD],
-        "estimators": [_record(numbered) for each in KINDS for numbered in kinds[each]],
+        "estimators": [_record(numbered) for heading in KINDS for numbered in kinds[heading]],
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _record(each: Numbered) -> dict[str, Any]:
-    practice, entry = each.practice, each.practice.entry
+def _record(item: Numbered) -> dict[str, Any]:
+    practice, entry = item.practice, item.practice.entry
     return {
-        "number": each.number,
+        "number": item.number,
         "names": [shipped.qualified for shipped in practice.entries],
         "value": value_name(entry),
         "formula": entry.formula,
@@ -275,9 +275,9 @@ def _record(each: Numbered) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """What JSON can hold."""
+    """The value in a form that JSON can hold."""
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: _finite(part) for name, part in value.items()}
     if not isinstance(value, float) or isfinite(value):
         return value
     return "inf" if value > 0 else None

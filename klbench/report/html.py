@@ -29,7 +29,7 @@ _WORDS = "text-align:left;"
 
 
 def to_html(results: Results) -> str:
-    """The whole of it, one element; whatever the user named is escaped."""
+    """The results as one HTML element; names from the user are escaped."""
     pairs = list(summaries(results))
     said = [*legend(pairs, UNLIMITED), *_elsewhere(pairs)]
     meanings = "".join(f"<div>{escape(sentence)}</div>" for sentence in said)
@@ -38,7 +38,7 @@ def to_html(results: Results) -> str:
 
 
 def _elsewhere(pairs: Iterable[Summary]) -> Iterator[str]:
-    """Where a gradient's components are when there are too many for a table."""
+    """The sentence on where components are if there are too many for a table."""
     if any(summary.has_components and not any(chart.spare for chart in summary.charts) for summary in pairs):
         yield "klbench.to_components_frame(results) has the gradients component by component."
 
@@ -66,7 +66,7 @@ def _table(chart: Chart) -> str:
 
 
 def _header(labels: Sequence[str], names: Sequence[Heading]) -> Iterator[Sequence[str]]:
-    """One line of headers, or two where several columns have a name in common."""
+    """One line of headers, or two if several columns share a name."""
     lines = 2 if any(name.is_joint for name in names) else 1
     tall = f' rowspan="{lines}"' if lines > 1 else ""
     first = [_head(text, _WORDS, tall) for text in labels]
@@ -87,7 +87,7 @@ def _side(field: Field) -> str:
 
 
 def _block(block: Block, chart: Chart, width: int, cells: Iterator[Sequence[str]]) -> str:
-    """The rows of a block, each taken from ``cells``; before them its caption, or beside them its labels."""
+    """The rows of a block, taken from ``cells``, with its caption above or its labels beside them."""
     rows = [[*next(cells)] for _ in block.rows]
     if not chart.captioned:
         rows[0] = [*(_cell(text, _WORDS, span=f' rowspan="{len(rows)}"') for text in block.labels), *rows[0]]
@@ -106,7 +106,7 @@ def _cells(field: Field, blocks: Sequence[Block]) -> list[str]:
 
 
 def _style(rich: str) -> str:
-    """What Rich draws in these words, in CSS."""
+    """A style in Rich's words as CSS."""
     bold = "font-weight:bold;" if "bold" in rich else ""
     quiet = f"{_QUIET};" if "dim" in rich else ""
     return bold + quiet + "".join(f"color:{css};" for name, css in _COLOURS.items() if name in rich)

@@ -1,4 +1,4 @@
-"""What the marks and words of the tables mean: one sentence for each that a reader sees.
+"""The legend: one sentence for each mark and word that a reader sees in the tables.
 
 What is seen is asked of the columns and rows that are drawn. The drawn text would not do: colours stand in it.
 """
@@ -18,11 +18,11 @@ from klbench.report.summary import Chart, Summary
 from klbench.report.table import drawing
 
 _SHORTHAND = re.compile(r"(-?\d+\.(\d+))\((\d+)\)(?!e)")
-"""A number with its error, such as 0.0015(45), that is easily written out."""
+"""A number with its error and without an exponent, such as 0.0015(45)."""
 
 
 def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") -> Iterator[str]:
-    """A sentence for each mark and word that the tables show at so many characters a line."""
+    """A sentence for each mark and word that the tables show at this width."""
     charts = [chart for summary in summaries for chart in summary.charts]
     seen = [column for chart in charts for column in _columns(chart, width, encoding)]
     yield _names_of_kls(summaries, seen)
@@ -33,7 +33,7 @@ def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") ->
 
 @dataclass(frozen=True)
 class _Column:
-    """One column as it is drawn, with its header and what stands above that."""
+    """One column as it is drawn, with its header and the shared name above."""
 
     headers: tuple[str, ...]
     cells: tuple[str, ...]
@@ -44,12 +44,12 @@ class _Column:
             return False
         if not meaning.mark:
             return True
-        # a mark stands on numbers; anywhere else the letter is part of a name
+        # a mark stands only on numbers; elsewhere the letter is part of a name
         return (self.numeric or bool(meaning.header)) and any(map(meaning.is_in, self.cells))
 
 
 def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[_Column]) -> str:
-    """That a name and a symbol are one thing: a heading has the symbol, a target and a note the name."""
+    """A sentence that links the symbol of a KL to its name, if the tables show both."""
     rows = (row for summary in summaries for chart in summary.charts for block in chart.blocks for row in block.rows)
     cells = (cell for column in columns for cell in column.cells)
     has_forward = any(row.target == FORWARD_KL.name for row in rows) or any(FORWARD_KL.symbol in cell for cell in cells)
@@ -68,7 +68,7 @@ def _columns(chart: Chart, width: int, encoding: str) -> Iterator[_Column]:
 
 
 def _layout(chart: Chart, width: int, encoding: str) -> Layout:
-    """The layout that is drawn. It is chosen by how wide its letters are once they are spelled out."""
+    """The layout that is drawn. It is chosen by its width with the letters spelled out."""
     written = spelled(chart, encoding)
     drawn = drawing(written, width)
     return chart.layouts[written.layouts.index(drawn.layout)] if drawn else ()

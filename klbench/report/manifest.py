@@ -1,4 +1,4 @@
-"""manifest.json: what was run, where and how long it took; everything that depends on the machine and the hour.
+"""manifest.json: what was run, where, and how long it took; all that depends on machine and time.
 
 The CSV files hold nothing of that, so they can be compared byte for byte; the manifest holds the hashes of their bytes.
 """
@@ -24,7 +24,7 @@ PACKAGES = ("klbench", "torch", "numpy", "pandas")
 
 @dataclass(frozen=True)
 class Call:
-    """How a run was asked for: the ``command`` line, None in a library, and what it puts over the spec, KEY=VALUE."""
+    """How a run was called: its ``command`` line, None in a library, and its overrides of the spec, KEY=VALUE."""
 
     command: str | None = None
     overrides: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from klbench.results import Results
 
 
 def to_markdown(results: Results) -> str:
-    """The whole document."""
+    """The results as a Markdown document."""
     pairs = list(summaries(results))
     parts = [_section(summary) for summary in pairs]
     said = (*legend(pairs, UNLIMITED), *elsewhere(pairs, UNLIMITED))

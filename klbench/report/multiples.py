@@ -1,4 +1,4 @@
-"""Gradients that point where the true one does and are longer or shorter, if ``follows`` has no name for that.
+"""Notes on gradients that are a multiple of the true one, if ``follows`` has no name for the multiple.
 
 A cosine of 1 beside ``none`` looks like an error and is right: ``follows`` names a multiple only if the factor is a
 simple fraction and the gradient has enough components to tell it from chance. So the factor is said.
@@ -29,22 +29,22 @@ class Multiple:
 
 
 def multiple_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
-    """A sentence on all that are a multiple without a name; over a grid, by how much."""
+    """A sentence on all gradients that are a multiple without a name; over a grid with the range of factors."""
     multiples = [multiple for case in cases for row in case.rows if (multiple := _multiple(row))]
     factors: dict[tuple[str, str], list[float]] = {}
-    for each in multiples:
-        factors.setdefault((each.name, each.target), []).append(each.factor)
+    for multiple in multiples:
+        factors.setdefault((multiple.name, multiple.target), []).append(multiple.factor)
     if multiples:
         told = few([f"{name} is {_times(many)} that of the {target}" for (name, target), many in factors.items()])
         alone = " With one parameter, every gradient is a multiple of every other." * all(
-            each.alone for each in multiples
+            multiple.alone for multiple in multiples
         )
         where = "Where `follows` is none and the cosine 1 or −1"
         yield f"{where}, the gradient is a multiple of the true one: {told}.{alone}"
 
 
 def _multiple(row: Row) -> Multiple | None:
-    """What a row is a multiple of; None if it has a name, or another direction."""
+    """The multiple that a row's gradient is; None if it has a name or another direction."""
     if row.follows != "none" or row.dtype != FULL_PRECISION or row.components is None:
         return None
     if not abs(abs(row.exact_cosine) - 1) < _SHOWN:

@@ -1,4 +1,4 @@
-"""What is drawn at a terminal, its letters spelled out before it is laid out, so that columns stay below their headers.
+"""Spelling out letters that a terminal's encoding lacks, before the layout, so that columns stay aligned.
 
 Only narrow encodings need it, such as ASCII and cp1252; for any other the content is returned as it is.
 """
@@ -21,13 +21,13 @@ from klbench.letters import narrowed
 Content = TypeVar("Content")
 
 _OURS = "klbench.report."
-"""Where what is shown is made. By its name, because its modules import torch, and a list of names must not."""
+"""The package whose dataclasses are spelled out; a name, because importing its modules would import torch."""
 _LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-"""Rich's SIMPLE_HEAD, the one kind of lines that tables here have, in ASCII."""
+"""Rich's SIMPLE_HEAD in ASCII; tables here have no other lines."""
 
 
 def spelled(content: Content, encoding: str) -> Content:
-    """The same content, of whatever is shown here, with the letters spelled out that ``encoding`` lacks."""
+    """The same content with the letters spelled out that ``encoding`` lacks."""
     if encoding.lower().replace("-", "").startswith("utf"):
         return content
     return cast(Content, _spelled(content, encoding))
@@ -37,13 +37,13 @@ def _spelled(content: Any, encoding: str) -> Any:
     if isinstance(content, str):
         return narrowed(content, encoding)
     if isinstance(content, tuple | list):
-        return type(content)(_spelled(each, encoding) for each in content)
+        return type(content)(_spelled(part, encoding) for part in content)
     if isinstance(content, Text):
         return _text(content, encoding)
     if isinstance(content, Table):
         return _table(content, encoding)
     if isinstance(content, Group):
-        return Group(*(_spelled(each, encoding) for each in content.renderables))
+        return Group(*(_spelled(part, encoding) for part in content.renderables))
     if isinstance(content, Padding):
         return _with(content, renderable=_spelled(content.renderable, encoding))
     is_ours = is_dataclass(content) and type(content).__module__.startswith(_OURS)
@@ -51,11 +51,11 @@ def _spelled(content: Any, encoding: str) -> Any:
 
 
 def _text(text: Text, encoding: str) -> Text:
-    """The same text, its styles on the letters they were on."""
+    """The text spelled out, with its styles on the same letters as before."""
     plain = text.plain
     starts = [0]
     for at, letter in enumerate(plain):
-        # beside its neighbours, which decide about a blank or a ^
+        # with the letters before it, which decide whether a blank or a ^ is added
         until = len(narrowed(plain[: at + 1], encoding)) if not letter.isascii() else starts[-1] + 1
         starts.append(until)
     spans = [Span(starts[min(s.start, len(plain))], starts[min(s.end, len(plain))], s.style) for s in text.spans]
@@ -75,7 +75,7 @@ def _table(table: Table, encoding: str) -> Table:
 
 
 def _dataclass(content: Any, encoding: str) -> Any:
-    """One of the report's own, such as a summary, piece by piece; rows are what is shown and not how, and stay."""
+    """A dataclass of the report, such as a summary, field by field; rows stay as they are."""
     held = {field.name: getattr(content, field.name) for field in fields(content)}
     changed = {name: _spelled(value, encoding) for name, value in held.items()}
     if "show" in held:
@@ -85,7 +85,7 @@ def _dataclass(content: Any, encoding: str) -> Any:
 
 @dataclass(frozen=True)
 class _Spelled:
-    """What a field says of a row, spelled out; equal to another where what it says is."""
+    """A field's ``show`` with its text spelled out; two are equal if they show the same."""
 
     show: Callable[[Any], str]
     encoding: str

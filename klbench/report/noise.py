@@ -1,4 +1,4 @@
-"""How much noisier one estimator of a number is than another, and what that means in samples.
+"""Notes on how much noisier one estimator of a target is than another, and what that costs in samples.
 
 An unbiased estimator may still be useless: where one token is lost, k3 has a hundred times the noise of k1, so the same
 error bar takes ten thousand times the samples. Of each target the quietest estimator that is not biased is the measure
@@ -19,11 +19,11 @@ from klbench.stats.tail import TRUSTED
 from klbench.wording import few
 
 _WORTH_A_NOTE = 2.0
-"""Times the noise, and so four times the samples: less is seen in the table."""
+"""Twice the noise, and so four times the samples; smaller factors show in the table only."""
 _UNBIASED = 0.01
-"""Of the true value: as in the notes on bias."""
+"""A share of the true value, as in the notes on bias."""
 _MOST = 4
-"""Of more estimators than these the others are only counted."""
+"""The most groups of estimators in a sentence; further ones are only counted."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
     kinds = dict.fromkeys((row.target, row.is_gradient) for case in cases for row in case.rows)
     for target, is_gradient in kinds:
-        noisier = [each for case in cases for each in _noisier(case, target, is_gradient)]
+        noisier = [item for case in cases for item in _noisier(case, target, is_gradient)]
         largest: dict[tuple[str, str], Noisier] = {}
-        for each in sorted(noisier, key=lambda noisier: -noisier.factor):
-            largest.setdefault((each.name, each.quietest), each)
+        for item in sorted(noisier, key=lambda noisier: -noisier.factor):
+            largest.setdefault((item.name, item.quietest), item)
         if largest:
             yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)
 
@@ -69,7 +69,7 @@ def _called(row: Row) -> str:
 
 
 def _noise(row: Row) -> float:
-    """Of one sample, in units of what is true; NaN where it is not known, or its error bar is not to be trusted."""
+    """The noise of one sample divided by the true value; NaN if it is not known or its error bar is not trusted."""
     if not isnan(row.exact_stdev_over_true):
         return row.exact_stdev_over_true
     trusted = isfinite(row.stdev_over_true_mcse) and not row.khat > TRUSTED
@@ -77,7 +77,7 @@ def _noise(row: Row) -> float:
 
 
 def _is_unbiased(row: Row) -> bool:
-    """Whether its bias is none that matters: by the exact road, else within three standard errors."""
+    """Whether its bias is negligible: exactly, or else within three standard errors."""
     if not isnan(row.exact_bias_over_true):
         return abs(row.exact_bias_over_true) <= _UNBIASED
     return abs(row.bias_over_true) <= max(_UNBIASED, 3 * row.bias_over_true_mcse)
@@ -85,22 +85,22 @@ def _is_unbiased(row: Row) -> bool:
 
 def _sentence(noisier: Sequence[Noisier], *, over_a_grid: bool) -> str:
     groups = _alike(noisier)
-    first, *rest = (_clause(names, each, over_a_grid) for names, each in groups[:_MOST])
+    first, *rest = (_clause(names, example, over_a_grid) for names, example in groups[:_MOST])
     more = len(groups) - _MOST
     others = [*rest, *[f"{more} more by more than 2"] * (more > 0)]
     return "; ".join([f"{first} for the same error bar", *others]) + "."
 
 
 def _alike(noisier: Sequence[Noisier]) -> list[tuple[str, Noisier]]:
-    """Those that are told in the same words, together."""
+    """Estimators that get the same words, grouped under their names."""
     groups: dict[tuple[str, str, str], list[Noisier]] = {}
-    for each in noisier:
-        groups.setdefault((each.quietest, _times(each.factor), each.at), []).append(each)
+    for item in noisier:
+        groups.setdefault((item.quietest, _times(item.factor), item.at), []).append(item)
     return [(_names(group), group[0]) for group in groups.values()]
 
 
 def _names(group: Sequence[Noisier]) -> str:
-    return few([each.name for each in group])
+    return few([item.name for item in group])
 
 
 def _clause(names: str, noisier: Noisier, over_a_grid: bool) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: a measured one with the digits its error supports, an exact one with six.
+"""Numbers as text: a measured one with the digits that its error supports, an exact one with six.
 
 ``0.002487(26)`` is the shorthand of physics tables for 0.002487 ± 0.000026: the parenthesis holds the error of the last
 digits. Two digits of error are kept, so that an error of 0.95 and one of 1.04 are told apart.
@@ -12,13 +12,13 @@ from math import inf, isfinite, isnan
 
 MISSING = "–"
 SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
-"""Powers of ten written out; beyond them the number is written with an exponent."""
+"""Numbers between these powers of ten are written out, all others with an exponent."""
 _DIGITS = 6
-"""Of an exact number, and of one whose error is far below these digits."""
+"""The digits of an exact number, and of a number whose error is far below them."""
 _UNSEEN = 0.01
-"""An error below a hundredth of the last of these digits is rounding, or might as well be: it is not shown."""
+"""An error below a hundredth of the last of these digits is as small as rounding, and is not shown."""
 _SUM_ROUNDING = 1e-12
-"""Of the size of what was summed: less is what rounding leaves of 0."""
+"""A smaller share of the size of the numbers summed is 0 with rounding."""
 
 
 def measured(value: float, error: float) -> str:
@@ -42,12 +42,12 @@ def plain_number(value: float) -> str:
 
 
 def exact_beside(value: float, scale: float) -> str:
-    """``plain_number``, and 0 where the value is rounding next to ``scale``, the size of what was summed to get it."""
+    """``plain_number``; 0 if the value is only rounding next to ``scale``, the size of the numbers that were summed."""
     return plain_number(0.0 if abs(value) <= _SUM_ROUNDING * scale else value)
 
 
 def fixed(value: float, places: int, *, sign: str = "") -> str:
-    """``value`` to so many places, with its ``sign`` in front if that is "+"; never a negative zero."""
+    """``value`` to so many places, a plus written if ``sign`` is "+"; never a negative zero."""
     return f"{round(value, places) + 0.0:{sign}.{places}f}" if isfinite(value) else _not_finite(value)
 
 
@@ -65,7 +65,7 @@ def seconds(duration: float) -> str:
 
 
 def parameters_text(parameters: Mapping[str, float]) -> str:
-    """``mu = 0.25, scale = 2``; nothing where there are none."""
+    """``mu = 0.25, scale = 2``; empty without parameters."""
     return ", ".join(f"{name} = {plain_number(value)}" for name, value in parameters.items())
 
 
@@ -117,7 +117,7 @@ def _exponent(value: float, digits: int) -> int:
 
 
 def _shift(exponent: int) -> int:
-    """The exponent to write: 0 where the number is written out."""
+    """The exponent to write: 0 if the number is written without one."""
     return 0 if SMALLEST_EXPONENT <= exponent <= LARGEST_EXPONENT else exponent
 
 

@@ -41,7 +41,7 @@ class Tally(Observer):
 
     @property
     def so_far(self) -> str:
-        """``after 1 of 3 cases, 12,000,000 of 30,000,000 samples``."""
+        """``after 1 of 3 cases, 12,000,000 of 30,000,000 samples``: what was done so far."""
         cases = f"{len(self._finished)} of {counted(len(self._cases), 'case')}"
         return f"after {cases}, {count(self.done)} of {counted(self.total, 'sample')}"
 
@@ -94,7 +94,7 @@ class ProgressBar(Tally):
 
 @contextmanager
 def watching(console: Console, *, quiet: bool = False) -> Iterator[Tally]:
-    """A tally of the run to come, shown on ``console`` if that is a terminal; gone from it at the end."""
+    """A tally of the next run, shown on ``console`` if that is a terminal, and cleared at the end."""
     if quiet or not console.is_terminal:
         yield Tally()
         return
@@ -111,12 +111,12 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Tally]:
 
 
 def _whole() -> Column:
-    """Room for a column that is never shortened."""
+    """A table column that is never shortened."""
     return Column(no_wrap=True)
 
 
 class _Headline(ProgressColumn):
-    """The running estimate: what is shortened where a terminal is narrow."""
+    """The running estimate, which is shortened if the terminal is narrow."""
 
     def render(self, task: Task) -> Text:
         return Text(task.fields["headline"], no_wrap=True, overflow="ellipsis")

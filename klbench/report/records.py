@@ -1,4 +1,4 @@
-"""What there is, as records for other programs: a mapping of names to values each, and their JSON, CSV and Markdown.
+"""Records for other programs: mappings of names to values, and their JSON, CSV and Markdown.
 
 JSON has every value as it is, null where there is none. A cell of CSV and Markdown is text: a list is joined by commas,
 a mapping is ``loss: KL(q‖p); reward: 0``, nothing is empty.
@@ -23,7 +23,7 @@ def as_json(records: Record | Sequence[Record]) -> str:
 
 
 def as_csv(records: Sequence[Record]) -> str:
-    r"""A header and a line each, which end in ``\n``; what only some of the records have is empty in the others."""
+    r"""A header and a line for each record, which end in ``\n``; a value that a record lacks is empty."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = _columns(records)
@@ -40,7 +40,7 @@ def as_markdown(records: Sequence[Record]) -> str:
 
 
 def as_markdown_card(record: Record) -> str:
-    """The facts of one record, a line each; what has none is left out."""
+    """The fields of one record, a line each; empty ones are left out."""
     facts = [[name, text] for name, value in record.items() if (text := cell(value))]
     return "".join(f"{line}\n" for line in _lines([["", ""], ["---", "---"], *facts]))
 
@@ -53,9 +53,9 @@ def cell(value: Value) -> str:
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return "; ".join(f"{name}: {cell(each)}" for name, each in value.items())
+            return "; ".join(f"{name}: {cell(part)}" for name, part in value.items())
         case list() | tuple():
-            apart = "; " if any(isinstance(each, Mapping) for each in value) else ", "
+            apart = "; " if any(isinstance(part, Mapping) for part in value) else ", "
             return apart.join(map(_item, value))
         case _:
             return str(value)
@@ -71,5 +71,5 @@ def _columns(records: Sequence[Record]) -> list[str]:
 
 def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     header, sides, *others = rows
-    yield from ("|" + "|".join(f" {escaped(each)} " for each in header) + "|", "|" + "|".join(sides) + "|")
-    yield from ("|" + "|".join(f" {escaped(each)} " for each in row) + "|" for row in others)
+    yield from ("|" + "|".join(f" {escaped(text)} " for text in header) + "|", "|" + "|".join(sides) + "|")
+    yield from ("|" + "|".join(f" {escaped(text)} " for text in row) + "|" for row in others)

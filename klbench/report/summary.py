@@ -1,4 +1,4 @@
-"""What a person reads of a run: for each pair a heading, its rows in blocks, and what to know about it.
+"""The summary of a run for people: for each pair a heading, its rows in blocks, and its notes.
 
 The table at a terminal and the Markdown one are two ways of drawing a ``Summary``; its columns are in ``fields``. Rows
 whose true value is 0, infinite or unknown have no ratios to it: they make a table of their own, of absolute numbers.
@@ -33,7 +33,7 @@ LONGEST = 200
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that share a case and, where there are several, a target.
+    """Rows that share a case, and a target if there are several.
 
     ``labels`` tell them from the other rows of the pair, a cell each: the grid's values, the target, its true value.
     ``caption`` says the same in words.
@@ -46,7 +46,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Chart:
-    """One table: its blocks, what their labels are called, and its layouts, the fullest first.
+    """One table: its blocks, the headers of their labels, and its layouts, the fullest first.
 
     ``captioned``: a person does better with captions than with labels, because targets have long names, or a row of
     gradients is long without them.
@@ -62,7 +62,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Summary:
-    """One pair: its heading, its tables and what the reader should know.
+    """One pair: its heading, its tables and its notes.
 
     ``gradient`` says what the gradient is taken in and what it truly is; empty where values were measured.
     """
@@ -77,7 +77,7 @@ class Summary:
 
     @property
     def has_components(self) -> bool:
-        """Whether there is a gradient whose components are known."""
+        """Whether there are components of a gradient."""
         rows = (row for chart in self.charts for block in chart.blocks for row in block.rows)
         return any(row.components is not None for row in rows)
 
@@ -123,7 +123,7 @@ def _facts(result: CaseResult, spec: Spec) -> str:
 
 
 def _notes(cases: tuple[CaseResult, ...]) -> Iterator[str]:
-    """Every note once, after the cases it is about unless that is all of them."""
+    """Every note once, with the names of its cases in front unless it is about all of them."""
     for note in dict.fromkeys(note for case in cases for note in case.notes):
         about = [parameters_text(case.case.parameters) for case in cases if note in case.notes]
         yield note if len(about) == len(cases) else f"{'; '.join(about)}: {note}"
@@ -138,7 +138,7 @@ def _charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
 
 
 def _charts_of(cases: tuple[CaseResult, ...], rows: Sequence[Row]) -> Iterator[Chart]:
-    """The tables of these rows: of those that have ratios, and of those that have none."""
+    """The tables of these rows: one for rows with ratios to the true value, one for rows without."""
     columns, is_gradient = columns_for(rows), rows[0].is_gradient
     by_target = any(row.target != REVERSE_KL.name for row in rows)
     parameters = tuple(cases[0].case.parameters)
@@ -153,7 +153,7 @@ def _charts_of(cases: tuple[CaseResult, ...], rows: Sequence[Row]) -> Iterator[C
 
 
 def _truth(row: Row, by_target: bool) -> tuple[str, ...]:
-    """The headers of the labels that say what is true."""
+    """The headers of the labels for the target and its true value."""
     if by_target:
         return "target", "‖∇‖" if row.is_gradient else "true"
     return ("‖∇KL(q‖p)‖" if row.is_gradient else "KL(q‖p)",)
@@ -170,14 +170,14 @@ def _blocks(result: CaseResult, wanted: Mapping[int, Row], by_target: bool) -> I
 
 
 def _true(row: Row, by_target: bool) -> str:
-    """What is true of a block's target, in words."""
+    """The true value of a block's target, in words."""
     if row.is_gradient:
         return true_value(f"‖∇{symbol(row.target)}‖", row.true_norm, "")
     return true_value(row.target if by_target else "KL(q‖p)", row.true, row.true_from)
 
 
 def _component_charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
-    """The components one by one, where they are few; over a grid they would be a page, and are in components.csv."""
+    """A table of the components if they are few; over a grid they would fill a page, and are in components.csv."""
     rows = tuple(row for row in cases[0].rows if row.is_gradient)
     components = next((row.components for row in rows if row.components is not None), None)
     if components is None or cases[0].case.parameters or len(components.index) > FEW:

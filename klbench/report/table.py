@@ -24,7 +24,7 @@ _MARKS = {UNTRUSTED: "yellow", NO_ERROR_BAR: "yellow", DISAGREES: "bold red", RE
 
 
 def heading(summary: Summary) -> RenderableType:
-    """Which pair, its true KL, and what was drawn."""
+    """The heading of a pair: its name, its true KL and its samples."""
     title = Text.assemble((summary.name, "bold cyan"), GAP, (summary.divergence, "bold"))
     lines = filter(None, [*summary.distributions, summary.gradient])
     return Group(title, *map(Text, lines), Text(summary.facts, style="dim"))
@@ -32,7 +32,7 @@ def heading(summary: Summary) -> RenderableType:
 
 @dataclass(frozen=True)
 class Tables:
-    """The pair's tables: one; two where only some rows have ratios; one more for the components of gradients."""
+    """The pair's tables: one; two if only some rows have ratios; one more for the components of gradients."""
 
     summary: Summary
 
@@ -44,21 +44,21 @@ class Tables:
 
 
 def drawing(chart: Chart, width: int) -> Drawing | None:
-    """The chart in its fullest layout that fits; None where none does and it can be spared."""
+    """The chart in its fullest layout that fits; None if none fits and the chart may be left out."""
     drawings = list(_drawings(chart))
-    fitting = next((each for each in drawings if each.width <= width), drawings[-1])
+    fitting = next((candidate for candidate in drawings if candidate.width <= width), drawings[-1])
     return None if chart.spare and fitting.width > width else fitting
 
 
 def _drawings(chart: Chart) -> Iterator[Drawing]:
-    """The fullest first; of one layout the one with labels in columns first, which reads better where it fits."""
+    """The drawings, the fullest first; within a layout labels in columns come before captions."""
     for layout in chart.layouts:
         for way in (True,) if chart.captioned else (False, True):
             yield Drawing(chart, layout, captioned=way)
 
 
 class _Column:
-    """One column of one drawing: its texts, all of one width, and how each is drawn."""
+    """One column of one drawing: its texts, all of one width, and their styles."""
 
     def __init__(self, header: str, texts: Sequence[str], *, numeric: bool = True, styles: Sequence[str] = ()) -> None:
         texts = aligned(texts) if numeric else texts
@@ -98,8 +98,8 @@ class Drawing:
 
     @staticmethod
     def fullest(chart: Chart) -> Drawing:
-        """The narrowest that shows every column."""
-        return min((each for each in _drawings(chart) if each.is_fullest), key=lambda each: each.width)
+        """The narrowest drawing that shows every column."""
+        return min((drawn for drawn in _drawings(chart) if drawn.is_fullest), key=lambda drawn: drawn.width)
 
     def lines(self) -> Iterator[Text]:
         """The header, then block by block: its caption, its rows, a blank line where blocks have several."""
@@ -122,14 +122,14 @@ class Drawing:
         yield from ((heading, [*islice(columns, len(heading.fields))]) for heading in self._headings)
 
     def _make_room_for_names(self) -> None:
-        """A name may be wider than its columns, such as that of a parameter."""
+        """Widen the columns below a name that is wider than they are, such as a parameter's."""
         for heading, columns in self._under_names():
             lacking = cell_len(heading.name) - _width(columns)
             if lacking > 0:
                 columns[0].widen(lacking)
 
     def _names(self) -> Text:
-        """The line above the headers: each name of several columns, in the middle of a rule across them."""
+        """The line above the headers: the names that columns share, each in the middle of a rule."""
         parts = [Text(" " * column.width) for column in self._labels]
         for heading, columns in self._under_names():
             parts.append(_ruled(heading.name, _width(columns)) if heading.is_joint else Text(" " * _width(columns)))
@@ -145,7 +145,7 @@ class Drawing:
 
 
 def said(field: Field, blocks: Sequence[Block]) -> Iterator[str]:
-    """What a field says, row by row; nothing where it says once what rows of a block have in common."""
+    """The texts of a field, row by row; empty if ``once`` is set and the row above has the same text."""
     for block in blocks:
         before = None
         for text in map(field.show, block.rows):
@@ -154,12 +154,12 @@ def said(field: Field, blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _width(columns: Sequence[_Column]) -> int:
-    """How wide the columns are beside one another."""
+    """The width of the columns side by side."""
     return sum(column.width for column in columns) + len(GAP) * max(len(columns) - 1, 0)
 
 
 def _ruled(name: str, width: int) -> Text:
-    """``──── bias/true ────``; without a rule where there is no room for one."""
+    """``──── bias/true ────``; without the rule if there is no room for it."""
     room = width - cell_len(name)
     if room < len("─  ─"):
         return Text(" " * (room // 2) + name + " " * (room - room // 2), style="bold")

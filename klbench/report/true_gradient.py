@@ -1,4 +1,4 @@
-"""What a heading says of gradients: what they are taken in, and what the gradient of each target truly is."""
+"""The line on gradients in a heading: the parameters, and the true gradient of each target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def true_gradient(cases: Sequence[CaseResult]) -> str:
     taken_in = f"∇ in {', '.join(rows[0].parameters)}"
     if cases[0].case.parameters:
         return taken_in
-    known_first = sorted(rows, key=lambda row: row.components is None)  # a gradient that does not exist has none
+    known_first = sorted(rows, key=lambda row: row.components is None)  # rows without a gradient have none
     targets = dict.fromkeys(row.target for row in rows)
     told = (_of_target(next(row for row in known_first if row.target == target)) for target in targets)
     return f"{taken_in}: {'; '.join(told)}"

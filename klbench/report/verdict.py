@@ -1,4 +1,4 @@
-"""What the audit found of one estimator, in plain words; and the headings that estimators of one kind stand under."""
+"""The verdict of the audit on one estimator, in plain words; and the headings that group the estimators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from klbench.identity.audit import Practice, Reading
 from klbench.wording import share
 
 RARE = 1e-7
-"""A smaller share of the samples is not worth a word."""
+"""A smaller share of the samples is not mentioned."""
 _EXACT = 1e-6
 _TURNED, _ASIDE, _LITTLE_LEFT = 0.0, 0.9, 0.1
 _PERCENT, _NOISY = 0.01, 50.0
@@ -19,12 +19,12 @@ REVERSE, FORWARD = "KL(q‖p)", "KL(p‖q)"
 
 @dataclass(frozen=True)
 class Kind:
-    """A heading of the page: what all under it do, and what to make of it.
+    """A heading of the page: what the estimators under it do, and what follows for the reader.
 
     Args:
         one, many: the verb, as one estimator or several do it.
         what: the rest of the sentence.
-        says: what to make of it.
+        says: what follows for the reader.
     """
 
     one: str
@@ -34,11 +34,11 @@ class Kind:
 
     @property
     def title(self) -> str:
-        """As a heading."""
+        """The text of the heading."""
         return f"{self.one.capitalize()} {self.what}"
 
     def of(self, count: int) -> str:
-        """As a sentence about so many."""
+        """A sentence that says how many estimators do so."""
         return f"{count} {self.one if count == 1 else self.many} {self.what}."
 
 
@@ -77,7 +77,7 @@ KINDS = (STALE_TOO, ON_POLICY, TO_FORWARD, NOWHERE, ELSEWHERE, NOT_DESCENDED)
 
 
 def kind(practice: Practice) -> Kind:
-    """The heading an estimator stands under, by what its gradient was found to follow."""
+    """The heading of an estimator, by what its gradient follows."""
     match practice.follows:
         case "":
             return NOT_DESCENDED
@@ -93,8 +93,8 @@ def kind(practice: Practice) -> Kind:
 
 def summary(practices: Sequence[Practice]) -> Iterator[str]:
     """The whole audit in a few sentences, every count computed."""
-    for each in KINDS:
-        yield each.of(_count([practice for practice in practices if kind(practice) is each]))
+    for heading in KINDS:
+        yield heading.of(_count([practice for practice in practices if kind(practice) is heading]))
     clamped = [p for p in practices if p.follows not in ("", "0") and p.readings["far apart"].clamp_share > _EXACT]
     lost = [practice for practice in clamped if is_lost(practice.readings["far apart"])]
     yield (
@@ -115,7 +115,7 @@ def _having(practices: Sequence[Practice]) -> str:
 
 
 def verdict(practice: Practice) -> str:
-    """Everything worth saying of it, a clause each."""
+    """The verdict on one practice: its clauses in one sentence."""
     return "; ".join(_clauses(practice)) + "."
 
 
@@ -152,7 +152,7 @@ def _bias(reading: Reading) -> str:
 
 
 def _noise(where: str, reading: Reading) -> Iterator[str]:
-    """Noise that no batch averages away."""
+    """A clause on noise that is infinite or very large."""
     if reading.noise == inf:
         yield f"infinite noise {where}"
     elif reading.noise > _NOISY:
@@ -160,7 +160,7 @@ def _noise(where: str, reading: Reading) -> Iterator[str]:
 
 
 def _far_apart(reading: Reading) -> Iterator[str]:
-    """What becomes of it where the policy has left its reference."""
+    """A clause on the pair whose policy is far from its reference."""
     held = f"the clamp is active on {share(reading.clamp_share)} of the samples" if reading.clamp_share > _EXACT else ""
     pulled = _pull(reading)
     if held or pulled or abs(reading.bias_over_true) > 1:
@@ -173,7 +173,7 @@ def _times(factor: float) -> str:
 
 
 def _pull(reading: Reading) -> str:
-    """Where the mean gradient points, if that is not where it should."""
+    """The direction of the mean gradient, if it is not the right one."""
     if isnan(reading.cosine):
         return ""
     if is_lost(reading) and reading.cosine >= _TURNED:
@@ -184,7 +184,7 @@ def _pull(reading: Reading) -> str:
 
 
 def is_lost(reading: Reading) -> bool:
-    """Whether the mean gradient points away from the KL's, or next to nothing of it is left."""
+    """Whether the mean gradient points away from the KL's, or has almost no length left."""
     return reading.cosine < _TURNED or reading.length < _LITTLE_LEFT
 
 
@@ -193,8 +193,8 @@ def _signed(value: float) -> str:
 
 
 def _broken(readings: Mapping[str, Reading]) -> Iterator[str]:
-    """The precision in which it breaks most often, and on which pair, if it does."""
-    shares = [(part, dtype, pair) for pair, each in readings.items() for dtype, part in each.broken.items()]
+    """A clause on the precision and the pair with the largest share of infinite or NaN values, if any."""
+    shares = [(part, dtype, pair) for pair, reading in readings.items() for dtype, part in reading.broken.items()]
     part, dtype, pair = max(shares, default=(0.0, "", ""))
     if part > RARE:
         yield f"in {dtype} infinite or NaN for {share(part)} of the samples {_ON[pair]}"

@@ -7,7 +7,7 @@ countable support, each component is a value like any other, all of them on one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isfinite, nan
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
 from klbench.roads.exact_moments import exact_moments, points_of
 from klbench.roads.integrand import Integrand
+from klbench.stats.estimate import over_square
 from klbench.stats.score_table import DenseTable, OneHotTable, ScoreTable
 from klbench.stats.vectors import OnPoints
 from klbench.tolerances import GRADIENT_DISTANCE_ROUNDING, GRADIENT_ROUNDING
@@ -83,6 +84,10 @@ class ExactVector:
         if not (size > 0 and length > 10 * self.rounding):
             return nan
         cosine = float(self.mean @ true) / (length * size)
+        if not isfinite(cosine):  # the product of two lengths may be infinite where neither is
+            cosine = float((self.mean / length) @ (true / size))
+        if not isfinite(cosine):
+            return nan
         return float(round(cosine)) if abs(cosine - round(cosine)) < GRADIENT_DISTANCE_ROUNDING else cosine
 
 
@@ -138,7 +143,7 @@ def exact_gradient(problem: Problem, term: Term, score: Score, atoms: Atoms | No
     if atoms is not None:
         # an atom without probability is masked: its coefficient may be infinite
         moments = atoms.moments(problem, term)
-        kurtosis = moments.fourth / moments.trace**2 if moments.trace > 0 else nan
+        kurtosis = over_square(moments.fourth, moments.trace) if moments.trace > 0 else nan
         moved = atoms.rounding(problem, term)
         return _of_digits(moments.mean, moments.variances.sqrt(), kurtosis, moments.size, "enumeration", moved)
     components = len(score.components[0])
@@ -153,7 +158,7 @@ def _by_component(integrand: Integrand) -> ExactVector | None:
         return None
     moments = exact_moments(integrand, points)
     mean, stdev, kurtoses, size, moved = (
-        torch.tensor([getattr(each, name) for each in moments], dtype=torch.float64)
+        torch.tensor([getattr(component, name) for component in moments], dtype=torch.float64)
         for name in ("mean", "stdev", "kurtosis", "size", "rounding")
     )
     mean = torch.where(mean.isfinite(), mean, nan)

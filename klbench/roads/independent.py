@@ -41,7 +41,7 @@ def _gaussians(q: Single, p: Single) -> Factors | None:
     if not lost < ACCURACY:
         return None
     standard = _normal(0.0, 1.0)
-    return [(standard, _normal(*each), 1) for each in zip(shift.tolist(), scales.tolist(), strict=True)]
+    return [(standard, _normal(*parameters), 1) for parameters in zip(shift.tolist(), scales.tolist(), strict=True)]
 
 
 def _normal(loc: float, scale: float) -> Distribution:

@@ -95,7 +95,7 @@ def of_factors(integrand: Integrand) -> Regression | None:
     known = [expansion for expansion in declared if expansion is not None]
     if len(known) < len(integrand.terms):
         return None
-    anywhere = [less(from_declared(each, ANY), ANY) for each in known]
+    anywhere = [less(from_declared(expansion, ANY), ANY) for expansion in known]
     laws = laws_for(integrand.pair.q, integrand.pair.p, [product(a, b) for a in anywhere for b in anywhere] + anywhere)
     if laws is None or laws.constant:
         return None

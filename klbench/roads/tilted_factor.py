@@ -74,10 +74,10 @@ def _of_quadratic(constant: float, slope: float, curvature: float, rate: float, 
     if precision <= LEAST_PRECISION:
         return INFINITE
     # log E less its first-order part, which ``constant + curvature`` has: near q = p the rest is second order
-    shares = ((rate * slope) ** 2 / (2 * precision), log1p_remainder(-lost) / -2)
+    shares = (rate * slope * rate * slope / (2 * precision), log1p_remainder(-lost) / -2)
     mean, variance = rate * slope / precision, 1 / precision
-    linear, bend = (slope + 2 * curvature * mean) ** 2 * variance, 2 * curvature * variance
-    parts = (slope * mean, curvature * mean**2, curvature * lost / precision)
+    linear, bend = (slope + 2 * curvature * mean) * (slope + 2 * curvature * mean) * variance, 2 * curvature * variance
+    parts = (slope * mean, curvature * (mean * mean), curvature * lost / precision)
     cumulants, sizes = [sum(parts)], [sum(map(abs, parts))]
     for n in range(2, powers + 1):
         of_bend, of_slope = factorial(n - 1) / 2 * bend**n, factorial(n) / 2 * linear * bend ** (n - 2)

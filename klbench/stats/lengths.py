@@ -13,7 +13,7 @@ from math import isnan, nan, sqrt
 
 from torch import Tensor
 
-from klbench.stats.estimate import Estimate
+from klbench.stats.estimate import Estimate, over_square
 from klbench.stats.moments import relative_error_of_stdev
 from klbench.stats.tail import Largest, khat
 from klbench.stats.vectors import VectorMoments
@@ -54,9 +54,11 @@ class SampledVector:
 def length(moments: VectorMoments, count: int, origin: Tensor) -> Estimate:
     """‖E g − origin‖."""
     squared, error = _squared_length(moments, count, moments.mean - origin)
+    # shorter than the noise that was taken off: as far as can be told it is 0
     squared_length = max(squared, 0.0)
     if isnan(error):
         return Estimate(sqrt(squared_length))
+    # error/(2 length) where there is a length, √error at 0, where that would divide by 0
     return Estimate(sqrt(squared_length), error / sqrt(4 * squared_length + error) if error > 0 else 0.0)
 
 
@@ -68,7 +70,7 @@ def noise(moments: VectorMoments, count: int) -> Estimate:
     if trace == 0:
         return Estimate(0.0, 0.0)
     stdev = sqrt(trace * count / (count - 1))
-    return Estimate(stdev, stdev * relative_error_of_stdev(moments.fourth / trace**2, count))
+    return Estimate(stdev, stdev * relative_error_of_stdev(over_square(moments.fourth, trace), count))
 
 
 def cosine(moments: VectorMoments, count: int, true: Tensor) -> Estimate:
@@ -85,7 +87,8 @@ def cosine(moments: VectorMoments, count: int, true: Tensor) -> Estimate:
     turned = float(moments.mean @ true) / (norm * size)
     across = (true / size - turned * moments.mean / norm) / norm
     first = moments.variance_along(across) / (count - 1)
-    second = 6 * moments.squared_covariance / ((count - 1) * 2 * squared) ** 2
+    second = over_square(6 * moments.squared_covariance, (count - 1) * 2 * squared)
+    # a norm with its noise taken off may be too short, and the ratio beyond 1
     return Estimate(min(max(turned, -1.0), 1.0), sqrt(first + second))
 
 

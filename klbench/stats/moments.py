@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from klbench.stats.estimate import Estimate
+from klbench.stats.estimate import Estimate, over_square, power
 from klbench.stats.tail import Largest, khat
 from klbench.tolerances import CONSTANT_ROUNDING
 
@@ -80,6 +80,7 @@ class Moments:
         ``controls`` are the indices of the control values among the K.
         """
         first = self.powers[0] / self.count
+        # both about the shift: with the controls' means near it little cancels here
         everything = self.cross / self.count - first[list(controls)][:, None] * first[None, :]
         return everything[:, list(controls)], everything[:, index]
 
@@ -99,10 +100,9 @@ class Central:
         # about a shift near the mean these differences keep their digits
         m1, m2, m3, m4 = raw
         mean, variance = shift + m1, m2 - m1 * m1
-        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4
-        if variance <= max(
-            CONSTANT_ROUNDING * m2, (CONSTANT_ROUNDING * mean) ** 2
-        ):  # a constant: what is left is rounding
+        fourth = m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * power(m1, 4)
+        # a constant: what is left is rounding
+        if variance <= max(CONSTANT_ROUNDING * m2, power(CONSTANT_ROUNDING * mean, 2)):
             variance, fourth = 0.0, 0.0
         return Central(mean, variance, fourth, count)
 
@@ -121,7 +121,7 @@ class Central:
         """The Monte Carlo standard error of the standard deviation, by the fourth moment."""
         if self.variance == 0:
             return 0.0 if self.count > 1 else nan
-        return self.stdev * relative_error_of_stdev(self.fourth / self.variance**2, self.count)
+        return self.stdev * relative_error_of_stdev(over_square(self.fourth, self.variance), self.count)
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ def relative_error_of_stdev(kurtosis: float, count: int) -> float:
     as for a fair coin. NaN where there are fewer than two samples.
     """
     spread = (kurtosis - 1) / count + 2 / (count * (count - 1)) if count > 1 else nan
+    # a kurtosis that rounding has left below 1 has no error to tell, and neither has NaN
     return sqrt(spread) / 2 if spread >= 0 else nan
 
 
@@ -190,6 +191,7 @@ def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:
 
 
 def _centred(value: Tensor, centre: float) -> Tensor:
+    # float64 first: in bfloat16 the difference would be rounded once more
     return value.double() - centre if centre else value.double()
 
 
@@ -202,11 +204,12 @@ def _sums(centred: Sequence[Tensor], controls: int) -> Tensor:
         for i in range(controls)
     ]
     rows = [*zip(*powers, strict=True), *cross]
-    return torch.stack([each for row in rows for each in row]).view(POWERS + controls, -1).cpu()
+    return torch.stack([sums for row in rows for sums in row]).view(POWERS + controls, -1).cpu()
 
 
 def _power_sums(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     square = value * value
+    # dot: the third and the fourth powers are added up without an array of either
     return value.sum(), square.sum(), torch.dot(square, value), torch.dot(square, square)
 
 

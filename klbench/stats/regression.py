@@ -43,6 +43,7 @@ def regressed_mean(
     mean = value.mean - float(taken @ off)
     if not (isfinite(mean) and isfinite(left)):
         return None
+    # left is a difference: where the controls explain all, rounding may leave it below 0
     return Estimate(mean, max(noise, sqrt(max(left, 0.0))) / sqrt(moments.count))
 
 
@@ -54,5 +55,6 @@ def in_span(function: Function, controls: Sequence[Function]) -> bool:
     target = function(grid)[:, None]
     if not target.isfinite().all():
         return False
+    # gelsd, by singular values: on the grid the controls may be one function, or nearly
     solution = torch.linalg.lstsq(basis, target, driver="gelsd").solution
     return float((basis @ solution - target).abs().max()) <= IN_SPAN * float(target.abs().max())

@@ -96,6 +96,7 @@ class OneHotTable(ScoreTable):
 
     def combine(self, weights: Tensor) -> Tensor:
         """See ``ScoreTable.combine``."""
+        # w_j − π_j Σ w with w_j (1 − π_j) taken together: near π_j = 1 the two would cancel
         return weights * self._missed - self.probabilities * _of_others(weights)
 
     def combine_squares(self, weights: Tensor) -> Tensor:
@@ -108,11 +109,13 @@ class OneHotTable(ScoreTable):
 
     def along(self, direction: Tensor) -> Tensor:
         """See ``ScoreTable.along``."""
+        # direction_i − Σ π direction, with what is its own taken together as in ``combine``
         return self._missed * direction - _of_others(self.probabilities * direction)
 
     @cached_property
     def squared_norms(self) -> Tensor:
         """See ``ScoreTable.squared_norms``."""
+        # not 1 − 2 π_i + ‖π‖², which cancels near π_i = 1
         return self._missed.square() + _of_others(self.probabilities.square())
 
     @cached_property

@@ -43,6 +43,7 @@ class Largest:
 
     sizes: Tensor
     limit: int
+    # below every size, 0 among them
     threshold: float = -1.0
 
     def merge(self, other: Largest) -> Largest:
@@ -108,9 +109,12 @@ def _generalized_pareto_shape(ordered: Tensor) -> float:
     candidates = 30 + int(sqrt(count))
     steps = torch.arange(1, candidates + 1, dtype=torch.float64)
     quartile = ordered[int(count / 4 + 0.5) - 1]
+    # every candidate is below 1/largest, so that 1 − θ x is above 0 for every x
     theta = 1 / ordered[-1] + (1 - torch.sqrt(candidates / (steps - 0.5))) / (3 * quartile)
+    # log1p: θ x may be far below the rounding of 1
     shapes = torch.log1p(-theta[:, None] * ordered).mean(dim=1)
     likelihood = count * (torch.log(-theta / shapes) - shapes - 1)
+    # in logarithms: likelihoods of thousands of values leave float64, and only their ratios matter
     weights = torch.softmax(likelihood, dim=0)
     best = (weights * theta).sum()
     shape = float(torch.log1p(-best * ordered).mean())

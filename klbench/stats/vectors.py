@@ -79,6 +79,7 @@ class OnPoints(VectorMoments):
     def variance_along(self, direction: Tensor) -> float:
         """See ``VectorMoments.variance_along``."""
         along = self.table.along(direction)
+        # a variance as a difference of two sums: rounding may leave it below 0, and a root is taken of it
         return max(float(self._squares @ along.square() - (self.mean @ direction).square()), 0.0)
 
     @property
@@ -86,11 +87,13 @@ class OnPoints(VectorMoments):
         """See ``VectorMoments.squared_covariance``."""
         second = self.table.squared_gram(self._squares)
         crossed = float(self._squares @ self.table.along(self.mean).square())
-        return max(second - 2 * crossed + float(self.mean @ self.mean) ** 2, 0.0)
+        # ‖A − m mᵀ‖² written out, so that no [J, J] matrix is made: it may be below 0 by rounding
+        return max(second - 2 * crossed + float(self.mean @ self.mean) * float(self.mean @ self.mean), 0.0)
 
     @property
     def fourth(self) -> float:
         """See ``VectorMoments.fourth``."""
+        # ‖c s − m‖² by three numbers of each point: a [V, J] of differences would be as large as the scores
         squared_distance = (
             self.coefficient.square() * self.table.squared_norms
             - 2 * self.coefficient * self.table.along(self.mean)
@@ -151,7 +154,7 @@ class Sums:
         return Sums(
             vectors.shape[1],
             vectors.sum(1),
-            torch.stack([each.T @ each for each in vectors]),
+            torch.stack([row.T @ row for row in vectors]),
             (norms[:, :, None] * vectors).sum(1),
             norms.square().sum(1),
             (~vectors.isfinite().all(2)).sum(1),
@@ -171,7 +174,7 @@ class Sums:
     def cpu(self) -> Sums:
         """The same on the CPU."""
         return Sums(
-            self.count, *(each.cpu() for each in (self.first, self.second, self.third, self.fourth, self.nonfinite))
+            self.count, *(sums.cpu() for sums in (self.first, self.second, self.third, self.fourth, self.nonfinite))
         )
 
     def moments(self, row: int) -> OfSample:
@@ -205,6 +208,7 @@ class OfSample(VectorMoments):
     @property
     def variances(self) -> Tensor:
         """See ``VectorMoments.variances``."""
+        # only rounding makes it less than 0, where a component is a constant
         return self.covariance.diagonal().clamp_min(0.0)
 
     def variance_along(self, direction: Tensor) -> float:

@@ -1,1 +1,1 @@
-"""A user's own estimator, ``module:function``: found, seen to be fit, called, and its errors told as theirs."""
+"""A user's own estimator, ``module:function``: found, checked, called, and its errors shown as the user's."""

@@ -1,7 +1,7 @@
-"""Calls a user's function. Whatever tensor it returns becomes a plain one, and its derivative is guarded too.
+"""Calls a user's function, makes an ordinary tensor of its value, and catches errors in its derivative too.
 
-Their part of autograd's graph is kept apart and differentiated by itself, so that an error in a ``backward`` of theirs
-is told as theirs, wherever and whenever klbench differentiates.
+The user's part of autograd's graph is kept apart and differentiated by itself, so that an error in their ``backward``
+is shown as theirs, wherever and whenever klbench differentiates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from klbench.users.uncast import Uncast
 
 _DOUBLE = 8
 _WITHOUT_AUTOGRAD = "requires grad"
-"""torch's words for what it cannot do to a tensor that is differentiated, such as giving it to NumPy."""
+"""The words in torch's error for an operation that a differentiated tensor does not allow, as giving it to NumPy."""
 
 
 def called(theirs: Theirs, function: Callable[..., Any], given: tuple[Tensor, ...]) -> Tensor:
@@ -38,7 +38,7 @@ def called(theirs: Theirs, function: Callable[..., Any], given: tuple[Tensor, ..
 
 
 def _returned(function: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Any:
-    """The value the function returns; without a derivative where autograd cannot follow it."""
+    """The value the function returns; without a derivative if autograd cannot differentiate it."""
     try:
         return function(*inputs)
     except RuntimeError as error:
@@ -59,12 +59,12 @@ def _plain(name: str, returned: Any, like: Tensor) -> Tensor:
         value = returned.as_subclass(Tensor)
     if value.is_inference():
         value = value.clone()
-    # whatever it was made in, in float64 the truth goes on in float64
+    # if the inputs are float64, as for the truth, the value goes on in float64
     return value.to(like.dtype) if like.element_size() == _DOUBLE else value
 
 
 def _unfit(value: Tensor, like: Tensor) -> Iterator[tuple[str, str]]:
-    """(what is wrong with it, what to do instead)."""
+    """(what is wrong with the value, what to do instead)."""
     if value.is_nested or value.layout != torch.strided:
         kind = "a nested tensor" if value.is_nested else f"a tensor of layout {value.layout}"
         yield kind, "return an ordinary, dense tensor"
@@ -79,14 +79,14 @@ def _unfit(value: Tensor, like: Tensor) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class _Graph:
-    """The part of autograd's graph that one call made: the inputs, each [n], and the value [n] they lead to."""
+    """The part of autograd's graph that one call made: its inputs, each [n], and its value [n]."""
 
     theirs: Theirs
     inputs: tuple[Tensor, ...]
     value: Tensor
 
     def pulled_back(self, gradient: Tensor) -> list[Tensor | None]:
-        """The gradient of each input; None where the value does not depend on the input."""
+        """The gradient of each input; None if the value does not depend on the input."""
         wanted = [log_probs for log_probs in self.inputs if log_probs.requires_grad]
         with self.theirs.running("its derivative"), Uncast():
             gradients = iter(torch.autograd.grad(self.value, wanted, gradient, allow_unused=True))

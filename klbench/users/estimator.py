@@ -34,7 +34,7 @@ class UserFunction:
         self._theirs = Theirs(name, current_folder())
 
     def __call__(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
-        """The user's value for each sample [n]; where an argument is differentiated, so is the value.
+        """The user's value for each sample [n]; it can be differentiated if an argument can.
 
         Raises:
             UserError: their function raises, or what it returns is no tensor of one number a sample.

@@ -1,4 +1,4 @@
-"""Finds a user's function in its module, and checks that it is the one that was meant and can be called.
+"""Finds a user's function in its module, and checks that it is the one meant and can be called.
 
 Python finds a module by its name alone, so that a file of the current folder may stand behind one of Python's own, or
 behind one that was imported before; then the function is sought in the wrong file, and that is said.
@@ -25,7 +25,7 @@ _MOST_NAMES = 12
 
 
 def load(theirs: Theirs) -> Callable[..., Any]:
-    """The function, its module imported.
+    """Import the module and return the function.
 
     Raises:
         UserError: the module cannot be imported, is not the one of the current folder, or has no such function; or what
@@ -78,7 +78,7 @@ def _imported(theirs: Theirs, module_name: str) -> Any:
 
 
 def _refuse_another(theirs: Theirs, top: str) -> None:
-    """Refuse another module of that name where the current folder has one: that one is meant."""
+    """Refuse a module from elsewhere if the current folder has one of that name, because that one is meant."""
     meant = PathFinder.find_spec(top, [theirs.folder])
     loaded = _file(sys.modules.get(top))
     if meant and meant.origin and loaded and top != "__main__" and not _is_same(meant.origin, loaded):
@@ -92,13 +92,13 @@ def _is_same(meant: str, loaded: str) -> bool:
 
 def _file(module: Any) -> str | None:
     """The file or folder of a module, or Python's own word for its origin; None for any other object."""
-    known = getattr(module, "__dict__", {})  # the module's own, and not what a __getattr__ in it makes up
+    known = getattr(module, "__dict__", {})  # only the module's own names, and none that its __getattr__ makes up
     origin = getattr(known.get("__spec__"), "origin", None)
     return known.get("__file__") or next(iter(known.get("__path__", ())), None) or origin
 
 
 def _attribute(module: Any, path: str) -> tuple[Any, Any]:
-    """(the object that holds the attribute, the attribute), None where there is none."""
+    """(the object that holds the attribute, the attribute); None if there is no attribute."""
     holder: Any = None
     value: Any = module
     for step in path.split("."):
@@ -125,13 +125,16 @@ def _instead(module: Any, module_name: str, path: str) -> list[str]:
 
 
 def _unfit(holder: Any, function: Any, name: str) -> Iterator[tuple[str, str]]:
-    """(the reason why it cannot be called for a tensor, the remedy)."""
+    """(the reason why the function cannot be called for a tensor, the remedy)."""
     called = getattr(function, "__call__", None)  # noqa: B004
     if isinstance(function, type):
         yield "it is a class", "name a function, or an object that can be called"
     elif isinstance(holder, type) and inspect.isfunction(inspect.getattr_static(holder, name)):
         yield f"it is a method of the class {holder.__name__}", "name that of an object, or make it a staticmethod"
-    elif any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, called)):
+    elif any(
+        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
+        for candidate in (function, called)
+    ):
         yield "it is async", "write def and not async def"
     elif any(map(inspect.isgeneratorfunction, (function, called))):
         yield "it yields its values one by one", "return one tensor"

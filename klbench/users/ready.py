@@ -19,7 +19,7 @@ _SHIFTS = (-30.0, -4.5, 0.75, 6.0)
 
 
 def ready(estimator: Estimator) -> Estimator:
-    """The estimator as a run can use it; any but a user's is as it was.
+    """The estimator, ready for a run; only a user's is changed.
 
     Raises:
         UserError: the user's module cannot be imported, or the function does not give one number for each sample, or
@@ -32,7 +32,7 @@ def ready(estimator: Estimator) -> Estimator:
     given = _probes()
     here = _called(function, given)
     _refuse_batches(estimator.name, here, _called(function, given[:, :1]))
-    # a shift of all three changes no difference: a function that still answers the same looks at nothing else
+    # a shift of all three changes no difference: if the values stay the same, only differences matter
     alike = all(_same(here, _called(function, given + shift)) for shift in _SHIFTS)
     return replace(estimator, looks_at="sampler" if alike else "absolute")
 
@@ -62,7 +62,7 @@ def _same(first: Tensor, second: Tensor) -> bool:
 
 
 def _refuse_batches(name: str, together: Tensor, alone: Tensor) -> None:
-    """An estimator is a function of one sample: whatever else is in the batch, its value is the same."""
+    """Refuse a function whose value for a sample depends on the others in the batch."""
     if not _same(together[:1], alone):
         hints = ["return a value for each sample from its own log-probabilities; leave means and baselines to klbench"]
         raise UserError("it gives a sample a value that depends on the others in the batch", name, help=hints)

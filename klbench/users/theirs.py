@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import dtype
 
 _LONGEST = 300
-"""Of what an error of theirs says, so many characters are told."""
+"""The most characters of a user's error message that are shown."""
 _COLOURS = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 
 
@@ -76,14 +76,14 @@ class Theirs:
 
     @cached_property
     def _dtype(self) -> dtype:
-        """The default dtype before any of their code has run: with several threads, later ones may see its changes."""
+        """The default dtype before any user code has run; later threads may already see the changes of that code."""
         import torch
 
         return torch.get_default_dtype()
 
 
 def current_folder() -> str:
-    """The current folder; ``.`` where it has been deleted."""
+    """The current folder; ``.`` if it has been deleted."""
     try:
         return str(Path.cwd())
     except OSError:
@@ -92,7 +92,7 @@ def current_folder() -> str:
 
 @contextmanager
 def _importable(folder: str) -> Iterator[None]:
-    """Each thread that runs their code puts the folder in once and takes it out once."""
+    """Make the folder importable inside; each thread adds it once and removes it once."""
     sys.path.insert(0, folder)
     try:
         yield
@@ -102,10 +102,10 @@ def _importable(folder: str) -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    """``ValueError: its message``, on one line, cut where it is long, without a terminal's control codes."""
+    """``ValueError: its message``, on one line, cut if it is long, without a terminal's control codes."""
     try:
         text = _COLOURS.sub("", str(error)[: 10 * _LONGEST])
-    except Exception:  # its own __str__ is theirs too
+    except Exception:  # its __str__ is the user's code too
         text = ""
     line = "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
     told = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -1,8 +1,8 @@
-"""Passes over casts to lower precision while the truth is computed.
+"""Ignores casts to a lower precision while the truth is computed.
 
 A framework's function, and a user's, may cast log-probabilities to float32: an upcast in training, where they are
-bfloat16. In float64 it would be rounding that no training run has, so there it is passed over; what rounding does is
-what ``dtype`` is for, and there casts are as written.
+bfloat16. In float64 such a cast would add rounding that no training run has, so it is ignored there. ``dtype``
+measures what rounding does, and there casts are as written.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import klbench.cli
+from klbench.keeper import NOTHING_KEPT, Keeper
 from klbench.observer import SILENT, Observer
 from klbench.results import CaseResult, Results
 from klbench.row import Row, held_to_exact
@@ -75,7 +76,12 @@ def row(estimator: str, spec: Spec) -> Row:
 
 
 def measure_nothing(
-    spec: Spec, *, device: str = "auto", threads: int | None = None, observer: Observer = SILENT
+    spec: Spec,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    observer: Observer = SILENT,
+    keeper: Keeper = NOTHING_KEPT,  # noqa: ARG001
 ) -> Results:
     """The same numbers for every case, with the settings of the call."""
 

@@ -59,7 +59,7 @@ def test_pairs_that_differ_in_numbers_only_are_of_one_shape() -> None:
 )
 def test_the_seconds_of_a_group(samples: int, drawing: float) -> None:
     (case,) = spec(f"{{{GAMMA}}}").cases()
-    trial = _Trial(ratio=2.0, each=2e-6, alone=3e-6, draws=0)
+    trial = _Trial(ratio=2.0, together=2e-6, alone=3e-6, draws=0)
     seconds = _seconds(trial, [(case, 0.1), (case, 0.3)], samples, MACHINE)
     assert seconds == pytest.approx(2 * drawing + 2 * 0.4)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, pi, remainder
+from math import pi, remainder
 from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import POSITIVE, PROBABILITY_INSIDE, REAL
@@ -97,7 +97,9 @@ def draw_continuous_bernoulli(logit: Tensor, stream: Stream, count: int) -> Tens
 def log_density_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
     """t x - log((exp(t) - 1) / t), mirrored where t > 0; torch's stops where probs round to 0 or 1."""
     t = logit.abs()
+    # (1 − e^−t)/t is 0/0 at t = 0, where its logarithm is 0, as t is
     norm = (-(-t).expm1() / t).log() if t > 0 else t
+    # t (x − 1), not t x: mirrored, the norm is that of −t, and no e^t is formed
     return (x - 1).mul_(t).sub_(norm) if logit > 0 else x.mul(-t).sub_(norm)
 
 
@@ -110,6 +112,7 @@ def logits_score_of_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
 
 def probs_score_of_continuous_bernoulli(logit: Tensor, x: Tensor) -> Tensor:
     """The same over probs (1 - probs)."""
+    # two sigmoids: 1 − probs is 0 in float64 for logits from 37 on
     return logits_score_of_continuous_bernoulli(logit, x) / (logit.sigmoid() * (-logit).sigmoid())
 
 
@@ -137,6 +140,7 @@ CONTINUOUS_BERNOULLI = Family(
 
 def draw_kumaraswamy(d: Built, stream: Stream, count: int) -> Tensor:
     """The quantile at 1 - exp(-E)."""
+    # expm1: a large concentration0 leaves little of 1 − exp(−E/b)
     return stream.exponential(count).div_(-d.concentration0).expm1_().neg_().pow_(1 / d.concentration1)
 
 
@@ -190,7 +194,7 @@ RELAXED_BERNOULLI = Family(
     draw=draw_relaxed_bernoulli,
     log_prob=log_density_relaxed_bernoulli,
     scores={name: _of_logit(score) for name, score in real_line.LOGIT_RELAXED_SCORES.items()},
-    centres=lambda d: tuple(1 / (1 + exp(-y)) for y in real_line.median_of_relaxed(d)),
+    centres=lambda d: (float((d.logits / d.temperature).sigmoid()),),
 )
 
 
@@ -201,6 +205,7 @@ def draw_uniform(d: Built, stream: Stream, count: int) -> Tensor:
 
 def log_density_uniform(d: Built, x: Tensor) -> Tensor:
     """-log(high - low) for every x."""
+    # a clone: what is expanded is one number in memory, and callers work in place
     return (d.high - d.low).log().neg().expand(x.shape).clone()
 
 
@@ -250,6 +255,7 @@ VON_MISES = Family(
     ),
     draw=draw_von_mises,
     log_prob=log_density_von_mises,
+    # IEEE remainder goes to the nearest multiple: into [−π, π] in one step, without rounding
     centres=lambda d: (remainder(float(d.loc), 2 * pi),),
 )
 

@@ -96,6 +96,7 @@ def draw_one_hot(c: Categories, stream: Stream, count: int) -> Tensor:
 
 def log_density_one_hot(c: Categories, x: Tensor) -> Tensor:
     """Looked up."""
+    # looked up, not x · log_probs: 0 · −inf is NaN
     return c.log_probs[x.argmax(-1)]
 
 
@@ -163,6 +164,7 @@ def draw_multinomial(c: Counts, stream: Stream, count: int) -> Tensor:
     """A binomial for each category of what the categories before it left."""
     probs = c.log_probs.exp()
     # sums from the back, so that the last share is exactly 1; 0/0 where nothing is left for it
+    # NumPy refuses a probability above 1, by however little: none may round there
     shares = (probs / probs.flip(0).cumsum(0).flip(0)).nan_to_num(0).clamp(max=1)
     left = probs.new_full((count,), float(c.total_count))
     drawn = probs.new_empty((count, len(probs)))
@@ -181,6 +183,7 @@ def log_density_multinomial(c: Counts, x: Tensor) -> Tensor:
 
 def is_multinomial(c: Counts, x: Tensor) -> Tensor:
     """Whether all are whole numbers >= 0 that sum to total_count."""
+    # sums of whole numbers are exact in float64, so that == may be asked
     return ((x >= 0) & (x == x.floor())).all(-1) & (x.sum(-1) == c.total_count)
 
 

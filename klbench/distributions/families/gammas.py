@@ -111,6 +111,7 @@ def df2_score_of_fisher_snedecor(d: Built, x: Tensor) -> Tensor:
 
     a, b = d.df1 / 2, d.df2 / 2
     odds = x * (a / b)
+    # 1/(1 + 1/odds) again: its limit, 1, where the odds are infinite
     return (digamma_step(b, a) - a / b - odds.log1p() + (1 + a / b) / (1 + 1 / odds)) / 2
 
 

@@ -55,8 +55,10 @@ def coin(d: Any, a: Arguments) -> Coin:
     total_count = d.probs.new_tensor(a.get("total_count", 1))
     if "probs" in a:
         probs = d.probs.new_tensor(a["probs"])
+        # log1p: for probs below 5e-17 the complement is 1, and its logarithm would be 0
         return Coin(total_count, probs, 1 - probs, probs.log(), (-probs).log1p())
     t = d.logits
+    # both sides by themselves: 1 − sigmoid(t) is 0 in float64 for t from 37 on
     return Coin(total_count, t.sigmoid(), (-t).sigmoid(), logsigmoid(t), logsigmoid(-t))
 
 
@@ -122,8 +124,10 @@ def log_density_binomial(c: Coin, x: Tensor) -> Tensor:
     from klbench.distributions.special import log_binomial
 
     n = c.total_count
+    # NaN at both ends, where it takes log 0; they are replaced below
     value = log_binomial(x, n, c.probs, c.complement)
     value = (n * c.log_probs).where(x == n, value)
+    # of no throws, 0 · log 0 would be NaN where probs is 1
     return (n * c.log_complement if n > 0 else n).where(x == 0, value)
 
 
@@ -153,11 +157,13 @@ BINOMIAL = Family(
 
 def draw_geometric(c: Coin, stream: Stream, count: int) -> Tensor:
     """The whole part of an exponential of rate -log(1 - probs)."""
+    # probs = 1 divides by infinity: every draw is 0, as it should be
     return stream.exponential(count).div_(-c.log_complement).floor_()
 
 
 def log_density_geometric(c: Coin, x: Tensor) -> Tensor:
     """x failures, then a success."""
+    # at probs = 1 log_complement is −inf, and 0 · inf is NaN: no failure costs nothing
     return c.log_probs.where(x == 0, x * c.log_complement + c.log_probs)
 
 
@@ -191,6 +197,7 @@ def log_density_negative_binomial(c: Coin, x: Tensor) -> Tensor:
 
     r = c.total_count
     value = log_binomial(r, x + r, c.complement, c.probs) + (r / (x + r)).log()
+    # at x = 0 all throws fail: log_binomial has log 0 there, and is NaN
     return (r * c.log_complement).where(x == 0, value)
 
 

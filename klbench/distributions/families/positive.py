@@ -83,6 +83,7 @@ def concentration_score_of_generalized_pareto(d: Built, x: Tensor) -> Tensor:
     w = c * z
     near = z * (z * second_order_log1p(w) + (z - 1) / (1 + w))
     far = w.log1p() / c.square() - (1 + 1 / c) / (1 / z + c)
+    # far divides by c, which may be 0: then w is 0 too, and near is taken
     return near.where(w < 0.5, far)
 
 
@@ -116,6 +117,7 @@ GENERALIZED_PARETO = Family(
 
 def draw_half_cauchy(d: Built, stream: Stream, count: int) -> Tensor:
     """The absolute ratio of two normals."""
+    # no tangent of a uniform, whose distance from 1 has few digits where the tail is made of it
     return stream.normal(count).div_(stream.normal(count)).abs_().mul_(d.scale)
 
 
@@ -152,7 +154,7 @@ HALF_NORMAL = Family(
     support=_closed,
     examples=("HalfNormal(scale=1)", "HalfNormal(scale=0.1)"),
     draw=draw_half_normal,
-    natural=lambda d: Natural({"x²": -0.5 / float(d.scale) ** 2}),
+    natural=lambda d: Natural({"x²": -0.5 / float(d.scale) / float(d.scale)}),
 )
 
 

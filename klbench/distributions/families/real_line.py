@@ -122,6 +122,7 @@ def logit(d: Built, a: Arguments) -> Tensor:
     if "logits" in a:
         return d.logits
     probs = d.probs.new_tensor(a["probs"])
+    # log1p: for probs below 5e-17 the complement is 1, and its logarithm would be 0
     return probs.log() - (-probs).log1p()
 
 
@@ -132,6 +133,7 @@ def relaxed(d: Built, a: Arguments) -> Relaxed:
 
 def draw_logit_relaxed_bernoulli(d: Relaxed, stream: Stream, count: int) -> Tensor:
     """A logistic, whose quantile at U = exp(-E) is -log(exp(E) - 1), about the logits, over the temperature."""
+    # expm1: the upper tail comes from a small E, which exp(E) − 1 rounds away
     return _finite(stream.exponential(count).expm1_().log_().neg_().add_(d.logits).div_(d.temperature))
 
 
@@ -144,11 +146,13 @@ def log_density_logit_relaxed_bernoulli(d: Relaxed, y: Tensor) -> Tensor:
 
 def logits_score_of_logit_relaxed(d: Relaxed, y: Tensor) -> Tensor:
     """-tanh(z/2), z = logits - t y."""
+    # tanh keeps its digits near z = 0, where 1 − 2 sigmoid(z) cancels
     return (d.logits - y * d.temperature).div_(2).tanh_().neg_()
 
 
 def probs_score_of_logit_relaxed(d: Relaxed, y: Tensor) -> Tensor:
     """The same over probs (1 - probs)."""
+    # two sigmoids: 1 − probs is 0 in float64 for logits from 37 on
     return logits_score_of_logit_relaxed(d, y) / (d.logits.sigmoid() * (-d.logits).sigmoid())
 
 
@@ -259,12 +263,14 @@ def _df_score_constant(v: Tensor) -> Tensor:
     from klbench.distributions.special import digamma_rest, second_order_log1p
 
     rest = digamma_rest((v + 1) / 2) - digamma_rest(v / 2)
+    # log(1 + 1/v) − 1/v in one: each of the two is near 1/v, and all that is left is of order 1/v²
     return (second_order_log1p(1 / v) / v.square() + 1 / (v * (v + 1)) + rest) / 2
 
 
 def loc_score_of_student_t(d: Built, x: Tensor) -> Tensor:
     """(df + 1) z/(df + z²)/scale."""
     z = standardised(d, x)
+    # a z² that overflows gives 0, its limit
     return z / (d.df + z.square()) * ((d.df + 1) / d.scale)
 
 

@@ -53,6 +53,7 @@ def _into_simplex(logits: Tensor) -> Tensor:
 
 def in_torch_support(d: Any, x: Tensor) -> Tensor:
     """Whether torch's own constraint holds."""
+    # torch's constraints have a tolerance, so that the rounding of a sum to 1 does not put a draw outside
     held: Tensor = d.support.check(x)
     return held
 
@@ -84,6 +85,7 @@ def precision_score_of_multivariate_normal(d: Any, x: Tensor) -> Tensor:
 def scale_tril_score_of_multivariate_normal(d: Any, x: Tensor) -> Tensor:
     """The lower triangle of y wᵀ, w = scale_tril⁻¹ (x - loc), less one over the diagonal."""
     y = loc_score_of_multivariate_normal(d, x)
+    # scale_trilᵀ covariance⁻¹ is scale_tril⁻¹: a product of what is there, and no triangular solve
     w = y.matmul(d.scale_tril)
     score: Tensor = (y.unsqueeze(-1) * w.unsqueeze(-2)).tril() - (1 / d.scale_tril.diagonal()).diag()
     return score
@@ -162,6 +164,7 @@ LOW_RANK_MULTIVARIATE_NORMAL = Family(
 
 def draw_dirichlet(d: Any, stream: Stream, count: int) -> Tensor:
     """Gammas over their sum, in logarithms."""
+    # in logarithms: of small concentrations all gammas may underflow, and their sum with them
     return _into_simplex(stream.log_gamma(d.concentration, count, *d.event_shape))
 
 
@@ -186,6 +189,7 @@ def draw_logistic_normal(d: Any, stream: Stream, count: int) -> Tensor:
     x: Tensor = stream.normal(count, *normal.batch_shape).mul_(normal.scale).add_(normal.loc)
     for transform in d.transforms:
         x = transform(x)
+    # a stick may underflow to 0, as in ``_into_simplex``
     return x.clamp_(min=float_info.min)
 
 
