@@ -17,12 +17,11 @@ pty = pytest.importorskip("pty", reason="needs a terminal")
 SAID = "importing torch ..."
 CODE = INTERRUPTED_AS_IT_IMPORTS.replace("MODULE", "'torch'").replace("SENT", "SIGINT")
 GONE = f"\r{' ' * len(SAID)}\r"
-NO_TORCH = """
-import sys
-from types import ModuleType
+TORCH_IS_THERE = """
+import torch
 from klbench.cli.waiting import import_torch
-sys.modules["torch"] = ModuleType("torch")
 import_torch()
+assert torch.get_num_threads() == 1
 """
 
 
@@ -68,7 +67,7 @@ def test_who_does_not_wait_is_told_nothing(here: Path, arguments: list[str]) -> 
 
 
 def test_what_is_imported_is_not_waited_for(here: Path) -> None:
-    assert stderr_of(here=here, code=NO_TORCH) == ""
+    assert stderr_of(here=here, code=TORCH_IS_THERE) == ""
 
 
 def test_a_pipe_is_told_nothing(start: Callable[..., subprocess.Popen[str]]) -> None:
