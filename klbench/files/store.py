@@ -64,6 +64,8 @@ def read(place: Path) -> Contents | None:
         return None
     try:
         with closing(sqlite3.connect(place)) as database:
+            if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return None  # a kill came between the file and its first transaction
             if database.execute("PRAGMA application_id").fetchone() != (_OURS,):
                 raise UnreadableError("it is no store of klbench")
             if database.execute("PRAGMA quick_check").fetchone() != ("ok",):

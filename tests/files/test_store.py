@@ -97,16 +97,17 @@ def text(place: Path) -> None:
     place.write_text("nothing of the kind\n" * 100)
 
 
-def empty(place: Path) -> None:
-    place.parent.mkdir()
-    place.touch()
-
-
-@pytest.mark.parametrize("make", [torn, foreign, text, empty])
+@pytest.mark.parametrize("make", [torn, foreign, text])
 def test_what_is_no_whole_store_is_refused(place: Path, make: object) -> None:
     make(place)  # type: ignore[operator]
     with pytest.raises(UnreadableError):
         read(place)
+
+
+def test_a_file_without_anything_is_no_store_yet(place: Path) -> None:
+    place.parent.mkdir()
+    place.touch()
+    assert read(place) is None
 
 
 def test_a_store_is_removed_with_all_its_files(place: Path) -> None:
