@@ -65,7 +65,7 @@ def test_quiet_says_nothing_but_the_data(call: Call) -> None:
 def test_options_come_after_overrides(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Spec, str, int | None]] = []
 
-    def watched(spec: Spec, *, device: str, threads: int | None, observer: object) -> Results:  # noqa: ARG001
+    def watched(spec: Spec, *, device: str, threads: int | None, **_: object) -> Results:
         seen.append((spec, device, threads))
         return measure_nothing(spec, device=device, threads=threads)
 
