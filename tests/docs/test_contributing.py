@@ -20,7 +20,9 @@ from tests.docs.documents import ROOT, text
 
 PLACE = re.compile(r"`((?:klbench|tests|configs|results)/[\w/.]*)`")
 CODE = re.compile(r"`([A-Z]\w+|_[A-Z]+|\w+\.py)`")
-SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "klbench").rglob("*.py"))
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8") for part in ("klbench", "tests") for path in (ROOT / part).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
