@@ -20,6 +20,7 @@ from klbench.cli.options import Format, Overrides, SpecSource, command_line
 from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted, RunError
 from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 
 if TYPE_CHECKING:
     from klbench.report.manifest import Call
@@ -91,7 +92,6 @@ def run(
     For example: klbench run schulman samples=1e6 --check
     """
     from klbench.files.folder import ensure_writable
-    from klbench.files.store import NAMES
     from klbench.report.folder import FILES
     from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
@@ -103,10 +103,11 @@ def run(
     resolved = read_spec(spec, [*(overrides or ()), *given])
     if no_import:
         refuse_imports(resolved)
+    from klbench.files.store import NAMES  # SQLite, which a wrong spec need not wait for
+
     folder = Path(out) / resolved.name
-    ensure_writable(
-        folder, (*FILES, *NAMES)
-    )  # at once, before torch is imported, and by _written once more for the whole run
+    # at once, before torch is imported, and by _written once more for the whole run
+    ensure_writable(folder, (*FILES, *NAMES))
     overridden = [*(overrides or ()), *(f"{option.key}={option.value}" for option in given)]
     call = Call(command_line(context), tuple(overridden))
     results, written = _written(resolved, folder, call, _Machine(device, threads, fresh, quiet))
@@ -165,12 +166,15 @@ def _measured(spec: Spec, folder: Path, how: _Machine) -> Results:
     with watching(on_stderr(), quiet=how.quiet) as tally, redirect_stdout(sys.stderr):
         try:
             return run(spec, device=how.device, threads=how.threads, observer=tally, keeper=keeper)
-        except KeyboardInterrupt:
+        except BaseException as error:
             keeper.flush()
-            raise Interrupted(f"interrupted {tally.so_far}", help=[_kept(keeper, folder)]) from None
-        except RunError as error:
-            keeper.flush()
-            raise RunError(error.message, help=[*error.help, _kept(keeper, folder)]) from error
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(f"interrupted {tally.so_far}", help=[_kept(keeper, folder)]) from None
+            if is_out_of_memory(error):
+                raise RunError(out_of_memory(error), help=[*LESS_MEMORY, _kept(keeper, folder)]) from error
+            if isinstance(error, RunError):
+                raise RunError(error.message, help=[*error.help, _kept(keeper, folder)]) from error
+            raise
         finally:
             keeper.store.close()
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from klbench.files.store import NAME
 from klbench.memory import is_out_of_memory, out_of_memory
-from tests.faults.conftest import SPEC, Ended
+from tests.faults.conftest import FILES, SPEC, Ended, left_in
 
 Call = Callable[..., Ended]
 
@@ -57,6 +58,8 @@ def test_how_much_was_wanted_is_said() -> None:
     assert out_of_memory(MemoryError()) == "out of memory"
 
 
+KEPT = f"small/{NAME}"
+RESULTS = {f"small/{name}" for name in FILES}
 PLACES = {
     "reading": "klbench.spec.read.read_document",
     "building": "klbench.measure.case.Setting.of",
@@ -80,8 +83,10 @@ def test_full_memory_anywhere_is_told_as_that(
     monkeypatch.setattr(PLACES[place], full)
     if place == "enumeration":
         (here / "s.yaml").write_text(SPEC.replace("N(0, 1)", "Poisson(1)").replace("N({mu}, 1)", "Poisson({mu})"))
-    call("run", "s.yaml", "--out", "out").refuses(3, "error: out of memory", "what helps: -j 1")
-    assert (here / "out").exists() == (place == "the table")
+    ended = call("run", "s.yaml", "--out", "out")
+    ended.refuses(3, "error: out of memory", "what helps: -j 1")
+    left = left_in(here / "out")
+    assert left == (RESULTS if place == "the table" else {KEPT} if "goes on with it" in ended.err else set())
 
 
 LIMITED = """
