@@ -65,7 +65,7 @@ Check = Annotated[
 NoImport = Annotated[
     bool, typer.Option("--no-import", help="Import no module that the spec names: for a spec that you did not write.")
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew where an interrupted run could be gone on with.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, in place of going on with an interrupted run.")]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 
