@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Headline:
-    """A running estimate worth watching: ``k3 bias/true`` so far, with its error (NaN where there is none)."""
+    """A running estimate worth watching: ``k3 bias/true`` so far, with its error (NaN where there is none).
+
+    In a run to a precision it is the error that holds the run up, and ``goal`` is how small it has to be.
+    """
 
     label: str
     value: float
     error: float
+    goal: float = nan
 
 
 NOTHING_YET = Headline("", nan, nan)

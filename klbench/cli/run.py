@@ -47,6 +47,16 @@ Out = Annotated[
 Samples = Annotated[
     str | None, typer.Option("-n", "--samples", metavar="SIZE", callback=_not_empty, help="Samples per case: 1e7, 10M.")
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "-p",
+        "--precision",
+        metavar="SHARE",
+        callback=_not_empty,
+        help="Stop as soon as every error bar is at most this: 0.01 is 1 % of the true value.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, in place of the spec's.")]
 Device = Annotated[
     str,
@@ -76,6 +86,7 @@ def run(
     overrides: Overrides = None,
     out: Out = "results",
     samples: Samples = None,
+    precision: Precision = None,
     seed: Seed = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -98,7 +109,11 @@ def run(
     from klbench.spec.read import read_spec
     from klbench.spec.vetting import refuse_imports
 
-    options = [("-n/--samples", "samples", samples), ("--seed", "seed", seed)]
+    options = [
+        ("-n/--samples", "samples", samples),
+        ("-p/--precision", "precision", precision),
+        ("--seed", "seed", seed),
+    ]
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])
     if no_import:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from math import isfinite
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +15,7 @@ from klbench.cli.options import Format, Overrides, Shown, SpecSource
 from klbench.cli.waiting import import_torch
 
 if TYPE_CHECKING:
+    from klbench.measure.known import Known
     from klbench.report.answers import Answer
     from klbench.report.table import Tables
     from klbench.spec.cases import Case
@@ -85,7 +86,7 @@ def _show(spec: Spec, within: float) -> None:
         for line in _true_values(known):
             output.data(Text(line))
         output.data(_table(known, within))
-        for sentence in _crossings(spec, pair, known):
+        for sentence in (*_stops(spec, known), *_crossings(spec, pair, known)):
             output.data(Text(f"• {sentence}"))
     output.data(Text(""))
     for line in _legend(spec, within):
@@ -161,6 +162,35 @@ def _table(answers: Sequence[Answer], within: float) -> Tables:
     return Tables(summary(answers, within))
 
 
+def _stops(spec: Spec, answers: Sequence[Answer]) -> Iterator[str]:
+    """How many samples each case of a run to a precision takes, by the exact noise."""
+    from klbench.report.numbers import parameters_text
+
+    if spec.precision is not None:
+        for answer in answers:
+            where = f"{parameters_text(answer.case.parameters)}: " if answer.case.parameters else ""
+            yield from (where + said for said in _stop(spec, spec.precision, answer.lines))
+
+
+def _stop(spec: Spec, precision: float, lines: Sequence[Known]) -> Iterator[str]:
+    from klbench.measure.stopping import samples_at_stop
+    from klbench.roads.blocks import BLOCK
+    from klbench.wording import counted
+
+    needed = {line.called: line.samples_to(precision) for line in lines}
+    known = {name: count for name, count in needed.items() if not isnan(count)}
+    if known:
+        slowest = max(known, key=lambda name: known[name])
+        if known[slowest] > spec.samples:
+            most = counted(spec.samples, "sample")
+            yield f"the precision {precision:g} is not reached with {most}: {slowest} needs about {known[slowest]:.1e}"
+        else:
+            taken = samples_at_stop(known[slowest], BLOCK["cpu"], spec.samples)
+            yield f"the precision {precision:g} takes about {counted(taken, 'sample')}, for {slowest}"
+    if unknown := [name for name in needed if name not in known]:
+        yield f"how many samples the precision {precision:g} takes is not known for {', '.join(unknown)}"
+
+
 def _crossings(spec: Spec, pair: PairSpec, answers: Sequence[Answer]) -> Iterator[str]:
     from klbench.measure.crossings import crossings, noise
     from klbench.wording import counted
@@ -207,4 +237,5 @@ def _cost(spec: Spec, answered: Sequence[tuple[Case, float]]) -> str:
     memory = "" if estimate.memory is None else f" and {estimate.memory / 2**20:,.0f} MiB of memory"
     without = f", without {joined(estimate.left_out)}" if estimate.left_out else ""
     took, drawn = seconds(max(estimate.seconds, _SHORTEST)), counted(estimate.draws, "draw")
-    return f"klbench run takes about {took}{memory} on {on}, measured on {drawn} of other streams{without}."
+    most = "" if spec.precision is None else "at most "
+    return f"klbench run takes {most}about {took}{memory} on {on}, measured on {drawn} of other streams{without}."

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import nan
 
 from klbench.keeper import Kept
-from klbench.measure.answer import row
+from klbench.measure.answer import Answer, row
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
-from klbench.measure.plan import Sample, draw
+from klbench.measure.plan import Pass, Sample, draw
+from klbench.measure.quantity import Quantity
 from klbench.measure.setting import Machine, Setting
+from klbench.measure.stopping import Error, about_precision, is_checkpoint, is_reached, worst
 from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.results import CaseResult
 from klbench.row import Row
@@ -33,18 +37,69 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     setting = Setting.of(spec, case, machine.device)
     kinds = setting.plan.kinds(setting.pair, setting.estimators)
     passes = tuple(drawn for kind in kinds for drawn in kind.passes(setting.problem))
-    watched = _Watched(observer, case, spec.samples)
-    sample = draw(passes, machine.threads, watched.block(kinds), watched.drawn, kept)
-    rows: list[Row] = []
+    rows = partial(_rows, spec, machine.device.type)
+    stop = _Stop(spec.precision, kinds, rows)
+    watched = _Watched(observer, case, spec.samples, stop)
+    sample = draw(passes, machine.threads, watched.block(kinds), watched.drawn, kept, stop)
+    measured: list[Row] = []
     sentences: dict[str, None] = {}
     for kind in kinds:
-        answers = [kind.answer(quantity, sample) for quantity in kind.quantities]
-        own = [row(answer, kind.columns(answer), spec.samples, spec.seed, machine.device.type) for answer in answers]
-        rows += own
+        answers, own = rows(kind, kind.quantities, sample)
+        measured += own
         sentences |= dict.fromkeys(notes(setting, kind, answers, own))
-    return CaseResult(
-        case, setting.kl.value, setting.kl.road, tuple(rows), tuple(sentences), time.perf_counter() - start
-    )
+    sentences |= dict.fromkeys(about_precision(measured, spec.precision))
+    took = time.perf_counter() - start
+    return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took)
+
+
+Rows = Callable[[Kind, Sequence[Quantity], Sample], tuple[list[Answer], list[Row]]]
+
+
+def _rows(
+    spec: Spec, device: str, kind: Kind, quantities: Sequence[Quantity], sample: Sample
+) -> tuple[list[Answer], list[Row]]:
+    """The answers on some quantities of a kind, and their rows."""
+    answers = [kind.answer(quantity, sample) for quantity in quantities]
+    # to a precision a sample may end early; without one all is taken, but for what fills no batch
+    counts = [answer.count * answer.quantity.unit if spec.precision else 0 for answer in answers]
+    rows = [
+        row(answer, kind.columns(answer), count or spec.samples, spec.seed, device)
+        for answer, count in zip(answers, counts, strict=True)
+    ]
+    return answers, rows
+
+
+@dataclass
+class _Stop:
+    """Says when a pass may end: at a checkpoint where the error bars of all that is measured on it are small enough."""
+
+    precision: float | None
+    kinds: tuple[Kind, ...]
+    rows: Rows
+    worst: Error | None = None
+
+    def __call__(self, drawn: Pass, so_far: Sample, blocks: int) -> bool:
+        """Whether a pass may end after so many blocks."""
+        if self.precision is None or not is_checkpoint(blocks):
+            return False
+        measured: list[Row] = []
+        for kind in self.kinds:
+            measured += self.rows(kind, [one for one in kind.quantities if one in drawn.places], so_far)[1]
+        self.worst = worst(measured)
+        return is_reached(measured, self.precision)
+
+    def headline(self) -> Headline | None:
+        """The error bar that holds the pass up, and how small it has to be; None before the first checkpoint."""
+        if self.precision is None or self.worst is None:
+            return None
+        label = f"{self.worst.row.estimator} {self.worst.column.replace('_over_', '/')}"
+        return Headline(label, nan, self.worst.size, self.precision)
+
+    def total(self, most: int) -> int:
+        """How many samples it will take, as far as can be told."""
+        if self.precision is None or self.worst is None:
+            return most
+        return min(most, self.worst.samples_for(self.precision))
 
 
 @dataclass
@@ -53,7 +108,8 @@ class _Watched:
 
     observer: Observer
     case: Case
-    total: int
+    most: int
+    stop: _Stop
     told: float = 0.0
     headline: Callable[[], Headline] = lambda: NOTHING_YET
 
@@ -61,7 +117,7 @@ class _Watched:
         """Called after each block; the headline is computed only when it is shown."""
 
         def on_block(so_far: Sample, done: int) -> None:
-            self.headline = lambda: _latest(kinds, so_far)
+            self.headline = lambda: self.stop.headline() or _latest(kinds, so_far)
             self.drawn(done)
 
         return on_block
@@ -71,7 +127,7 @@ class _Watched:
         if time.perf_counter() - self.told < _SECONDS_BETWEEN:
             return
         self.told = time.perf_counter()
-        self.observer.advanced(self.case, done, self.total, self.headline())
+        self.observer.advanced(self.case, done, self.stop.total(self.most), self.headline())
 
 
 def _latest(kinds: tuple[Kind, ...], so_far: Sample) -> Headline:

@@ -44,6 +44,7 @@ class Known:
         target: the name of what it is meant to estimate.
         true, true_from: the target's value in nats, or the length of its gradient; NaN without a road; and the road.
         bias, stdev: of one sample, in the units of ``true``; NaN without a road.
+        kurtosis: of one sample; infinite if its fourth moment is, NaN if it is not known.
         why_not: why there are no numbers, where there are none.
     """
 
@@ -56,6 +57,7 @@ class Known:
     weighting: str = ""
     why_not: str = ""
     true_from: str = ""
+    kurtosis: float = nan
 
     @property
     def called(self) -> str:
@@ -85,6 +87,19 @@ class Known:
     def samples_needed(self, within: float) -> float:
         """The least n with bias² + stdev²/n ≤ (within · true)²: inf if there is none, NaN if it is not known."""
         return least_samples(self.bias_over_true, self.stdev_over_true, within)
+
+    def samples_to(self, precision: float) -> float:
+        """The number of samples that make the error bars of bias/true and stdev/true at most ``precision``.
+
+        Of a gradient it is no more than about that: the error of a length is that along one direction. 0 where there is
+        no error bar, as without a variance; NaN where it is not known.
+        """
+        noise = abs(self.stdev_over_true)
+        if isinf(noise):
+            return 0.0
+        # Var(stdev) = stdev² (kurtosis − 1)/(4n); without a fourth moment a stdev has no error bar
+        of_stdev = (self.kurtosis - 1) / 4 if isfinite(self.kurtosis) else 0.0
+        return noise / precision * (noise / precision) * max(1.0, of_stdev)
 
     def reason(self, within: float) -> str:
         """Why no number of samples is enough, or why the number is not known; empty if there is one."""
@@ -161,6 +176,7 @@ def _lines(kind: Kind, dtype: str) -> Iterator[Known]:
                 true=true.size,
                 bias=nan if exact is None else exact.off(true.value),
                 stdev=nan if exact is None else exact.noise,
+                kurtosis=nan if exact is None else exact.kurtosis,
                 placement=place.placement if place else "",
                 weighting=place.weighting if place else "",
                 why_not="" if quantity.exists else "it has no gradient as a loss",

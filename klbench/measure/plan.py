@@ -132,10 +132,12 @@ def draw(
     on_block: Callable[[Sample, int], None],
     told: Told = unheard,
     kept: Kept = KEPT_NOWHERE,
+    enough: Callable[[Pass, Sample, int], bool] = lambda drawn, so_far, blocks: False,  # noqa: ARG005
 ) -> Sample:
     """Draw all passes, one after another, from where an earlier run has left them.
 
-    ``on_block`` is told after each block how many samples are done, ``told`` in between.
+    ``on_block`` is told after each block how many samples are done, ``told`` in between. A pass ends when ``enough``
+    says so of it and of the number of its blocks that are done.
 
     Raises:
         RunError: the memory does not hold even one block.
@@ -156,7 +158,11 @@ def draw(
         done = kept.done(number)
         if done is not None:
             so_far(done)
+            if enough(drawn, Sample(places), done.blocks):
+                continue
         for merged in drawn.blocks.run(in_flight, within, done):
             kept.keep(number, merged)
             so_far(merged)
+            if enough(drawn, Sample(places), merged.blocks):
+                break
     return Sample(places)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isnan
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -27,23 +28,25 @@ class Tally(Observer):
     def __init__(self) -> None:
         self._cases: Sequence[Case] = ()
         self._finished: list[CaseResult] = []
-        self._samples_each = self._in_case = 0
+        self._samples_each = self._in_finished = self._in_case = 0
+        self._stops_early = False
 
     @property
     def total(self) -> int:
-        """Samples of the whole run."""
-        return len(self._cases) * self._samples_each
+        """Samples of the whole run; of one to a precision, as far as can be told: cases to come are like this one."""
+        return self._in_finished + (len(self._cases) - len(self._finished)) * self._samples_each
 
     @property
     def done(self) -> int:
         """Samples so far, all cases together."""
-        return len(self._finished) * self._samples_each + self._in_case
+        return self._in_finished + self._in_case
 
     @property
     def so_far(self) -> str:
         """``after 1 of 3 cases, 12,000,000 of 30,000,000 samples``: what was done so far."""
         cases = f"{len(self._finished)} of {counted(len(self._cases), 'case')}"
-        return f"after {cases}, {count(self.done)} of {counted(self.total, 'sample')}"
+        about = "about " if self._stops_early else ""
+        return f"after {cases}, {count(self.done)} of {about}{counted(self.total, 'sample')}"
 
     @property
     def place(self) -> str:
@@ -55,15 +58,16 @@ class Tally(Observer):
 
     def started(self, spec: Spec, cases: Sequence[Case]) -> None:
         """Remember how much there is to do."""
-        self._cases, self._samples_each = cases, spec.samples
+        self._cases, self._samples_each, self._stops_early = cases, spec.samples, spec.precision is not None
 
     def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:  # noqa: ARG002
         """Count the samples of the case at work."""
-        self._in_case = done
+        self._in_case, self._samples_each = done, max(done, total)
 
     def finished(self, result: CaseResult) -> None:
         """Count the case."""
         self._finished.append(result)
+        self._in_finished += self._in_case if self._stops_early else self._samples_each
         self._in_case = 0
 
 
@@ -83,13 +87,22 @@ class ProgressBar(Tally):
     def advanced(self, case: Case, done: int, total: int, headline: Headline) -> None:
         """Show the samples and the running estimate."""
         super().advanced(case, done, total, headline)
-        said = f"{headline.label} {measured(headline.value, headline.error)}" if headline.label else ""
-        self._progress.update(self._task, completed=self.done, description=self.place, headline=said)
+        self._progress.update(
+            self._task, completed=self.done, total=self.total, description=self.place, headline=_said(headline)
+        )
 
     def finished(self, result: CaseResult) -> None:
         """Show the case as done."""
         super().finished(result)
         self._progress.update(self._task, completed=self.done)
+
+
+def _said(headline: Headline) -> str:
+    if not headline.label:
+        return ""
+    if isnan(headline.goal):
+        return f"{headline.label} {measured(headline.value, headline.error)}"
+    return f"{headline.label} ± {headline.error:.2g}, goal {headline.goal:g}"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rou
 from klbench.report.fields import columns_for, symbol
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
-from klbench.report.numbers import parameters_text, plain_number, true_value
+from klbench.report.numbers import count, parameters_text, plain_number, true_value
 from klbench.report.true_gradient import true_gradient
 from klbench.results import CaseResult, Results
 from klbench.row import Row
@@ -92,7 +92,7 @@ def summaries(results: Results) -> Iterator[Summary]:
             divergence=_divergence(cases),
             distributions=distributions(pairs[name]),
             gradient=true_gradient(cases),
-            facts=_facts(cases[0], results.spec),
+            facts=_facts(cases, results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
             notes=(*_notes(cases), *multiple_notes(cases), *noise_notes(cases)),
         )
@@ -115,11 +115,22 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
     return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
 
 
-def _facts(result: CaseResult, spec: Spec) -> str:
-    first = result.rows[0]
-    dtypes = ", ".join(dict.fromkeys(row.dtype for row in result.rows))
-    drawn = f"{counted(first.samples, 'sample')} · seed {first.seed} · {dtypes} · {first.device}"
-    return drawn if spec.baseline == "none" else f"{drawn} · baseline {spec.baseline} of {spec.batch}"
+def _facts(cases: tuple[CaseResult, ...], spec: Spec) -> str:
+    first = cases[0].rows[0]
+    dtypes = ", ".join(dict.fromkeys(row.dtype for row in cases[0].rows))
+    facts = [_drawn(cases, spec), f"seed {first.seed}", dtypes, first.device]
+    if spec.precision:
+        facts.insert(1, f"to a precision of {spec.precision:g}")
+    if spec.baseline != "none":
+        facts.append(f"baseline {spec.baseline} of {spec.batch}")
+    return " · ".join(facts)
+
+
+def _drawn(cases: tuple[CaseResult, ...], spec: Spec) -> str:
+    """``1,000 samples``; to a precision, where cases differ, ``262,144 to 1,048,576 samples``."""
+    sizes = [row.samples for case in cases for row in case.rows] if spec.precision else [cases[0].rows[0].samples]
+    least, most = min(sizes), max(sizes)
+    return counted(most, "sample") if least == most else f"{count(least)} to {counted(most, 'sample')}"
 
 
 def _notes(cases: tuple[CaseResult, ...]) -> Iterator[str]:

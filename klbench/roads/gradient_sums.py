@@ -106,7 +106,8 @@ class _Summed(Accumulator[VectorSums]):
     def sampled(self, whole: VectorSums, index: int) -> SampledVector:
         """See ``Accumulator``."""
         sums = whole.sums
-        return SampledVector(sums.moments(index), sums.count, int(sums.nonfinite[index]), whole.largest[index])
+        largest = whole.largest[index].of(sums.count)
+        return SampledVector(sums.moments(index), sums.count, int(sums.nonfinite[index]), largest)
 
 
 @dataclass(frozen=True)

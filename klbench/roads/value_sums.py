@@ -53,7 +53,8 @@ class ValueAccumulator(Accumulator[ValueSums]):
         """See ``Accumulator``."""
         known = whole.sums
         negative = int(known.negative[index]) / known.count
-        return SampledValue(known.central(index), negative, int(known.nonfinite[index]), whole.largest[index])
+        largest = whole.largest[index].of(known.count)
+        return SampledValue(known.central(index), negative, int(known.nonfinite[index]), largest)
 
 
 def pilot(problem: Problem, seed: int, terms: Sequence[Evaluated]) -> list[Tensor]:

@@ -227,6 +227,10 @@ PairName = Annotated[
     ),
 ]
 Samples = Annotated[int, _count(numbers.samples, 1, numbers.MOST_SAMPLES)]
+Precision = Annotated[
+    float,
+    _read_by(numbers.precision, {"type": "number", "minimum": numbers.LEAST_PRECISION, "exclusiveMaximum": 1}),
+]
 Batch = Annotated[int, _count(numbers.batch, 2, numbers.MOST_BATCH)]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
 Measure = Annotated[tuple[str, ...], _some_of(MEASURES, "measure")]

@@ -47,6 +47,7 @@ from klbench.spec.fields import (
     PairName,
     Parameters,
     Placements,
+    Precision,
     Samples,
     Seed,
     Text,
@@ -237,6 +238,11 @@ class Spec(Form):
     )
     samples: Samples = Field(
         DEFAULT_SAMPLES, description="Samples per case: a whole number, also written 1e7, 10_000_000 or 10M."
+    )
+    precision: Precision | None = Field(
+        None,
+        description="Stop as soon as every error bar of bias/true and stdev/true (gradients: of the cosine too) is at "
+        "most this; samples is then the most that is taken. Default: take all samples.",
     )
     seed: Seed = Field(0, description="The number every random stream is derived from.")
     dtype: Dtypes = Field(

@@ -14,6 +14,8 @@ from klbench.spec.refusal import Refusal, shown
 
 MOST_SAMPLES = 10**13
 MOST_BATCH = 10**6
+LEAST_PRECISION = 1e-7
+"""A smaller one takes more samples than a run may have."""
 MOST_SEED = 2**63 - 1
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
@@ -55,6 +57,18 @@ def finite(value: object) -> int | float:
     if not is_number(value):
         raise Refusal(f"{shown(value)} is not a finite number", help=["a number such as 0.5, -3 or 1e-3"])
     return value  # type: ignore[return-value]
+
+
+def precision(value: object) -> float:
+    """How small error bars have to be, as a share of the true value.
+
+    Raises:
+        Refusal: not a number from ``LEAST_PRECISION`` to below 1.
+    """
+    if not is_number(value) or not LEAST_PRECISION <= value < 1:  # type: ignore[operator]
+        help = [f"precision: a number from {LEAST_PRECISION:g} to below 1; 0.01 is 1 % of the true value"]
+        raise Refusal(f"{shown(value)} is not a precision", help=help)
+    return float(value)  # type: ignore[arg-type]
 
 
 def samples(value: object) -> int:

@@ -54,6 +54,10 @@ class Largest:
         kept = top(sizes, self.limit)
         return Largest(kept, self.limit, float(kept.min()))
 
+    def of(self, count: int) -> Largest:
+        """As long as the tail of ``count`` values is: a run to a precision ends before its last sample."""
+        return Largest(self.sizes, min(self.limit, tail_length(count) + 1), self.threshold)
+
     @property
     def values(self) -> Tensor:
         """The ``limit`` largest, or all there are."""

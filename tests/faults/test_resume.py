@@ -22,6 +22,7 @@ SPECS = {
     "values": "samples: 30M\nestimators: [k1, k2, k3, 'k1_cv(optimal)']\n",
     "gradients": "samples: 3M\nmeasure: gradient\nestimators: [k1, k3]\nplacements: [loss, reward]\n"
     "baseline: leave-one-out\nbatch: 48\n",
+    "to a precision": "samples: 1e9\nprecision: 0.003\nestimators: [k1, k2]\n",
     "both": "samples: 3M\nmeasure: [value, gradient]\nestimators: [k1, k3]\ndtype: [float64, float32]\n",
 }
 PAIRS = "name: small\npairs:\n  - {q: 'N(0, 1)', p: 'N({mu}, 1.1)', grid: {mu: [0.1, 0.5]}}\n"

@@ -1,0 +1,94 @@
+"""When a run to a precision stops: at the first checkpoint where every error bar that exists is small enough.
+
+Checkpoints are counts of blocks, so that neither threads nor machines decide where a run stops. They grow by a quarter:
+a run is at most a quarter longer than it has to be, and an error bar has few chances to be small by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import ceil, isnan
+
+from klbench.row import Row
+from klbench.spec.numbers import MOST_SAMPLES
+from klbench.wording import counted
+
+_OF_VALUES = ("bias_over_true", "stdev_over_true")
+_OF_GRADIENTS = (*_OF_VALUES, "cosine")
+
+
+def checkpoints() -> Iterator[int]:
+    """1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, ... blocks: a quarter more each time, in whole blocks."""
+    blocks = 1
+    while True:
+        yield blocks
+        blocks += max(1, blocks // 4)
+
+
+def is_checkpoint(blocks: int) -> bool:
+    """Whether a run may stop after so many blocks."""
+    return next(count for count in checkpoints() if count >= blocks) == blocks
+
+
+@dataclass(frozen=True)
+class Error:
+    """The error bar of one number of a row, in units of the true value; of a cosine, as it is."""
+
+    row: Row
+    column: str
+
+    @property
+    def size(self) -> float:
+        """The standard error, NaN if there is none."""
+        return float(getattr(self.row, f"{self.column}_mcse"))
+
+    def samples_for(self, precision: float) -> int:
+        """The number of samples that would make it as small as that: an error bar shrinks with √n."""
+        return ceil(self.row.samples * (self.size / precision) ** 2)
+
+
+def errors(rows: Iterable[Row]) -> Iterator[Error]:
+    """The error bars that a precision is about, those that exist."""
+    for row in rows:
+        for column in _OF_GRADIENTS if row.is_gradient else _OF_VALUES:
+            error = Error(row, column)
+            if not isnan(error.size):
+                yield error
+
+
+def worst(rows: Iterable[Row]) -> Error | None:
+    """The largest error bar; None if there is none."""
+    return max(errors(rows), key=lambda error: error.size, default=None)
+
+
+def is_reached(rows: Iterable[Row], precision: float) -> bool:
+    """Whether every error bar that exists is at most ``precision``. A row without a variance holds nothing up."""
+    return all(error.size <= precision for error in errors(rows))
+
+
+def samples_at_stop(needed: float, block: int, most: int) -> int:
+    """The number of samples a run stops at that needs so many: those of the next checkpoint, ``most`` at most."""
+    blocks = min(ceil(min(needed, float(most)) / block), ceil(most / block))
+    return min(next(count for count in checkpoints() if count >= blocks) * block, most)
+
+
+def about_precision(rows: Iterable[Row], precision: float | None) -> Iterator[str]:
+    """A sentence on each row whose error bars are still larger than ``precision``, with what it would take."""
+    if precision is None:
+        return
+    for row in rows:
+        error = worst([row])
+        if error is not None and error.size > precision:
+            called = f"{row.estimator} as {row.placement}" if row.is_gradient else row.estimator
+            yield (
+                f"{called}: the precision {precision:g} was not reached with {counted(row.samples, 'sample')}: the "
+                f"standard error of {error.column} is {error.size:.2g}. {_what_it_takes(error, precision)}"
+            )
+
+
+def _what_it_takes(error: Error, precision: float) -> str:
+    needed = float(f"{error.samples_for(precision):.1e}")
+    if needed > MOST_SAMPLES:
+        return "No number of samples that one can take is enough."
+    return f"It takes about {needed:,.0f} samples."
