@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from klbench.keeper import Kept
+from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.answer import row
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
@@ -22,7 +22,7 @@ _SECONDS_BETWEEN = 0.05
 """The shortest time between two messages to an observer: a headline takes longer than a small block."""
 
 
-def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept) -> CaseResult:
+def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept = KEPT_NOWHERE) -> CaseResult:
     """Measure one case: the rows of its results and its notes. What is ``kept`` of it is not drawn again.
 
     Raises:
