@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import nan
 
-from klbench.keeper import Kept
+from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.answer import Answer, row
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
@@ -26,7 +26,7 @@ _SECONDS_BETWEEN = 0.05
 """The shortest time between two messages to an observer: a headline takes longer than a small block."""
 
 
-def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept) -> CaseResult:
+def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept = KEPT_NOWHERE) -> CaseResult:
     """Measure one case: the rows of its results and its notes. What is ``kept`` of it is not drawn again.
 
     Raises:

@@ -20,7 +20,6 @@ from statistics import fmean, median
 from klbench.distributions.expression import Mixture, Named, Power
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.keeper import KEPT_NOWHERE
 from klbench.measure.case import measure
 from klbench.measure.plan import Plan
 from klbench.measure.setting import Machine
@@ -152,7 +151,7 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
     fixed = _TIMES_ITS_ANSWERS * answers
     if time.perf_counter() + fixed + PILOT_SIZE * took / count < end:
         few = spec.model_copy(update={"samples": max(_FEW, spec.batch or 0)})
-        fixed = _timed(lambda: measure(few, case, machine, SILENT, KEPT_NOWHERE))
+        fixed = _timed(lambda: measure(few, case, machine, SILENT))
     drawn = count * machine.threads
     return _Trial(fixed / answers, min(rounds) / drawn, took / count, drawn * len(rounds))
 
