@@ -64,7 +64,7 @@ class _NearGenerator(torch.Generator):
 class _AtOnce(Executor):
     """Does a task where it is given one."""
 
-    def __init__(self, _workers: int) -> None:
+    def __init__(self, _workers: int, **_: object) -> None:
         pass
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
