@@ -60,24 +60,24 @@ class FileKeeper(Keeper):
         identity: what the run is of.
         cases: how many it has.
         store: where more is put.
-        contents: what is there of this very run.
+        blocks: by the number of a case that an earlier run began, how many blocks all its samples have.
+        found: what the earlier run has done of each sample, by the numbers of its case and its own.
         failed: told once when no more can be kept, and why.
     """
 
     identity: Mapping[str, str]
     cases: int
     store: Store
-    contents: Contents
+    blocks: dict[int, int]
+    found: Mapping[tuple[int, int], Merged[Any]]
     failed: Callable[[str], None]
     _latest: tuple[int, int, Merged[Any]] | None = None
-    _blocks: dict[int, int] = field(default_factory=dict)
     _put: dict[tuple[int, int], int] = field(default_factory=dict)
     _written: float = field(default_factory=time.perf_counter)
     _works: bool = True
 
     def __post_init__(self) -> None:
-        self._blocks = dict(self.contents.cases)
-        self._put = {key: row.blocks for key, row in self.contents.samples.items()}
+        self._put = {key: merged.blocks for key, merged in self.found.items()}
 
     def case(self, number: int) -> Kept:
         """See ``Keeper``."""
@@ -86,7 +86,7 @@ class FileKeeper(Keeper):
     @property
     def progress(self) -> tuple[int, int]:
         """How many blocks are kept, and how many there are in all, as far as can be told."""
-        begun = list(self._blocks.values())
+        begun = list(self.blocks.values())
         return sum(self._put.values()), sum(begun) + (self.cases - len(begun)) * (begun[-1] if begun else 0)
 
     @property
@@ -97,7 +97,7 @@ class FileKeeper(Keeper):
 
     def begins(self, case: int, blocks: int) -> None:
         """A case begins, whose samples have so many blocks in all."""
-        self._blocks[case] = blocks
+        self.blocks[case] = blocks
 
     def keep(self, case: int, sample: int, merged: Merged[Any]) -> None:
         """Keep it now, or when it is time to, or when another sample begins."""
@@ -113,7 +113,7 @@ class FileKeeper(Keeper):
             return
         case, sample, merged = self._latest
         try:
-            self.store.put(case, self._blocks[case], sample, Row(merged.blocks, to_bytes(merged)))
+            self.store.put(case, self.blocks[case], sample, Row(merged.blocks, to_bytes(merged)))
         except (sqlite3.Error, OSError) as error:
             self._works = False
             self.store.close()
@@ -135,8 +135,7 @@ class _Case(Kept):
         self.keeper.begins(self.number, sum(blocks))
 
     def done(self, sample: int) -> Merged[Any] | None:
-        row = self.keeper.contents.samples.get((self.number, sample))
-        return None if row is None else from_bytes(row.sums)
+        return self.keeper.found.get((self.number, sample))
 
     def keep(self, sample: int, merged: Merged[Any]) -> None:
         self.keeper.keep(self.number, sample, merged)
@@ -157,28 +156,33 @@ def keeper_for(
         fresh: whether whatever it holds is removed.
     """
     contents = Contents()
-    try:
-        found = None if fresh else store.read(place)
-        why_not = None if found is None else _why_not(found, identity)
-        contents = found or contents
-    except UnreadableError as error:
-        why_not = str(error)
-    if why_not is not None or fresh:
-        contents = Contents()
+    why_not: str | None = None
+    found: Mapping[tuple[int, int], Merged[Any]] = {}
+    if fresh:
         store.remove(place)
+    else:
+        try:
+            there = store.read(place)
+            why_not = None if there is None else _why_not(there.identity, identity)
+            if there is not None and why_not is None:
+                contents, found = there, {key: _sums(row) for key, row in there.samples.items()}
+        except UnreadableError as error:
+            why_not = str(error)
     if why_not is not None:
+        store.remove(place)
         said(f"{place} is not used: {why_not}. The run starts anew")
-    return FileKeeper(identity, cases, Store(place, identity), contents, failed)
+    return FileKeeper(identity, cases, Store(place, identity), dict(contents.cases), found, failed)
 
 
-def _why_not(found: Contents, identity: Mapping[str, str]) -> str | None:
-    for name, words in _WORDS.items():
-        if found.identity.get(name) != identity[name]:
-            return f"it is of {words}"
+def _why_not(theirs: Mapping[str, str], identity: Mapping[str, str]) -> str | None:
+    return next((f"it is of {words}" for name, words in _WORDS.items() if theirs.get(name) != identity[name]), None)
+
+
+def _sums(row: Row) -> Merged[Any]:
     try:
-        for row in found.samples.values():
-            if from_bytes(row.sums).blocks != row.blocks:
-                return "it is torn"
-    except ValueError:
-        return "it is torn"
-    return None
+        merged = from_bytes(row.sums)
+    except ValueError as error:
+        raise UnreadableError("it is torn") from error
+    if merged.blocks != row.blocks:
+        raise UnreadableError("it is torn")
+    return merged

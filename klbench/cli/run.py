@@ -151,6 +151,8 @@ class _Machine:
 def _written(spec: Spec, folder: Path, call: Call, how: _Machine) -> tuple[Results, Sequence[str]]:
     """The results, and the names of their files, which are in ``folder``."""
     import_torch(quiet=how.quiet)
+
+    # both import torch's parts: an interrupt meanwhile is heard only outside of under_way
     import klbench.resume
     import klbench.runner  # noqa: F401
     from klbench.files.folder import claim

@@ -147,8 +147,8 @@ def test_a_torn_store_is_said_and_not_used(
     assert finish(start("run", "s.yaml", "--out", "whole", "-q")).status == 0
     place = here / "out" / "small" / NAME
     process = start("run", "s.yaml", "--out", "out", "-j", "1")
-    while not place.exists() and process.poll() is None:
-        time.sleep(0.05)
+    while not blocks_in(place.parent) and process.poll() is None:
+        time.sleep(0.02)
     process.kill()
     process.communicate()
     assert blocks_in(place.parent)
