@@ -8,7 +8,7 @@ that is asked for on ``FAR`` is a ``Far`` one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
@@ -103,6 +103,8 @@ def _made_far(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _dispatched(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    if kwargs.get("device") is None and not _holds_far(args) and not _holds_far(kwargs.values()):
+        return func(*args, **kwargs)  # of exact roads, which never leave the CPU: most of what is called
     given = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, Tensor)]
     far = [each for each in given if isinstance(each, Far)]
     wanted = kwargs.get("device")
@@ -121,6 +123,10 @@ def _dispatched(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if str(func).split(".")[1].endswith("_") and far and args and isinstance(args[0], Far):
         return args[0]  # in place
     return tree_map(lambda each: Far(each) if isinstance(each, Tensor) and not isinstance(each, Far) else each, result)
+
+
+def _holds_far(given: Iterable[Any]) -> bool:
+    return any(isinstance(one, Far) or (isinstance(one, list | tuple) and _holds_far(one)) for one in given)
 
 
 def _near(each: Any) -> Any:
