@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
+from typing import Any
 
 from klbench.excerpt import clean, excerpt
 
@@ -52,10 +53,20 @@ class KlbenchError(Exception):
         self.location = location
         self.help = tuple(help)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle, which else would call the class with the message alone."""
+        return _again, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         """The message, the place with its line and a caret, and what to do: a line each."""
         below = (gutter + text for gutter, text in excerpt(self.location, self.help))
         return "\n".join([clean(self.message), *below])
+
+
+def _again(kind: type[KlbenchError], arguments: tuple[Any, ...], known: dict[str, Any]) -> KlbenchError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(known)
+    return error
 
 
 class SpecError(KlbenchError):

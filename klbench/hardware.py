@@ -25,3 +25,10 @@ def processor_name() -> str:
         lines = []
     named = (value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip() == "model name")
     return next(named, "") or platform.processor() or platform.machine()
+
+
+def processor() -> str:
+    """``AVX2``: the instructions that torch uses here; on other ones the last digits of sums may differ."""
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability()

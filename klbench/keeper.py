@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from klbench.engines.engine import Record
     from klbench.roads.merged import Merged
 
 
 class Kept:
-    """What is kept of one case; nothing by default. A case has a sample for each time that its draws are made."""
+    """What is kept of one case; nothing by default. A case has a sample for each time that its draws are made;
+    a whole run has its blocks from 0 on, a shard has many ranges of them."""
 
     def begins(self, blocks: Sequence[int]) -> None:
         """The case begins, whose samples have so many blocks."""
 
-    def done(self, sample: int) -> Merged[Any] | None:
-        """The blocks of a sample, by its number, that are done already; None where there are none."""
+    def done(self, sample: int, first: int) -> Merged[Any] | None:
+        """The blocks of a sample, by its number, from block ``first`` on that are done; None where there are none."""
 
-    def keep(self, sample: int, merged: Merged[Any]) -> None:
-        """More blocks of a sample are done: ``merged`` is all of them."""
+    def keep(self, sample: int, first: int, merged: Merged[Any]) -> None:
+        """More blocks of a sample are done: ``merged`` is all of them from block ``first`` on."""
 
 
 KEPT_NOWHERE = Kept()
@@ -27,6 +29,10 @@ KEPT_NOWHERE = Kept()
 
 class Keeper:
     """Keeps what is done of a run; nothing by default."""
+
+    def earlier(self) -> Sequence[Record]:
+        """What the engines of earlier processes have done of the run."""
+        return ()
 
     def case(self, number: int) -> Kept:  # noqa: ARG002
         """What is kept of the case of this number, from 0."""

@@ -11,6 +11,7 @@ from klbench.row import Row
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from klbench.engines.engine import Record
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
@@ -32,12 +33,16 @@ class CaseResult:
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """A whole run. In a notebook it shows its tables."""
+    """A whole run. In a notebook it shows its tables.
+
+    ``engines`` says who measured its blocks: the last is this process's, those before are of processes that were cut
+    off, or of shards. ``seconds`` are this process's.
+    """
 
     spec: Spec
     cases: tuple[CaseResult, ...]
     device: str
-    threads: int
+    engines: tuple[Record, ...]
     seconds: float
 
     def rows(self) -> Iterator[tuple[Case, Row]]:

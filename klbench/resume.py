@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 
+from klbench.engines.engine import Record
 from klbench.estimators.catalogue import find
 from klbench.files import store
-from klbench.files.store import Contents, Row, Store, UnreadableError
+from klbench.files.store import Contents, Key, Row, Store, UnreadableError
 from klbench.keeper import Keeper, Kept
 from klbench.roads.merged import STRETCH, Merged
 from klbench.roads.stored import from_bytes, to_bytes
@@ -34,50 +37,59 @@ _WORDS = {
     "seed": "another seed",
     "spec": "another spec",
     "code": "other code of your functions",
+    "shard": "another shard",
 }
 """What a store is of when an entry of its identity is not this run's, in the order it is looked at."""
 
 
-def identity_of(spec: Spec, device: str) -> Mapping[str, str]:
-    """All that decides what the blocks of a run leave behind, for a kind of device."""
+def identity_of(spec: Spec, device: str, shard: str = "") -> Mapping[str, str]:
+    """All that decides what the blocks of a run leave behind, or of a shard of it, for a kind of device."""
     functions = [function.name for name in spec.estimators if isinstance(function := find(name).joint, UserFunction)]
     return {
-        "format": f"1, stretches of {STRETCH}",
+        "format": f"2, stretches of {STRETCH}",
         "version": __version__,
         "torch": str(torch.__version__),
         "device": device,
         "seed": str(spec.seed),
         "spec": spec.to_yaml(),
         "code": code_of(functions),
+        "shard": shard,
     }
 
 
 @dataclass
 class FileKeeper(Keeper):
-    """Keeps a run in a store.
+    """Keeps a run, or a shard of one, in a store.
 
     Args:
-        identity: what the run is of.
         cases: how many it has.
         store: where more is put.
-        blocks: by the number of a case that an earlier run began, how many blocks all its samples have.
-        found: what the earlier run has done of each sample, by the numbers of its case and its own.
+        blocks: by the number of a case that an earlier process began, how many blocks all its samples have.
+        found: what is done of each range of blocks, by the numbers of its case, its sample and its first block.
+        history: what earlier processes have to say of themselves.
+        record: what this one says.
         failed: told once when no more can be kept, and why.
     """
 
-    identity: Mapping[str, str]
     cases: int
     store: Store
     blocks: dict[int, int]
-    found: Mapping[tuple[int, int], Merged[Any]]
+    found: Mapping[Key, Merged[Any]]
+    history: Sequence[Record]
+    record: Callable[[], Record]
     failed: Callable[[str], None]
-    _latest: tuple[int, int, Merged[Any]] | None = None
-    _put: dict[tuple[int, int], int] = field(default_factory=dict)
+    _process: str = field(default_factory=lambda: uuid4().hex)
+    _waiting: dict[Key, Merged[Any]] = field(default_factory=dict)
+    _put: dict[Key, int] = field(default_factory=dict)
     _written: float = field(default_factory=time.perf_counter)
     _works: bool = True
 
     def __post_init__(self) -> None:
         self._put = {key: merged.blocks for key, merged in self.found.items()}
+
+    def earlier(self) -> Sequence[Record]:
+        """See ``Keeper``."""
+        return self.history
 
     def case(self, number: int) -> Kept:
         """See ``Keeper``."""
@@ -99,21 +111,19 @@ class FileKeeper(Keeper):
         """A case begins, whose samples have so many blocks in all."""
         self.blocks[case] = blocks
 
-    def keep(self, case: int, sample: int, merged: Merged[Any]) -> None:
-        """Keep it now, or when it is time to, or when another sample begins."""
-        if self._latest is not None and self._latest[:2] != (case, sample):
-            self.flush()
-        self._latest = (case, sample, merged)
+    def keep(self, key: Key, merged: Merged[Any]) -> None:
+        """Keep it now, or when it is time to."""
+        self._waiting[key] = merged
         if time.perf_counter() - self._written > _SECONDS_BETWEEN:
             self.flush()
 
-    def flush(self) -> None:
-        """Keep what is waiting for its time."""
-        if self._latest is None or not self._works:
+    def flush(self, *, anyway: bool = False) -> None:
+        """Keep what is waiting for its time; ``anyway`` leaves a store even where nothing is."""
+        if not (self._waiting or anyway) or not self._works:
             return
-        case, sample, merged = self._latest
+        rows = {key: Row(merged.blocks, to_bytes(merged)) for key, merged in self._waiting.items()}
         try:
-            self.store.put(case, self.blocks[case], sample, Row(merged.blocks, to_bytes(merged)))
+            self.store.put(self.blocks, rows, self._process, json.dumps(asdict(self.record())))
         except (sqlite3.Error, OSError) as error:
             self._works = False
             self.store.close()
@@ -122,8 +132,8 @@ class FileKeeper(Keeper):
                     store.remove(self.store.place)
             self.failed(str(error))
             return
-        self._put[case, sample] = merged.blocks
-        self._latest, self._written = None, time.perf_counter()
+        self._put |= {key: row.blocks for key, row in rows.items()}
+        self._waiting, self._written = {}, time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -134,17 +144,18 @@ class _Case(Kept):
     def begins(self, blocks: Sequence[int]) -> None:
         self.keeper.begins(self.number, sum(blocks))
 
-    def done(self, sample: int) -> Merged[Any] | None:
-        return self.keeper.found.get((self.number, sample))
+    def done(self, sample: int, first: int) -> Merged[Any] | None:
+        return self.keeper.found.get((self.number, sample, first))
 
-    def keep(self, sample: int, merged: Merged[Any]) -> None:
-        self.keeper.keep(self.number, sample, merged)
+    def keep(self, sample: int, first: int, merged: Merged[Any]) -> None:
+        self.keeper.keep((self.number, sample, first), merged)
 
 
 def keeper_for(
     place: Path,
     identity: Mapping[str, str],
     cases: int,
+    record: Callable[[], Record],
     *,
     fresh: bool,
     said: Callable[[str], None],
@@ -157,28 +168,48 @@ def keeper_for(
     """
     contents = Contents()
     why_not: str | None = None
-    found: Mapping[tuple[int, int], Merged[Any]] = {}
+    found: Mapping[Key, Merged[Any]] = {}
     if fresh:
         store.remove(place)
     else:
         try:
             there = store.read(place)
-            why_not = None if there is None else _why_not(there.identity, identity)
+            why_not = None if there is None else of_another(there.identity, identity)
             if there is not None and why_not is None:
-                contents, found = there, {key: _sums(row) for key, row in there.samples.items()}
+                contents, found = there, {key: sums_of(row) for key, row in there.samples.items()}
         except UnreadableError as error:
             why_not = str(error)
     if why_not is not None:
         store.remove(place)
         said(f"{place} is not used: {why_not}. The run starts anew")
-    return FileKeeper(identity, cases, Store(place, identity), dict(contents.cases), found, failed)
+    history = records_of(contents)
+    return FileKeeper(cases, Store(place, identity), dict(contents.cases), found, history, record, failed)
 
 
-def _why_not(theirs: Mapping[str, str], identity: Mapping[str, str]) -> str | None:
+def of_another(theirs: Mapping[str, str], identity: Mapping[str, str]) -> str | None:
+    """Why a store of the one identity is not of the other: ``it is of another seed``; None if it is."""
     return next((f"it is of {words}" for name, words in _WORDS.items() if theirs.get(name) != identity[name]), None)
 
 
-def _sums(row: Row) -> Merged[Any]:
+def records_of(contents: Contents) -> tuple[Record, ...]:
+    """What the processes that wrote a store have said of themselves.
+
+    Raises:
+        UnreadableError: it is torn.
+    """
+    try:
+        said = [json.loads(record) for record in contents.records]
+        return tuple(Record(**{**record, "processors": tuple(record["processors"])}) for record in said)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnreadableError("it is torn") from error
+
+
+def sums_of(row: Row) -> Merged[Any]:
+    """What is kept in a row of a store.
+
+    Raises:
+        UnreadableError: it is torn.
+    """
     try:
         merged = from_bytes(row.sums)
     except ValueError as error:

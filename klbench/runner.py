@@ -11,14 +11,18 @@ from os import PathLike
 
 import torch
 
+from klbench.engines.engine import Engine
+from klbench.engines.threads import Threads
 from klbench.errors import RunError, SpecError, UserError
 from klbench.keeper import NOTHING_KEPT, Keeper
-from klbench.measure.case import measure
+from klbench.measure.case import measure, measure_shard
 from klbench.measure.crossings import crossing_notes
 from klbench.measure.setting import Machine
+from klbench.measure.shard import Shard
 from klbench.observer import SILENT, Observer
 from klbench.results import CaseResult, Results
 from klbench.roads.memory import keep_freed_memory
+from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.spec.overrides import as_overrides
 from klbench.spec.read import resolved
@@ -36,6 +40,7 @@ def run(
     overrides: Mapping[str, object] | Sequence[str] = (),
     device: str = "auto",
     threads: int | None = None,
+    engine: Engine | None = None,
     observer: Observer = SILENT,
     keeper: Keeper = NOTHING_KEPT,
 ) -> Results:
@@ -49,28 +54,65 @@ def run(
             line.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: blocks sampled at once; one per available core by default, a few at most. Changes no number.
+        engine: who measures blocks, in place of threads of this process. Changes no number.
         observer: told of the progress.
         keeper: keeps what is done, and knows what an earlier run of the same has done.
 
     Raises:
-        RunError: no such device, or its memory does not hold one block.
+        RunError: no such device, or its memory does not hold one block; or the engine cannot go on.
         SpecError: the spec cannot be found or something in it is wrong, located; or a user's function cannot be used.
     """
-    if threads is not None and threads < 1:
-        raise SpecError(f"threads is {threads}", help=["a whole number from 1 on, or None for one per core"])
     spec = resolved(spec, as_overrides(overrides, samples=samples, seed=seed))
-    machine = Machine(resolve_device(device), min(threads or available_cores(), _MOST_PER_CORE * available_cores()))
-    cases = spec.cases()
-    observer.started(spec, cases)
+    machine = Machine(resolve_device(device), engine or threads_for(threads))
     start = time.perf_counter()
-    keep_freed_memory()
     results = []
-    with one_torch_thread(), _naming(spec):
+    with _each_case(spec, observer) as cases:
         for number, case in enumerate(cases):
             results.append(measure(spec, case, machine, observer, keeper.case(number)))
             observer.finished(results[-1])
         results = _with_crossings(spec, results)
-    return Results(spec, tuple(results), str(machine.device), machine.threads, time.perf_counter() - start)
+    records = (*keeper.earlier(), machine.engine.record())
+    return Results(spec, tuple(results), str(machine.device), records, time.perf_counter() - start)
+
+
+def run_shard(
+    spec: Spec, shard: Shard, *, device: str, engine: Engine, observer: Observer = SILENT, keeper: Keeper
+) -> None:
+    """Measure what a shard has of every case of a spec, for a keeper; ``klbench.shards`` makes results of all shards.
+
+    Raises:
+        SpecError, RunError: as of a whole run; or the run is to a precision, which no shard can know.
+    """
+    if spec.precision is not None:
+        raise SpecError(
+            "a shard cannot run to a precision: it does not know what the others have",
+            help=["leave precision out and say how many samples, or run it with --engine ray"],
+        )
+    machine = Machine(resolve_device(device), engine)
+    with _each_case(spec, observer) as cases:
+        for number, case in enumerate(cases):
+            measure_shard(spec, case, machine, observer, keeper.case(number), shard)
+
+
+@contextmanager
+def _each_case(spec: Spec, observer: Observer) -> Iterator[Sequence[Case]]:
+    """The cases of a spec, to be measured inside."""
+    cases = spec.cases()
+    observer.started(spec, cases)
+    keep_freed_memory()
+    with one_torch_thread(), _naming(spec):
+        yield cases
+
+
+def threads_for(count: int | None) -> Threads:
+    """The engine of this process with so many threads: one per available core by default, a few at most.
+
+    Raises:
+        SpecError: ``count`` is below 1.
+    """
+    if count is not None and count < 1:
+        raise SpecError(f"threads is {count}", help=["a whole number from 1 on, or None for one per core"])
+    return Threads(min(count or available_cores(), _MOST_PER_CORE * available_cores()))
 
 
 def _with_crossings(spec: Spec, results: Sequence[CaseResult]) -> list[CaseResult]:

@@ -11,6 +11,7 @@ from klbench.cli.frameworks import frameworks
 from klbench.cli.identify import identify
 from klbench.cli.init import init
 from klbench.cli.listing import listing
+from klbench.cli.merge import merge
 from klbench.cli.run import run
 from klbench.cli.schema import schema
 from klbench.cli.validate import validate
@@ -46,6 +47,7 @@ def _without_command(context: typer.Context, _version: Version = False) -> None:
 
 
 app.command("run")(run)
+app.command("merge")(merge)
 app.command("validate")(validate)
 app.command("list")(listing)
 app.command("explain")(explain)

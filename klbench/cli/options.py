@@ -37,6 +37,22 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def not_empty(value: str | None) -> str | None:
+    """A value that is given, or None."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("is empty; give a value, or leave the option out")
+    return value
+
+
+Out = Annotated[
+    str, typer.Option("-o", "--out", metavar="DIR", callback=not_empty, help="Where the files go: DIR/<name>/.")
+]
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
+]
+RunShown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="How it is written to stdout.")]
 
 

@@ -223,17 +223,18 @@ def _legend(spec: Spec, within: float) -> Iterator[str]:
 
 def _cost(spec: Spec, answered: Sequence[tuple[Case, float]]) -> str:
     """``klbench run takes about 2.3 s and 350 MiB of memory on 2 cores, measured on 524,288 draws.``"""
+    from klbench.engines.threads import Threads
     from klbench.measure.cost import cost
     from klbench.measure.setting import Machine
     from klbench.report.numbers import seconds
     from klbench.runner import available_cores, resolve_device
     from klbench.wording import counted, joined
 
-    machine = Machine(resolve_device("auto"), available_cores())
+    machine = Machine(resolve_device("auto"), Threads(available_cores()))
     estimate = cost(spec, answered, machine)
     if estimate is None:
         return "What klbench run takes is not known: only klbench run imports your own functions."
-    on = counted(machine.threads, "core") if machine.device.type == "cpu" else str(machine.device)
+    on = counted(machine.engine.workers, "core") if machine.device.type == "cpu" else str(machine.device)
     memory = "" if estimate.memory is None else f" and {estimate.memory / 2**20:,.0f} MiB of memory"
     without = f", without {joined(estimate.left_out)}" if estimate.left_out else ""
     took, drawn = seconds(max(estimate.seconds, _SHORTEST)), counted(estimate.draws, "draw")

@@ -1,13 +1,14 @@
 """blocks.sqlite: what a run has done, kept beside its results until these are written.
 
 A store holds, for each sample of each case, one row: what its blocks have left behind, merged. So its size does not
-grow with the number of blocks. SQLite writes a row whole or not at all, whenever the process is killed.
+grow with the number of blocks. A shard has a row for each of its ranges of blocks instead: these are merged when those
+of the other shards are there. SQLite writes a row whole or not at all, whenever the process is killed.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,18 +22,23 @@ _TABLES = """
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE cases (number INTEGER PRIMARY KEY, blocks INTEGER NOT NULL);
 CREATE TABLE samples (
-  case_number INTEGER NOT NULL, sample INTEGER NOT NULL, blocks INTEGER NOT NULL, sums BLOB NOT NULL,
-  PRIMARY KEY (case_number, sample)
+  case_number INTEGER NOT NULL, sample INTEGER NOT NULL, first INTEGER NOT NULL, blocks INTEGER NOT NULL,
+  sums BLOB NOT NULL, PRIMARY KEY (case_number, sample, first)
 );
+CREATE TABLE records (process TEXT PRIMARY KEY, record TEXT NOT NULL);
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is kept of one sample: how many of its blocks, and what they left behind, as bytes."""
+    """What is kept of some blocks of a sample: how many they are, and what they left behind, as bytes."""
 
     blocks: int
     sums: bytes
+
+
+Key = tuple[int, int, int]
+"""The numbers of a case, of its sample and of the first block."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,14 @@ class Contents:
     Args:
         identity: what the run is of, by name; its words are the caller's.
         cases: by the number of a case that was begun, how many blocks all its samples have.
-        samples: by the numbers of a case and of its sample, what is kept of it.
+        samples: what is kept of each range of blocks.
+        records: what each process that wrote here has to say of itself, in the order they began.
     """
 
     identity: Mapping[str, str] = field(default_factory=dict)
     cases: Mapping[int, int] = field(default_factory=dict)
-    samples: Mapping[tuple[int, int], Row] = field(default_factory=dict)
+    samples: Mapping[Key, Row] = field(default_factory=dict)
+    records: Sequence[str] = ()
 
 
 class UnreadableError(Exception):
@@ -74,9 +82,10 @@ def read(place: Path) -> Contents | None:
                 dict(database.execute("SELECT name, value FROM identity")),
                 dict(database.execute("SELECT number, blocks FROM cases")),
                 {
-                    (case, sample): Row(int(blocks), bytes(sums))
-                    for case, sample, blocks, sums in database.execute("SELECT * FROM samples")
+                    (case, sample, first): Row(int(blocks), bytes(sums))
+                    for case, sample, first, blocks, sums in database.execute("SELECT * FROM samples")
                 },
+                [str(record) for (record,) in database.execute("SELECT record FROM records ORDER BY rowid")],
             )
     except (sqlite3.Error, TypeError, ValueError) as error:
         raise UnreadableError("it is torn, or no store") from error
@@ -93,12 +102,24 @@ class Store:
         self.place, self._identity = place, identity
         self._database: sqlite3.Connection | None = None
 
-    def put(self, case: int, blocks_of_case: int, sample: int, row: Row) -> None:
-        """Keep ``row`` of a sample, in place of what was kept of it."""
+    def put(self, cases: Mapping[int, int], rows: Mapping[Key, Row], process: str, record: str) -> None:
+        """Keep rows, each in place of what was kept of its range, all of them or none.
+
+        Args:
+            cases: by the numbers of cases, how many blocks all their samples have.
+            rows: what is kept.
+            process: who writes, a name of its own.
+            record: what it says of itself, in place of what it said before.
+        """
         database = self._open()
         with database:
-            database.execute("INSERT OR REPLACE INTO cases VALUES (?, ?)", (case, blocks_of_case))
-            database.execute("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?)", (case, sample, row.blocks, row.sums))
+            database.executemany("INSERT OR REPLACE INTO cases VALUES (?, ?)", cases.items())
+            values = [(*key, row.blocks, row.sums) for key, row in rows.items()]
+            database.executemany("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?)", values)
+            database.execute(
+                "INSERT INTO records VALUES (?, ?) ON CONFLICT (process) DO UPDATE SET record = excluded.record",
+                (process, record),
+            )
 
     def close(self) -> None:
         """Let go of the file."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from math import nan
+from functools import partial, reduce
 
 from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.answer import Answer, row
+from klbench.measure.draw import Drawing
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
-from klbench.measure.plan import Pass, Sample, draw
+from klbench.measure.plan import Sample
 from klbench.measure.quantity import Quantity
 from klbench.measure.setting import Machine, Setting
-from klbench.measure.stopping import Error, about_precision, is_checkpoint, is_reached, worst
+from klbench.measure.shard import Shard
+from klbench.measure.stopping import Stop, about_precision
 from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.results import CaseResult
+from klbench.roads.blocks import Told
 from klbench.row import Row
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
@@ -36,11 +38,10 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     start = time.perf_counter()
     setting = Setting.of(spec, case, machine.device)
     kinds = setting.plan.kinds(setting.pair, setting.estimators)
-    passes = tuple(drawn for kind in kinds for drawn in kind.passes(setting.problem))
     rows = partial(_rows, spec, machine.device.type)
-    stop = _Stop(spec.precision, kinds, rows)
+    stop = None if spec.precision is None else Stop(spec.precision, kinds, rows)
     watched = _Watched(observer, case, spec.samples, stop)
-    sample = draw(passes, machine.threads, watched.block(kinds), watched.drawn, kept, stop)
+    sample = _drawing(setting, kinds, machine, kept, watched.drawn).whole(watched.block(kinds), stop)
     measured: list[Row] = []
     sentences: dict[str, None] = {}
     for kind in kinds:
@@ -52,7 +53,23 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took)
 
 
-Rows = Callable[[Kind, Sequence[Quantity], Sample], tuple[list[Answer], list[Row]]]
+def measure_shard(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept, shard: Shard) -> None:
+    """Measure what a shard has of a case, for ``kept``.
+
+    Raises:
+        SpecError, RunError: as of the whole case.
+    """
+    setting = Setting.of(spec, case, machine.device)
+    kinds = setting.plan.kinds(setting.pair, setting.estimators)
+    watched = _Watched(observer, case, spec.samples // shard.of, None)
+    _drawing(setting, kinds, machine, kept, watched.drawn).shard(shard)
+
+
+def _drawing(setting: Setting, kinds: Sequence[Kind], machine: Machine, kept: Kept, told: Told) -> Drawing:
+    plan = reduce(lambda plan, kind: kind.prepared(plan, setting.problem), kinds, setting.plan)
+    ready = plan.kinds(setting.pair, setting.estimators)
+    passes = tuple(drawn for kind in ready for drawn in kind.passes(setting.problem))
+    return Drawing(plan, passes, machine.engine, kept, told)
 
 
 def _rows(
@@ -70,46 +87,13 @@ def _rows(
 
 
 @dataclass
-class _Stop:
-    """Says when a pass may end: at a checkpoint where the error bars of all that is measured on it are small enough."""
-
-    precision: float | None
-    kinds: tuple[Kind, ...]
-    rows: Rows
-    worst: Error | None = None
-
-    def __call__(self, drawn: Pass, so_far: Sample, blocks: int) -> bool:
-        """Whether a pass may end after so many blocks."""
-        if self.precision is None or not is_checkpoint(blocks):
-            return False
-        measured: list[Row] = []
-        for kind in self.kinds:
-            measured += self.rows(kind, [one for one in kind.quantities if one in drawn.places], so_far)[1]
-        self.worst = worst(measured)
-        return is_reached(measured, self.precision)
-
-    def headline(self) -> Headline | None:
-        """The error bar that holds the pass up, and how small it has to be; None before the first checkpoint."""
-        if self.precision is None or self.worst is None:
-            return None
-        label = f"{self.worst.row.estimator} {self.worst.column.replace('_over_', '/')}"
-        return Headline(label, nan, self.worst.size, self.precision)
-
-    def total(self, most: int) -> int:
-        """How many samples it will take, as far as can be told."""
-        if self.precision is None or self.worst is None:
-            return most
-        return min(most, self.worst.samples_for(self.precision))
-
-
-@dataclass
 class _Watched:
     """Tells an observer how far the case is, a few times a second at most."""
 
     observer: Observer
     case: Case
     most: int
-    stop: _Stop
+    stop: Stop | None
     told: float = 0.0
     headline: Callable[[], Headline] = lambda: NOTHING_YET
 
@@ -117,7 +101,7 @@ class _Watched:
         """Called after each block; the headline is computed only when it is shown."""
 
         def on_block(so_far: Sample, done: int) -> None:
-            self.headline = lambda: self.stop.headline() or _latest(kinds, so_far)
+            self.headline = lambda: (self.stop and self.stop.headline()) or _latest(kinds, so_far)
             self.drawn(done)
 
         return on_block
@@ -127,7 +111,8 @@ class _Watched:
         if time.perf_counter() - self.told < _SECONDS_BETWEEN:
             return
         self.told = time.perf_counter()
-        self.observer.advanced(self.case, done, self.stop.total(self.most), self.headline())
+        total = self.most if self.stop is None else self.stop.total(self.most)
+        self.observer.advanced(self.case, done, total, self.headline())
 
 
 def _latest(kinds: tuple[Kind, ...], so_far: Sample) -> Headline:

@@ -18,6 +18,7 @@ from math import ceil
 from statistics import fmean, median
 
 from klbench.distributions.expression import Mixture, Named, Power
+from klbench.engines.threads import block_threads
 from klbench.estimators.catalogue import find
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.measure.case import measure
@@ -26,7 +27,7 @@ from klbench.measure.setting import Machine
 from klbench.measure.truth import Unseen, known_mean, true_value
 from klbench.observer import SILENT
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import BLOCK, block_threads
+from klbench.roads.blocks import BLOCK
 from klbench.roads.memory import keep_freed_memory
 from klbench.roads.value_sums import PILOT_SIZE
 from klbench.spec.cases import Case
@@ -143,8 +144,8 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
     while count < block and took * _MORE < budget / 4:
         count = min(count * _MORE, block)
         took = _timed(partial(draw, count))
-    with block_threads(machine.threads) as pool:
-        together = partial(_at_once, pool, draw, [count] * machine.threads)
+    with block_threads(machine.engine.workers) as pool:
+        together = partial(_at_once, pool, draw, [count] * machine.engine.workers)
         rounds = [_timed(together)]
         while len(rounds) < _ROUNDS and time.perf_counter() + rounds[0] < end:
             rounds.append(_timed(together))
@@ -152,7 +153,7 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
     if time.perf_counter() + fixed + PILOT_SIZE * took / count < end:
         few = spec.model_copy(update={"samples": max(_FEW, spec.batch or 0)})
         fixed = _timed(lambda: measure(few, case, machine, SILENT))
-    drawn = count * machine.threads
+    drawn = count * machine.engine.workers
     return _Trial(fixed / answers, min(rounds) / drawn, took / count, drawn * len(rounds))
 
 
@@ -166,7 +167,7 @@ def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object
 
     def drawn(count: int) -> None:
         for one_pass in passes:
-            deque(replace(one_pass.blocks, samples=max(count, spec.batch or 0)).run(1), maxlen=0)
+            replace(one_pass.blocks, samples=max(count, spec.batch or 0)).block(0)
 
     return drawn
 
@@ -190,7 +191,9 @@ def _mean(trials: Sequence[_Trial]) -> _Trial:
 def _seconds(trial: _Trial, group: Sequence[Answered], samples: int, machine: Machine) -> float:
     """The seconds of all cases of a group."""
     blocks = ceil(samples / BLOCK[machine.device.type])
-    rounds = ceil(blocks / machine.threads) * machine.threads / blocks  # in the last round some threads have no block
+    rounds = (
+        ceil(blocks / machine.engine.workers) * machine.engine.workers / blocks
+    )  # in the last round some threads have no block
     drawing = samples * min(trial.alone, trial.together * rounds) if blocks > 1 else samples * trial.alone
     return len(group) * drawing + trial.ratio * sum(answers for _, answers in group)
 

@@ -52,6 +52,10 @@ class Kind(ABC):
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
         """The passes over the problem's samples that measure the quantities, on the problem's device."""
 
+    def prepared(self, plan: Plan, problem: Problem) -> Plan:  # noqa: ARG002
+        """The plan with what a pilot sample says, so that nobody who measures its blocks needs one."""
+        return plan
+
     def exact(self, quantity: Quantity) -> Exact | ExactVector | None:
         """The exact moments of a quantity; None without an exact method. They are computed once and kept."""
         in_float64 = replace(quantity, dtype=FULL_PRECISION)

@@ -6,7 +6,7 @@ streams are built from it on the spot; only sums travel back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from klbench.derived.precision import Rounding
-from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.quantity import Quantity
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import Blocks, Told, unheard
+from klbench.roads.blocks import Blocks
 from klbench.roads.merged import Merged
 
 if TYPE_CHECKING:
@@ -124,45 +123,3 @@ class Sample:
         """The sums that hold one thing, and its index there."""
         drawn, merged = self.places[key]
         return merged.left, drawn.places[key]
-
-
-def draw(
-    passes: tuple[Pass, ...],
-    in_flight: int,
-    on_block: Callable[[Sample, int], None],
-    told: Told = unheard,
-    kept: Kept = KEPT_NOWHERE,
-    enough: Callable[[Pass, Sample, int], bool] = lambda drawn, so_far, blocks: False,  # noqa: ARG005
-) -> Sample:
-    """Draw all passes, one after another, from where an earlier run has left them.
-
-    ``on_block`` is told after each block how many samples are done, ``told`` in between. A pass ends when ``enough``
-    says so of it and of the number of its blocks that are done.
-
-    Raises:
-        RunError: the memory does not hold even one block.
-    """
-    places: dict[Key, tuple[Pass, Merged[Any]]] = {}
-    kept.begins([len(drawn.blocks) for drawn in passes])
-    for number, drawn in enumerate(passes):
-        samples, unit = drawn.blocks.samples, drawn.blocks.accumulator.unit
-        before = number * samples
-
-        def within(count: int, before: int = before) -> None:
-            told((before + count) // len(passes))
-
-        def so_far(merged: Merged[Any], drawn: Pass = drawn, before: int = before, unit: int = unit) -> None:
-            places.update(dict.fromkeys(drawn.places, (drawn, merged)))
-            on_block(Sample(places), (before + min(merged.count * unit, drawn.blocks.samples)) // len(passes))
-
-        done = kept.done(number)
-        if done is not None:
-            so_far(done)
-            if enough(drawn, Sample(places), done.blocks):
-                continue
-        for merged in drawn.blocks.run(in_flight, within, done):
-            kept.keep(number, merged)
-            so_far(merged)
-            if enough(drawn, Sample(places), merged.blocks):
-                break
-    return Sample(places)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from klbench.derived.precision import Evaluated
+from klbench.engines.engine import Engine
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import Estimator
 from klbench.measure.asked import Fit, fit_all, imported, settled
@@ -24,10 +25,10 @@ from klbench.spec.model import Spec
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a run takes place: the device, and how many blocks are sampled at once."""
+    """Where a run takes place: the device, and who measures its blocks."""
 
     device: torch.device
-    threads: int
+    engine: Engine
 
 
 @dataclass(frozen=True)

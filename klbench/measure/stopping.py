@@ -6,13 +6,23 @@ a run is at most a quarter longer than it has to be, and an error bar has few ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, isnan
+from math import ceil, isnan, nan
+from typing import TYPE_CHECKING
 
+from klbench.observer import Headline
 from klbench.row import Row
 from klbench.spec.numbers import MOST_SAMPLES
 from klbench.wording import counted
+
+if TYPE_CHECKING:
+    from klbench.measure.answer import Answer
+    from klbench.measure.kind import Kind
+    from klbench.measure.plan import Pass, Sample
+    from klbench.measure.quantity import Quantity
+
+    Rows = Callable[[Kind, Sequence[Quantity], Sample], tuple[list[Answer], list[Row]]]
 
 _OF_VALUES = ("bias_over_true", "stdev_over_true")
 _OF_GRADIENTS = (*_OF_VALUES, "cosine")
@@ -92,3 +102,36 @@ def _what_it_takes(error: Error, precision: float) -> str:
     if needed > MOST_SAMPLES:
         return "No number of samples that one can take is enough."
     return f"It takes about {needed:,.0f} samples."
+
+
+@dataclass
+class Stop:
+    """Says when a pass may end: at a checkpoint where the error bars of all that is measured on it are small enough."""
+
+    precision: float
+    kinds: tuple[Kind, ...]
+    rows: Rows
+    worst: Error | None = None
+
+    def __call__(self, drawn: Pass, so_far: Sample, blocks: int) -> bool:
+        """Whether a pass may end after so many blocks."""
+        if not is_checkpoint(blocks):
+            return False
+        measured: list[Row] = []
+        for kind in self.kinds:
+            measured += self.rows(kind, [one for one in kind.quantities if one in drawn.places], so_far)[1]
+        self.worst = worst(measured)
+        return is_reached(measured, self.precision)
+
+    def headline(self) -> Headline | None:
+        """The error bar that holds the pass up, and how small it has to be; None before the first checkpoint."""
+        if self.worst is None:
+            return None
+        label = f"{self.worst.row.estimator} {self.worst.column.replace('_over_', '/')}"
+        return Headline(label, nan, self.worst.size, self.precision)
+
+    def total(self, most: int) -> int:
+        """How many samples it will take, as far as can be told."""
+        if self.worst is None:
+            return most
+        return min(most, self.worst.samples_for(self.precision))

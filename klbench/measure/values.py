@@ -21,7 +21,7 @@ from klbench.measure.answer import Answer
 from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.kind import Kind
-from klbench.measure.plan import Key, Pass, Sample
+from klbench.measure.plan import Key, Pass, Plan, Sample
 from klbench.measure.quantity import Quantity
 from klbench.measure.truth import Truth, true_value
 from klbench.observer import Headline
@@ -62,6 +62,10 @@ class Values(Kind):
         if self.plan.shift is not None:
             return self.plan.shift or (0.0,) * len(self.terms)
         return tuple(shift_of(pilot(problem, self.plan.seed, self.terms)).tolist())
+
+    def prepared(self, plan: Plan, problem: Problem) -> Plan:
+        """See ``Kind``: the points that moments are taken about."""
+        return replace(plan, shift=self.shift(problem))
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
         """See ``Kind``: one pass is enough."""

@@ -1,25 +1,51 @@
-"""Measuring one block of a plan in another process: what an engine sends there, and what comes back."""
+"""Measuring some blocks of a plan in another process: what an engine sends there, and what comes back."""
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from klbench.measure.asked import imported, settled
 from klbench.measure.plan import Pass, Plan
 from klbench.problems.pair import Pair
-from klbench.stats.mergeable import Mergeable
+from klbench.roads.merged import STRETCH, Merged, Part
 
 _REMEMBERED = 4
 """How many plans a process keeps built: it measures many blocks of one case, then those of the next."""
 
 
-def measure_block(plan: Plan, number_of_pass: int, number: int) -> Mergeable:
-    """The sums of one block of one pass, in any process; torch uses one core from then on."""
+def measure_blocks(plan: Plan, number_of_pass: int, folder: str, numbers: range, whole: bool) -> tuple[Part[Any], ...]:
+    """The sums of some blocks of one pass, in any process; torch uses one core from then on.
+
+    Args:
+        plan, number_of_pass: what the blocks are of.
+        folder: the one the command was given in; a user's functions are looked for there, if it is here too.
+        numbers: the blocks.
+        whole: whether they are whole stretches, each to be one part.
+
+    Raises:
+        SpecError: a user's function cannot be used here.
+    """
     torch.set_num_threads(1)
-    left: Mergeable = _passes(plan)[number_of_pass].blocks.block(number)
-    return left
+    if Path(folder).is_dir():
+        os.chdir(folder)
+    blocks = _passes(plan)[number_of_pass].blocks
+    merged: Merged[Any] = Merged()
+    parts = []
+    for number in numbers:
+        block = blocks.block(number, merged.largest_part)
+        merged = merged.add(block)
+        if not whole:
+            parts.append(Part(number, 1, block))
+        elif merged.blocks == STRETCH:
+            assert merged.stretches is not None
+            parts.append(Part(number + 1 - STRETCH, STRETCH, merged.stretches))
+            merged = Merged()
+    return tuple(parts)
 
 
 @lru_cache(_REMEMBERED)

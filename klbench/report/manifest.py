@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from klbench.engines.engine import Record
 from klbench.hardware import device_name
 from klbench.results import Results
 from klbench.versions import installed
@@ -66,7 +67,8 @@ def _manifest(
         "processor": platform.machine(),
         "device": results.device,
         "device_name": device_name(results.device),
-        "threads": results.threads,
+        "threads": results.engines[-1].workers,
+        "engines": [_engine(record) for record in results.engines if record.blocks],
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),
         "seconds": round(results.seconds, 3),
@@ -75,6 +77,13 @@ def _manifest(
             for result in results.cases
         ],
     }
+
+
+def _engine(record: Record) -> Mapping[str, Any]:
+    """What an engine did, in the manifest; what does not apply is left out."""
+    said = {"shard": record.shard, "engine": record.engine, "workers": record.workers, "blocks": record.blocks}
+    said |= {"retries": record.retries, "processors": list(record.processors)}
+    return {name: value for name, value in said.items() if value or name == "retries"}
 
 
 def digest(text: str) -> str:

@@ -1,26 +1,20 @@
-"""The block loop: numbered blocks of samples, measured and merged in block order, whatever runs them.
+"""Numbered blocks of samples, and what they leave behind, whoever measures them.
 
 A block is the unit of work and part of the format: its size is fixed, its samples are decided by the seed, the problem
-and its number, and what blocks leave behind is merged in the order of the numbers, so that the bytes are the same
-whatever runs the blocks and however many at once. Memory does not grow with the number of samples: a window of blocks
-is in flight, and only what they leave behind remains.
+and its number, and what blocks leave behind is merged in the order that the format fixes (``merged.py``), so that the
+bytes are the same whatever measures the blocks and however many at once (``klbench.engines``).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import torch
 from torch import Tensor
 
-from klbench.errors import RunError
-from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 from klbench.problems.problem import Problem
 from klbench.roads.merged import Merged
 from klbench.stats.mergeable import Mergeable
@@ -37,10 +31,6 @@ PILOT = 2**40
 
 _CHUNK_NUMBERS = 2**19
 """So many numbers are at work at once: a few MiB, which the caches and the allocator like."""
-_PATIENCE = 0.1
-"""Seconds between two looks at blocks that take longer."""
-
-T = TypeVar("T")
 Told = Callable[[int], None]
 """Is told how many samples are drawn."""
 
@@ -105,6 +95,14 @@ class Blocks(Generic[A]):
     def __len__(self) -> int:
         return -(-self.total // self.size)
 
+    def samples_of(self, numbers: range) -> int:
+        """How many samples these blocks have, which are consecutive."""
+        return max(0, min(numbers.stop * self.size, self.total) - numbers.start * self.size)
+
+    def samples_in(self, merged: Merged[A]) -> int:
+        """How many samples are in what blocks have left behind."""
+        return merged.count * self.accumulator.unit
+
     def block(self, number: int, seen: A | None = None, told: Told = unheard) -> A:
         """What block ``number`` leaves behind."""
         draw = self.problem.block(self.seed, number)
@@ -113,114 +111,6 @@ class Blocks(Generic[A]):
         # merged one by one: if all were kept, they would lie between their freed draws and keep these from reuse
         parts = (self.accumulator.measure(self.problem, draw(size), seen) for size in sizes)
         return reduce(lambda one, other: one.merge(other), parts)
-
-    def run(self, in_flight: int, told: Told = unheard, done: Merged[A] | None = None) -> Iterator[Merged[A]]:
-        """Measure ``in_flight`` blocks at once, and yield what all so far have left behind after each block.
-
-        In between, ``told`` is told now and then how many samples are drawn, those of blocks at work with them.
-        ``done`` are the first blocks, where they were measured before: the run goes on after them.
-
-        Raises:
-            RunError: the memory does not hold even one block.
-        """
-        merged: Merged[A] = done or Merged()
-        at_work = AtWork()
-
-        def measure(number: int) -> Callable[[], A]:
-            seen, drawn = merged.largest_part, at_work.begin(number)
-            return lambda: self.block(number, seen, drawn)
-
-        def waiting() -> None:
-            told(merged.count * self.accumulator.unit + at_work.drawn)
-
-        numbers = range(merged.blocks, len(self))
-        for number, block in zip(numbers, in_order(measure, numbers, in_flight, waiting), strict=True):
-            at_work.end(number)
-            merged = merged.add(block)
-            yield merged
-
-
-class AtWork:
-    """How many samples the blocks at work have drawn: a thread writes of its own block, whoever waits reads of all."""
-
-    def __init__(self) -> None:
-        self._drawn: dict[int, int] = {}
-
-    def begin(self, number: int) -> Told:
-        """A block begins, or begins again; what is returned is told of its draws."""
-        self._drawn[number] = 0
-
-        def told(drawn: int) -> None:
-            self._drawn[number] = drawn
-
-        return told
-
-    def end(self, number: int) -> None:
-        """A block is done, and counted elsewhere."""
-        del self._drawn[number]
-
-    @property
-    def drawn(self) -> int:
-        """The samples of all blocks at work."""
-        return sum(list(self._drawn.values()))
-
-
-def in_order(
-    task: Callable[[int], Callable[[], T]], numbers: range, in_flight: int, waiting: Callable[[], None] = lambda: None
-) -> Iterator[T]:
-    """The results of the tasks of these numbers in order, at most ``in_flight`` of them running at once.
-
-    ``waiting`` is called now and then while the next result is awaited.
-
-    ``task(number)`` is called in order, right before its result may start to be computed. Where memory runs out, the
-    machine's or the device's, fewer are in flight from then on, and the task is done again: its result is the same.
-
-    Raises:
-        RunError: one task alone does not fit.
-    """
-    while numbers:
-        try:
-            for result in _in_order(task, numbers, in_flight, waiting):
-                numbers = numbers[1:]
-                yield result
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            if in_flight == 1:
-                raise RunError(
-                    f"{out_of_memory(error)}, in one block of samples",
-                    help=[*LESS_MEMORY, "--device cpu, where a GPU is full"],
-                ) from error
-            in_flight //= 2
-            torch.cuda.empty_cache()
-
-
-def _in_order(
-    task: Callable[[int], Callable[[], T]], numbers: range, in_flight: int, waiting: Callable[[], None]
-) -> Iterator[T]:
-    running: deque[Future[T]] = deque()
-    pool = block_threads(in_flight)
-    try:
-        for number in numbers:
-            if len(running) > in_flight:
-                yield _awaited(running.popleft(), waiting)
-            running.append(pool.submit(task(number)))
-        while running:
-            yield _awaited(running.popleft(), waiting)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def block_threads(count: int) -> ThreadPoolExecutor:
-    """Threads that measure blocks, each on one core."""
-    # torch's limit holds where it is set: a new thread multiplies matrices on all cores, and sums differ with them
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-
-
-def _awaited(future: Future[T], waiting: Callable[[], None]) -> T:
-    while not wait([future], timeout=_PATIENCE).done:
-        waiting()
-    return future.result()
 
 
 def chunks(count: int, numbers: int, unit: int = 1) -> Iterator[int]:

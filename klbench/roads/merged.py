@@ -20,6 +20,21 @@ A = TypeVar("A", bound=Mergeable)
 
 
 @dataclass(frozen=True)
+class Part(Generic[A]):
+    """Consecutive blocks, measured: one block, or a whole stretch.
+
+    Args:
+        first: the number of the first.
+        blocks: how many there are, 1 or ``STRETCH``.
+        sums: what they have left behind, merged.
+    """
+
+    first: int
+    blocks: int
+    sums: A
+
+
+@dataclass(frozen=True)
 class Merged(Generic[A]):
     """The first ``blocks`` blocks.
 
@@ -33,12 +48,24 @@ class Merged(Generic[A]):
     stretches: A | None = None
     rest: A | None = None
 
-    def add(self, block: A) -> Merged[A]:
-        """With the next block."""
-        blocks, rest = self.blocks + 1, _both(self.rest, block)
+    def add(self, sums: A, blocks: int = 1) -> Merged[A]:
+        """With the next block, or with the next stretch where the last one is whole."""
+        if blocks == STRETCH:
+            assert self.rest is None, "a stretch begins where one ends"
+            return Merged(self.blocks + blocks, _both(self.stretches, sums))
+        blocks, rest = self.blocks + 1, _both(self.rest, sums)
         if blocks % STRETCH:
             return Merged(blocks, self.stretches, rest)
         return Merged(blocks, _both(self.stretches, rest))
+
+    def followed_by(self, other: Merged[A]) -> Merged[A]:
+        """With the blocks of ``other``, no more than a stretch, that come next."""
+        if other.rest is None:
+            return self if other.stretches is None else self.add(other.stretches, other.blocks)
+        if other.blocks == 1:
+            return self.add(other.rest)
+        assert self.rest is None, "a stretch begins where one ends"
+        return Merged(self.blocks + other.blocks, self.stretches, other.rest)
 
     @cached_property
     def left(self) -> A:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-from klbench.roads import blocks
+from klbench.engines import threads
 from klbench.roads.blocks import BLOCK
 
 FAR = torch.device("meta")
@@ -88,7 +88,7 @@ def far_device() -> Iterator[None]:
             patched.setattr(torch, name, _made_far(getattr(torch, name)))
         patched.setattr(torch, "Generator", _NearGenerator)
         patched.setitem(BLOCK, FAR.type, BLOCK["cpu"])
-        patched.setattr(blocks, "ThreadPoolExecutor", _AtOnce)  # a mode of torch is of one thread
+        patched.setattr(threads, "ThreadPoolExecutor", _AtOnce)  # a mode of torch is of one thread
         yield
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from klbench.distributions.stream import DeviceStream, Stream
+from klbench.engines.threads import Threads
 from klbench.measure.case import measure
 from klbench.measure.setting import Machine
 from klbench.observer import Observer
@@ -65,7 +66,7 @@ def stream(seed: int, key: bytes, block: int, _device: torch.device, on: torch.d
 
 def measured(spec: Spec, device: torch.device) -> str:
     """All the files say, with what depends on the device's name taken off."""
-    cases = tuple(measure(spec, case, Machine(device, 1), Observer()) for case in spec.cases())
+    cases = tuple(measure(spec, case, Machine(device, Threads(1)), Observer()) for case in spec.cases())
     results = Results(spec, cases, device.type, 1, 0.0)
     components = to_components_csv(results) if "gradient" in spec.measure else ""
     notes = "\n".join(note for case in cases for note in case.notes)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from klbench.distributions.stream import Stream, stream_for
+from klbench.engines.threads import Threads
 from klbench.measure import cost as module
 from klbench.measure.cost import _by_shape, _seconds, _Trial, cost
 from klbench.measure.setting import Machine
@@ -18,7 +19,7 @@ from klbench.runner import one_torch_thread, run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_text
 
-MACHINE = Machine(torch.device("cpu"), 2)
+MACHINE = Machine(torch.device("cpu"), Threads(2))
 MILLION = 2**20
 
 
@@ -100,7 +101,7 @@ def test_there_is_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = spec(", ".join(f'{{q: "Gamma(2, 1)**{n}", p: "Gamma(3, 1)**{n}"}}' for n in range(2, 40)))
     found = cost(asked, [(case, 0.01) for case in asked.cases()], MACHINE)
     assert found is not None
-    assert found.draws == 4096 * MACHINE.threads
+    assert found.draws == 4096 * MACHINE.engine.workers
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from math import nan
 
+from klbench.engines.engine import Record
 from klbench.results import CaseResult, Results
 from klbench.row import Row, held_to_exact
 from klbench.spec.cases import Case
@@ -82,4 +83,4 @@ def made_up(
         CaseResult(case, 0.5, "closed-form", tuple(map(held_to_exact, rows(case))), notes, 0.25)
         for case in spec.cases()
     )
-    return Results(spec, cases, device="cpu", threads=2, seconds=1.5)
+    return Results(spec, cases, device="cpu", engines=(Record("threads", 2, 40),), seconds=1.5)

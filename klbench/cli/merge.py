@@ -1,0 +1,48 @@
+"""``klbench merge``: the results of all shards of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from klbench.cli.measuring import Asked, watched, write
+from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line
+from klbench.cli.outcome import tell
+from klbench.cli.waiting import import_torch
+
+if TYPE_CHECKING:
+    from klbench.results import Results
+
+Folders = Annotated[
+    list[str],
+    typer.Argument(metavar="FOLDER...", help="Where the shards are: folders with shard-I-of-N/blocks.sqlite below."),
+]
+
+
+def merge(
+    context: typer.Context,
+    folders: Folders,
+    out: Out = "results",
+    check: Check = False,
+    format: RunShown = Format.TABLE,
+    quiet: Quiet = False,
+) -> None:
+    """Make the results of all shards of a run, with the same bytes as one run.
+
+    For example: klbench run schulman --shard 1/2; klbench run schulman --shard 2/2; klbench merge results/schulman
+    """
+    import_torch(quiet=quiet)
+    from klbench.runner import run
+    from klbench.shards import gathered
+
+    keeper = gathered([Path(folder) for folder in folders])
+    spec, folder = keeper.spec, Path(out) / keeper.spec.name
+
+    def measured() -> Results:
+        with watched(quiet=quiet) as tally:
+            return run(spec, device=keeper.device, threads=1, observer=tally, keeper=keeper)
+
+    results, files = write(spec, folder, Asked(command_line(context)), measured, quiet=quiet)
+    tell(results, folder, files, format, quiet=quiet, check=check)

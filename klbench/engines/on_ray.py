@@ -1,0 +1,237 @@
+"""The engine of Ray: tasks of consecutive blocks on the workers of a cluster, or of a local Ray.
+
+Only plans and numbers travel there and only sums come back. A few tasks for each worker are in flight, so that no more
+than that lies in Ray's store, and their sums are taken in the order of the blocks. A task whose worker dies is given to
+another one; that costs this task and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import torch
+
+from klbench.engines.engine import Elsewhere, Engine, Record, Work
+from klbench.engines.tasks import Task, Tasks
+from klbench.errors import KlbenchError, RunError, SpecError
+from klbench.hardware import processor
+from klbench.memory import LESS_MEMORY, is_out_of_memory
+from klbench.roads.blocks import Told
+from klbench.roads.merged import Part
+from klbench.stats.mergeable import Mergeable
+from klbench.versions import __version__
+
+_IN_FLIGHT = 4
+"""Tasks for each worker, running or done: the first of them may be slow without the others having to wait."""
+_PATIENCE = 0.1
+"""Seconds between two looks at a task that takes longer."""
+_TRIES = 5
+"""A task that has ended so many workers would end the next one too."""
+
+A = TypeVar("A", bound=Mergeable)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task comes back with.
+
+    Args:
+        parts: the sums of its blocks.
+        seconds: how long it took.
+        versions: of klbench and torch, where it ran.
+        processor: the kind of processor there.
+        node: the name of that machine.
+    """
+
+    parts: tuple[Part[Any], ...]
+    seconds: float
+    versions: tuple[str, str]
+    processor: str
+    node: str
+
+
+@dataclass
+class _Sent:
+    task: Task
+    answer: Any
+    tries: int = 1
+
+
+def versions() -> tuple[str, str]:
+    """What has to be the same on every machine."""
+    return __version__, str(torch.__version__)
+
+
+def measure_task(elsewhere: Elsewhere, task: Task) -> Done:
+    """What a worker does with a task."""
+    start = time.perf_counter()
+    parts = elsewhere(task.numbers, task.whole)
+    return Done(parts, time.perf_counter() - start, versions(), processor(), os.uname().nodename)
+
+
+class OnRay(Engine):
+    """Measures blocks on Ray's workers; made by ``on_ray``."""
+
+    def __init__(self, ray: Any, workers: int, gpus_per_task: float) -> None:
+        self._ray, self._workers = ray, workers
+        # a task is given to another worker by this engine, which counts it, not by Ray
+        self._remote = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=0)(measure_task)
+        self._blocks = self._retries = 0
+        self._processors: dict[str, None] = {}
+
+    def parts(
+        self, work: Work[A], ranges: Iterable[range], seen: Callable[[], A | None], told: Told  # noqa: ARG002
+    ) -> Iterator[Part[A]]:
+        """See ``Engine``."""
+        tasks = Tasks(ranges, self._workers, in_stretches=work.in_stretches)
+        elsewhere = self._ray.put(work.elsewhere)
+        sent: deque[_Sent] = deque()
+        try:
+            while True:
+                while len(sent) < _IN_FLIGHT * self._workers and (task := next(tasks, None)):
+                    sent.append(_Sent(task, self._remote.remote(elsewhere, task)))
+                if not sent:
+                    return
+                done = self._answer(sent[0], elsewhere, lambda: told(0))
+                task = sent.popleft().task
+                tasks.took(len(task.numbers), done.seconds)
+                self._processors[done.processor] = None
+                for part in done.parts:
+                    self._blocks += part.blocks
+                    yield part
+        finally:
+            for left in sent:
+                with suppress(Exception):  # whatever it is about, this task is given up
+                    self._ray.cancel(left.answer, force=True)
+
+    def _answer(self, sent: _Sent, elsewhere: Any, waiting: Callable[[], None]) -> Done:
+        """What a task comes back with, from another worker if one dies."""
+        errors = self._ray.exceptions
+        while True:
+            if not self._ray.wait([sent.answer], timeout=_PATIENCE)[0]:
+                waiting()
+                continue
+            try:
+                done: Done = self._ray.get(sent.answer)
+            except errors.RayTaskError as error:
+                _raise_from_worker(error)
+            except (
+                errors.WorkerCrashedError,
+                errors.NodeDiedError,
+                errors.ObjectLostError,
+                errors.OutOfMemoryError,
+            ) as error:
+                self._retries += 1
+                if sent.tries == _TRIES:
+                    blocks = f"blocks {sent.task.numbers[0]:,} to {sent.task.numbers[-1]:,}"
+                    raise RunError(
+                        f"{blocks} ended {_TRIES} workers: {_first_line(error)}", help=LESS_MEMORY
+                    ) from error
+                sent.tries += 1
+                sent.answer = self._remote.remote(elsewhere, sent.task)
+                continue
+            if done.versions != versions():
+                there, here = (f"klbench {k} and torch {t}" for k, t in (done.versions, versions()))
+                raise RunError(f"{done.node} has {there}, this machine {here}: the numbers would not be the same")
+            return done
+
+    def record(self) -> Record:
+        """See ``Engine``."""
+        return Record("ray", self._workers, self._blocks, self._retries, tuple(self._processors))
+
+    @property
+    def workers(self) -> int:
+        """See ``Engine``."""
+        return self._workers
+
+
+@contextmanager
+def on_ray(address: str | None, workers: int | None, gpus_per_task: float) -> Iterator[OnRay]:
+    """Ray's workers, at an address, or RAY_ADDRESS, or else of this machine; inside they measure, afterwards none runs.
+
+    Raises:
+        RunError: Ray is not installed, or no cluster is at the address, or it has nothing for a task.
+    """
+    ray = _ray()
+    with _signals_as_they_were():
+        try:
+            ray.init(
+                address=address or os.environ.get("RAY_ADDRESS") or None,
+                **({} if address or os.environ.get("RAY_ADDRESS") else _local(workers)),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            help = ["start one with: ray start --head", "without --address klbench starts a local Ray"]
+            raise RunError(
+                f"no Ray at {address or os.environ.get('RAY_ADDRESS')}: {_first_line(error)}", help=help
+            ) from error
+    try:
+        yield OnRay(ray, _workers(ray.cluster_resources(), workers, gpus_per_task), gpus_per_task)
+    finally:
+        with _signals_as_they_were():
+            ray.shutdown()
+
+
+def _ray() -> Any:
+    # without this Ray warns of what it will do with GPUs in a later version
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as error:
+        raise RunError("--engine ray needs Ray", help=["pip install 'klbench[ray]'"]) from error
+    return ray
+
+
+def _local(workers: int | None) -> dict[str, Any]:
+    """How a Ray of this machine is started: for this run alone."""
+    return {"num_cpus": workers or len(os.sched_getaffinity(0)), "include_dashboard": False}
+
+
+def _workers(there: dict[str, float], asked: int | None, gpus_per_task: float) -> int:
+    most = int(there.get("CPU", 0))
+    if gpus_per_task:
+        most = min(most, int(there.get("GPU", 0) / gpus_per_task))
+    if most < 1:
+        has = f"{there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} GPUs"
+        raise RunError(f"Ray has {has}: not enough for one task, of 1 core and {gpus_per_task:g} GPUs")
+    return min(most, asked or most)
+
+
+def _raise_from_worker(error: Any) -> NoReturn:
+    """What a worker's error is to the user."""
+    cause = error.cause
+    if is_out_of_memory(cause):
+        raise RunError("out of memory, on a worker of Ray, in one block of samples", help=LESS_MEMORY) from error
+    if isinstance(cause, SpecError):
+        on_workers = "on a worker of Ray: a function travels by its module, which must be importable on every machine"
+        cause.help = (*cause.help, on_workers)
+        raise cause from error
+    if isinstance(cause, KlbenchError):
+        raise cause from error
+    raise error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _signals_as_they_were() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; klbench's own handlers are put back."""
+    try:
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        yield
+    finally:
+        with suppress(ValueError):  # not in the main thread, which alone has handlers
+            for number, handler in before.items():
+                signal.signal(number, handler)
