@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from klbench.engines.engine import Record
+    from klbench.engines.record import Record
     from klbench.roads.merged import Merged
 
 

@@ -11,7 +11,7 @@ from klbench.row import Row
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from klbench.engines.engine import Record
+    from klbench.engines.record import Record
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import torch
 
-from klbench.engines.engine import Record
+from klbench.engines.record import Record
 from klbench.estimators.catalogue import find
 from klbench.files import store
 from klbench.files.store import Contents, Key, Row, Store, UnreadableError

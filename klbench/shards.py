@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from klbench.engines.engine import Record
+from klbench.engines.record import Record
 from klbench.errors import SpecError
 from klbench.files.store import NAME, Contents, Key, Row, UnreadableError, read
 from klbench.keeper import Keeper, Kept

@@ -13,8 +13,21 @@ import klbench
 ROOT = Path(klbench.__file__).parent
 ORDER = (
     *("tolerances", "excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
-    *("distributions", "estimators", "frameworks", "users", "derived", "problems", "stats", "roads"),
-    *("row", "results", "spec", "observer", "keeper", "measure", "runner", "resume", "identity", "report", "cli"),
+    *("distributions", "estimators", "frameworks", "users", "derived", "problems", "stats", "roads", "engines"),
+    *(
+        "row",
+        "results",
+        "spec",
+        "observer",
+        "keeper",
+        "measure",
+        "runner",
+        "resume",
+        "shards",
+        "identity",
+        "report",
+        "cli",
+    ),
 )
 BY_NAME = {
     ("estimators/catalogue.py", "frameworks"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from klbench.engines.record import Record
 from klbench.roads.blocks import Blocks, Told
 from klbench.roads.merged import Part
 from klbench.stats.mergeable import Mergeable
@@ -29,27 +30,6 @@ class Work(Generic[A]):
     blocks: Blocks[A]
     elsewhere: Elsewhere
     in_stretches: bool
-
-
-@dataclass(frozen=True)
-class Record:
-    """What an engine has done of a run, for its manifest.
-
-    Args:
-        engine: its name.
-        workers: how many blocks it measures at once.
-        blocks: how many it has measured.
-        retries: how often a task was given to another worker because one died.
-        processors: the kinds of processor it ran on, as torch counts them.
-        shard: which shard it was, ``2/8``; empty for a whole run.
-    """
-
-    engine: str
-    workers: int
-    blocks: int = 0
-    retries: int = 0
-    processors: tuple[str, ...] = ()
-    shard: str = ""
 
 
 class Engine(ABC):

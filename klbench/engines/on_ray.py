@@ -19,7 +19,8 @@ from typing import Any, NoReturn, TypeVar
 
 import torch
 
-from klbench.engines.engine import Elsewhere, Engine, Record, Work
+from klbench.engines.engine import Elsewhere, Engine, Work
+from klbench.engines.record import Record
 from klbench.engines.tasks import Task, Tasks
 from klbench.errors import KlbenchError, RunError, SpecError
 from klbench.hardware import processor
@@ -88,7 +89,11 @@ class OnRay(Engine):
         self._processors: dict[str, None] = {}
 
     def parts(
-        self, work: Work[A], ranges: Iterable[range], seen: Callable[[], A | None], told: Told  # noqa: ARG002
+        self,
+        work: Work[A],
+        ranges: Iterable[range],
+        seen: Callable[[], A | None],  # noqa: ARG002
+        told: Told,
     ) -> Iterator[Part[A]]:
         """See ``Engine``."""
         tasks = Tasks(ranges, self._workers, in_stretches=work.in_stretches)

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import torch
 
-from klbench.engines.engine import Engine, Record, Work
+from klbench.engines.engine import Engine, Work
+from klbench.engines.record import Record
 from klbench.errors import RunError
 from klbench.hardware import processor
 from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory

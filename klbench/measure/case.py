@@ -17,12 +17,14 @@ from klbench.measure.quantity import Quantity
 from klbench.measure.setting import Machine, Setting
 from klbench.measure.shard import Shard
 from klbench.measure.stopping import Stop, about_precision
+from klbench.measure.worker import measure_blocks
 from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.results import CaseResult
 from klbench.roads.blocks import Told
 from klbench.row import Row
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
+from klbench.users.theirs import current_folder
 
 _SECONDS_BETWEEN = 0.05
 """The shortest time between two messages to an observer: a headline takes longer than a small block."""
@@ -69,7 +71,7 @@ def _drawing(setting: Setting, kinds: Sequence[Kind], machine: Machine, kept: Ke
     plan = reduce(lambda plan, kind: kind.prepared(plan, setting.problem), kinds, setting.plan)
     ready = plan.kinds(setting.pair, setting.estimators)
     passes = tuple(drawn for kind in ready for drawn in kind.passes(setting.problem))
-    return Drawing(plan, passes, machine.engine, kept, told)
+    return Drawing(passes, partial(measure_blocks, plan, current_folder()), machine.engine, kept, told)
 
 
 def _rows(

@@ -11,12 +11,10 @@ from typing import Any
 
 from klbench.engines.engine import Engine, Work
 from klbench.keeper import KEPT_NOWHERE, Kept
-from klbench.measure.plan import Key, Pass, Plan, Sample
+from klbench.measure.plan import Key, Pass, Sample
 from klbench.measure.shard import Shard
-from klbench.measure.worker import measure_blocks
 from klbench.roads.blocks import Told, unheard
-from klbench.roads.merged import Merged
-from klbench.users.theirs import current_folder
+from klbench.roads.merged import Merged, Part
 
 Enough = Callable[[Pass, Sample, int], bool]
 """Whether a pass may end after so many of its blocks."""
@@ -27,15 +25,15 @@ class Drawing:
     """What is to be drawn of a case, and how.
 
     Args:
-        plan: of the case, with all that was fitted.
-        passes: its passes, in order.
+        passes: those of the case, in order.
+        elsewhere: measures blocks of a pass, by its number, in any process.
         engine: who measures blocks.
         kept: what is done already, and where more is kept.
         told: told now and then of how many samples are drawn.
     """
 
-    plan: Plan
     passes: Sequence[Pass]
+    elsewhere: Callable[..., tuple[Part[Any], ...]]
     engine: Engine
     kept: Kept = KEPT_NOWHERE
     told: Told = unheard
@@ -90,7 +88,7 @@ class Drawing:
         def told(more: int) -> None:
             self.told((before + drawn + more) // len(self.passes))
 
-        work = Work(blocks, partial(measure_blocks, self.plan, number, current_folder()), in_stretches)
+        work = Work(blocks, partial(self.elsewhere, number), in_stretches)
         left = [one[done[one.start].blocks :] for one in ranges]
         for part in self.engine.parts(work, left, known, told):
             start = ranges[bisect_right(ranges, part.first, key=lambda one: one.start) - 1].start

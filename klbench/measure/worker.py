@@ -18,12 +18,13 @@ _REMEMBERED = 4
 """How many plans a process keeps built: it measures many blocks of one case, then those of the next."""
 
 
-def measure_blocks(plan: Plan, number_of_pass: int, folder: str, numbers: range, whole: bool) -> tuple[Part[Any], ...]:
+def measure_blocks(plan: Plan, folder: str, number_of_pass: int, numbers: range, whole: bool) -> tuple[Part[Any], ...]:
     """The sums of some blocks of one pass, in any process; torch uses one core from then on.
 
     Args:
-        plan, number_of_pass: what the blocks are of.
+        plan: of the case.
         folder: the one the command was given in; a user's functions are looked for there, if it is here too.
+        number_of_pass: which of its passes.
         numbers: the blocks.
         whole: whether they are whole stretches, each to be one part.
 

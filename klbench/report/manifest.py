@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from klbench.engines.engine import Record
+from klbench.engines.record import Record
 from klbench.hardware import device_name
 from klbench.results import Results
 from klbench.versions import installed

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import klbench.cli
+from klbench.engines.engine import Engine
+from klbench.engines.record import Record
 from klbench.keeper import NOTHING_KEPT, Keeper
 from klbench.observer import SILENT, Observer
 from klbench.results import CaseResult, Results
@@ -79,7 +81,7 @@ def measure_nothing(
     spec: Spec,
     *,
     device: str = "auto",
-    threads: int | None = None,
+    engine: Engine | None = None,
     observer: Observer = SILENT,
     keeper: Keeper = NOTHING_KEPT,  # noqa: ARG001
 ) -> Results:
@@ -92,7 +94,9 @@ def measure_nothing(
         return CaseResult(case, 0.5, "closed-form", rows, (f"a note on {case.pair}",), 0.25)
 
     observer.started(spec, spec.cases())
-    return Results(spec, tuple(map(result, spec.cases())), device, threads or 1, 1.5)
+    return Results(
+        spec, tuple(map(result, spec.cases())), device, (Record("threads", engine.workers if engine else 1, 1),), 1.5
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from klbench.engines.engine import Engine
 from klbench.results import Results
 from klbench.spec.model import Spec
 from tests.cli.conftest import GRADIENTS, Done, measure_nothing
@@ -63,11 +64,11 @@ def test_quiet_says_nothing_but_the_data(call: Call) -> None:
 
 
 def test_options_come_after_overrides(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[Spec, str, int | None]] = []
+    seen: list[tuple[Spec, str, int]] = []
 
-    def watched(spec: Spec, *, device: str, threads: int | None, **_: object) -> Results:
-        seen.append((spec, device, threads))
-        return measure_nothing(spec, device=device, threads=threads)
+    def watched(spec: Spec, *, device: str, engine: Engine, **_: object) -> Results:
+        seen.append((spec, device, engine.workers))
+        return measure_nothing(spec, device=device, engine=engine)
 
     monkeypatch.setattr("klbench.runner.run", watched)
     call("run", "mine.yaml", "samples=5", "seed=5", "pairs.0.p=N(0.2, 1)", "-n", "1e4", "--seed", "3", "-j", "2")
@@ -113,7 +114,7 @@ def test_an_interrupt_after_the_files_are_written_says_that_they_are(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("klbench.cli.run._show", interrupted)
+    monkeypatch.setattr("klbench.cli.outcome._show", interrupted)
     done = call("run", "mine.yaml")
     assert (done.status, done.out) == (3, "")
     said = "error: interrupted as the results were shown\n  = results/mine holds the results of this run, all of them\n"

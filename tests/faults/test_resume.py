@@ -135,7 +135,7 @@ def of_other_sums(place: Path) -> None:
     contents = read(place)
     assert contents is not None
     store = Store(place, contents.identity)
-    store.put(0, 9, 0, Row(3, b"not sums"))
+    store.put({0: 9}, {(0, 0, 0): Row(3, b"not sums")}, "p", contents.records[0])
     store.close()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from math import nan
 
-from klbench.engines.engine import Record
+from klbench.engines.record import Record
 from klbench.results import CaseResult, Results
 from klbench.row import Row, held_to_exact
 from klbench.spec.cases import Case

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from numpy import array, full, nan
 
-from klbench.engines.engine import Record
+from klbench.engines.record import Record
 from klbench.results import CaseResult, Results
 from klbench.row import Components, Row, held_to_exact
 from klbench.spec.cases import Case

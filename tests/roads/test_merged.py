@@ -13,6 +13,7 @@ from torch import Tensor
 
 from klbench.roads.merged import STRETCH, Merged
 from klbench.roads.stored import from_bytes, to_bytes
+from tests.engines.measured import measured
 from tests.measure.test_plan import SPECS, planned
 
 
@@ -51,6 +52,21 @@ def test_stopping_anywhere_changes_no_bracket() -> None:
     assert again.left == whole.left
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 130, 200, 320])
+def test_stretches_that_are_merged_elsewhere_change_no_bracket(count: int) -> None:
+    """As tasks and shards do: stretches come back as one part, or as what is there from their first block on."""
+    parts = [range(start, min(start + STRETCH, count)) for start in range(0, count, STRETCH)]
+    alone = [reduce(lambda so_far, n: so_far.add(Words(f"[{n}]")), numbers, Merged[Any]()) for numbers in parts]
+    assert reduce(lambda one, other: one.followed_by(other), alone, Merged[Any]()).left == merged(count).left
+    of_blocks = [Merged[Any]().add(Words(f"[{n}]")) for n in range(count)]
+    assert reduce(lambda one, other: one.followed_by(other), of_blocks, Merged[Any]()).left == merged(count).left
+    as_parts = [(one.stretches, STRETCH) if one.stretches else (one.rest, 0) for one in alone if one.blocks]
+    whole: Merged[Any] = Merged()
+    for sums, blocks in as_parts:
+        whole = whole.add(sums, blocks) if blocks else whole.followed_by(alone[-1])
+    assert whole.left == merged(count).left
+
+
 def same(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor):
         return one.dtype == other.dtype and torch.equal(one.nan_to_num(7), other.nan_to_num(7))
@@ -66,7 +82,7 @@ def same(one: Any, other: Any) -> bool:
 def test_what_is_stored_comes_back_to_the_bit(name: str) -> None:
     _, passes = planned(SPECS[name])
     for drawn in passes:
-        for so_far in drawn.blocks.run(2):
+        for so_far in measured(drawn.blocks, 2):
             assert same(from_bytes(to_bytes(so_far)), so_far)
 
 

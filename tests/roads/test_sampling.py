@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from klbench.distributions.build import build
+from klbench.engines.threads import AtWork, in_order
 from klbench.errors import RunError
 from klbench.estimators.catalogue import find
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import BLOCK, AtWork, Blocks, in_order
+from klbench.roads.blocks import BLOCK, Blocks
 from klbench.roads.value_sums import ValueAccumulator, ValueSums, pilot, shift_of
 from klbench.spec.expression import parse
+from tests.engines.measured import measured
 
 
 def pair_of(q: str, p: str) -> Pair:
@@ -32,7 +34,7 @@ def blocks(q: str, p: str, samples: int, names: tuple[str, ...] = ("k1", "k3", "
 
 
 def sampled(q: str, p: str, samples: int, in_flight: int) -> ValueSums:
-    return list(blocks(q, p, samples).run(in_flight))[-1].left
+    return list(measured(blocks(q, p, samples), in_flight))[-1].left
 
 
 @pytest.mark.parametrize(
@@ -137,14 +139,14 @@ def test_wide_draws_are_measured_in_chunks_of_bounded_size(monkeypatch: pytest.M
         return draw(stream, count)
 
     monkeypatch.setattr(wide.problem.base, "draw", watched)  # type: ignore[attr-defined]
-    whole = list(wide.run(1))[-1].left
+    whole = list(measured(wide, 1))[-1].left
     assert whole.sums.count == 3000
     assert max(seen) * 1000 <= 2**19
 
 
 def test_a_long_block_is_told_of_while_it_runs() -> None:
     told: list[int] = []
-    for _ in blocks("N(0, 1)**500", "N(0, 1)**500", BLOCK["cpu"] // 2, ("k1",)).run(1, told.append):
+    for _ in measured(blocks("N(0, 1)**500", "N(0, 1)**500", BLOCK["cpu"] // 2, ("k1",)), 1, told.append):
         told.append(-1)
     assert told[-1] == -1
     assert told.count(-1) == 1
