@@ -15,6 +15,12 @@ from klbench.cli.options import Check, Format, Out, Overrides, Quiet, RunShown, 
 from klbench.cli.outcome import tell
 
 
+def _address(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch(r"auto|[^\s/]+:[0-9]{1,5}", name):
+        raise typer.BadParameter(f"{name!r} is no address; allowed: auto, HOST:PORT")
+    return name
+
+
 def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", name):
         raise typer.BadParameter(f"{name!r} is not a device; allowed: auto, cpu, cuda, cuda:N")
@@ -58,7 +64,7 @@ Address = Annotated[
     typer.Option(
         "--address",
         metavar="HOST:PORT",
-        callback=not_empty,
+        callback=_address,
         help="Ray's: a cluster, or auto for the one here. Else RAY_ADDRESS, else a local Ray.",
     ),
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +35,8 @@ _IN_FLIGHT = 4
 """Tasks for each worker, running or done: the first of them may be slow without the others having to wait."""
 _PATIENCE = 0.1
 """Seconds between two looks at a task that takes longer."""
+_TO_LISTEN = 5.0
+"""Seconds that a cluster has to answer at its address."""
 _TRIES = 5
 """A task that has ended so many workers would end the next one too."""
 
@@ -166,24 +169,35 @@ def on_ray(address: str | None, workers: int | None, gpus_per_task: float) -> It
         RunError: Ray is not installed, or no cluster is at the address, or it has nothing for a task.
     """
     ray = _ray()
+    at = address or os.environ.get("RAY_ADDRESS") or None
+    _must_listen(at)
     with _signals_as_they_were():
         try:
-            ray.init(
-                address=address or os.environ.get("RAY_ADDRESS") or None,
-                **({} if address or os.environ.get("RAY_ADDRESS") else _local(workers)),
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            there = {} if at else _local(workers)
+            ray.init(address=at, log_to_driver=False, logging_level=logging.ERROR, **there)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            help = ["start one with: ray start --head", "without --address klbench starts a local Ray"]
-            raise RunError(
-                f"no Ray at {address or os.environ.get('RAY_ADDRESS')}: {_first_line(error)}", help=help
-            ) from error
+            raise _no_ray(at, error) from error
     try:
         yield OnRay(ray, _workers(ray.cluster_resources(), workers, gpus_per_task), gpus_per_task)
     finally:
         with _signals_as_they_were():
             ray.shutdown()
+
+
+def _must_listen(address: str | None) -> None:
+    """Look whether anybody is at HOST:PORT: Ray itself waits for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_TO_LISTEN).close()
+        except (OSError, OverflowError) as error:
+            raise _no_ray(address, error) from error
+
+
+def _no_ray(address: str | None, error: BaseException) -> RunError:
+    where = f"at {address}" if address else "here"
+    help = ["start a cluster with: ray start --head", "without --address and RAY_ADDRESS klbench starts a local Ray"]
+    return RunError(f"no Ray {where}: {_first_line(error)}", help=help)
 
 
 def _ray() -> Any:

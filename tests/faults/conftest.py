@@ -98,11 +98,11 @@ def start(here: Path) -> Callable[..., subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def finish() -> Callable[[subprocess.Popen[bytes]], Ended]:
+def finish() -> Callable[..., Ended]:
     """Wait for a process."""
 
-    def finish(process: subprocess.Popen[bytes]) -> Ended:
-        out, err = process.communicate(timeout=60)
+    def finish(process: subprocess.Popen[bytes], seconds: float = 60) -> Ended:
+        out, err = process.communicate(timeout=seconds)
         return Ended(process.returncode, out.decode(), err.decode())
 
     return finish
