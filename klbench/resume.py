@@ -105,7 +105,8 @@ class FileKeeper(Keeper):
     def here(self) -> str:
         """``312 of 1,000 blocks are here, 688 to run``; empty where none are."""
         done, total = self.progress
-        return f"{done:,} of {counted(total, 'block')} are here, {total - done:,} to run" if done else ""
+        are = "is" if total == 1 else "are"
+        return f"{done:,} of {counted(total, 'block')} {are} here, {total - done:,} to run" if done else ""
 
     def begins(self, case: int, blocks: int) -> None:
         """A case begins, whose samples have so many blocks in all."""

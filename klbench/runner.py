@@ -83,15 +83,24 @@ def run_shard(
     Raises:
         SpecError, RunError: as of a whole run; or the run is to a precision, which no shard can know.
     """
+    refuse_precision(spec)
+    machine = Machine(resolve_device(device), engine)
+    with _each_case(spec, observer) as cases:
+        for number, case in enumerate(cases):
+            measure_shard(spec, case, machine, observer, keeper.case(number), shard)
+
+
+def refuse_precision(spec: Spec) -> None:
+    """Refuse a spec that no shard can run.
+
+    Raises:
+        SpecError: it is to a precision.
+    """
     if spec.precision is not None:
         raise SpecError(
             "a shard cannot run to a precision: it does not know what the others have",
             help=["leave precision out and say how many samples, or run it with --engine ray"],
         )
-    machine = Machine(resolve_device(device), engine)
-    with _each_case(spec, observer) as cases:
-        for number, case in enumerate(cases):
-            measure_shard(spec, case, machine, observer, keeper.case(number), shard)
 
 
 @contextmanager

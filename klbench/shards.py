@@ -18,6 +18,7 @@ from klbench.spec.model import Spec
 from klbench.spec.read import read_text
 from klbench.wording import agreeing, counted, few
 
+_ANEW = ("run that shard again with --shard I/N --fresh",)
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -83,7 +84,7 @@ def gathered(folders: Sequence[Path]) -> ShardsKeeper:
     Raises:
         SpecError: a shard is missing, there twice, of another run, or torn; or there is none.
     """
-    stored = [_stored(place) for place in _places(folders)]
+    stored = _all_stored(_places(folders))
     first = stored[0]
     for other in stored[1:]:
         _must_fit(first, other)
@@ -104,7 +105,8 @@ def gathered(folders: Sequence[Path]) -> ShardsKeeper:
     device = first.contents.identity["device"]
     why_not = of_another(first.contents.identity, identity_of(spec, device, str(first.shard)))
     if why_not is not None:
-        raise SpecError(f"{first.place} cannot be merged here: {why_not}")
+        help = ["merge with the versions, and the code of your functions, that the shards were run with"]
+        raise SpecError(f"{first.place} cannot be merged here: {why_not}", help=help)
     for one in stored:
         _must_be_finished(one, len(spec.cases()))
     rows = {key: row for one in stored for key, row in one.contents.samples.items()}
@@ -127,25 +129,34 @@ def _places(folders: Sequence[Path]) -> list[Path]:
     return list(places.values())
 
 
-def _stored(place: Path) -> _Stored:
+def _all_stored(places: Sequence[Path]) -> list[_Stored]:
+    """The shards among some stores: a whole run that was cut off may lie beside them."""
+    found = [(place, _contents(place)) for place in places]
+    stored = [_Stored(place, Shard.read(it.identity["shard"]), it) for place, it in found if it.identity.get("shard")]
+    if not stored:
+        help = ["a run that was cut off is no shard: give its command again, and it goes on"]
+        raise SpecError(f"{places[0]} is not of a shard", help=help)
+    return stored
+
+
+def _contents(place: Path) -> Contents:
     try:
         contents = read(place)
     except UnreadableError as error:
-        raise SpecError(f"{place} cannot be read: {error}") from error
-    shard = "" if contents is None else contents.identity.get("shard", "")
-    if contents is None or not shard:
-        help = ["a run that was cut off is no shard: give its command again, and it goes on"]
-        raise SpecError(f"{place} is not of a shard", help=help)
-    return _Stored(place, Shard.read(shard), contents)
+        raise SpecError(f"{place} cannot be read: {error}", help=_ANEW) from error
+    if contents is None:
+        raise SpecError(f"{place} cannot be read: it is empty", help=_ANEW)
+    return contents
 
 
 def _must_fit(one: _Stored, other: _Stored) -> None:
-    theirs, ours = ({**stored.contents.identity, "shard": ""} for stored in (one, other))
+    ours, theirs = ({**stored.contents.identity, "shard": ""} for stored in (one, other))
     why_not = of_another(theirs, ours)
     if why_not is None and one.shard.of != other.shard.of:
-        why_not = f"the one is of {one.shard.of} shards, the other of {other.shard.of}"
+        why_not = f"it is one of {other.shard.of} shards, not of {one.shard.of}"
     if why_not is not None:
-        raise SpecError(f"{one.place} and {other.place} are not of one run: {why_not.replace('it is', 'one is')}")
+        help = ["give only the folders of one run's shards; what is left of another one can be removed"]
+        raise SpecError(f"{other.place} does not go with {one.place}: {why_not}", help=help)
 
 
 def _must_be_finished(stored: _Stored, cases: int) -> None:
@@ -160,4 +171,4 @@ def _read(decoded: Callable[[S], T], stored: S) -> T:
     try:
         return decoded(stored)
     except UnreadableError as error:
-        raise SpecError(f"a shard cannot be read: {error}") from error
+        raise SpecError(f"a shard cannot be read: {error}", help=_ANEW) from error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -56,12 +57,14 @@ def written(spec: Spec, folder: Path, asked: Asked, how: How) -> tuple[Results, 
         SpecError: a user's function cannot be used.
     """
     _get_ready(how.quiet)
+    from klbench.files.store import NAMES
     from klbench.runner import run
 
     def measured(engine: Engine, watched: Observer, keeper: FileKeeper) -> Results:
         return run(spec, device=how.device, engine=engine, observer=watched, keeper=keeper)
 
-    return write(spec, folder, asked, lambda: _kept_run(spec, folder, "", how, measured), quiet=how.quiet)
+    kept_run = partial(_kept_run, spec, folder, "", how, measured)
+    return write(spec, folder, asked, kept_run, NAMES, quiet=how.quiet)
 
 
 def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
@@ -76,8 +79,9 @@ def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
 
     one = Shard.read(shard)
     _get_ready(how.quiet)
-    from klbench.runner import run_shard
+    from klbench.runner import refuse_precision, run_shard
 
+    refuse_precision(spec)
     own = folder / f"shard-{one.number}-of-{one.of}"
 
     def measured(engine: Engine, watched: Observer, keeper: FileKeeper) -> str:
@@ -95,22 +99,24 @@ def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
 
 
 def write(
-    spec: Spec, folder: Path, asked: Asked, measured: Callable[[], Results], *, quiet: bool
+    spec: Spec, folder: Path, asked: Asked, measured: Callable[[], Results], names: Sequence[str] = (), *, quiet: bool
 ) -> tuple[Results, Sequence[str]]:
-    """Claim a folder, measure, and write the files into it.
+    """Claim a folder, measure, and write the files into it, in place of an earlier run's.
+
+    Args:
+        names: of other files that go when these are written.
 
     Raises:
         Interrupted: in between.
         RunError: another run has the folder, or it cannot be written.
     """
     from klbench.files.folder import claim
-    from klbench.files.store import NAMES
     from klbench.report.folder import FILES, to_files
     from klbench.report.manifest import Call
 
     files: Mapping[str, str | None] = {}
     try:
-        with under_way(), claim(folder, (*FILES, *NAMES)) as claimed:
+        with under_way(), claim(folder, (*FILES, *names)) as claimed:
             _say_what_goes(claimed, spec, folder, quiet=quiet)
             results = measured()
             files = to_files(results, datetime.now().astimezone(), Call(asked.command, asked.overrides))

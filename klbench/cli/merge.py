@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli.measuring import Asked, watched, write
-from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line
+from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.cli.waiting import import_torch
 
 if TYPE_CHECKING:
     from klbench.results import Results
 
+
+def _none_empty(folders: list[str]) -> list[str]:
+    for folder in folders:
+        not_empty(folder)
+    return folders
+
+
 Folders = Annotated[
     list[str],
-    typer.Argument(metavar="FOLDER...", help="Where the shards are: folders with shard-I-of-N/blocks.sqlite below."),
+    typer.Argument(
+        metavar="FOLDER...",
+        callback=_none_empty,
+        help="Where the shards are: folders with shard-I-of-N/blocks.sqlite below.",
+    ),
 ]
 
 

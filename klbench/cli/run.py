@@ -116,8 +116,9 @@ def run(
     """
     engines = Engines(engine, threads, address, workers, gpus_per_task)
     engines.refuse_what_does_not_fit()
-    if shard is not None and check:
-        raise typer.BadParameter("a shard has no results to check: give --check to klbench merge", param_hint="--shard")
+    if shard is not None and (check or format is not Format.TABLE):
+        option = "--check" if check else "-f"
+        raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
     from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
     from klbench.spec.overrides import Option

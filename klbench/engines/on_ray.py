@@ -30,6 +30,7 @@ from klbench.roads.blocks import Told
 from klbench.roads.merged import Part
 from klbench.stats.mergeable import Mergeable
 from klbench.versions import __version__
+from klbench.wording import counted
 
 _IN_FLIGHT = 4
 """Tasks for each worker, running or done: the first of them may be slow without the others having to wait."""
@@ -37,6 +38,10 @@ _PATIENCE = 0.1
 """Seconds between two looks at a task that takes longer."""
 _TO_LISTEN = 5.0
 """Seconds that a cluster has to answer at its address."""
+_WHY_WORKERS_END = (
+    "with too little memory: fewer tasks at once, --workers N, or more memory for each",
+    "or by a function of yours that ends its process",
+)
 _TRIES = 5
 """A task that has ended so many workers would end the next one too."""
 
@@ -88,6 +93,8 @@ class OnRay(Engine):
         self._ray, self._workers = ray, workers
         # a task is given to another worker by this engine, which counts it, not by Ray
         self._remote = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=0)(measure_task)
+        known = ray.exceptions
+        self._lost = (*(known.WorkerCrashedError, known.NodeDiedError, known.ObjectLostError, known.OutOfMemoryError),)
         self._blocks = self._retries = 0
         self._processors: dict[str, None] = {}
 
@@ -122,33 +129,21 @@ class OnRay(Engine):
 
     def _answer(self, sent: _Sent, elsewhere: Any, waiting: Callable[[], None]) -> Done:
         """What a task comes back with, from another worker if one dies."""
-        errors = self._ray.exceptions
         while True:
             if not self._ray.wait([sent.answer], timeout=_PATIENCE)[0]:
                 waiting()
                 continue
             try:
                 done: Done = self._ray.get(sent.answer)
-            except errors.RayTaskError as error:
+            except self._ray.exceptions.RayTaskError as error:
                 _raise_from_worker(error)
-            except (
-                errors.WorkerCrashedError,
-                errors.NodeDiedError,
-                errors.ObjectLostError,
-                errors.OutOfMemoryError,
-            ) as error:
+            except self._lost as error:
                 self._retries += 1
-                if sent.tries == _TRIES:
-                    blocks = f"blocks {sent.task.numbers[0]:,} to {sent.task.numbers[-1]:,}"
-                    raise RunError(
-                        f"{blocks} ended {_TRIES} workers: {_first_line(error)}", help=LESS_MEMORY
-                    ) from error
+                _refuse_to_go_on(sent, error)
                 sent.tries += 1
                 sent.answer = self._remote.remote(elsewhere, sent.task)
                 continue
-            if done.versions != versions():
-                there, here = (f"klbench {k} and torch {t}" for k, t in (done.versions, versions()))
-                raise RunError(f"{done.node} has {there}, this machine {here}: the numbers would not be the same")
+            _must_be_alike(done)
             return done
 
     def record(self) -> Record:
@@ -196,7 +191,11 @@ def _must_listen(address: str | None) -> None:
 
 def _no_ray(address: str | None, error: BaseException) -> RunError:
     where = f"at {address}" if address else "here"
-    help = ["start a cluster with: ray start --head", "without --address and RAY_ADDRESS klbench starts a local Ray"]
+    help = [
+        "start a cluster with: ray start --head; --address, or RAY_ADDRESS, is auto or HOST:PORT",
+        "a cluster that asks for a token needs RAY_AUTH_MODE=token and its ~/.ray/auth_token here",
+        "without --address and RAY_ADDRESS klbench starts a Ray of its own",
+    ]
     return RunError(f"no Ray {where}: {_first_line(error)}", help=help)
 
 
@@ -222,8 +221,23 @@ def _workers(there: dict[str, float], asked: int | None, gpus_per_task: float) -
         most = min(most, int(there.get("GPU", 0) / gpus_per_task))
     if most < 1:
         has = f"{there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} GPUs"
-        raise RunError(f"Ray has {has}: not enough for one task, of 1 core and {gpus_per_task:g} GPUs")
+        help = ["take a cluster that has more, or less for a task: --gpus-per-task, such as 0.5"]
+        raise RunError(f"Ray has {has}; a task takes 1 core and a GPU share of {gpus_per_task:g}", help=help)
     return min(most, asked or most)
+
+
+def _refuse_to_go_on(sent: _Sent, error: BaseException) -> None:
+    if sent.tries == _TRIES:
+        numbers = sent.task.numbers
+        message = f"a task of {counted(len(numbers), 'block')}, from block {numbers[0]:,} on, ended {_TRIES} workers"
+        raise RunError(message, help=[_first_line(error), *_WHY_WORKERS_END]) from error
+
+
+def _must_be_alike(done: Done) -> None:
+    if done.versions != versions():
+        there, here = (f"klbench {klbench} and torch {torch_}" for klbench, torch_ in (done.versions, versions()))
+        help = ["the numbers would not be the same: install the same versions on every machine"]
+        raise RunError(f"{done.node} has {there}, this machine has {here}", help=help)
 
 
 def _raise_from_worker(error: Any) -> NoReturn:

@@ -71,8 +71,8 @@ def read(place: Path) -> Contents | None:
     if not place.exists():
         return None
     try:
-        with closing(sqlite3.connect(place)) as database:
-            if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        with closing(_to_read(place)) as database:
+            if not place.stat().st_size or not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 return None  # a kill came between the file and its first transaction
             if database.execute("PRAGMA application_id").fetchone() != (_OURS,):
                 raise UnreadableError("it is no store of klbench")
@@ -89,6 +89,14 @@ def read(place: Path) -> Contents | None:
             )
     except (sqlite3.Error, TypeError, ValueError) as error:
         raise UnreadableError("it is torn, or no store") from error
+
+
+def _to_read(place: Path) -> sqlite3.Connection:
+    """A connection that asks for no right to write: a store that its process has closed may lie where there is none."""
+    log = place.with_name(NAMES[1])
+    if log.exists() and log.stat().st_size:
+        return sqlite3.connect(place)  # a process was killed, or is at work: SQLite sees to its log
+    return sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 class Store:

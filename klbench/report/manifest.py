@@ -55,6 +55,7 @@ def to_manifest(
 def _manifest(
     results: Results, spec_yaml: str, hashes: Mapping[str, str], finished: datetime, call: Call
 ) -> Mapping[str, Any]:
+    last = results.engines[-1]
     started = finished - timedelta(seconds=results.seconds)
     return {
         "name": results.spec.name,
@@ -67,7 +68,7 @@ def _manifest(
         "processor": platform.machine(),
         "device": results.device,
         "device_name": device_name(results.device),
-        "threads": results.engines[-1].workers,
+        "threads": last.workers if last.engine == "threads" else None,
         "engines": [_engine(record) for record in results.engines if record.blocks],
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),

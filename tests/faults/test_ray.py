@@ -112,7 +112,7 @@ def test_a_function_that_a_worker_cannot_have_is_an_error_of_the_users(
 
 REFUSED = {
     "no ray there": (["--engine", "ray", "--address", "127.0.0.1:9"], 3, "no Ray at 127.0.0.1:9"),
-    "no GPU": (["--engine", "ray", "--gpus-per-task", "1"], 3, "not enough for one task"),
+    "no GPU": (["--engine", "ray", "--gpus-per-task", "1"], 3, "a task takes 1 core and a GPU share of 1"),
     "no address": (["--engine", "ray", "--address", "nonsense"], 2, "allowed: auto, HOST:PORT"),
     "threads": (["--engine", "ray", "-j", "2"], 2, "Ray has --workers"),
     "workers": (["--workers", "2"], 2, "is for --engine ray"),

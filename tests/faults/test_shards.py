@@ -86,11 +86,13 @@ def test_what_does_not_make_one_run_is_refused_by_number(call: Call, here: Path)
     shutil.rmtree(small / "shard-3-of-3")
     call("merge", "out").refuses(2, "shards 2 and 3 of 3 are missing")
     run_all(call, here, SPECS["few blocks"], 2, "two")
-    call("merge", "out", "two").refuses(2, "are not of one run", "of 3 shards", "of 2")
+    call("merge", "out", "two").refuses(2, "does not go with", "of 2 shards, not of 3", "give only")
     run_all(call, here, SPECS["few blocks"].replace("1000", "2000"), 2, "more")
     shutil.rmtree(here / "more" / "small" / "shard-1-of-2")
     shutil.rmtree(here / "two" / "small" / "shard-2-of-2")
-    call("merge", "two", "more").refuses(2, "are not of one run: one is of another spec")
+    call("merge", "two", "more").refuses(
+        2, "more/small/shard-2-of-2/blocks.sqlite does not go with two", "it is of another spec"
+    )
     assert not (here / "results").exists()
 
 
@@ -100,8 +102,33 @@ def test_a_store_that_is_none_or_torn_is_refused(call: Call, here: Path) -> None
     call("merge", "empty").refuses(2, "empty has no shard in it")
     run_all(call, here, SPECS["few blocks"], 2)
     place = here / "out" / "small" / "shard-2-of-2" / NAME
-    place.write_bytes(place.read_bytes()[:5000])
+    whole = place.read_bytes()
+    place.write_bytes(b"")
+    call("merge", "out").refuses(2, "cannot be read: it is empty", "--fresh")
+    place.write_bytes(whole[:5000])
     call("merge", "out").refuses(2, "cannot be read: it is torn", "shard-2-of-2")
+
+
+def test_what_else_lies_there_is_left_alone(start: Start, call: Call, here: Path) -> None:
+    """A run that was cut off, beside its shards; and shards that may only be read."""
+    run_all(call, here, SPECS["few blocks"], 2)
+    process = start("run", "s.yaml", "samples=1e9", "--out", "out")
+    while not blocks_in(here / "out" / "small"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    for shard in (here / "out" / "small").glob("shard-*"):
+        shard.chmod(0o555)
+    assert call("merge", "out", "--out", "out", "-q").status == 0
+    assert blocks_in(here / "out" / "small")
+    assert call("run", "s.yaml", "--out", "whole", "-q").status == 0
+    assert results_in(here / "out" / "small") == results_in(here / "whole" / "small")
+
+
+def test_a_refused_call_takes_no_shard_away(call: Call, here: Path) -> None:
+    run_all(call, here, SPECS["few blocks"], 2)
+    call("run", "s.yaml", "--shard", "1/2", "--out", "out", "-p", "0.1").refuses(2, "cannot run to a precision")
+    assert call("merge", "out", "-q").status == 0
 
 
 def test_other_code_of_a_function_is_refused(call: Call, here: Path) -> None:
@@ -127,7 +154,7 @@ REFUSED = {
     "none": (["--shard", "0/3"], "'0/3' is not a shard"),
     "beyond": (["--shard", "4/3"], "I/N"),
     "words": (["--shard", "first"], "'first' is not a shard"),
-    "a check": (["--shard", "1/2", "--check"], "give --check to klbench merge"),
+    "a check": (["--shard", "1/2", "--check"], "a shard has no results: give --check to klbench merge"),
     "a precision": (["--shard", "1/2", "-p", "0.1"], "a shard cannot run to a precision"),
 }
 
