@@ -12,6 +12,7 @@ import torch
 from klbench.measure.asked import imported, settled
 from klbench.measure.plan import Pass, Plan
 from klbench.problems.pair import Pair
+from klbench.roads.memory import keep_freed_memory
 from klbench.roads.merged import STRETCH, Merged, Part
 
 _REMEMBERED = 4
@@ -32,6 +33,7 @@ def measure_blocks(plan: Plan, folder: str, number_of_pass: int, numbers: range,
         SpecError: a user's function cannot be used here.
     """
     torch.set_num_threads(1)
+    keep_freed_memory()
     if Path(folder).is_dir():
         os.chdir(folder)
     blocks = _passes(plan)[number_of_pass].blocks

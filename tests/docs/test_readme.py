@@ -71,8 +71,9 @@ def test_every_link_leads_to_a_file_and_a_heading(name: str) -> None:
         if target.startswith("http"):
             continue
         path, _, heading = target.partition("#")
-        assert (ROOT / path).exists(), target
-        headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.MULTILINE) if heading else []
+        found = (ROOT / name).parent / path
+        assert found.exists(), target
+        headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE) if heading else []
         assert not heading or heading in [each.lower().replace(" ", "-") for each in headings], target
 
 
