@@ -125,3 +125,24 @@ def test_error_bars_at_the_stop_are_calibrated() -> None:
             assert stats.chi2(SEEDS).sf((z**2).sum()) > 1e-6
             assert stats.chi2(SEEDS).cdf((z**2).sum()) > 1e-6
             assert 2 * stats.norm.sf(abs(z.sum()) / math.sqrt(SEEDS)) > 1e-6
+
+
+@pytest.mark.parametrize(("known_to", "worst"), [(0.1, 0.12), (0.03, 0.12), (0.3, 0.18)])
+def test_looking_again_and_again_biases_a_stdev_by_a_tenth_of_its_error_bar_at_worst(
+    known_to: float, worst: float
+) -> None:
+    """README's numbers, by runs of which only the errors are drawn: one block knows a stdev to a share of it.
+
+    A run stops where its stdev, too small by chance, makes the error bar small enough. It is worst where a goal lies
+    right at a checkpoint that is far from the next, one block. ``z`` is the stdev's error in its error bars.
+    """
+    rng, runs = np.random.default_rng(), 20_000
+    blocks = np.array(list(islice(checkpoints(), 40)), float)
+    off = np.cumsum(rng.standard_normal((runs, len(blocks))) * np.sqrt(np.diff(blocks, prepend=0)), axis=1)
+    bars = (1 + known_to * off / blocks) / np.sqrt(blocks)
+    for needed in np.geomspace(1, 200, 40):
+        enough = bars <= 1 / np.sqrt(needed)
+        assert enough.any(axis=1).all()
+        z = (off / np.sqrt(blocks))[np.arange(runs), np.argmax(enough, axis=1)]
+        assert abs(z.mean()) <= worst + 5 / np.sqrt(runs)
+        assert 0.95 - 5 / np.sqrt(2 * runs) <= z.std() <= 1.07 + 5 / np.sqrt(2 * runs)
