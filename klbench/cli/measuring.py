@@ -145,7 +145,7 @@ def _kept_run(
     spec: Spec, folder: Path, shard: str, how: How, measured: Callable[[Engine, Observer, FileKeeper], T]
 ) -> T:
     """What is measured with what is kept in a folder, which an error leaves there, with a word on how to go on."""
-    with how.engines.running() as engine, watched(quiet=how.quiet) as tally:
+    with watched(quiet=how.quiet) as tally, how.engines.running() as engine:
         keeper = _keeper(spec, folder, shard, engine, how)
         try:
             return measured(engine, tally, keeper)

@@ -56,7 +56,10 @@ def _show(results: Results, format: Format, quiet: bool) -> None:
 
 def _say_where(results: Results, folder: Path, written: Sequence[str]) -> None:
     from klbench.report.numbers import seconds
+    from klbench.wording import counted
 
+    if lost := results.engines[-1].retries:
+        output.remark(f"{counted(lost, 'task')} had to be given to another worker, because one died")
     output.remark(f"wrote {folder}/{', '.join(written)} · {seconds(results.seconds)}")
 
 

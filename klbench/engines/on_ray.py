@@ -7,16 +7,18 @@ another one; that costs this task and nothing else.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import torch
 
@@ -44,6 +46,7 @@ _WHY_WORKERS_END = (
 )
 _TRIES = 5
 """A task that has ended so many workers would end the next one too."""
+_RAYS_MARK = "(raylet)"
 
 A = TypeVar("A", bound=Mergeable)
 
@@ -173,7 +176,8 @@ def on_ray(address: str | None, workers: int | None, gpus_per_task: float) -> It
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise _no_ray(at, error) from error
     try:
-        yield OnRay(ray, _workers(ray.cluster_resources(), workers, gpus_per_task), gpus_per_task)
+        with redirect_stdout(_WithoutRaysLines(sys.stdout)):
+            yield OnRay(ray, _workers(ray.cluster_resources(), workers, gpus_per_task), gpus_per_task)
     finally:
         with _signals_as_they_were():
             ray.shutdown()
@@ -256,6 +260,24 @@ def _raise_from_worker(error: Any) -> NoReturn:
 
 def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+class _WithoutRaysLines(io.TextIOBase):
+    """A stream without what Ray prints of workers that die, pages of it: klbench counts them itself."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._dropped = stream, False
+
+    def write(self, text: str) -> int:
+        """Write what is not Ray's, the end of whose line comes by itself."""
+        dropped, self._dropped = self._dropped, _RAYS_MARK in text
+        if not self._dropped and not (dropped and text == "\n"):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
 
 
 @contextmanager
