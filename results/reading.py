@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from klbench.engines.record import Record
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.measure.truth import Truth, true_value
 from klbench.problems.pair import Pair
@@ -25,7 +26,7 @@ from klbench.spec.read import read_spec
 
 HERE = Path(__file__).parent
 
-Record = Mapping[str, str]
+Line = Mapping[str, str]
 
 _READ: Mapping[str, Callable[[str], Any]] = {
     "str": str,
@@ -44,15 +45,15 @@ def committed(name: str) -> Results:
     count = len(rows) // len(cases)
     groups = [tuple(rows[first : first + count]) for first in range(0, len(rows), count)]
     read = tuple(_case(case, group) for case, group in zip(cases, groups, strict=True))
-    return Results(spec, read, device="cpu", threads=1, seconds=0.0)
+    return Results(spec, read, device="cpu", engines=(Record("threads", 1),), seconds=0.0)
 
 
-def _records(name: str, file: str) -> list[Record]:
+def _records(name: str, file: str) -> list[Line]:
     with (HERE / name / file).open(encoding="utf-8", newline="") as opened:
         return list(csv.DictReader(opened))
 
 
-def _value(record: Record) -> Row:
+def _value(record: Line) -> Row:
     return held_to_exact(Row(**_read(record)))
 
 
@@ -66,7 +67,7 @@ def _gradients(spec: Spec) -> Iterator[Row]:
         "weighting",
         *["dtype"][: len(spec.dtype) - 1],
     ]
-    lines: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    lines: dict[tuple[str, ...], list[Line]] = defaultdict(list)
     for line in _records(spec.name, "components.csv"):
         lines[_key(line, columns)].append(line)
     for record in _records(spec.name, "results.csv"):
@@ -74,11 +75,11 @@ def _gradients(spec: Spec) -> Iterator[Row]:
         yield held_to_exact(Row(**_read(record), components=components))
 
 
-def _key(record: Record, columns: Sequence[str]) -> tuple[str, ...]:
+def _key(record: Line, columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(record[column] for column in columns)
 
 
-def _components(lines: Sequence[Record]) -> Components | None:
+def _components(lines: Sequence[Line]) -> Components | None:
     if not lines:
         return None
     exactly = {name: tuple(read(line[name]) for line in lines) for name, read in _ONE_COMPONENT.items()}
@@ -89,7 +90,7 @@ def _components(lines: Sequence[Record]) -> Components | None:
     return Components(**exactly, **numbers)
 
 
-def _read(record: Record) -> dict[str, Any]:
+def _read(record: Line) -> dict[str, Any]:
     """The fields of a row; a column that its file does not have keeps its default."""
     named = {field.name: str(field.type) for field in fields(Row)}
     return {name: _READ[named[name]](text) for name, text in record.items() if name in named}
