@@ -45,6 +45,9 @@ def _single(expression: Named, device: torch.device) -> Distribution:
 
 def wrap(family: Family, arguments: Arguments, device: torch.device) -> Any:
     """The torch distribution of bound arguments; those that are tensors already are taken as they are."""
+    if family.logits is not None:
+        logits = family.logits(arguments).to(device)
+        return torch.distributions.Categorical(logits=logits, validate_args=False)
     given = [parameter for parameter in family.parameters if parameter.name in arguments]
     tensors = {parameter.name: _argument(parameter, arguments[parameter.name], device) for parameter in given}
     try:

@@ -11,8 +11,9 @@ from pkgutil import iter_modules
 from types import MappingProxyType
 
 import klbench.distributions.families
-from klbench.distributions.constraints import known
-from klbench.distributions.expression import Value
+from klbench.distributions import policies
+from klbench.distributions.constraints import POLICY, known
+from klbench.distributions.expression import Part, Value
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
 from klbench.wording import counted
@@ -27,6 +28,9 @@ def _declared() -> Iterator[Family]:
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in sorted(_declared(), key=lambda family: family.name)}
 )
+
+POLICIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in policies.POLICIES})
+"""Policies over tokens, which torch does not have."""
 
 ALIASES: Mapping[str, str] = MappingProxyType({"N": "Normal"})
 
@@ -58,9 +62,9 @@ def find(name: str) -> Family:
     name = ALIASES.get(name, name)
     if name in REFUSED:
         raise SpecError(f"{name} cannot be written by its own name", help=[REFUSED[name]])
-    if name not in FAMILIES:
-        raise unknown("distribution", name, [*FAMILIES, *ALIASES])
-    return FAMILIES[name]
+    if name not in FAMILIES and name not in POLICIES:
+        raise unknown("distribution", name, [*FAMILIES, *POLICIES, *ALIASES])
+    return FAMILIES[name] if name in FAMILIES else POLICIES[name]
 
 
 def bind(
@@ -123,8 +127,9 @@ def _check_presence(family: Family, given: Mapping[str, Value]) -> None:
 def _check_constraint(family: Family, parameter: Parameter, value: Value) -> None:
     allowed = f"{parameter.name} must be {parameter.constraint.text}"
     axes_differ = _axes(value) != parameter.constraint.rank
-    if axes_differ or (known(value) and not parameter.constraint.check(value)):
-        fault = None if axes_differ else parameter.constraint.fault(value)
+    is_no_policy = (parameter.constraint is POLICY) != isinstance(value, Part)
+    if axes_differ or is_no_policy or (known(value) and not parameter.constraint.check(value)):
+        fault = None if axes_differ or is_no_policy else parameter.constraint.fault(value)
         what, advice = ("", []) if fault is None else (f", which {fault[0]}", [fault[1]])
         message = f"{family.name}: {allowed}, given {_show(value)}{what}"
         raise ArgumentError(message, argument=parameter.name, help=[*advice, f"for example {family.example}"])

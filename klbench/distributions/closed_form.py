@@ -76,6 +76,8 @@ def _normals(q: Single, p: Single) -> float | None:
 
 
 def _by_registry(q: Single, p: Single) -> float | None:
+    if q.family.logits is not None or p.family.logits is not None:
+        return None  # torch has no such class; tokens are listed
     if (q.family.name, p.family.name) in UNTRUSTED or _has_clamped_probs(q) or _has_clamped_probs(p):
         return None
     try:

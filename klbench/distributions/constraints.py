@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import fsum, inf, isfinite
 from typing import Any
 
+from klbench.distributions.expression import Part
 from klbench.tolerances import SIMPLEX_SUM, SYMMETRY
 
 
@@ -31,7 +32,7 @@ def known(value: object) -> bool:
     """Whether a value holds numbers only, so that it can be checked."""
     if isinstance(value, tuple):
         return all(known(item) for item in value)
-    return isinstance(value, int | float)
+    return isinstance(value, int | float | Part)
 
 
 def is_number(value: object) -> bool:
@@ -110,6 +111,9 @@ def _is_lower_cholesky(value: Any) -> bool:
     return all(value[i][i] > 0 for i in rows) and all(value[i][j] == 0 for i in rows for j in rows if j > i)
 
 
+MOST_TOKENS = 2**20
+"""Tokens of a vocabulary: as many as can be listed for the exact roads."""
+
 REAL = Constraint("a finite number", _number(_any))
 POSITIVE = Constraint("a number > 0", _number(lambda x: x > 0))
 NON_NEGATIVE = Constraint("a number >= 0", _number(lambda x: x >= 0))
@@ -119,6 +123,8 @@ PROBABILITY_BELOW_1 = Constraint("a number in [0, 1)", _number(lambda x: 0 <= x 
 PROBABILITY_INSIDE = Constraint("a number in (0, 1)", _number(lambda x: 0 < x < 1))
 COUNT = Constraint("a whole number >= 0, at most 2^53", _number(lambda x: 0 <= x <= 2**53 and x == int(x)))
 COUNT_ABOVE_1 = Constraint("a whole number >= 2, at most 2^53", _number(lambda x: 2 <= x <= 2**53 and x == int(x)))
+SIZE = Constraint(f"a whole number from 1 to {MOST_TOKENS:,}", _number(lambda x: 1 <= x <= MOST_TOKENS and x == int(x)))
+POLICY = Constraint("a policy over tokens, such as q or Zipf(vocab=100)", lambda value: isinstance(value, Part))
 REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
 POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)
 SIMPLEX = Constraint("a list of numbers >= 0 that sum to 1", _is_simplex, rank=1, fault=_wrong_sum)

@@ -7,7 +7,7 @@ whoever is given one need not ask again. ``str`` of one is its canonical text, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -37,7 +37,11 @@ class Operation:
         return f"{_tight(left, first)}{space}{self.sign}{space}{_tight(right, second)}"
 
 
-Value = float | int | Placeholder | Operation | tuple["Value", ...]
+class Part:
+    """A distribution, which may be an argument of another one: of a policy that is made of it."""
+
+
+Value = float | int | Placeholder | Operation | Part | tuple["Value", ...]
 
 # How tightly a number's text holds together, and how tightly each side of an operation has to, to need no brackets.
 _SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
@@ -73,7 +77,17 @@ def copies_text(copies: Value) -> str:
 
 
 @dataclass(frozen=True)
-class Named:
+class Reference(Part):
+    """A distribution of the same pair by its name, ``q``; the pair puts it in its place."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Named(Part):
     """A family by torch's class name; the arguments that were given, by torch's names in torch's order."""
 
     family: str
@@ -84,7 +98,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Mixture(Part):
     """A weighted sum of densities."""
 
     weights: tuple[Value, ...]
@@ -96,7 +110,7 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Power:
+class Power(Part):
     """Independent copies of one distribution; a draw has one more axis, of length ``copies``."""
 
     base: Expression
@@ -106,7 +120,7 @@ class Power:
         return f"{_grouped(self.base, Mixture, Power)}**{copies_text(self.copies)}"
 
 
-Expression = Named | Mixture | Power
+Expression = Named | Mixture | Power | Reference
 
 
 def _grouped(expression: Expression, *looser: type) -> str:
@@ -123,7 +137,7 @@ def value_text(value: Value) -> str:
         return f"[{', '.join(map(value_text, value))}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         return str(int(value))
-    return str(value) if isinstance(value, Placeholder | Operation) else repr(value)
+    return str(value) if isinstance(value, Placeholder | Operation | Part) else repr(value)
 
 
 def shortened(expression: Expression) -> str:
@@ -161,6 +175,38 @@ def _placeholder_names(part: Expression | Value) -> Iterator[str]:
             yield from _placeholder_names(part.copies)
 
 
+def with_references(expression: Expression, known: Mapping[str, Expression]) -> Expression:
+    """The expression with the distributions of these names in the places where they are named."""
+    match expression:
+        case Reference(name):
+            return known.get(name, expression)
+        case Named(family, arguments):
+            return Named(family, tuple((name, _referring(value, known)) for name, value in arguments))
+        case Mixture(weights, components):
+            return Mixture(weights, tuple(with_references(component, known) for component in components))
+        case Power(base, copies):
+            return Power(with_references(base, known), copies)
+
+
+def _referring(value: Value, known: Mapping[str, Expression]) -> Value:
+    return with_references(value, known) if isinstance(value, Part) else value  # type: ignore[arg-type]
+
+
+def references(expression: Expression | Value) -> frozenset[str]:
+    """The names of other distributions in an expression."""
+    match expression:
+        case Reference(name):
+            return frozenset({name})
+        case Named(_, arguments):
+            return frozenset().union(*(references(value) for _, value in arguments))
+        case Mixture(_, components):
+            return frozenset().union(*map(references, components))
+        case Power(base, _):
+            return references(base)
+        case _:
+            return frozenset()
+
+
 def size(expression: Expression) -> int:
     """How many numbers an expression holds."""
     match expression:
@@ -170,9 +216,13 @@ def size(expression: Expression) -> int:
             return _value_size(weights) + sum(map(size, components))
         case Power(base, copies):
             return _value_size(copies) + size(base)
+        case Reference():
+            return 1
 
 
 def _value_size(value: Value) -> int:
     if isinstance(value, Operation):
         return _value_size(value.operands)
+    if isinstance(value, Part):
+        return size(value)  # type: ignore[arg-type]
     return sum(map(_value_size, value)) if isinstance(value, tuple) else 1

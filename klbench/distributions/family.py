@@ -118,6 +118,8 @@ class Family:
         natural: ``state -> Natural``, for exponential families.
         scores: ``(state, x) -> ∂ log density/∂ parameter`` [count, *shape of the parameter] by parameter's name, where
             autograd of the log-density loses digits, makes NaN, or is slow; autograd for those not named.
+        logits: ``bound arguments -> the logits of its tokens``, float64, of a policy over tokens; None for all others,
+            which are classes of torch.distributions.
         unscored: ``bound arguments -> {parameter: why it has no score}``; what the support depends on has none.
     """
 
@@ -141,6 +143,7 @@ class Family:
     atoms: Callable[[Any], Tensor | None] | None = None
     natural: Callable[[Any], Natural] | None = None
     scores: Mapping[str, ParameterScore] = field(default_factory=dict)
+    logits: Callable[[Arguments], Tensor] | None = None
     unscored: Callable[[Arguments], Mapping[str, str]] = lambda _: {}
 
     @property

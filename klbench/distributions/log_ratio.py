@@ -15,6 +15,7 @@ from torch import Tensor
 
 from klbench.distributions import exponential
 from klbench.distributions.distribution import Distribution, Power, Single
+from klbench.distributions.families.categories import Categories
 from klbench.distributions.support import Support
 from klbench.tolerances import LOG_DENSITY_ROUNDING
 
@@ -78,10 +79,14 @@ def _special(q: Distribution, p: Distribution, inside: Support | None) -> LogRat
         return _normals(q, p)
     if inside is None or not q.support.covers(inside):
         return None
-    if q.family.name == p.family.name == "Categorical" and q.support == p.support:
+    if _is_token(q) and _is_token(p) and q.support == p.support:
         return _categories(q, p)
     form = exponential.log_ratio(q, p)
     return None if form is None else LogRatio(form.function, lambda x: LOG_DENSITY_ROUNDING * form.size(x))
+
+
+def _is_token(d: Single) -> bool:
+    return isinstance(d.state, Categories) and not d.event_shape
 
 
 def _categories(q: Single, p: Single) -> LogRatio:

@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from klbench.distributions.catalogue import find, with_defaults
-from klbench.distributions.expression import Expression, Mixture, Named, Power, shortened
+from klbench.distributions.constraints import POLICY
+from klbench.distributions.expression import (
+    Expression,
+    Mixture,
+    Named,
+    Power,
+    Reference,
+    placeholders,
+    references,
+    shortened,
+)
 from klbench.distributions.family import Kind
 from klbench.errors import SpecError
 
@@ -44,6 +54,8 @@ def form(expression: Expression) -> Form:
             return _named(expression)
         case Mixture():
             return _mixture(expression)
+        case Reference():
+            return Form("discrete")
         case _:
             return _power(expression)
 
@@ -82,7 +94,25 @@ def check_pair(q: Expression, p: Expression, sampler: Expression | None = None) 
 def _named(expression: Named) -> Form:
     family = find(expression.family)
     arguments = with_defaults(family, expression.arguments)
+    for parameter in family.parameters:
+        if parameter.constraint is POLICY:
+            _check_policy(expression, arguments[parameter.name])
     return Form(family.kind, family.event_shape(arguments), family.categories(arguments), family.space)
+
+
+def _check_policy(expression: Named, base: Expression) -> None:
+    if references(base):
+        return  # the pair puts q in its place, and asks again
+    found = form(base)
+    if found.event_shape or found.kind != "discrete" or (found.categories is None and not placeholders(base)):
+        help = [
+            "a policy over tokens: q, Zipf(vocab=100), Softmax(vocab=100), Categorical(...), or what is made of one"
+        ]
+        raise SpecError(f"{expression.family} takes a policy over tokens, not {shortened(base)}", help=help)
+    size = dict(expression.arguments).get("k")
+    if isinstance(size, int | float) and found.categories is not None and size > found.categories:
+        help = [f"a whole number from 1 to {found.categories}"]
+        raise SpecError(f"{expression.family} of {size:g} tokens, but the policy has {found.categories}", help=help)
 
 
 def _mixture(expression: Mixture) -> Form:

@@ -11,8 +11,10 @@ from klbench.distributions.expression import (
     Mixture,
     Named,
     Operation,
+    Part,
     Placeholder,
     Power,
+    Reference,
     Value,
     placeholders,
     value_text,
@@ -91,7 +93,7 @@ def substitute(expression: Expression, parameters: Mapping[str, float]) -> Expre
         return expression
     match expression:
         case Named(family, arguments):
-            values = {name: filled(value, parameters) for name, value in arguments}
+            values = {name: _filled(value, parameters) for name, value in arguments}
             with refusing():
                 return named(family, (), values)
         case Mixture(weights, components):
@@ -99,3 +101,9 @@ def substitute(expression: Expression, parameters: Mapping[str, float]) -> Expre
             return mixture([filled(weight, parameters) for weight in weights], parts)
         case Power(base, copies):
             return power(substitute(base, parameters), filled(copies, parameters))
+        case Reference():
+            return expression
+
+
+def _filled(value: Value, parameters: Mapping[str, float]) -> Value:
+    return substitute(value, parameters) if isinstance(value, Part) else filled(value, parameters)  # type: ignore[arg-type]

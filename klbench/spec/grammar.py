@@ -4,7 +4,7 @@
     term      = [weight "*"] power             a weight is a product of numbers; a sum of them stands in brackets
     power     = atom ["**" count]              a count is a number, {parameter}, or arithmetic in brackets
     atom      = Family "(" [argument {"," argument}] ")"  |  "(" sum ")"
-    argument  = [name "="] value
+    argument  = [name "="] (value | power | "q")
 
 A parser of its own, so that nothing is ever evaluated, every refusal knows its column, and both the length of a text
 and its nesting are bounded. A bracket with a name in it is around distributions, one without is around numbers.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from klbench.distributions.expression import Expression, Value
+from klbench.distributions.expression import Expression, Reference, Value
 from klbench.spec import algebra
 from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.tokens import WRITTEN, Token, placed
@@ -23,6 +23,9 @@ from klbench.spec.values import ValueReader
 LONGEST_NAME = 80
 MOST_FAMILIES = 10_000
 """Components of a mixture, all in all: as many as ``algebra.MOST_COPIES``; each is a density of every sample."""
+
+NAMED_IN_A_PAIR = ("q",)
+"""The distributions that others of the same pair may name."""
 
 _WEIGHTED = "a mixture needs weights: 0.5*Normal(0, 1) + 0.5*Normal(2, 1)"
 _COPIES = "a power is a whole number of independent copies: **10, **{n} or **(2*{n})"
@@ -95,6 +98,8 @@ class Parser(ValueReader):
                 inside = self._sum()
             self._expect(")", "a bracket is not closed")
             return inside
+        if token.text in NAMED_IN_A_PAIR and self._after().text != "(":
+            return Reference(self._consume().text)
         if token.kind != "name" or len(token.text) > LONGEST_NAME:
             raise self._refusal(f"expected a distribution but found {token}", WRITTEN)
         return self._call()
@@ -110,12 +115,22 @@ class Parser(ValueReader):
 
     def _argument(self) -> Argument:
         token = self._next
-        if token.kind != "name":
-            return Argument(None, self._value(), Place(token.offset))
+        if token.kind != "name" or self._after().text != "=":
+            return Argument(None, self._value_or_policy(), Place(token.offset))
         self._consume()
-        if not self._take("="):
-            raise self._not_a_number(token)
-        return Argument(token.text, self._value(), Place(token.offset))
+        self._expect("=", "an argument by name is written name=value")
+        return Argument(token.text, self._value_or_policy(), Place(token.offset))
+
+    def _value_or_policy(self) -> Value:
+        """A value, or a distribution that another one is made of: its name is followed by a bracket, or it is q."""
+        token = self._next
+        if token.kind != "name" or not (self._after().text == "(" or token.text in NAMED_IN_A_PAIR):
+            return self._value()
+        with self._nested():
+            return self._power()
+
+    def _after(self) -> Token:
+        return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from klbench.distributions.expression import Expression, placeholders, size
-from klbench.distributions.shape import check_pair
+from klbench.distributions.expression import Expression, placeholders, references, size, with_references
+from klbench.distributions.shape import check_pair, form
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
 from klbench.row import Row, columns_of
@@ -142,6 +142,23 @@ class PairSpec(Form):
         description="Published values by estimator and column, checked by --check in every case of the pair.",
         json_schema_extra={"propertyNames": {**ESTIMATOR}},
     )
+
+    @field_validator("q", mode="after")
+    @classmethod
+    def _q_names_no_other(cls, q: Expression) -> Expression:
+        if references(q):
+            raise Refusal("q names itself", help=["p and sampler may name q: p: Perturb(q, scale=0.1)"])
+        return q
+
+    @field_validator("p", "sampler", mode="after")
+    @classmethod
+    def _q_is_put_in(cls, written: Expression | None, read: ValidationInfo) -> Expression | None:
+        if written is None or "q" not in read.data or not references(written):
+            return written
+        put = with_references(written, {"q": read.data["q"]})
+        with refusing():
+            form(put)
+        return put
 
     @field_validator("expect", mode="before")
     @classmethod
