@@ -152,9 +152,9 @@ def _shipped() -> Iterator[Offer]:
 
 
 def _distributions() -> Iterator[Offer]:
-    from klbench.distributions.catalogue import ALIASES, FAMILIES
+    from klbench.distributions.catalogue import ALIASES, EVERY
 
-    yield from ((family.name, f"{family.signature}, on {family.support_text}") for family in FAMILIES.values())
+    yield from ((family.name, f"{family.signature}, on {family.support_text}") for family in EVERY.values())
     yield from ((alias, f"short for {name}") for alias, name in ALIASES.items())
 
 

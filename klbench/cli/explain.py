@@ -79,7 +79,7 @@ def _explain(name: str) -> None:
     by_family = {family.name: family for family in estimators.families()}
     if ":" in name and not in_print:
         _explain_named(name)
-    elif name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
+    elif name in distributions.EVERY or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
         _explain_family(by_family[name])
@@ -104,7 +104,7 @@ def _record(name: str) -> Record:
     if ":" in name:
         estimator = _named(name)
         return records.of_entry(shipped.find(estimators.unweighted(name)), estimator)
-    if name in distributions.FAMILIES or name in distributions.ALIASES or name in distributions.REFUSED:
+    if name in distributions.EVERY or name in distributions.ALIASES or name in distributions.REFUSED:
         return records.of_distribution(distributions.find(name))
     if name in by_family:
         return records.of_estimator_family(by_family[name])
@@ -161,7 +161,7 @@ def _unknown(name: str) -> SpecError:
 
 def _known() -> Iterator[str]:
     """Every name that can be explained, those with a colon left out."""
-    from klbench.distributions.catalogue import FAMILIES
+    from klbench.distributions.catalogue import EVERY
     from klbench.estimators.catalogue import names
     from klbench.frameworks.catalogue import frameworks
     from klbench.report.columns import COLUMNS
@@ -170,7 +170,7 @@ def _known() -> Iterator[str]:
     yield from (
         *names(),
         *frameworks(),
-        *FAMILIES,
+        *EVERY,
         *HEADERS,
         *glossary.known(),
         *words.known(),

@@ -72,7 +72,7 @@ def _show_table(what: What, names: Sequence[str]) -> None:
 def _records(what: What, names: Sequence[str]) -> Iterator[Record]:
     """What the table lists, with all that is known of each."""
     from klbench.cli import records
-    from klbench.distributions.catalogue import FAMILIES
+    from klbench.distributions.catalogue import EVERY
     from klbench.estimators.catalogue import examples
     from klbench.frameworks.catalogue import chosen
     from klbench.spec import builtin
@@ -83,7 +83,7 @@ def _records(what: What, names: Sequence[str]) -> Iterator[Record]:
         case What.FRAMEWORKS:
             yield from map(records.of_entry, chosen(names))
         case What.DISTRIBUTIONS:
-            yield from map(records.of_distribution, FAMILIES.values())
+            yield from map(records.of_distribution, EVERY.values())
         case What.SPECS:
             yield from map(records.of_spec, builtin.names())
 
@@ -110,9 +110,9 @@ def _frameworks(names: Iterable[str]) -> None:
 
 
 def _distributions() -> None:
-    from klbench.distributions.catalogue import ALIASES, FAMILIES
+    from klbench.distributions.catalogue import ALIASES, EVERY
 
-    _print(("distribution", "on"), [(family.signature, family.support_text) for family in FAMILIES.values()])
+    _print(("distribution", "on"), [(family.signature, family.support_text) for family in EVERY.values()])
     short = ", ".join(f"{alias}(a, b) is {name}(a, b)" for alias, name in ALIASES.items())
     output.data(f"\n{short}. Mixtures are sums, 0.5*N(-2, 1) + 0.5*N(2, 1); independent copies a power, N(0, 1)**10.")
 

@@ -31,6 +31,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 
 POLICIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in policies.POLICIES})
 """Policies over tokens, which torch does not have."""
+EVERY: Mapping[str, Family] = MappingProxyType({**FAMILIES, **POLICIES})
 
 ALIASES: Mapping[str, str] = MappingProxyType({"N": "Normal"})
 
@@ -62,9 +63,9 @@ def find(name: str) -> Family:
     name = ALIASES.get(name, name)
     if name in REFUSED:
         raise SpecError(f"{name} cannot be written by its own name", help=[REFUSED[name]])
-    if name not in FAMILIES and name not in POLICIES:
-        raise unknown("distribution", name, [*FAMILIES, *POLICIES, *ALIASES])
-    return FAMILIES[name] if name in FAMILIES else POLICIES[name]
+    if name not in EVERY:
+        raise unknown("distribution", name, [*EVERY, *ALIASES])
+    return EVERY[name]
 
 
 def bind(

@@ -16,7 +16,6 @@ from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.grammar import Parser
 from klbench.spec.refusal import Refusal, Step, refusing, shown
 from klbench.spec.tokens import VALUES, WRITTEN
-from klbench.spec.values import ValueReader
 
 _MAPPING = "as a mapping: {Normal: {loc: 0, scale: 1}}"
 
@@ -83,14 +82,19 @@ def _value(value: object, *path: Step) -> Value:
     if isinstance(value, list | tuple):
         return tuple(_value(item, *path, index) for index, item in enumerate(value))
     if isinstance(value, str):
-        return _arithmetic(value, path)
+        return _text(value, path)
+    if isinstance(value, Mapping):
+        try:
+            return _from_mapping(value)
+        except Refusal as refusal:
+            raise refusal.within(*path) from refusal
     if not is_number(value) and value != -inf:
         raise Refusal(f"{shown(value)} is not a finite number", help=[VALUES], path=path)
     return value  # type: ignore[return-value]
 
 
-def _arithmetic(text: str, path: tuple[Step, ...]) -> Value:
+def _text(text: str, path: tuple[Step, ...]) -> Value:
     try:
-        return ValueReader(text).whole_value()
+        return Parser(text).whole_argument()
     except Refusal as refusal:
         raise refusal.within(*path) from refusal

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from klbench.distributions.expression import Expression, Reference, Value
 from klbench.spec import algebra
 from klbench.spec.arguments import Argument, Place, bound
+from klbench.spec.arithmetic import SIGNS
 from klbench.spec.tokens import WRITTEN, Token, placed
 from klbench.spec.values import ValueReader
 
@@ -52,6 +53,17 @@ class Parser(ValueReader):
         if self._next.kind != "end":
             raise self._refusal(f"unexpected {self._next}", WRITTEN)
         return expression
+
+    def whole_argument(self) -> Value:
+        """The whole text as one argument, a value or a policy.
+
+        Raises:
+            Refusal: with the offset of what is wrong.
+        """
+        value = self._value_or_policy()
+        if self._next.kind != "end":
+            raise self._refusal(f"unexpected {self._next}", f"in arithmetic there are {SIGNS}")
+        return value
 
     def _sum(self) -> Expression:
         start, terms = self._next, [self._term()]

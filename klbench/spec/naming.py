@@ -7,6 +7,7 @@ from klbench.distributions.expression import (
     Expression,
     Mixture,
     Named,
+    Part,
     Power,
     Value,
     copies_text,
@@ -21,16 +22,21 @@ _MOST_ITEMS = 5
 
 def pair_name(q: Expression, p: Expression, sampler: Expression | None = None) -> str:
     """The name of a pair without a name, at most ``LONGEST_NAME`` characters."""
-    name = f"{brief(q)} vs {brief(p)}" + (f" from {brief(sampler)}" if sampler else "")
+    name = f"{brief(q)} vs {brief(p, q)}" + (f" from {brief(sampler, q)}" if sampler else "")
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
-def brief(expression: Expression) -> str:
-    """An expression for a reader: without the names of arguments in their usual place, long lists cut."""
+def brief(expression: Expression, q: Expression | None = None) -> str:
+    """An expression for a reader: without the names of arguments in their usual place, long lists cut.
+
+    An argument that is ``q`` is called that.
+    """
     match expression:
         case Named(family, arguments):
             usual = _parameters(family)[: len(arguments)] == tuple(name for name, _ in arguments)
-            written = [_brief_value(value) if usual else f"{name}={_brief_value(value)}" for name, value in arguments]
+            written = [
+                _brief_value(value, q) if usual else f"{name}={_brief_value(value, q)}" for name, value in arguments
+            ]
             return f"{family}({', '.join(written)})"
         case Mixture(weights, components):
             pairs = zip(weights, components, strict=True)
@@ -43,7 +49,9 @@ def _grouped(expression: Expression) -> str:
     return f"({brief(expression)})" if isinstance(expression, Mixture) else brief(expression)
 
 
-def _brief_value(value: Value) -> str:
+def _brief_value(value: Value, q: Expression | None = None) -> str:
+    if isinstance(value, Part):
+        return "q" if value == q else brief(value, q)  # type: ignore[arg-type]
     if not isinstance(value, tuple):
         return value_text(value)
     items = [_brief_value(item) for item in value[:_MOST_ITEMS]]
