@@ -10,7 +10,7 @@ from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from klbench.distributions import catalogue, distribution, shape
 from klbench.distributions.constraints import COUNT, COUNT_ABOVE_1
 from klbench.distributions.distribution import Distribution
-from klbench.distributions.expression import Expression, Mixture, Named
+from klbench.distributions.expression import Expression, Mixture, Named, Power, Reference
 from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.errors import SpecError
 
@@ -32,9 +32,10 @@ def _build(expression: Expression, device: torch.device) -> Distribution:
         case Mixture(weights, components):
             built = [_build(component, device) for component in components]
             return distribution.Mixture(expression, [float(w) for w in weights], built)  # type: ignore[arg-type]
-        case _:
-            base = _build(expression.base, device)
-            return distribution.Power(expression, base, int(expression.copies))  # type: ignore[arg-type]
+        case Power(of, copies):
+            return distribution.Power(expression, _build(of, device), int(copies))  # type: ignore[arg-type]
+        case Reference(name):
+            raise SpecError(f"{name} stands for nothing here", help=["only p and sampler of a pair may name q"])
 
 
 def _single(expression: Named, device: torch.device) -> Distribution:

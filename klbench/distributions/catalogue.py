@@ -11,7 +11,6 @@ from pkgutil import iter_modules
 from types import MappingProxyType
 
 import klbench.distributions.families
-from klbench.distributions import policies
 from klbench.distributions.constraints import POLICY, known
 from klbench.distributions.expression import Part, Value
 from klbench.distributions.family import Family, Parameter
@@ -25,13 +24,17 @@ def _declared() -> Iterator[Family]:
         yield from import_module(f"{klbench.distributions.families.__name__}.{module.name}").FAMILIES
 
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
+EVERY: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in sorted(_declared(), key=lambda family: family.name)}
 )
-
-POLICIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in policies.POLICIES})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {name: family for name, family in EVERY.items() if family.logits is None}
+)
+"""The classes of torch.distributions."""
+POLICIES: Mapping[str, Family] = MappingProxyType(
+    {name: family for name, family in EVERY.items() if family.logits is not None}
+)
 """Policies over tokens, which torch does not have."""
-EVERY: Mapping[str, Family] = MappingProxyType({**FAMILIES, **POLICIES})
 
 ALIASES: Mapping[str, str] = MappingProxyType({"N": "Normal"})
 

@@ -25,7 +25,7 @@ from klbench.distributions.constraints import (
     Constraint,
     known,
 )
-from klbench.distributions.expression import Expression, Mixture, Named, shortened
+from klbench.distributions.expression import Expression, Mixture, Named, Power, Reference, shortened
 from klbench.distributions.family import IS_COUNT, Arguments, Parameter
 from klbench.errors import SpecError, unknown
 
@@ -72,8 +72,10 @@ def _sorted(expression: Expression) -> tuple[tuple[str, ...], Mapping[str, str]]
             return _of_family(expression)
         case Mixture():
             return _of_mixture(expression)
-        case _:
-            return _sorted(expression.base)
+        case Power(base, _):
+            return _sorted(base)
+        case Reference():
+            return (WEIGHTS,), {}  # a policy, whatever it stands for
 
 
 def _of_family(expression: Named) -> tuple[tuple[str, ...], Mapping[str, str]]:

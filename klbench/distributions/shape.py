@@ -96,7 +96,7 @@ def _named(expression: Named) -> Form:
     arguments = with_defaults(family, expression.arguments)
     for parameter in family.parameters:
         if parameter.constraint is POLICY:
-            _check_policy(expression, arguments[parameter.name])
+            _check_policy(expression, arguments[parameter.name])  # type: ignore[arg-type]
     return Form(family.kind, family.event_shape(arguments), family.categories(arguments), family.space)
 
 

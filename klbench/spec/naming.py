@@ -9,6 +9,7 @@ from klbench.distributions.expression import (
     Named,
     Part,
     Power,
+    Reference,
     Value,
     copies_text,
     value_text,
@@ -43,6 +44,8 @@ def brief(expression: Expression, q: Expression | None = None) -> str:
             return " + ".join(f"{weight_text(weight)}*{_grouped(part)}" for weight, part in pairs)
         case Power(base, copies):
             return f"{_grouped(base)}**{copies_text(copies)}"
+        case Reference(name):
+            return name
 
 
 def _grouped(expression: Expression) -> str:

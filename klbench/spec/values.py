@@ -13,7 +13,7 @@ from __future__ import annotations
 from math import inf
 
 from klbench.distributions.expression import Operation, Placeholder, Value
-from klbench.spec.arithmetic import MOST_OPERATIONS, SIGNS, operation
+from klbench.spec.arithmetic import MOST_OPERATIONS, operation
 from klbench.spec.numbers import finite, number
 from klbench.spec.refusal import Refusal
 from klbench.spec.tokens import PARAMETER, VALUES, Token, TokenReader, at
@@ -27,17 +27,6 @@ class ValueReader(TokenReader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._operations = 0
-
-    def whole_value(self) -> Value:
-        """The whole text as one value.
-
-        Raises:
-            Refusal: with the offset of what is wrong.
-        """
-        value = self._value()
-        if self._next.kind != "end":
-            raise self._refusal(f"unexpected {self._next}", f"in arithmetic there are {SIGNS}")
-        return value
 
     def _value(self) -> Value:
         if self._take("["):

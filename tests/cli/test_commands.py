@@ -12,7 +12,7 @@ import torch
 
 from klbench.cli import words
 from klbench.cli.explain import HEADERS
-from klbench.distributions.catalogue import FAMILIES
+from klbench.distributions.catalogue import EVERY
 from klbench.estimators import catalogue
 from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.frameworks import catalogue as shipped
@@ -24,7 +24,7 @@ from tests.cli.conftest import Done
 Call = Callable[..., Done]
 
 ESTIMATORS = catalogue.names()
-NAMES = (*ESTIMATORS, "ratio*k3", "k1_cv", "k1_cv(0.25)", *FAMILIES, "N", *(column.name for column in COLUMNS))
+NAMES = (*ESTIMATORS, "ratio*k3", "k1_cv", "k1_cv(0.25)", *EVERY, "N", *(column.name for column in COLUMNS))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +116,7 @@ def test_lists_hold_everything_there_is(call: Call) -> None:
     estimators, distributions = call("list", "estimators").out, call("list", "distributions").out
     for name in ESTIMATORS:
         assert f"\n{name} " in estimators
-    for name in FAMILIES:
+    for name in EVERY:
         assert f"\n{name}(" in distributions
     assert "schulman" in call("list", "specs").out
 

@@ -13,7 +13,7 @@ import pytest
 import klbench
 from klbench.cli import completion
 from klbench.cli.completion import joined
-from klbench.distributions.catalogue import FAMILIES
+from klbench.distributions.catalogue import EVERY
 from klbench.estimators.catalogue import estimators
 from klbench.frameworks.catalogue import frameworks, names
 from klbench.report.columns import COLUMNS
@@ -85,7 +85,7 @@ def test_everything_can_be_explained(complete: Complete) -> None:
     offered = complete("explain", "")
     assert len(offered) == len(set(offered))
     plain = [each.name for each in estimators()]
-    known = {*plain, *frameworks(), *names(), *FAMILIES, *(column.name for column in COLUMNS), *Spec.model_fields}
+    known = {*plain, *frameworks(), *names(), *EVERY, *(column.name for column in COLUMNS), *Spec.model_fields}
     assert known - set(offered) == set()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from klbench.cli.explain import HEADERS
 from klbench.cli.options import Format
-from klbench.distributions.catalogue import ALIASES, FAMILIES
+from klbench.distributions.catalogue import ALIASES, EVERY
 from klbench.estimators import catalogue
 from klbench.frameworks import catalogue as shipped
 from klbench.report.columns import COLUMNS
@@ -26,7 +26,7 @@ Call = Callable[..., Done]
 LISTS = {
     "estimators": list(catalogue.names()),
     "frameworks": list(shipped.names()),
-    "distributions": list(FAMILIES),
+    "distributions": list(EVERY),
     "specs": list(builtin.names()),
 }
 OTHERS = [format for format in Format if format is not Format.TABLE]
@@ -125,7 +125,7 @@ def test_what_is_explained_is_explained_in_every_format(call: Call, name: str, f
 
 
 def test_every_name_has_a_record(call: Call) -> None:
-    known = {*catalogue.names(), *shipped.names(), *shipped.frameworks(), *FAMILIES, *ALIASES, *HEADERS}
+    known = {*catalogue.names(), *shipped.names(), *shipped.frameworks(), *EVERY, *ALIASES, *HEADERS}
     for name in sorted({*known, *(column.name for column in COLUMNS), *Spec.model_fields}):
         assert data(call, "explain", name)["name"] in (name, ALIASES.get(name)), name
 

@@ -13,8 +13,8 @@ from klbench.distributions.expression import Expression, Mixture, Named, Placeho
 from klbench.errors import SpecError
 from klbench.spec.algebra import substitute
 from klbench.spec.expression import from_mapping, parse
+from klbench.spec.grammar import Parser
 from klbench.spec.refusal import Refusal
-from klbench.spec.values import ValueReader
 
 NORMAL = Named("Normal", (("loc", 0), ("scale", 1)))
 
@@ -345,7 +345,7 @@ FAMILIES: st.SearchStrategy[Expression] = st.one_of(
 def _value(text: str) -> Value:
     """Arithmetic with a parameter, alone where its numbers cannot be computed."""
     try:
-        return ValueReader(text).whole_value()
+        return Parser(text).whole_argument()
     except Refusal:
         return Placeholder("mu")
 

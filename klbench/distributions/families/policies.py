@@ -152,7 +152,7 @@ _VOCAB = Parameter("vocab", SIZE)
 _BASE = Parameter(BASE, POLICY)
 _SEED = Parameter("seed", COUNT, 0)
 
-POLICIES = (
+FAMILIES = (
     _policy(
         "Perturb",
         "A policy with normal noise on its logits: one that has been trained a little.",
