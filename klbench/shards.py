@@ -101,7 +101,7 @@ def gathered(folders: Sequence[Path]) -> ShardsKeeper:
             f"{shards} {few([str(number) for number in missing])} of {first.shard.of} {are} missing",
             help=["give their folders too, or run them with --shard I/N"],
         )
-    spec = read_text(first.contents.identity["spec"])
+    spec = _spec_of(first)
     device = first.contents.identity["device"]
     why_not = of_another(first.contents.identity, identity_of(spec, device, str(first.shard)))
     if why_not is not None:
@@ -157,6 +157,14 @@ def _must_fit(one: _Stored, other: _Stored) -> None:
     if why_not is not None:
         help = ["give only the folders of one run's shards; what is left of another one can be removed"]
         raise SpecError(f"{other.place} does not go with {one.place}: {why_not}", help=help)
+
+
+def _spec_of(stored: _Stored) -> Spec:
+    try:
+        return read_text(stored.contents.identity["spec"])
+    except SpecError as error:
+        help = ["merge where everything that it names can be found: in the folder that the shards were run in"]
+        raise SpecError(f"the spec of {stored.place} cannot be read here: {error.message}", help=help) from error
 
 
 def _must_be_finished(stored: _Stored, cases: int) -> None:

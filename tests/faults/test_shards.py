@@ -12,7 +12,7 @@ import pytest
 
 from klbench.files.store import NAME, read
 from tests.faults.conftest import Ended
-from tests.faults.test_resume import Start, blocks_in, results_in
+from tests.faults.test_resume import Finish, Start, blocks_in, results_in
 
 Call = Callable[..., Ended]
 PAIRS = "name: small\npairs:\n  - {q: 'N(0, 1)', p: 'N({mu}, 1.1)', grid: {mu: [0.1, 0.5]}}\n"
@@ -131,10 +131,13 @@ def test_a_refused_call_takes_no_shard_away(call: Call, here: Path) -> None:
     assert call("merge", "out", "-q").status == 0
 
 
-def test_other_code_of_a_function_is_refused(call: Call, here: Path) -> None:
+def test_other_code_of_a_function_is_refused(start: Start, finish: Finish, call: Call, here: Path) -> None:
     code = "def kl(log_q, log_p):\n    return log_q - log_p\n"
     (here / "other.py").write_text(code)
     run_all(call, here, SPECS["both"].replace("1M", "1000").replace("mine:", "other:"), 1)
+    (here / "other.py").rename(here / "away.py")
+    ended = finish(start("merge", "out"))  # a process that has not imported it
+    ended.refuses(2, "the spec of out/small/shard-1-of-1/blocks.sqlite cannot be read here", "other")
     (here / "other.py").write_text(code.replace("return", "return 2 *"))
     call("merge", "out").refuses(2, "cannot be merged here: it is of other code of your functions")
 
