@@ -28,6 +28,8 @@ MOST_FAMILIES = 10_000
 NAMED_IN_A_PAIR = ("q",)
 """The distributions that others of the same pair may name."""
 
+_NOT_NAMED = ("p", "sampler")
+
 _WEIGHTED = "a mixture needs weights: 0.5*Normal(0, 1) + 0.5*Normal(2, 1)"
 _COPIES = "a power is a whole number of independent copies: **10, **{n} or **(2*{n})"
 
@@ -136,6 +138,8 @@ class Parser(ValueReader):
     def _value_or_policy(self) -> Value:
         """A value, or a distribution that another one is made of: its name is followed by a bracket, or it is q."""
         token = self._next
+        if token.text in _NOT_NAMED:
+            raise self._refusal(f"{token} cannot be named here", "p and sampler may name q, and q nothing")
         if token.kind != "name" or not (self._after().text == "(" or token.text in NAMED_IN_A_PAIR):
             return self._value()
         with self._nested():

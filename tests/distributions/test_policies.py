@@ -170,6 +170,7 @@ REFUSED = {
     "Temper(Zipf(3)**2, 0.8)": "Temper takes a policy over tokens",
     "N(Zipf(10), 1)": "loc must be a finite number, given Zipf(vocab=10)",
     "Zipf(N(0, 1))": "vocab must be a whole number",
+    "Temper(p, 0.8)": "'p' cannot be named here",
     "Temper(x, 0.8)": "'x' is not a number",
     "Temper(q": "expected",
 }
