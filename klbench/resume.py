@@ -167,7 +167,7 @@ def keeper_for(
     Args:
         fresh: whether whatever it holds is removed.
     """
-    contents = Contents()
+    contents, history = Contents(), tuple[Record, ...]()
     why_not: str | None = None
     found: Mapping[Key, Merged[Any]] = {}
     if fresh:
@@ -177,13 +177,13 @@ def keeper_for(
             there = store.read(place)
             why_not = None if there is None else of_another(there.identity, identity)
             if there is not None and why_not is None:
-                contents, found = there, {key: sums_of(row) for key, row in there.samples.items()}
+                found, history = {key: sums_of(row) for key, row in there.samples.items()}, records_of(there)
+                contents = there
         except UnreadableError as error:
             why_not = str(error)
     if why_not is not None:
         store.remove(place)
         said(f"{place} is not used: {why_not}. The run starts anew")
-    history = records_of(contents)
     return FileKeeper(cases, Store(place, identity), dict(contents.cases), found, history, record, failed)
 
 

@@ -139,7 +139,15 @@ def of_other_sums(place: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("harm", [garbage, half, of_other_sums])
+def of_other_records(place: Path) -> None:
+    contents = read(place)
+    assert contents is not None
+    store = Store(place, contents.identity)
+    store.put({}, {}, "p", "no record")
+    store.close()
+
+
+@pytest.mark.parametrize("harm", [garbage, half, of_other_sums, of_other_records])
 def test_a_torn_store_is_said_and_not_used(
     start: Start, finish: Finish, here: Path, harm: Callable[[Path], None]
 ) -> None:
