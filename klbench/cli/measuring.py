@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from klbench.engines.engine import Engine
     from klbench.files.folder import Claim
     from klbench.observer import Observer
+    from klbench.report.manifest import Call
     from klbench.report.progress import Tally
     from klbench.results import Results
     from klbench.resume import FileKeeper
@@ -40,15 +41,7 @@ class How:
     quiet: bool = False
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the user asked for: the command line, and what it puts over the spec."""
-
-    command: str
-    overrides: tuple[str, ...] = ()
-
-
-def written(spec: Spec, folder: Path, asked: Asked, how: How) -> tuple[Results, Sequence[str]]:
+def written(spec: Spec, folder: Path, call: Call, how: How) -> tuple[Results, Sequence[str]]:
     """The results of a run, and the names of their files, which are in ``folder``.
 
     Raises:
@@ -64,7 +57,7 @@ def written(spec: Spec, folder: Path, asked: Asked, how: How) -> tuple[Results, 
         return run(spec, device=how.device, engine=engine, observer=watched, keeper=keeper)
 
     kept_run = partial(_kept_run, spec, folder, "", how, measured)
-    return write(spec, folder, asked, kept_run, NAMES, quiet=how.quiet)
+    return write(spec, folder, call, kept_run, NAMES, quiet=how.quiet)
 
 
 def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
@@ -99,7 +92,7 @@ def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
 
 
 def write(
-    spec: Spec, folder: Path, asked: Asked, measured: Callable[[], Results], names: Sequence[str] = (), *, quiet: bool
+    spec: Spec, folder: Path, call: Call, measured: Callable[[], Results], names: Sequence[str] = (), *, quiet: bool
 ) -> tuple[Results, Sequence[str]]:
     """Claim a folder, measure, and write the files into it, in place of an earlier run's.
 
@@ -112,14 +105,13 @@ def write(
     """
     from klbench.files.folder import claim
     from klbench.report.folder import FILES, to_files
-    from klbench.report.manifest import Call
 
     files: Mapping[str, str | None] = {}
     try:
         with under_way(), claim(folder, (*FILES, *names)) as claimed:
             _say_what_goes(claimed, spec, folder, quiet=quiet)
             results = measured()
-            files = to_files(results, datetime.now().astimezone(), Call(asked.command, asked.overrides))
+            files = to_files(results, datetime.now().astimezone(), call)
             claimed.write(files)
     except KeyboardInterrupt:
         there = claimed.state(files) if files else "nothing was written"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from klbench.cli.measuring import Asked, watched, write
+from klbench.cli.measuring import watched, write
 from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.cli.waiting import import_torch
@@ -45,6 +45,7 @@ def merge(
     For example: klbench run schulman --shard 1/2; klbench run schulman --shard 2/2; klbench merge results/schulman
     """
     import_torch(quiet=quiet)
+    from klbench.report.manifest import Call
     from klbench.runner import run
     from klbench.shards import gathered
 
@@ -55,5 +56,5 @@ def merge(
         with watched(quiet=quiet) as tally:
             return run(spec, device=keeper.device, threads=1, observer=tally, keeper=keeper)
 
-    results, files = write(spec, folder, Asked(command_line(context)), measured, quiet=quiet)
+    results, files = write(spec, folder, Call(command_line(context)), measured, quiet=quiet)
     tell(results, folder, files, format, quiet=quiet, check=check)

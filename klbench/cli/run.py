@@ -10,7 +10,7 @@ import typer
 
 from klbench.cli.completion import devices
 from klbench.cli.engines import EngineName, Engines
-from klbench.cli.measuring import Asked, How, measured_shard, written
+from klbench.cli.measuring import How, measured_shard, written
 from klbench.cli.options import Check, Format, Out, Overrides, Quiet, RunShown, SpecSource, command_line, not_empty
 from klbench.cli.outcome import tell
 
@@ -121,6 +121,7 @@ def run(
         raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
     from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
+    from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
     from klbench.spec.vetting import refuse_imports
@@ -142,6 +143,6 @@ def run(
         return
     # at once, before torch is imported, and once more for the whole run
     ensure_writable(folder, (*FILES, *NAMES))
-    asked = Asked(command_line(context), (*(overrides or ()), *(f"{option.key}={option.value}" for option in given)))
-    results, files = written(resolved, folder, asked, how)
+    call = Call(command_line(context), (*(overrides or ()), *(f"{option.key}={option.value}" for option in given)))
+    results, files = written(resolved, folder, call, how)
     tell(results, folder, files, format, quiet=quiet, check=check)

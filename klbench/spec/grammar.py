@@ -145,9 +145,6 @@ class Parser(ValueReader):
         with self._nested():
             return self._power()
 
-    def _after(self) -> Token:
-        return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
-
 
 @dataclass(frozen=True)
 class _Term:

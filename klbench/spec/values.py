@@ -39,8 +39,11 @@ class ValueReader(TokenReader):
         return self._number_sum()
 
     def _is_minus_infinity(self) -> bool:
-        after = self._tokens[min(self._position + 1, len(self._tokens) - 1)]
-        return self._next.text == "-" and after.text == "inf"
+        return self._next.text == "-" and self._after().text == "inf"
+
+    def _after(self) -> Token:
+        """The token behind the next one."""
+        return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
 
     def _number_sum(self) -> Value:
         total = self._product()

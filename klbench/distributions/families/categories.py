@@ -36,15 +36,20 @@ class Categories:
     log_probs: Tensor
     table: AliasTable
 
+    @staticmethod
+    def of(log_probs: Tensor) -> Categories:
+        """With the table of these log-probabilities."""
+        from klbench.distributions.alias import AliasTable
+
+        return Categories(log_probs, AliasTable.of(log_probs.exp()))
+
 
 def categories(d: Any, a: Arguments) -> Categories:
     """Both, from the arguments."""
-    from klbench.distributions.alias import AliasTable
-
     given = d.probs.new_tensor(a["probs"] if "probs" in a else a["logits"])
     # divided before the logarithm: else a sum that is off by 1e-6 would be in every log-probability
     log_probs = (given / given.sum()).log() if "probs" in a else given.log_softmax(0)
-    return Categories(log_probs, AliasTable.of(log_probs.exp()))
+    return Categories.of(log_probs)
 
 
 def draw_categorical(c: Categories, stream: Stream, count: int) -> Tensor:

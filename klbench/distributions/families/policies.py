@@ -4,14 +4,15 @@ Each is one more way to write the logits of a Categorical over the tokens 0 to v
 another one (``Temper``, ``TopP``, ...) has that as its argument ``base``. Random logits come from numbered streams on
 the CPU, so that they are the same on every machine.
 
-Nothing here needs torch but ``logits_of`` and what it calls.
+Nothing here imports torch but the functions that make logits, when they are called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import (
     COUNT,
@@ -23,8 +24,7 @@ from klbench.distributions.constraints import (
     SIZE,
 )
 from klbench.distributions.expression import Expression
-from klbench.distributions.families.categories import draw_categorical, log_density_categorical
-from klbench.distributions.families.categories import logits_score_of_categorical as score
+from klbench.distributions.families.categories import CATEGORICAL, Categories
 from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.distributions.support import Lattice
 
@@ -63,30 +63,21 @@ def _log_probs(base: Expression) -> Tensor:
     return built.log_prob(atoms)
 
 
-def _prepared(wrapped: Any, _: Arguments) -> Any:
-    from klbench.distributions.alias import AliasTable
-    from klbench.distributions.families.categories import Categories
-
-    return Categories(wrapped.logits, AliasTable.of(wrapped.logits.exp()))
-
-
 def _policy(
     name: str, summary: str, parameters: tuple[Parameter, ...], logits: Callable[[Arguments], Tensor], *examples: str
 ) -> Family:
-    return Family(
+    return replace(
+        CATEGORICAL,
         name=name,
         summary=summary,
-        kind="discrete",
         parameters=parameters,
+        alternatives=(),
         support_text="the tokens, whole numbers from 0 to vocab - 1",
         support=_support,
         categories=_vocabulary,
         examples=examples,
         logits=logits,
-        prepare=_prepared,
-        draw=draw_categorical,
-        log_prob=log_density_categorical,
-        scores={"logits": score},
+        prepare=lambda wrapped, _: Categories.of(wrapped.logits),
     )
 
 
