@@ -34,6 +34,7 @@ class About:
         description: what it means and its unit, a sentence or two.
         files: where it stands.
         rounded: whether it stands there only where a spec asks for less than float64.
+        of_sequences: whether it stands there only where a pair is of policies over sequences.
         error, exact, z: of a measured number, the columns of its Monte Carlo error, of the exact number beside it, and
             of how many errors they are apart; empty where there is none.
     """
@@ -43,6 +44,7 @@ class About:
     description: str
     files: tuple[File, ...]
     rounded: bool = False
+    of_sequences: bool = False
     error: str = ""
     exact: str = ""
     z: str = ""
@@ -89,6 +91,20 @@ class Row:
         "The parameters of q the gradient is taken in, in torch's names.", "gradients", default=()
     )
     estimator: str = column("The estimator's name; `klbench explain NAME` says what it is.", *EVERYWHERE, default="")
+    level: str = column(
+        "Of sequences: whether the estimator takes each token's log_ratio (token) or the sum over its sequence "
+        "(sequence). There only where a pair is of policies over sequences.",
+        *EVERYWHERE,
+        default="",
+        of_sequences=True,
+    )
+    aggregation: str = column(
+        "How token values become one number, in verl's words: seq-mean-token-sum, seq-mean-token-mean, token-mean or "
+        "seq-mean-token-sum-norm. Each estimates a number of its own, which is `true`. Empty at level sequence.",
+        *EVERYWHERE,
+        default="",
+        of_sequences=True,
+    )
     target: str = column(
         "The number the estimator is meant to estimate; each estimator declares its own. A gradient is held to the "
         "gradient of that number.",
@@ -118,7 +134,11 @@ class Row:
         "values",
         "components",
     )
-    true_from: str = column("Where `true` is from: closed-form, enumeration or quadrature.", "values", default="")
+    true_from: str = column(
+        "Where `true` is from: closed-form, enumeration, quadrature or, of sequences, dynamic-programming.",
+        "values",
+        default="",
+    )
     mean: float = column(
         "The measured mean of the estimator's value, in nats. In components.csv: of its gradient's component.",
         "values",
@@ -189,7 +209,11 @@ class Row:
         "`stdev_over_true` by an exact method; inf where the variance is infinite.", *RESULTS
     )
     exact_cosine: float = column("`cosine` by an exact method. Empty if there is none.", "gradients")
-    exact_from: str = column("The exact method: closed-form, enumeration or quadrature.", *RESULTS, default="")
+    exact_from: str = column(
+        "The exact method: closed-form, enumeration, quadrature or, of sequences, dynamic-programming.",
+        *RESULTS,
+        default="",
+    )
     z_bias: float = column("(bias_over_true - exact_bias_over_true) / MCSE. `--check` fails beyond 5.", "values")
     z_stdev: float = column("(stdev_over_true - exact_stdev_over_true) / MCSE. `--check` fails beyond 5.", "values")
     negative_fraction: float = column("The share of samples, 0 to 1, whose value is negative.", "values")
@@ -228,6 +252,12 @@ class Row:
     z_bias_cv: float = nan
     z_cosine: float = nan
     components: Components | None = field(default=None, compare=False)
+
+    @property
+    def called(self) -> str:
+        """``k3``, ``k3 (sequence)``: the estimator, and how it takes sequences where that is not the default."""
+        level = self.level if self.level == "sequence" else self.aggregation.removesuffix("seq-mean-token-sum")
+        return f"{self.estimator} ({level})" if level else self.estimator
 
     @property
     def is_gradient(self) -> bool:

@@ -128,14 +128,14 @@ def _answers(spec: Spec, pair: PairSpec) -> list[Answer]:
     from klbench.estimators.divergence import REVERSE_KL
     from klbench.measure.known import known
     from klbench.measure.truth import true_value
-    from klbench.problems.pair import Pair
+    from klbench.problems.build import build_pair
     from klbench.report.answers import Answer
 
     answers = []
     for case in pair.cases():
         start = time.perf_counter()
-        built = Pair.build(case)
-        kl = true_value(REVERSE_KL, built.q, built.p)
+        built = build_pair(case)
+        kl = true_of(built, REVERSE_KL)
         lines = known(spec, case)
         answers.append(Answer(case, kl.value, kl.road, lines, time.perf_counter() - start))
     return answers

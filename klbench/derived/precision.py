@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from klbench.estimators.term import LogProbs, Term, weigh
+from klbench.estimators.term import LogProbs, Term
 from klbench.estimators.vocabulary import FULL_PRECISION
 
 
@@ -30,7 +30,7 @@ class Rounded:
         log_q, log_p, log_sampler = (log_prob.to(getattr(torch, self.dtype)) for log_prob in at.three)
         # the value and its weight are low precision too; only what comes out is widened, exactly
         values = self.term.of_three(log_q, log_p, log_sampler)
-        return (weigh(values, log_q - log_sampler) if self.term.weighted else values).double()
+        return (self.term.weighed(values, log_q - log_sampler) if self.term.weighted else values).double()
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from inspect import cleandoc
+from math import inf
 
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Expansion, Function, Joint, LooksAt, Term, plus
+from klbench.estimators.term import Expansion, Function, Joint, LooksAt, Scope, Term, plus
 from klbench.estimators.vocabulary import Placement, Weighting
 
 OPTIMAL = "optimal"
@@ -40,6 +41,7 @@ class Estimator:
         control: where a coefficient is still to be fitted, the control variate it multiplies.
         expansion: ``function`` as a finite sum, as a ``Term`` has it, where it is one.
         control_expansion: the same of ``control``.
+        scope, clip: of its weight, as a ``Term`` has them.
         joint: the estimator as a function of (log_q, log_p, log_sampler), casts and all, where there is more to it than
             log_ratio; ``function`` is then what it is on samples of q.
         looks_at: what it depends on, as a ``Term`` has it.
@@ -66,16 +68,30 @@ class Estimator:
     weighting: Weighting = "none"
     expansion: Expansion | None = None
     control_expansion: Expansion | None = None
+    scope: Scope = "sample"
+    clip: float = inf
 
     @property
     def term(self) -> Term:
         """The function of log-probabilities this estimator is."""
-        return Term(self.function, self.weighted, self.joint, self.looks_at, expansion=self.expansion)
+        return Term(
+            self.function,
+            self.weighted,
+            self.joint,
+            self.looks_at,
+            expansion=self.expansion,
+            scope=self.scope,
+            clip=self.clip,
+        )
 
     @property
     def control_term(self) -> Term | None:
         """The control variate whose coefficient is still to be fitted, if there is one."""
-        return Term(self.control, self.weighted, expansion=self.control_expansion) if self.control else None
+        if self.control is None:
+            return None
+        return Term(
+            self.control, self.weighted, expansion=self.control_expansion, scope=self.scope, clip=self.clip
+        )
 
     def fitted(self, coefficient: float) -> Estimator:
         """The same estimator with its control variate's coefficient settled."""

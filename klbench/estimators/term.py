@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ Samples of q itself have log_sampler = log_q, detached: exp(log_q - log_sampler)
 
 LooksAt = Literal["ratio", "sampler", "absolute"]
 
+Scope = Literal["sample", "sequence", "geometric"]
+"""Whose weight it is on sequences: a token's own, its sequence's, or the geometric mean over its sequence."""
+
 Expansion = tuple[tuple[float, int, float], ...]
 """A function of L = log_ratio as a finite sum: (a, j, k) for a L^j e^(kL), and (a, 0, k) for a (e^(kL) − 1).
 
@@ -40,16 +44,14 @@ class LogProbs:
     """The log-probabilities of n samples.
 
     Args:
-        log_ratio: log p(x) − log q(x) [n], nats; of sequences [n, T], a number for each token.
-        log_weight: log q(x) − log sampler(x), of the same shape, or None where samples come from q.
+        log_ratio: log p(x) − log q(x) [n], nats.
+        log_weight: log q(x) − log sampler(x) [n], or None where samples come from q.
         absolute: log q(x), log p(x) and log sampler(x), computed when asked for.
-        mask: which tokens count [n, T], bool; None where each sample is one number.
     """
 
     log_ratio: Tensor
     log_weight: Tensor | None = None
     absolute: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
-    mask: Tensor | None = None
 
     @cached_property
     def three(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,6 +78,8 @@ class Term:
             ``absolute`` (log q and log p themselves).
         rounding: log_ratio -> an estimate of the rounding error of ``function``, where it cancels.
         expansion: ``function`` as a finite sum of powers and exponentials, where it is one; None where it is not.
+        scope: whose weight it is, where it is weighted and x is a token of a sequence.
+        clip: the largest weight; a larger one counts as this.
     """
 
     function: Function
@@ -84,11 +88,17 @@ class Term:
     looks_at: LooksAt = "ratio"
     rounding: Function | None = None
     expansion: Expansion | None = None
+    scope: Scope = "sample"
+    clip: float = inf
 
     def values(self, at: LogProbs) -> Tensor:
         """The value for each sample [n]."""
         values = self._unweighted(at)
-        return weigh(values, at.log_weight) if self.weighted and at.log_weight is not None else values
+        return self.weighed(values, at.log_weight) if self.weighted and at.log_weight is not None else values
+
+    def weighed(self, values: Tensor, log_weight: Tensor) -> Tensor:
+        """Values times their weights [n], as far as these are not cut off."""
+        return weigh(values, log_weight, self.clip)
 
     def tells_by_ratio(self, at: LogProbs) -> bool:
         """Whether the value there is ``function`` of log_ratio, times the weight."""
@@ -106,10 +116,12 @@ class Term:
         return self.joint or _lifted(self.function)
 
 
-def weigh(values: Tensor, log_weight: Tensor) -> Tensor:
-    """values × q/sampler [n]; 0 for a sample q cannot produce, whatever the value there (log_ratio may be NaN)."""
+def weigh(values: Tensor, log_weight: Tensor, clip: float = inf) -> Tensor:
+    """values × min(q/sampler, clip) [n]; 0 for a sample q cannot produce, whatever the value there (log_ratio may be
+    NaN)."""
+    weight = log_weight.exp() if clip == inf else log_weight.exp().clamp(max=clip)
     # a weight of 0 times a value that is infinite or NaN is NaN
-    return (log_weight.exp() * values).masked_fill(log_weight.isneginf(), 0.0)
+    return (weight * values).masked_fill(log_weight.isneginf(), 0.0)
 
 
 def on_samples_of_q(joint: Joint) -> Function:

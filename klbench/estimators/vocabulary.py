@@ -12,12 +12,16 @@ Measure = Literal["value", "gradient"]
 Placement = Literal["loss", "reward"]
 Weighting = Literal["none", "ratio", "detached"]
 BaselineName = Literal["none", "mean", "leave-one-out"]
+LevelName = Literal["token", "sequence"]
+Aggregation = Literal["seq-mean-token-sum", "seq-mean-token-mean", "token-mean", "seq-mean-token-sum-norm"]
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+LEVELS: tuple[LevelName, ...] = get_args(LevelName)
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 FULL_PRECISION: Dtype = "float64"

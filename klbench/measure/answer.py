@@ -103,8 +103,11 @@ class Answer:
     def of_mean(self, estimate: Estimate) -> Estimate:
         """A number that depends on the mean, its error bar at least as long as the exact noise makes it."""
         samples = self.count * self.quantity.unit
-        error = error_of_mean(estimate.mcse, self.sampled_noise.value, self.known_noise, samples)
-        return Estimate(estimate.value, error)
+        measured, known = self.sampled_noise.value, self.known_noise
+        if self.quantity.level and self.quantity.level.is_ratio_of_sums and isfinite(known):
+            # tokens of one sequence are not independent: the noise of the mean is not one token's over √n
+            measured, known = self.sampled.mean.mcse * sqrt(samples), self.exact.of_mean
+        return Estimate(estimate.value, error_of_mean(estimate.mcse, measured, known, samples))
 
     @cached_property
     def bias(self) -> Estimate:
@@ -136,6 +139,8 @@ def row(answer: Answer, columns: Mapping[str, Any], samples: int, seed: int, dev
     return held_to_exact(
         Row(
             estimator=quantity.estimator.name,
+            level=quantity.level.name if quantity.level else "",
+            aggregation=(quantity.level and quantity.level.aggregation) or "",
             target=quantity.target.name,
             samples=samples // quantity.unit * quantity.unit,
             bias_over_true=over(answer.bias.value),

@@ -13,14 +13,15 @@ from math import inf, isfinite, nan
 
 from torch import Tensor
 
+from klbench.derived.level import Level, Measured, at_level
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Term
-from klbench.problems.pair import Pair
+from klbench.problems.build import AnyPair
 from klbench.roads.exact import exact
 from klbench.users.ready import ready
 
-Pilot = Callable[[tuple[Term, ...]], list[Tensor]]
+Pilot = Callable[[tuple[Measured, ...]], list[Tensor]]
 """Terms -> the values of each on a pilot sample [n]."""
 
 
@@ -41,9 +42,11 @@ def imported(names: Iterable[str]) -> dict[str, Estimator]:
     return {name: ready(find(name)) for name in names}
 
 
-def fit_all(estimators: Mapping[str, Estimator], pair: Pair, pilot: Pilot) -> dict[str, Fit]:
-    """Fit every coefficient that has to be fitted, by the estimator's name."""
-    fits = {name: _fit(estimator, pair, pilot) for name, estimator in estimators.items()}
+def fit_all(
+    estimators: Mapping[str, Estimator], pair: AnyPair, pilot: Pilot, level: Level | None = None
+) -> dict[str, Fit]:
+    """Fit every coefficient that has to be fitted, by the estimator's name; on sequences to its value at a level."""
+    fits = {name: _fit(estimator, pair, pilot, level) for name, estimator in estimators.items()}
     return {name: fit for name, fit in fits.items() if fit is not None}
 
 
@@ -55,34 +58,37 @@ def settled(estimators: Mapping[str, Estimator], coefficients: Mapping[str, floa
     }
 
 
-def as_measured(estimator: Estimator, measure: str) -> Estimator:
-    """The estimator with its default weight, if values are measured; for gradients the weighting is a column."""
-    return replace(estimator, weighted=True) if measure == "value" and estimator.weighting != "none" else estimator
+def as_measured(estimator: Estimator, measure: str, clip: float = inf) -> Estimator:
+    """The estimator with its default weight, if values are measured; for gradients the weighting is a column. No weight
+    is larger than ``clip``."""
+    own = replace(estimator, weighted=True) if measure == "value" and estimator.weighting != "none" else estimator
+    return replace(own, clip=clip) if own.weighted and clip != inf else own
 
 
-def exactly_fitted(estimator: Estimator, pair: Pair) -> Estimator | None:
+def exactly_fitted(estimator: Estimator, pair: AnyPair, level: Level | None = None) -> Estimator | None:
     """The estimator with the exact optimum for its coefficient; None where that is not known."""
     if estimator.control_term is None:
         return estimator
-    optimum = _exact_optimum(pair, estimator.term, estimator.control_term)
+    optimum = _exact_optimum(pair, estimator.term, estimator.control_term, level)
     return estimator.fitted(optimum) if isfinite(optimum) else None
 
 
-def _fit(estimator: Estimator, pair: Pair, pilot: Pilot) -> Fit | None:
+def _fit(estimator: Estimator, pair: AnyPair, pilot: Pilot, level: Level | None) -> Fit | None:
     control = estimator.control_term
     if control is None:
         return None
-    optimum = _exact_optimum(pair, estimator.term, control)
+    optimum = _exact_optimum(pair, estimator.term, control, level)
+    terms = at_level(estimator.term, level), at_level(control, level)
     # if the control has no variance, the sum has none either unless the coefficient is 0
-    return Fit(optimum if optimum == 0 else _least_variance(*pilot((estimator.term, control))), optimum)
+    return Fit(optimum if optimum == 0 else _least_variance(*pilot(terms)), optimum)
 
 
-def _exact_optimum(pair: Pair, base: Term, control: Term) -> float:
+def _exact_optimum(pair: AnyPair, base: Term, control: Term, level: Level | None) -> float:
     """-Cov(base, control)/Var(control); 0 if the control has no variance, NaN without an exact method."""
     # Cov(a, b) = (Var(a + b) − Var(a − b))/4, because the exact roads give moments of one function, not of two
     together = Term(lambda log_ratio: base.function(log_ratio) + control.function(log_ratio), base.weighted)
     apart = Term(lambda log_ratio: base.function(log_ratio) - control.function(log_ratio), base.weighted)
-    moments = [exact(pair, term) for term in (control, together, apart)]
+    moments = [exact(pair, at_level(term, level)) for term in (control, together, apart)]
     if moments[0] is not None and not moments[0].has_variance:
         return 0.0
     variance, plus, minus = (moment.stdev * moment.stdev if moment else nan for moment in moments)

@@ -24,9 +24,9 @@ from klbench.estimators.divergence import REVERSE_KL
 from klbench.measure.case import measure
 from klbench.measure.plan import Plan
 from klbench.measure.setting import Machine
-from klbench.measure.truth import Unseen, known_mean, true_value
+from klbench.measure.truth import Unseen, known_mean, true_of
 from klbench.observer import SILENT
-from klbench.problems.pair import Pair
+from klbench.problems.build import build_pair
 from klbench.roads.blocks import BLOCK
 from klbench.roads.memory import keep_freed_memory
 from klbench.roads.value_sums import PILOT_SIZE
@@ -159,8 +159,8 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
 
 def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object]:
     """A function that draws so many samples and measures them as a run does, in one block."""
-    pair, problem = Pair.build(case), Pair.build(case, machine.device)
-    kl = known_mean(true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair))
+    pair, problem = build_pair(case), build_pair(case, machine.device)
+    kl = known_mean(true_of(pair, REVERSE_KL), Unseen.of(pair))
     plan = replace(Plan.of(spec, case, machine.device), kl=kl, shift=())
     estimators = {name: find(name).fitted(1.0) for name in spec.estimators}
     passes = [drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(problem)]

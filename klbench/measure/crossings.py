@@ -15,8 +15,8 @@ from math import inf, isfinite, isnan, log, nan
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.known import Known, known
-from klbench.measure.truth import true_value
-from klbench.problems.pair import Pair
+from klbench.measure.truth import true_of
+from klbench.problems.build import build_pair
 from klbench.results import CaseResult
 from klbench.row import Row
 from klbench.spec.model import PairSpec, Spec
@@ -110,7 +110,8 @@ def _line(row: Row) -> Known | None:
     bias, stdev = row.exact_bias_over_true * row.scale, row.exact_stdev_over_true * row.scale
     if not abs(row.exact_bias_over_true) <= _UNBIASED or row.dtype != FULL_PRECISION:
         return None
-    return Known(row.estimator, row.target, row.scale, bias, stdev, row.placement, row.weighting)
+    place, level = (row.placement, row.weighting), (row.level, row.aggregation)
+    return Known(row.estimator, row.target, row.scale, bias, stdev, *place, level=level[0], aggregation=level[1])
 
 
 def _changes(below: At, above: At, one: str, other: str, figure: Figure) -> bool:
@@ -138,8 +139,8 @@ def _at(spec: Spec, pair: PairSpec, parameters: Mapping[str, float], called: Seq
 
 
 def _kl(pair: PairSpec, parameters: Mapping[str, float]) -> float:
-    built = Pair.build(pair.case_at(parameters))
-    return true_value(REVERSE_KL, built.q, built.p).size
+    built = build_pair(pair.case_at(parameters))
+    return true_of(built, REVERSE_KL).size
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:

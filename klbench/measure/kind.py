@@ -9,7 +9,6 @@ from functools import cached_property
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
-from klbench.estimators.divergence import Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.answer import Answer
@@ -17,10 +16,11 @@ from klbench.measure.asked import as_measured
 from klbench.observer import Headline
 
 if TYPE_CHECKING:
+    from klbench.derived.level import Level
     from klbench.measure.plan import Pass, Plan, Sample
-    from klbench.measure.quantity import Quantity
+    from klbench.measure.quantity import Aim, Quantity
     from klbench.measure.truth import Truth
-    from klbench.problems.pair import Pair
+    from klbench.problems.build import AnyPair
     from klbench.problems.problem import Problem
     from klbench.roads.exact_moments import Exact
     from klbench.roads.exact_vector import ExactVector
@@ -37,11 +37,11 @@ class Kind(ABC):
 
     name: str
 
-    def __init__(self, plan: Plan, pair: Pair, estimators: Mapping[str, Estimator]) -> None:
+    def __init__(self, plan: Plan, pair: AnyPair, estimators: Mapping[str, Estimator]) -> None:
         self.plan, self.pair = plan, pair
-        self.estimators = tuple(as_measured(estimator, self.name) for estimator in estimators.values())
+        self.estimators = tuple(as_measured(estimator, self.name, plan.clip) for estimator in estimators.values())
         self._known: dict[Quantity, Exact | ExactVector | None] = {}
-        self._targets: dict[Divergence, Truth] = {}
+        self._targets: dict[Aim, Truth] = {}
 
     @cached_property
     @abstractmethod
@@ -63,34 +63,34 @@ class Kind(ABC):
             self._known[in_float64] = self._exact(in_float64) if quantity.exists else None
         return self._known[in_float64]
 
-    def target(self, divergence: Divergence) -> Truth:
-        """The true value of a divergence, or its true gradient."""
-        if divergence not in self._targets:
-            self._targets[divergence] = self._target(divergence)
-        return self._targets[divergence]
+    def target(self, aim: Aim) -> Truth:
+        """The true value of what is estimated, or its true gradient."""
+        if aim not in self._targets:
+            self._targets[aim] = self._target(aim)
+        return self._targets[aim]
 
     @abstractmethod
     def _exact(self, quantity: Quantity) -> Exact | ExactVector | None: ...
 
     @abstractmethod
-    def _target(self, divergence: Divergence) -> Truth: ...
+    def _target(self, aim: Aim) -> Truth: ...
 
     @abstractmethod
-    def plain(self, estimator: Estimator) -> Iterable[Quantity]:
-        """The quantities that klbench's own estimator may be here: weighted if the samples are stale."""
+    def plain(self, estimator: Estimator, level: Level | None) -> Iterable[Quantity]:
+        """The quantities that klbench's own estimator may be at a level: weighted if the samples are stale."""
 
     @abstractmethod
-    def at_home(self, estimator: Estimator) -> Iterable[Quantity]:
-        """The quantities that a framework's estimator is in that framework."""
+    def at_home(self, estimator: Estimator, level: Level | None) -> Iterable[Quantity]:
+        """The quantities that a framework's estimator is in that framework, at a level."""
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
         """The answer for one quantity, from its truth, exact moments and samples."""
         return Answer(
             quantity=quantity,
-            true=self.target(quantity.target),
+            true=self.target(quantity.aim),
             exact=self.exact(quantity),
             sampled=sample.of(quantity),
-            rounding=sample.of(quantity.rounding),
+            rounding=sample.of(quantity.measured_rounding),
         )
 
     @abstractmethod
@@ -100,7 +100,7 @@ class Kind(ABC):
     def headline(self, sample: Sample) -> Headline:
         """The running estimate of the last quantity that is being sampled: its bias in units of the true value."""
         quantity = [quantity for quantity in self.quantities if quantity in sample.places][-1]
-        sampled, true = sample.of(quantity), self.target(quantity.target)
+        sampled, true = sample.of(quantity), self.target(quantity.aim)
         if sampled is None or not isfinite(true.size) or true.size == 0:
             return Headline(self.label(quantity), nan, nan)
         bias, error_exists = sampled.off(true.value), self._has_variance(quantity)

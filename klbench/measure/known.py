@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from klbench.derived.level import Level
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import placed
 from klbench.measure.asked import exactly_fitted
 from klbench.measure.plan import Plan
-from klbench.problems.pair import Pair
+from klbench.problems.build import AnyPair, build_pair
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.users.estimator import UserFunction
@@ -26,6 +27,7 @@ from klbench.users.estimator import UserFunction
 if TYPE_CHECKING:
     from klbench.measure.kind import Kind
 
+_DEFAULT = "seq-mean-token-sum"
 _LARGEST_WHOLE = 2.0**53
 """Above this float64 cannot hold every whole number, and a count of samples is not made whole."""
 
@@ -41,6 +43,7 @@ class Known:
 
     Args:
         estimator: its name; ``placement`` and ``weighting`` say where its gradient is put, empty for a value.
+        level, aggregation: how it takes sequences; empty for single draws.
         target: the name of what it is meant to estimate.
         true, true_from: the target's value in nats, or the length of its gradient; NaN without a road; and the road.
         bias, stdev: of one sample, in the units of ``true``; NaN without a road.
@@ -58,17 +61,20 @@ class Known:
     why_not: str = ""
     true_from: str = ""
     kurtosis: float = nan
+    level: str = ""
+    aggregation: str = ""
 
     @property
     def called(self) -> str:
-        """``k1`` or ``k1 (loss × ratio)``."""
-        place = f" ({placed(self.placement, self.weighting)})" if self.placement else ""
-        return self.estimator + place
+        """``k1``, ``k1 (loss × ratio)`` or ``k1 (sequence)``."""
+        level = self.level if self.level == "sequence" else self.aggregation.removesuffix(_DEFAULT)
+        details = [*[level] * bool(level), *[placed(self.placement, self.weighting)] * bool(self.placement)]
+        return f"{self.estimator} ({', '.join(details)})" if details else self.estimator
 
     @property
-    def quantity(self) -> tuple[str, bool]:
-        """What it estimates: a target (False), or the gradient of one (True)."""
-        return self.target, bool(self.placement)
+    def quantity(self) -> tuple[str, str, str, bool]:
+        """What it estimates: a target at a level (False), or the gradient of one (True)."""
+        return self.target, self.level, self.aggregation, bool(self.placement)
 
     @property
     def bias_over_true(self) -> float:
@@ -145,8 +151,8 @@ def _enough(count: int, stdev: float, room: float) -> bool:
 
 def known(spec: Spec, case: Case) -> tuple[Known, ...]:
     """A line for each row of the case, in one precision."""
-    pair, plan = Pair.build(case), Plan.of(spec, case, torch.device("cpu"))
-    ready = {name: _prepared(name, pair) for name in spec.estimators}
+    pair, plan = build_pair(case), Plan.of(spec, case, torch.device("cpu"))
+    ready = {name: _prepared(name, pair, plan.levels[0]) for name in spec.estimators}
     estimators = {name: estimator for name, (estimator, why_not) in ready.items() if not why_not}
     lines: list[Known] = []
     for kind in plan.kinds(pair, estimators):
@@ -157,19 +163,19 @@ def known(spec: Spec, case: Case) -> tuple[Known, ...]:
     return tuple(lines)
 
 
-def _prepared(name: str, pair: Pair) -> tuple[Estimator, str]:
+def _prepared(name: str, pair: AnyPair, level: Level | None) -> tuple[Estimator, str]:
     """The estimator with its coefficient fitted exactly, or the reason why that needs a run."""
     estimator = find(name)
     if isinstance(estimator.joint, UserFunction):
         return estimator, "your own function: run imports it"
-    fitted = exactly_fitted(estimator, pair)
+    fitted = exactly_fitted(estimator, pair, level)
     return fitted or estimator, "" if fitted else "its coefficient is fitted by run"
 
 
 def _lines(kind: Kind, dtype: str) -> Iterator[Known]:
     for quantity in kind.quantities:
         if quantity.dtype == dtype:
-            true, exact, place = kind.target(quantity.target), kind.exact(quantity), quantity.place
+            true, exact, place = kind.target(quantity.aim), kind.exact(quantity), quantity.place
             yield Known(
                 estimator=quantity.estimator.name,
                 target=quantity.target.name,
@@ -181,4 +187,6 @@ def _lines(kind: Kind, dtype: str) -> Iterator[Known]:
                 weighting=place.weighting if place else "",
                 why_not="" if quantity.exists else "it has no gradient as a loss",
                 true_from=true.road,
+                level=quantity.level.name if quantity.level else "",
+                aggregation=(quantity.level and quantity.level.aggregation) or "",
             )

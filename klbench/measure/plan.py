@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import nan
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from klbench.derived.level import AtLevel, Level
 from klbench.derived.precision import Rounding
+from klbench.distributions.shape import form
 from klbench.measure.quantity import Quantity
-from klbench.problems.pair import Pair
 from klbench.roads.blocks import Blocks
 from klbench.roads.merged import Merged
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.vocabulary import Placement, Weighting
     from klbench.measure.kind import Kind
+    from klbench.problems.build import AnyPair
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
-Key = Quantity | Rounding
+Key = Quantity | Rounding | AtLevel
 """A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 
@@ -42,6 +44,8 @@ class Plan:
         measure: ``value``, ``gradient`` or both.
         estimators: the names of what is asked, each with the coefficient that was fitted to it, None for none.
         dtypes, placements, weightings, parameters, baseline, batch: as the spec says.
+        levels: how sequences are taken; of single draws None alone.
+        clip: the largest importance weight.
         kl: what the controls have as their mean; NaN where there are no controls.
         shift: what the moments of values are taken about: empty for 0, None for what the pilot sample says.
     """
@@ -60,6 +64,8 @@ class Plan:
     parameters: tuple[str, ...] | None
     baseline: str
     batch: int | None
+    levels: tuple[Level | None, ...] = (None,)
+    clip: float = inf
     kl: float = nan
     shift: tuple[float, ...] | None = None
 
@@ -76,15 +82,31 @@ class Plan:
             parameters=spec.parameters,
             baseline=spec.baseline,
             batch=spec.batch,
+            levels=levels_of(spec, case),
+            clip=inf if spec.clip is None else spec.clip,
         )
 
     def fitted(self, coefficients: Mapping[str, float]) -> Plan:
         """The plan with the fitted coefficients, by the names of the estimators."""
         return replace(self, estimators=tuple((name, coefficients.get(name)) for name, _ in self.estimators))
 
-    def kinds(self, pair: Pair, estimators: Mapping[str, Estimator]) -> tuple[Kind, ...]:
+    def kinds(self, pair: AnyPair, estimators: Mapping[str, Estimator]) -> tuple[Kind, ...]:
         """The kinds that are measured; ``pair`` is on the CPU, for the exact methods."""
         return tuple(kind_of(name)(self, pair, estimators) for name in self.measure)
+
+
+def levels_of(spec: Spec, case: Case) -> tuple[Level | None, ...]:
+    """How the sequences of a case are taken, in the order of the rows: None alone where it has none."""
+    length = form(case.q).length
+    if length is None:
+        return (None,)
+    levels = {name: (None,) if name == "sequence" else spec.aggregation for name in spec.level}
+    norm = float(spec.norm or length)
+    return tuple(
+        Level(name, aggregation, norm if aggregation == "seq-mean-token-sum-norm" else 1.0)
+        for name, aggregations in levels.items()
+        for aggregation in aggregations
+    )
 
 
 def kind_of(name: str) -> type[Kind]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from klbench.derived.level import Level, Measured, at_level
 from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.estimator import Estimator
@@ -13,6 +14,13 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 
 if TYPE_CHECKING:
     from klbench.measure.place import Place
+
+@dataclass(frozen=True)
+class Aim:
+    """What is estimated: a divergence of single draws, or of sequences as a level makes one number of it."""
+
+    divergence: Divergence
+    level: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -23,11 +31,13 @@ class Quantity:
         estimator: with nothing left to fit.
         dtype: the precision it is computed in.
         place: where it is put to take its gradient; None for its value.
+        level: how it takes sequences; None for single draws.
     """
 
     estimator: Estimator
     dtype: str = FULL_PRECISION
     place: Place | None = None
+    level: Level | None = None
 
     @property
     def target(self) -> Divergence:
@@ -51,8 +61,30 @@ class Quantity:
 
     @property
     def called(self) -> str:
-        """``k1``, or ``k1 (loss × ratio)``: the estimator and where it is put, as a sentence has it."""
-        return self.estimator.name if self.place is None else f"{self.estimator.name} ({self.place})"
+        """``k1``, ``k1 (loss × ratio)``, ``k1 (sequence)``: the estimator, its level and where it is put, as a sentence
+        has it."""
+        details = [*[self.level.called] * bool(self.level and self.level.called), *[str(self.place)] * bool(self.place)]
+        return f"{self.estimator.name} ({', '.join(details)})" if details else self.estimator.name
+
+    @property
+    def aim(self) -> Aim:
+        """What it estimates: a divergence, at a level where there are tokens."""
+        return Aim(self.target, self.level)
+
+    @property
+    def measured(self) -> Measured:
+        """Its value in the precision that is measured, at its level."""
+        return at_level(self.sampled, self.level)
+
+    @property
+    def measured_rounding(self) -> Measured | None:
+        """The change that its precision makes, at its level; None in float64."""
+        return at_level(self.rounding, self.level) if self.rounding else None
+
+    @property
+    def exact_term(self) -> Measured:
+        """Its value in float64, at its level."""
+        return at_level(self.term, self.level)
 
     @property
     def exists(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from klbench.estimators.catalogue import estimators, find, unweighted
 from klbench.estimators.divergence import REVERSE_KL, Divergence
+from klbench.measure.quantity import Aim
 from klbench.frameworks.catalogue import beside, is_shipped
 from klbench.wording import agreeing, few, joined
 
@@ -36,16 +37,18 @@ _SUGGESTED = 2
 def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
     """A sentence for each target with a biased estimator: which estimators are not biased here."""
     known = [answer for answer in answers if answer.exact and _is_unit(answer.true.size)]
-    for target in dict.fromkeys(answer.quantity.target for answer in known):
-        same = [answer for answer in known if answer.quantity.target == target]
+    for aim in dict.fromkeys(answer.quantity.aim for answer in known):
+        same = [answer for answer in known if answer.quantity.aim == aim]
         far = _WORTH_A_NOTE * abs(same[0].true.size)
         biased = list(dict.fromkeys(answer.quantity.called for answer in same if abs(answer.exact_bias) > far))
         if not biased:
             continue
+        names = {answer.quantity.called: answer.quantity.estimator.name for answer in same}
         moments = {answer.quantity.called: answer.exact for answer in same if answer.exact_bias == 0}
         among = {name: exact.stdev for name, exact in moments.items() if exact.has_variance}
-        right = among or _first(kind, [quantity for name in _of(target) for quantity in kind.plain(name)], target)
-        shipped = {owner: _right(kind, _beside(kind, names), target) for owner, names in _by_owner(biased).items()}
+        right = among or _first(kind, _plain(kind, _of(aim.divergence), aim), aim)
+        owners = _by_owner(list(dict.fromkeys(names[called] for called in biased)))
+        shipped = {owner: _right(kind, _beside(kind, shipped, aim), aim) for owner, shipped in owners.items()}
         exactly = "" if all(answer.is_full_precision for answer in same) else ", in float64"
         if right or shipped:
             yield f"{_instead(biased, right, exactly)}.{_shipped(shipped)}"
@@ -56,20 +59,20 @@ def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]
     known = [answer for answer in answers if answer.true.size > 0 and not isnan(answer.exact_bias)]
     shrunk = {answer.quantity.called for answer in answers if answer.quantity.is_shrunk}
     known = [answer for answer in known if not answer.quantity.is_shrunk]
-    for target in dict.fromkeys(answer.quantity.target for answer in known):
-        same = [answer for answer in known if answer.quantity.target == target]
+    for aim in dict.fromkeys(answer.quantity.aim for answer in known):
+        target, same = aim.divergence, [answer for answer in known if answer.quantity.aim == aim]
         right = [answer for answer in same if answer.exact_bias == 0 and answer.has_variance]
         wrong = [answer.quantity.estimator.name for answer in same if answer not in right]
         if not wrong:
             continue
         owners = _by_owner([name for name in wrong if not _is_only_logged(name)])
-        shipped = {owner: _right(kind, _beside(kind, names), target) for owner, names in owners.items()}
+        shipped = {owner: _right(kind, _beside(kind, names, aim), aim) for owner, names in owners.items()}
         if right:
             noise = {answer.quantity.called: answer.exact_noise for answer in _without_idle_weights(right, kind)}
             yield f"To descend the {target.name} here, use {_quietest_first(noise)}.{_shipped(shipped)}"
             continue
-        plain = [place for name in dict.fromkeys([*_of(REVERSE_KL), *_of(target)]) for place in kind.plain(name)]
-        suggested = {name: noise for name, noise in _first(kind, plain, target).items() if name not in shrunk}
+        plain = _plain(kind, list(dict.fromkeys([*_of(REVERSE_KL), *_of(target)])), aim)
+        suggested = {name: noise for name, noise in _first(kind, plain, aim).items() if name not in shrunk}
         if suggested:
             else_ = "else " if shrunk else ""
             of_finite = "" if all(answer.has_variance for answer in same) else " with a variance"
@@ -79,18 +82,23 @@ def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]
             )
 
 
-def _right(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> dict[str, float]:
+def _plain(kind: Kind, estimators: Iterable[Estimator], aim: Aim) -> Iterator[Quantity]:
+    """What klbench's own estimators may be at the level of an aim."""
+    return (quantity for estimator in estimators for quantity in kind.plain(estimator, aim.level))
+
+
+def _right(kind: Kind, quantities: Iterable[Quantity], aim: Aim) -> dict[str, float]:
     """The names of quantities with no bias and a finite variance on this pair, with their noise."""
-    return dict(_each_right(kind, quantities, target))
+    return dict(_each_right(kind, quantities, aim))
 
 
-def _first(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> dict[str, float]:
+def _first(kind: Kind, quantities: Iterable[Quantity], aim: Aim) -> dict[str, float]:
     """The first few quantities with no bias and a finite variance, with their noise."""
-    return dict(islice(_each_right(kind, quantities, target), _SUGGESTED))
+    return dict(islice(_each_right(kind, quantities, aim), _SUGGESTED))
 
 
-def _each_right(kind: Kind, quantities: Iterable[Quantity], target: Divergence) -> Iterator[tuple[str, float]]:
-    true = kind.target(target).value
+def _each_right(kind: Kind, quantities: Iterable[Quantity], aim: Aim) -> Iterator[tuple[str, float]]:
+    true = kind.target(aim).value
     for quantity in quantities:
         exact = kind.exact(quantity)
         if exact is not None and exact.has_variance and exact.off(true) == 0:
@@ -139,7 +147,7 @@ def _by_owner(names: Sequence[str]) -> dict[str, list[str]]:
     return owners
 
 
-def _beside(kind: Kind, names: Sequence[str]) -> Iterator[Quantity]:
+def _beside(kind: Kind, names: Sequence[str], aim: Aim) -> Iterator[Quantity]:
     """The quantities that the framework of these names ships in the same release, in that framework's places.
 
     A metric is no choice for a penalty: what is only logged is left out, unless all of these are only logged.
@@ -147,7 +155,7 @@ def _beside(kind: Kind, names: Sequence[str]) -> Iterator[Quantity]:
     is_logged = all(_is_only_logged(name) for name in names)
     for name in beside(names[0]):
         if is_logged or not _is_only_logged(name):
-            yield from kind.at_home(find(name))
+            yield from kind.at_home(find(name), aim.level)
 
 
 def _is_only_logged(name: str) -> bool:

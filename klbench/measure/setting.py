@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import nan
 
 import torch
 from torch import Tensor
 
-from klbench.derived.precision import Evaluated
+from klbench.derived.level import Measured
 from klbench.engines.engine import Engine
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import Estimator
 from klbench.measure.asked import Fit, fit_all, imported, settled
 from klbench.measure.plan import Plan
-from klbench.measure.truth import Truth, Unseen, known_mean, true_value
+from klbench.measure.truth import Truth, Unseen, known_mean, true_of
+from klbench.problems.build import AnyPair, build_pair
 from klbench.problems.pair import Pair
 from klbench.roads.blocks import PILOT
 from klbench.roads.value_sums import PILOT_SIZE, pilot
@@ -46,8 +48,8 @@ class Setting:
     """
 
     plan: Plan
-    pair: Pair
-    problem: Pair
+    pair: AnyPair
+    problem: AnyPair
     estimators: Mapping[str, Estimator]
     fits: Mapping[str, Fit]
     kl: Truth
@@ -60,16 +62,17 @@ class Setting:
         Raises:
             SpecError: a user's function cannot be used.
         """
-        pair = Pair.build(case)
-        problem = pair if device.type == "cpu" else Pair.build(case, device)
-        asked, plan = imported(spec.estimators), Plan.of(spec, case, device)
-        fits = fit_all(asked, pair, lambda terms: pilot(problem, plan.seed, terms))
+        pair = build_pair(case)
+        problem = pair if device.type == "cpu" or not isinstance(pair, Pair) else build_pair(case, device)
+        asked, plan = imported(spec.estimators), Plan.of(spec, case, problem.device)
+        fits = fit_all(asked, pair, lambda terms: pilot(problem, plan.seed, terms), plan.levels[0])
         coefficients = {name: fit.coefficient for name, fit in fits.items()}
-        kl, unseen = true_value(REVERSE_KL, pair.q, pair.p), Unseen.of(pair)
-        plan = replace(plan.fitted(coefficients), kl=known_mean(kl, unseen))
+        kl, unseen = true_of(pair, REVERSE_KL), Unseen.of(pair)
+        controlled = known_mean(kl, unseen) if isinstance(pair, Pair) else nan
+        plan = replace(plan.fitted(coefficients), kl=controlled)
         return Setting(plan, pair, problem, settled(asked, coefficients), fits, kl, unseen)
 
-    def pilot(self, terms: Sequence[Evaluated]) -> list[Tensor]:
+    def pilot(self, terms: Sequence[Measured]) -> list[Tensor]:
         """The values of each term on the pilot sample [n], on the CPU."""
         return pilot(self.problem, self.plan.seed, terms)
 
@@ -77,6 +80,8 @@ class Setting:
     def at_ends(self) -> float:
         """The share of drawn numbers that float64 rounds to an end of their support, from a pilot sample."""
         problem = self.problem
+        if not isinstance(problem, Pair):
+            return 0.0
         ends = torch.tensor(problem.base.ends(), dtype=torch.float64, device=problem.device)
         if not len(ends):
             return 0.0

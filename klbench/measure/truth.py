@@ -17,13 +17,16 @@ from typing import Any
 
 from torch import Tensor
 
+from klbench.derived.level import Level
 from klbench.distributions.closed_form import kl_closed_form
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Term
+from klbench.problems.build import AnyPair
 from klbench.problems.pair import Pair
 from klbench.roads.exact import exact
 from klbench.roads.growth import growth
+from klbench.roads.sequence_values import true_of_sequences, unseen_mass
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,13 @@ class Truth:
     def size(self) -> float:
         """The denominator of ratios: the value itself, or the length of the gradient."""
         return float(self.value.norm()) if isinstance(self.value, Tensor) else self.value
+
+
+def true_of(pair: AnyPair, target: Divergence, level: Level | None = None) -> Truth:
+    """The divergence between the q and p of a pair; of sequences as a level makes one number of it."""
+    if isinstance(pair, Pair):
+        return true_value(target, pair.q, pair.p)
+    return Truth(*true_of_sequences(pair.on_policy, target, level or Level()))
 
 
 def true_value(target: Divergence, q: Distribution, p: Distribution) -> Truth:
@@ -88,8 +98,10 @@ class Unseen:
     of_q: float | None
 
     @staticmethod
-    def of(pair: Pair) -> Unseen:
+    def of(pair: AnyPair) -> Unseen:
         """The mass that samples of a pair never show."""
+        if not isinstance(pair, Pair):
+            return Unseen(*unseen_mass(pair))
         return Unseen(mass_off(pair.q, pair.p), mass_off(pair.sampler, pair.q) if pair.sampler else 0.0)
 
 

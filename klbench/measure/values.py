@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from klbench.derived.precision import Evaluated
-from klbench.estimators.divergence import Divergence
+from klbench.derived.level import AtLevel, Level, Measured
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
 from klbench.measure.answer import Answer
@@ -22,13 +21,15 @@ from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.kind import Kind
 from klbench.measure.plan import Key, Pass, Plan, Sample
-from klbench.measure.quantity import Quantity
-from klbench.measure.truth import Truth, true_value
+from klbench.measure.quantity import Aim, Quantity
+from klbench.measure.truth import Truth, true_of
 from klbench.observer import Headline
+from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
-from klbench.roads.blocks import Blocks
+from klbench.roads.blocks import Accumulator, Blocks
 from klbench.roads.exact import exact
 from klbench.roads.exact_moments import Exact
+from klbench.roads.ratio_sums import RatioAccumulator
 from klbench.roads.regression import Regression
 from klbench.roads.value_sums import ValueAccumulator, pilot, shift_of
 from klbench.row import z_score
@@ -43,18 +44,23 @@ class Values(Kind):
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
-        """See ``Kind``: every estimator in every precision."""
-        return tuple(Quantity(estimator, dtype) for estimator in self.estimators for dtype in self.plan.dtypes)
+        """See ``Kind``: every estimator at every level in every precision."""
+        return tuple(
+            Quantity(estimator, dtype, level=level)
+            for estimator in self.estimators
+            for level in self.plan.levels
+            for dtype in self.plan.dtypes
+        )
 
     @cached_property
     def _controls(self) -> Controls:
         return controls_for(self.plan.kl, weighted=self.plan.sampler is not None)
 
     @cached_property
-    def terms(self) -> tuple[Evaluated, ...]:
+    def terms(self) -> tuple[Measured, ...]:
         """The functions computed on every draw, each once: controls, quantities, the changes a precision makes."""
-        sampled = [quantity.sampled for quantity in self.quantities]
-        rounding = [quantity.rounding for quantity in self.quantities if quantity.rounding]
+        sampled = [quantity.measured for quantity in self.quantities]
+        rounding = [quantity.measured_rounding for quantity in self.quantities if quantity.measured_rounding]
         return tuple(dict.fromkeys([*self._controls.terms, *sampled, *rounding]))
 
     def shift(self, problem: Problem) -> tuple[float, ...]:
@@ -68,33 +74,50 @@ class Values(Kind):
         return replace(plan, shift=self.shift(problem))
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
-        """See ``Kind``: one pass is enough."""
-        shift = torch.tensor(self.shift(problem), dtype=torch.float64)
-        controls, samples = len(self._controls.terms), self.plan.samples
-        accumulator = ValueAccumulator(self.terms, shift, controls, samples, problem.numbers)
+        """See ``Kind``: one, and one more for what is a mean over all tokens."""
+        shift = dict(zip(self.terms, self.shift(problem), strict=True))
+        of_tokens = tuple(term for term in self.terms if _is_of_tokens(term))
+        of_samples = tuple(term for term in self.terms if term not in of_tokens)
+        return (
+            *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
+            *([self._pass(problem, self._ratios(problem, of_tokens, shift), of_tokens)] if of_tokens else []),
+        )
+
+    def _values(self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]) -> Accumulator[Any]:
+        about = torch.tensor([shift[term] for term in terms], dtype=torch.float64)
+        return ValueAccumulator(terms, about, len(self._controls.terms), self.plan.samples, problem.numbers)
+
+    def _ratios(self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]) -> Accumulator[Any]:
+        about = torch.tensor([shift[term] for term in terms], dtype=torch.float64)
+        return RatioAccumulator(terms, about, self.plan.samples * problem.tokens, problem.numbers)  # type: ignore[arg-type]
+
+    def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Measured, ...]) -> Pass:
         places: dict[Key, int] = {}
         for quantity in self.quantities:
-            places[quantity] = self.terms.index(quantity.sampled)
-            if quantity.rounding:
-                places[quantity.rounding] = self.terms.index(quantity.rounding)
-        return (Pass(Blocks(problem, self.plan.seed, samples, accumulator), places),)
+            if quantity.measured in terms:
+                places[quantity] = terms.index(quantity.measured)
+                if quantity.measured_rounding:
+                    places[quantity.measured_rounding] = terms.index(quantity.measured_rounding)  # type: ignore[index]
+        return Pass(Blocks(problem, self.plan.seed, self.plan.samples, accumulator), places)
 
     def _exact(self, quantity: Quantity) -> Exact | None:
-        return exact(self.pair, quantity.term)
+        return exact(self.pair, quantity.exact_term)
 
-    def _target(self, divergence: Divergence) -> Truth:
-        return true_value(divergence, self.pair.q, self.pair.p)
+    def _target(self, aim: Aim) -> Truth:
+        return true_of(self.pair, aim.divergence, aim.level)
 
-    def plain(self, estimator: Estimator) -> tuple[Quantity, ...]:
+    def plain(self, estimator: Estimator, level: Level | None) -> tuple[Quantity, ...]:
         """See ``Kind``."""
-        return (Quantity(estimator if self.pair.sampler is None else weighted(estimator)),)
+        return (Quantity(estimator if self.pair.sampler is None else weighted(estimator), level=level),)
 
-    def at_home(self, estimator: Estimator) -> tuple[Quantity, ...]:
+    def at_home(self, estimator: Estimator, level: Level | None) -> tuple[Quantity, ...]:
         """See ``Kind``."""
-        return (Quantity(as_measured(estimator, self.name)),)
+        return (Quantity(as_measured(estimator, self.name), level=level),)
 
     @cached_property
     def _regressions(self) -> Mapping[Term, Regression | None]:
+        if not isinstance(self.pair, Pair):
+            return {}
         terms = dict.fromkeys(quantity.term for quantity in self.quantities)
         return {term: regression_of(term, self._controls, self.pair) for term in terms}
 
@@ -106,7 +129,7 @@ class Values(Kind):
         return replace(answer, regressed=self._regressed(quantity, sample))
 
     def _regressed(self, quantity: Quantity, sample: Sample) -> Estimate | None:
-        regression = self._regressions[quantity.term]
+        regression = self._regressions.get(quantity.term)
         if regression is None:
             return None
         left, index = sample.left_behind(quantity)
@@ -148,6 +171,11 @@ class Values(Kind):
     def label(self, quantity: Quantity) -> str:
         """See ``Kind``."""
         return f"{quantity.estimator.name} bias/true"
+
+
+def _is_of_tokens(term: Measured) -> bool:
+    """Whether its mean is over all tokens."""
+    return isinstance(term, AtLevel) and term.level.is_ratio_of_sums
 
 
 def _is_rounding(answer: Answer) -> bool:

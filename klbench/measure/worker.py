@@ -11,7 +11,7 @@ import torch
 
 from klbench.measure.asked import imported, settled
 from klbench.measure.plan import Pass, Plan
-from klbench.problems.pair import Pair
+from klbench.problems.build import build_pair
 from klbench.roads.memory import keep_freed_memory
 from klbench.roads.merged import STRETCH, Merged, Part
 
@@ -53,6 +53,6 @@ def measure_blocks(plan: Plan, folder: str, number_of_pass: int, numbers: range,
 
 @lru_cache(_REMEMBERED)
 def _passes(plan: Plan) -> tuple[Pass, ...]:
-    pair, coefficients = Pair.build(plan, plan.device), dict(plan.estimators)
+    pair, coefficients = build_pair(plan, plan.device), dict(plan.estimators)
     estimators = settled(imported(coefficients), coefficients)
     return tuple(drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(pair))

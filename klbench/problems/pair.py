@@ -73,6 +73,11 @@ class Pair:
         """See ``Problem``."""
         return prod(self.base.event_shape)
 
+    @property
+    def tokens(self) -> int:
+        """See ``Problem``."""
+        return 1
+
     def block(self, seed: int, number: int) -> Draw:
         """See ``Problem``: every block has a stream of its own."""
         stream = stream_for(seed, self.key, number, self.device)

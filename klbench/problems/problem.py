@@ -1,24 +1,24 @@
 """What the block loop and the accumulators ask of a source of log-probabilities.
 
-One kind is built: a pair of distributions (``klbench.problems.pair``). A second kind finds its place here: sequences
-have log-probabilities [n, T] and a mask (``LogProbs.mask``), a file of a training run has so many rows and no more
+Two kinds are built: a pair of distributions (``klbench.problems.pair``), and a pair of policies over sequences
+(``klbench.problems.sequences``), whose samples are ``Walks`` and whose log-probabilities are of tokens (``TokenProbs``
+in ``klbench.derived.level``). A third finds its place here: a file of a training run has so many rows and no more
 (``units``), groups of rows that share an error (``groups``), no score and no exact method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from klbench.distributions.score import Score
-    from klbench.estimators.term import LogProbs
 
-Draw = Callable[[int], "Tensor"]
-"""Gives the next so many samples of a block [n, ...]."""
+Draw = Callable[[int], Any]
+"""Gives the next so many samples of a block: a tensor [n, ...], or ``Walks``."""
 
 
 class Problem(Protocol):
@@ -40,13 +40,17 @@ class Problem(Protocol):
     def numbers(self) -> int:
         """How many numbers one sample is, which decides how many samples are at work at once."""
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens one sample has at most, 1 for a single draw: a block has that many fewer samples."""
+
     def block(self, seed: int, number: int) -> Draw:
         """The samples of block ``number``, one after another. The same arguments give the same bytes."""
 
-    def log_probs(self, x: Tensor) -> LogProbs:
-        """The log-probabilities of samples [n, ...]."""
+    def log_probs(self, x: Any) -> Any:
+        """The log-probabilities of samples: ``LogProbs``, or ``TokenProbs`` of sequences."""
 
-    def groups(self, x: Tensor) -> Tensor | None:
+    def groups(self, x: Any) -> Tensor | None:
         """A number for each sample [n], equal where samples share an error; None where all are independent."""
 
     def score(self, parameters: tuple[str, ...] | None) -> Score | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
+from klbench.distributions.shape import form
 from klbench.errors import unknown
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.results import Results
@@ -85,7 +86,7 @@ _OF_ROW = {about.name: _of_row(about) for about in columns_of(Row).values()}
 _OF_COMPONENTS = {about.name: _of_row(about) for about in columns_of(Components).values()}
 COLUMNS = (*_BEFORE_GRID, *_OF_CASE, *_OF_ROW.values(), *_OF_COMPONENTS.values())
 """The columns of all files."""
-_PLACES = ("estimator", "placement", "weighting")
+_PLACES = ("estimator", "level", "aggregation", "placement", "weighting")
 _PER_COMPONENT = ("parameter", "index", "true", "mean", "mean_mcse", "exact", "stdev")
 _COMPONENTS = [{**_OF_ROW, **_OF_COMPONENTS}[name] for name in (*_PLACES, *_PER_COMPONENT)]
 
@@ -98,6 +99,7 @@ def columns_in(results: Results) -> tuple[Column, ...]:
         column
         for column in (*_OF_CASE, *_OF_ROW.values())
         if files & {*column.about.files} and column.about.rounded <= rounded
+        if column.about.of_sequences <= has_sequences(results)
     ]
     return (*_BEFORE_GRID, *_grid(results), *of_row)
 
@@ -105,7 +107,13 @@ def columns_in(results: Results) -> tuple[Column, ...]:
 def component_columns_in(results: Results) -> tuple[Column, ...]:
     """Every column of components.csv in order; the dtype comes last, if there are several."""
     several = len(results.spec.dtype) > 1
-    return (*_BEFORE_GRID, *_grid(results), *_COMPONENTS, *[find("dtype")] * several)
+    shown = [column for column in _COMPONENTS if column.about.of_sequences <= has_sequences(results)]
+    return (*_BEFORE_GRID, *_grid(results), *shown, *[find("dtype")] * several)
+
+
+def has_sequences(results: Results) -> bool:
+    """Whether a case is of policies over sequences."""
+    return any(form(result.case.q).length is not None for result in results.cases)
 
 
 def _grid(results: Results) -> list[Column]:

@@ -11,9 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from klbench.problems.problem import Problem
 from klbench.roads.merged import Merged
@@ -24,7 +22,8 @@ if TYPE_CHECKING:
     from klbench.stats.moments import SampledValue
 
 BLOCK = {"cpu": 2**18, "cuda": 2**20}
-"""The samples of one block, by the kind of device. Part of the format: changing it changes every number."""
+"""The samples of one block, by the kind of device; of sequences, their tokens if all are as long as they may be. Part
+of the format: changing it changes every number."""
 
 PILOT = 2**40
 """The number of the pilot's stream, beyond every block's."""
@@ -54,7 +53,7 @@ class Accumulator(ABC, Generic[A]):
     numbers: int
 
     @abstractmethod
-    def measure(self, problem: Problem, x: Tensor, seen: A | None) -> A:
+    def measure(self, problem: Problem, x: Any, seen: A | None) -> A:
         """What the samples x leave behind. ``seen``, what others have left, may save work; it changes no result."""
 
     @abstractmethod
@@ -90,7 +89,7 @@ class Blocks(Generic[A]):
         """How many samples a full block has, in whole units."""
         unit = self.accumulator.unit
         # a batch is never cut in two by the end of a block
-        return max(BLOCK[self.problem.device.type] // unit, 1) * unit
+        return max(BLOCK[self.problem.device.type] // self.problem.tokens // unit, 1) * unit
 
     def __len__(self) -> int:
         return -(-self.total // self.size)

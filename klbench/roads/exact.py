@@ -1,22 +1,27 @@
 """The exact moments of a term's value: by enumeration of what can be listed, by quadrature on a line, from the factors'
-own where a pair has independent factors; none for the rest.
+own where a pair has independent factors, along the tables of sequences; none for the rest.
 
 Every term takes its road alone, on a mesh of its own: which other terms there are changes no digit of any.
 """
 
 from __future__ import annotations
 
+from klbench.derived.level import AtLevel, Measured
 from klbench.estimators.term import Term
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
+from klbench.problems.sequences import SequencePair
 from klbench.roads.exact_moments import Exact, exact_moments, points_of
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
+from klbench.roads.sequence_values import exact_of_sequences
 
 
-def exact(problem: Problem, term: Term) -> Exact | None:
+def exact(problem: Problem, term: Measured) -> Exact | None:
     """The exact moments of a term on samples of a problem; None where there is no exact method."""
-    if not isinstance(problem, Pair):
+    if isinstance(problem, SequencePair) and isinstance(term, AtLevel):
+        return exact_of_sequences(problem, term)
+    if not isinstance(problem, Pair) or not isinstance(term, Term):
         return None
     integrand = Integrand(problem, (term,))
     points = points_of(integrand)

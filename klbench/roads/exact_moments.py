@@ -43,6 +43,7 @@ class Exact:
         road: ``enumeration`` or ``quadrature``.
         rounding: how far rounding of the log-densities may have moved the mean, nats. A k that is nothing else has mean
             and stdev 0, as where q and p are one distribution under two names.
+        of_mean: √n times the error of a mean of n units, where that is not ``stdev``: of tokens, n sequences of them.
     """
 
     mean: float
@@ -51,6 +52,7 @@ class Exact:
     size: float
     road: str
     rounding: float = 0.0
+    of_mean: float = nan
 
     @property
     def has_variance(self) -> bool:

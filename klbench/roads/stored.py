@@ -23,6 +23,7 @@ _MODULES = {
     "Moments": "klbench.stats.moments",
     "Sums": "klbench.stats.vectors",
     "Largest": "klbench.stats.tail",
+    "RatioSums": "klbench.stats.ratio",
     "Counts": "klbench.roads.gradient_sums",
 }
 """Where each type is that sums are made of. A run of values never asks for those of gradients."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from klbench.derived.precision import Evaluated
+from klbench.derived.level import Measured
 from klbench.problems.problem import Problem
 from klbench.roads.blocks import PILOT, Accumulator, chunks
 from klbench.stats import moments
@@ -17,6 +18,8 @@ from klbench.stats.moments import Moments, SampledValue
 
 PILOT_SIZE = 2**16
 """The samples of the pilot: enough for a coefficient or a shift to three digits."""
+_FEWEST = 2**10
+"""Of sequences, however long they are."""
 _MANY_SPREADS = 4.0
 """A mean of more spreads than this makes powers about 0 cancel in their first digits."""
 
@@ -37,13 +40,13 @@ class ValueAccumulator(Accumulator[ValueSums]):
         numbers: how many numbers one sample is.
     """
 
-    terms: tuple[Evaluated, ...]
+    terms: tuple[Measured, ...]
     shift: Tensor
     controls: int
     samples: int
     numbers: int
 
-    def measure(self, problem: Problem, x: Tensor, seen: ValueSums | None) -> ValueSums:
+    def measure(self, problem: Problem, x: Any, seen: ValueSums | None) -> ValueSums:
         """See ``Accumulator``."""
         at = problem.log_probs(x)
         values = [term.values(at) for term in self.terms]
@@ -57,12 +60,17 @@ class ValueAccumulator(Accumulator[ValueSums]):
         return SampledValue(known.central(index), negative, int(known.nonfinite[index]), largest)
 
 
-def pilot(problem: Problem, seed: int, terms: Sequence[Evaluated]) -> list[Tensor]:
+def pilot_size(problem: Problem) -> int:
+    """How many samples the pilot has: of sequences fewer, for each has many tokens."""
+    return max(PILOT_SIZE // problem.tokens, _FEWEST)
+
+
+def pilot(problem: Problem, seed: int, terms: Sequence[Measured]) -> list[Tensor]:
     """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""
-    draw = problem.block(seed, PILOT)
-    whole = [torch.empty(PILOT_SIZE, dtype=torch.float64) for _ in terms]
+    draw, count = problem.block(seed, PILOT), pilot_size(problem)
+    whole = [torch.empty(count, dtype=torch.float64) for _ in terms]
     start = 0
-    for size in chunks(PILOT_SIZE, problem.numbers):
+    for size in chunks(count, problem.numbers):
         at = problem.log_probs(draw(size))
         for values, term in zip(whole, terms, strict=True):
             values[start : start + size] = term.values(at)

@@ -16,12 +16,16 @@ from pydantic_core import core_schema
 from klbench.distributions.expression import Expression
 from klbench.estimators.catalogue import find
 from klbench.estimators.vocabulary import (
+    AGGREGATIONS,
     BASELINES,
     DTYPES,
+    LEVELS,
     MEASURES,
     PLACEMENTS,
     WEIGHTINGS,
+    Aggregation,
     Dtype,
+    LevelName,
     Placement,
     Weighting,
 )
@@ -238,6 +242,9 @@ BaselineName = Annotated[str, _choice(BASELINES, "baseline")]
 OneDtype = Annotated[str, _choice(DTYPES, "dtype")]
 Dtypes = Annotated[tuple[Dtype, ...], _some_of(DTYPES, "dtype")]
 Placements = Annotated[tuple[Placement, ...], _some_of(PLACEMENTS, "placement")]
+Levels = Annotated[tuple[LevelName, ...], _some_of(LEVELS, "level")]
+Aggregations = Annotated[tuple[Aggregation, ...], _some_of(AGGREGATIONS, "aggregation")]
+Positive = Annotated[float, _read_by(numbers.positive, {"type": "number", "exclusiveMinimum": 0})]
 Weightings = Annotated[tuple[Weighting, ...], _some_of(WEIGHTINGS, "weighting")]
 Parameters = Annotated[
     tuple[str, ...],

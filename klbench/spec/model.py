@@ -32,6 +32,7 @@ from klbench.spec.every import Asked
 from klbench.spec.fields import (
     ESTIMATOR,
     MOST_ESTIMATORS,
+    Aggregations,
     BaselineName,
     Batch,
     Distribution,
@@ -42,11 +43,13 @@ from klbench.spec.fields import (
     FiniteNumber,
     GridName,
     GridValues,
+    Levels,
     Measure,
     OneDtype,
     PairName,
     Parameters,
     Placements,
+    Positive,
     Precision,
     Samples,
     Seed,
@@ -269,6 +272,22 @@ class Spec(Form):
     estimators: Estimators = Field(
         description="The estimators to measure; klbench list estimators shows them all. verl:* is all that verl ships, "
         "verl@0.4:* all of its release 0.4."
+    )
+    level: Levels = Field(
+        ("token",),
+        description="Policies over sequences only. Whether an estimator takes each token's log_ratio (token), the sum "
+        "over its sequence (sequence), or a list of both.",
+    )
+    aggregation: Aggregations = Field(
+        ("seq-mean-token-sum",),
+        description="Policies over sequences only. How token values become one number, in verl's words, or a list.",
+    )
+    norm: Positive | None = Field(
+        None,
+        description="What seq-mean-token-sum-norm divides by. Default: the policy's length.",
+    )
+    clip: Positive | None = Field(
+        None, description="The largest importance weight: a larger one counts as this. Default: none is cut off."
     )
     placements: Placements | None = Field(
         None,

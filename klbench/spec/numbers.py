@@ -59,6 +59,17 @@ def finite(value: object) -> int | float:
     return value  # type: ignore[return-value]
 
 
+def positive(value: object) -> float:
+    """The value, if it is a finite number above 0.
+
+    Raises:
+        Refusal: it is anything else.
+    """
+    if not is_number(value) or not value > 0:  # type: ignore[operator]
+        raise Refusal(f"{shown(value)} is not a number > 0", help=["a number such as 2 or 0.5"])
+    return float(value)  # type: ignore[arg-type]
+
+
 def precision(value: object) -> float:
     """How small error bars have to be, as a share of the true value.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from klbench.distributions.parameters import chosen, differentiable
+from klbench.distributions.shape import form
 from klbench.estimators.catalogue import find
 from klbench.estimators.vocabulary import PLACEMENTS
 from klbench.spec.refusal import Refusal, refusing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
 """The keys that only a gradient spec may have."""
+OF_SEQUENCES = ("level", "aggregation", "norm")
+"""The keys that only a spec with policies over sequences may have."""
 
 
 def measures_gradients(written: object) -> bool:
@@ -32,6 +35,7 @@ def check(spec: Spec) -> None:
     Raises:
         Refusal: with the path in the spec.
     """
+    _check_levels(spec)
     if "gradient" not in spec.measure:
         _refuse_keys(spec.model_fields_set)
         return
@@ -39,6 +43,25 @@ def check(spec: Spec) -> None:
         _refuse_expect(spec.pairs)
     _check_baseline(spec)
     _check_parameters(spec.parameters, spec.pairs)
+
+
+def has_sequences(spec: Spec) -> bool:
+    """Whether a pair is of policies over sequences."""
+    return any(form(pair.q).is_sequence for pair in spec.pairs)
+
+
+def _check_levels(spec: Spec) -> None:
+    given = [key for key in OF_SEQUENCES if key in spec.model_fields_set]
+    if given and not has_sequences(spec):
+        help = [f"take {given[0]} out, or take a policy over sequences for q: Markov(...), Tree(...) or Ngram(...)"]
+        message = f"{given[0]} is for policies over sequences: here every sample is one token or one number"
+        raise Refusal(message, help=help, path=(given[0],), at_key=True)
+    if spec.norm is not None and "seq-mean-token-sum-norm" not in spec.aggregation:
+        help = ["add seq-mean-token-sum-norm to aggregation, or take norm out"]
+        raise Refusal("nothing is divided by norm", help=help, path=("norm",), at_key=True)
+    if "aggregation" in spec.model_fields_set and "token" not in spec.level:
+        help = ["add token to level, or take aggregation out"]
+        raise Refusal("nothing is aggregated at level sequence", help=help, path=("aggregation",), at_key=True)
 
 
 def _refuse_keys(given: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from klbench.spec.numbers import plain_scalar
-from klbench.spec.together import KEYS
+from klbench.spec.together import KEYS, OF_SEQUENCES, has_sequences
 
 if TYPE_CHECKING:
     from klbench.spec.model import PairSpec, Spec
@@ -28,16 +28,16 @@ _Dumper.add_representer(str, _represent_text)
 def to_yaml(spec: Spec) -> str:
     """The spec as YAML that reads back to an equal one."""
     data = spec.model_dump(exclude={"pairs", *_left_out(spec)}, exclude_none=True)
-    data |= {key: data[key][0] for key in ("measure", "dtype") if len(data[key]) == 1}
+    data |= {key: data[key][0] for key in ("measure", "dtype", "level", "aggregation") if len(data.get(key, ())) == 1}
     data["pairs"] = [_pair(pair) for pair in spec.pairs]
     # Without a width, long expressions stay on the one line that errors can point into.
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=2**31)
 
 
 def _left_out(spec: Spec) -> set[str]:
-    """The keys that cannot be written: an empty description, and what only gradients have."""
+    """The keys that cannot be written: an empty description, what only gradients have, and what only sequences have."""
     empty = () if spec.description else ("description",)
-    return {*empty, *(KEYS if "gradient" not in spec.measure else ())}
+    return {*empty, *(KEYS if "gradient" not in spec.measure else ()), *(() if has_sequences(spec) else OF_SEQUENCES)}
 
 
 def _pair(pair: PairSpec) -> dict[str, object]:

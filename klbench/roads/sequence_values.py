@@ -1,0 +1,230 @@
+"""The exact moments of values on sequences, and what is true of them.
+
+A value that is a sum over tokens has its mean and variance by dynamic programming, at any length. What is not, such as
+an estimator of the whole log_ratio, is enumerated where there are few enough sequences; where it is a sum of powers and
+exponentials of log_ratio, it follows from the laws of log_ratio along the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf, isfinite, nan, sqrt
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from klbench.derived.level import AtLevel, Level
+from klbench.derived.precision import Evaluated
+from klbench.estimators.divergence import REVERSE_KL, Divergence
+from klbench.estimators.term import LogProbs, Term
+from klbench.problems.sequences import SequencePair, WalkProbs
+from klbench.roads.chain import Chain, expected_length, visits
+from klbench.roads.chain_lengths import moments_by_length
+from klbench.roads.chain_sums import mean_of_sums, token_moments, variance_of_sums
+from klbench.roads.exact_moments import Exact
+from klbench.roads.growth import growth
+from klbench.tolerances import CONSTANT_ROUNDING, LOG_DENSITY_ROUNDING
+
+CHAIN, PATHS = "dynamic-programming", "enumeration"
+FEW_PATHS = 2**14
+"""So few sequences are enumerated for everything: that gives the fourth moment too, in a millisecond or two."""
+
+
+def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
+    """The exact moments of a value on sequences of what is drawn; None where there is no exact method."""
+    assert isinstance(measured.term, Term)
+    if pair.count_of_paths <= FEW_PATHS:
+        return _by_paths(pair, measured)
+    if is_sum_over_tokens(measured):
+        return _by_chain(pair, measured)
+    return _by_paths(pair, measured) if pair.count_of_paths < inf else None
+
+
+def is_sum_over_tokens(measured: AtLevel) -> bool:
+    """Whether it is a sum of values that each token has by itself."""
+    term = measured.term
+    assert isinstance(term, Term)
+    return measured.level.name == "token" and not (term.weighted and term.scope != "sample")
+
+
+def _by_chain(pair: SequencePair, measured: AtLevel) -> Exact:
+    chain, values = chain_of(pair), _values(pair, measured.term)
+    rounding, size = _means(chain, [_moved(pair, measured.term), values.abs()], measured.level)
+    if size <= rounding:
+        return Exact(0.0, 0.0, nan, 0.0, CHAIN, rounding)
+    mean, variance, of_mean = _moments_along(chain, values, measured.level)
+    if not isfinite(mean):
+        return Exact(mean, inf, inf, size, CHAIN, rounding)
+    # a constant: what is left is rounding, below 0 too
+    constant = variance <= (CONSTANT_ROUNDING * mean) ** 2
+    return Exact(mean, 0.0 if constant else sqrt(variance), nan, size, CHAIN, rounding, of_mean)
+
+
+def _moments_along(chain: Chain, values: Tensor, level: Level) -> tuple[float, float, float]:
+    """(mean, variance, √n times the error of a mean of n) of token values [S, V] at a level."""
+    match level.aggregation:
+        case "seq-mean-token-mean":
+            means, variances = moments_by_length(chain, values[None])
+            return float(means), float(variances), nan
+        case "token-mean":
+            of_token = token_moments(chain, values)
+            of_sum = float(variance_of_sums(chain, (values - of_token.mean)[None]))
+            return of_token.mean, of_token.variance, sqrt(max(of_sum, 0.0)) / expected_length(chain)
+        case _:
+            mean, variance = (float(moment(chain, values[None])) for moment in (mean_of_sums, variance_of_sums))
+            return mean / level.norm, variance / (level.norm * level.norm), nan
+
+
+def _means(chain: Chain, tables: Sequence[Tensor], level: Level) -> list[float]:
+    """The means of token values as a level makes one number of each."""
+    stacked = torch.stack([*tables])
+    if level.aggregation == "seq-mean-token-mean":
+        return [float(mean) for mean in moments_by_length(chain, stacked)[0]]
+    visited = visits(chain)
+    norm = float(visited.sum()) if level.is_ratio_of_sums else level.norm
+    return [float(mean) / norm for mean in mean_of_sums(chain, stacked, visited)]
+
+
+def _by_paths(pair: SequencePair, measured: AtLevel) -> Exact:
+    at, probs = pair.log_probs(pair.paths.walks), pair.paths.probs
+    if measured.level.is_ratio_of_sums:
+        return _ratio_by_paths(pair, at, measured, probs)
+    rounding = _rounding_of_paths(pair, at, measured, probs)
+    return _moments(measured.values(at), probs, rounding)
+
+
+def _moments(values: Tensor, probs: Tensor, rounding: float) -> Exact:
+    """The moments of values [n] of these probabilities [n]."""
+    values = values.masked_fill(probs == 0, 0.0)
+    mean, size = float(probs @ values), float(probs @ values.abs())
+    if size <= rounding:
+        return Exact(0.0, 0.0, nan, 0.0, PATHS, rounding)
+    if not isfinite(mean):
+        return Exact(mean, inf, inf, size, PATHS, rounding)
+    squares = (values - mean).square()
+    variance = float(probs @ squares)
+    if sqrt(variance) <= CONSTANT_ROUNDING * abs(mean):
+        return Exact(mean, 0.0, nan, size, PATHS, rounding)
+    kurtosis = float(probs @ (squares / variance).square())
+    return Exact(mean, sqrt(variance), kurtosis, size, PATHS, rounding)
+
+
+def _ratio_by_paths(pair: SequencePair, at: WalkProbs, measured: AtLevel, probs: Tensor) -> Exact:
+    tokens = measured.of_tokens(at)
+    length = float(probs @ at.lengths)
+
+    def mean_over_tokens(values: Tensor) -> float:
+        return float(probs @ at.total(values)) / length
+
+    rounding = mean_over_tokens(_moved(pair, measured.term).flatten()[at.walks.cells])
+    mean, size = mean_over_tokens(tokens), mean_over_tokens(tokens.abs())
+    if size <= rounding:
+        return Exact(0.0, 0.0, nan, 0.0, PATHS, rounding)
+    if not isfinite(mean):
+        return Exact(mean, inf, inf, size, PATHS, rounding)
+    off = tokens - mean
+    stdev = sqrt(mean_over_tokens(off * off))
+    of_mean = sqrt(float(probs @ at.total(off).square())) / length
+    return Exact(mean, 0.0 if stdev <= CONSTANT_ROUNDING * abs(mean) else stdev, nan, size, PATHS, rounding, of_mean)
+
+
+def _rounding_of_paths(pair: SequencePair, at: WalkProbs, measured: AtLevel, probs: Tensor) -> float:
+    """How far rounding of log-probabilities may have moved the mean over paths."""
+    if measured.level.name == "token":
+        moved = at.total(_moved(pair, measured.term).flatten()[at.walks.cells])
+        return float(probs @ measured.level.divided(moved, at.lengths))
+    log_q, log_p, _ = at.sequences.three
+    error = LOG_DENSITY_ROUNDING * (_finite(log_q).abs() + _finite(log_p).abs())
+    return float(probs @ _change(measured.term, at.sequences, error))
+
+
+def _moved(pair: SequencePair, term: Evaluated) -> Tensor:
+    """How far rounding of log-probabilities may move a term at every cell [S, V]."""
+    error = LOG_DENSITY_ROUNDING * (_finite(pair.joint.log_q).abs() + _finite(pair.joint.log_p).abs())
+    return _change(term, pair.cells, error.flatten()).view_as(pair.joint.log_q)
+
+
+def _change(term: Evaluated, at: LogProbs, error: Tensor) -> Tensor:
+    if not isinstance(term, Term) or term.looks_at == "absolute":
+        return torch.zeros_like(error)
+    plain = replace(term, weighted=False)
+    up, down = (plain.values(LogProbs(at.log_ratio + sign * error, at.log_weight)) for sign in (1, -1))
+    change = (up - down).abs() / 2
+    if term.weighted and at.log_weight is not None:
+        change = term.weighed(change, at.log_weight)
+    return change.nan_to_num(0.0, posinf=0.0)
+
+
+def _finite(log_probs: Tensor) -> Tensor:
+    return log_probs.nan_to_num(0.0, neginf=0.0)
+
+
+def _values(pair: SequencePair, term: Evaluated) -> Tensor:
+    """The term's value for every token in every state [S, V]."""
+    return pair.table(term).view_as(pair.joint.log_q)
+
+
+def chain_of(pair: SequencePair) -> Chain:
+    """What is drawn, for sums along it."""
+    return Chain(pair.base_probs, pair.joint.following, pair.joint.start, pair.joint.length)
+
+
+def true_of_sequences(pair: SequencePair, target: Divergence, level: Level) -> tuple[float, str]:
+    """(the divergence, the road) of sequences of q as a level makes one number of it; NaN where there is no road.
+
+    Of tokens it is that of the next token's two distributions, at every prefix that q visits; of the reverse KL their
+    sum is the KL of whole sequences.
+    """
+    if level.name == "sequence" and target != REVERSE_KL:
+        return _of_whole(pair, target)
+    at_prefix = of_next_token(pair, target)[:, None].expand(pair.joint.log_q.shape)
+    chain = chain_of(pair)
+    value, rounding = _means(chain, [at_prefix, _moved(pair, target.term)], level)
+    return (0.0 if abs(value) <= rounding else value), CHAIN
+
+
+def of_next_token(pair: SequencePair, target: Divergence) -> Tensor:
+    """The divergence between the two distributions of the next token, in every state [S]."""
+    q, p = pair.joint.log_q.exp(), pair.joint.log_p.exp()
+    unseen = torch.where(q == 0, p, 0.0).sum(1)
+    # never negative, and with its digits where q is near p; but only where q shows all of p
+    seen = [_row_means(q, pair, term) for term in (target.term_with_control_variate, target.term)]
+    value = torch.where(unseen == 0, *seen)
+    rate = growth(target.generator).right.limit_of_ratio_to_exp
+    return value + torch.where(unseen > 0, rate * unseen, 0.0) if rate != inf else value.masked_fill(unseen > 0, inf)
+
+
+def _row_means(q: Tensor, pair: SequencePair, term: Term) -> Tensor:
+    return (q * _values(pair, term).masked_fill(q == 0, 0.0)).sum(1)
+
+
+def _of_whole(pair: SequencePair, target: Divergence) -> tuple[float, str]:
+    """A divergence of whole sequences that is not the sum of the tokens'."""
+    unseen = unseen_mass(pair)[0]
+    term = target.term_with_control_variate if unseen == 0 else target.term
+    known = exact_of_sequences(pair, AtLevel(term, Level("sequence", None)))
+    if known is None:
+        return nan, ""
+    rate = growth(target.generator).right.limit_of_ratio_to_exp
+    return known.mean + (rate * unseen if unseen else 0.0), known.road
+
+
+def unseen_mass(pair: SequencePair) -> tuple[float, float]:
+    """(the mass of p's sequences that q never draws, that of q's that the sampler never draws)."""
+    joint = pair.joint
+    of_p = _mass_off(joint.log_q, joint.log_p, pair)
+    return of_p, 0.0 if joint.log_sampler is None else _mass_off(joint.log_sampler, joint.log_q, pair)
+
+
+def _mass_off(seen: Tensor, other: Tensor, pair: SequencePair) -> float:
+    """The mass of sequences of ``other`` that have a token where ``seen`` has none: it leaves at the first of them."""
+    off = seen.isneginf() & (other > -inf)
+    if not off.any():
+        return 0.0
+    probs = other.exp()
+    staying = Chain(torch.where(off, 0.0, probs), pair.joint.following, pair.joint.start, pair.joint.length)
+    leaving = torch.where(off, probs, 0.0).sum(1)
+    # a state's share of leaving counts once for every visit that has stayed so far
+    return float(visits(staying) @ leaving)
