@@ -13,7 +13,18 @@ import klbench
 ROOT = Path(klbench.__file__).parent
 ORDER = (
     *("tolerances", "excerpt", "errors", "memory", "letters", "wording", "versions", "hardware", "files"),
-    *("distributions", "policies", "estimators", "frameworks", "users", "derived", "problems", "stats", "roads", "engines"),
+    *(
+        "distributions",
+        "policies",
+        "estimators",
+        "frameworks",
+        "users",
+        "derived",
+        "problems",
+        "stats",
+        "roads",
+        "engines",
+    ),
     *(
         "row",
         "results",

@@ -10,7 +10,7 @@ from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from klbench.distributions import catalogue, distribution, shape
 from klbench.distributions.constraints import COUNT, COUNT_ABOVE_1
 from klbench.distributions.distribution import Distribution
-from klbench.distributions.expression import Expression, Mixture, Named, Power, Reference
+from klbench.distributions.expression import Expression, Mixture, Named, Power, Reference, shortened
 from klbench.distributions.family import Arguments, Family, Parameter
 from klbench.errors import SpecError
 
@@ -19,9 +19,12 @@ def build(expression: Expression, device: torch.device | str = "cpu") -> Distrib
     """The distribution of an expression whose placeholders are filled.
 
     Raises:
-        SpecError: an argument is not allowed, or the components of a mixture differ in form.
+        SpecError: an argument is not allowed, the components of a mixture differ in form, or it is a policy over
+            sequences (``klbench.policies.build``).
     """
-    shape.form(expression)
+    if shape.form(expression).sequence:
+        help = ["klbench.policies.build.table_of has its probabilities"]
+        raise SpecError(f"{shortened(expression)} is a policy over sequences", help=help)
     return _build(expression, torch.device(device))
 
 

@@ -11,11 +11,11 @@ from pkgutil import iter_modules
 from types import MappingProxyType
 
 import klbench.distributions.families
-from klbench.distributions.constraints import POLICY, known
-from klbench.distributions.expression import Part, Value
+from klbench.distributions.constraints import known
+from klbench.distributions.expression import Value
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
-from klbench.wording import counted
+from klbench.wording import counted, joined
 
 
 def _declared() -> Iterator[Family]:
@@ -28,13 +28,17 @@ EVERY: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in sorted(_declared(), key=lambda family: family.name)}
 )
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {name: family for name, family in EVERY.items() if family.logits is None}
+    {name: family for name, family in EVERY.items() if family.logits is None and family.table is None}
 )
 """The classes of torch.distributions."""
 POLICIES: Mapping[str, Family] = MappingProxyType(
     {name: family for name, family in EVERY.items() if family.logits is not None}
 )
-"""Policies over tokens, which torch does not have."""
+"""Policies over one token, which torch does not have."""
+SEQUENCES: Mapping[str, Family] = MappingProxyType(
+    {name: family for name, family in EVERY.items() if family.logits is None and family.table is not None}
+)
+"""Policies over sequences of tokens."""
 
 ALIASES: Mapping[str, str] = MappingProxyType({"N": "Normal"})
 
@@ -117,10 +121,13 @@ def _by_name(family: Family, positional: Sequence[Value], keyword: Mapping[str, 
 
 
 def _check_presence(family: Family, given: Mapping[str, Value]) -> None:
-    required = [p.name for p in family.parameters if p.default is None and p.name not in family.alternatives]
+    in_forms = {name for form in family.forms for name in form}
+    optional = {*family.alternatives, *in_forms}
+    required = [p.name for p in family.parameters if not p.optional and p.default is None and p.name not in optional]
     missing = [name for name in required if name not in given]
     if missing:
         raise SpecError(f"{family.name} needs {' and '.join(missing)}", help=[f"write {family.signature}"])
+    _check_form(family, given)
     chosen = [name for name in family.alternatives if name in given]
     if family.alternatives and len(chosen) != 1:
         allowed = f"exactly one of {', '.join(family.alternatives)}"
@@ -128,12 +135,23 @@ def _check_presence(family: Family, given: Mapping[str, Value]) -> None:
         raise SpecError(f"{family.name} needs {allowed}; given: {got}", help=[f"for example {family.example}"])
 
 
+def _check_form(family: Family, given: Mapping[str, Value]) -> None:
+    """Where arguments belong to forms, exactly one of these is given, and whole."""
+    begun = [form for form in family.forms if any(name in given for name in form)]
+    whole = {p.name for p in family.parameters if p.default is None}
+    if family.forms and (len(begun) != 1 or any(name in whole and name not in given for name in begun[0])):
+        allowed = ", or ".join(joined(form) for form in family.forms)
+        got = joined([name for form in begun for name in form if name in given]) or "none"
+        help = [f"for example {example}" for example in family.examples[: len(family.forms)]]
+        raise SpecError(f"{family.name} needs {allowed}; given: {got}", help=help)
+
+
 def _check_constraint(family: Family, parameter: Parameter, value: Value) -> None:
     allowed = f"{parameter.name} must be {parameter.constraint.text}"
     axes_differ = _axes(value) != parameter.constraint.rank
-    is_no_policy = (parameter.constraint is POLICY) != isinstance(value, Part)
-    if axes_differ or is_no_policy or (known(value) and not parameter.constraint.check(value)):
-        fault = None if axes_differ or is_no_policy else parameter.constraint.fault(value)
+    is_another = not parameter.constraint.is_for(value)
+    if axes_differ or is_another or (known(value) and not parameter.constraint.check(value)):
+        fault = None if axes_differ or is_another else parameter.constraint.fault(value)
         what, advice = ("", []) if fault is None else (f", which {fault[0]}", [fault[1]])
         message = f"{family.name}: {allowed}, given {_show(value)}{what}"
         raise ArgumentError(message, argument=parameter.name, help=[*advice, f"for example {family.example}"])

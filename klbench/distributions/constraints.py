@@ -6,12 +6,13 @@ A value is a number, or a tuple of values. Whatever else stands in one (a placeh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import fsum, inf, isfinite
 from typing import Any
 
-from klbench.distributions.expression import Part
+from klbench.distributions.expression import Part, Rows, Text
 from klbench.tolerances import SIMPLEX_SUM, SYMMETRY
 
 
@@ -19,20 +20,28 @@ from klbench.tolerances import SIMPLEX_SUM, SYMMETRY
 class Constraint:
     """``text`` completes "must be ..."; ``check`` says whether a known value is that; ``rank`` counts its axes.
 
-    ``fault`` says of a known value that is not, where there is more to say, what is wrong, and what to do.
+    ``fault`` says of a known value that is not, where there is more to say, what is wrong, and what to do. ``kinds``
+    are what a value that is not of numbers is an instance of.
     """
 
     text: str
     check: Callable[[Any], bool]
     rank: int = 0
     fault: Callable[[Any], tuple[str, str] | None] = lambda _: None
+    kinds: tuple[type, ...] = ()
+
+    def is_for(self, value: object) -> bool:
+        """Whether a value, known or not, is of the kind: numbers, or what is to be given instead."""
+        return isinstance(value, self.kinds) if self.kinds else not isinstance(value, Part | Rows | Text)
 
 
 def known(value: object) -> bool:
     """Whether a value holds numbers only, so that it can be checked."""
     if isinstance(value, tuple):
         return all(known(item) for item in value)
-    return isinstance(value, int | float | Part)
+    if isinstance(value, Rows):
+        return all(known(row) for _, row in value.rows)
+    return isinstance(value, int | float | Part | Text)
 
 
 def is_number(value: object) -> bool:
@@ -111,6 +120,73 @@ def _is_lower_cholesky(value: Any) -> bool:
     return all(value[i][i] > 0 for i in rows) and all(value[i][j] == 0 for i in rows for j in rows if j > i)
 
 
+def _wrong_row(value: Any) -> tuple[str, str] | None:
+    if not isinstance(value, tuple):
+        return None
+    return next((fault for i, row in enumerate(value) if (fault := _row_fault(f"row {i}", row))), None)
+
+
+def _row_fault(name: str, row: Any) -> tuple[str, str] | None:
+    """What is wrong with the probabilities of one row, by the row's name."""
+    if _is_simplex(row):
+        return None
+    if not isinstance(row, tuple) or not row:
+        return f"has no probabilities in {name}", "a list of numbers >= 0 that sum to 1"
+    wrong = next((x for x in row if not is_number(x) or x < 0), None)
+    if wrong is not None:
+        return f"has {wrong} in {name}", "probabilities are numbers >= 0"
+    total = fsum(row)
+    return f"sums to {total:.12g} in {name}, {total - 1:+.3g} off", "each row sums to 1"
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) > 0 and all(map(_is_simplex, value))
+
+
+_PREFIX = re.compile(r"(\d{1,9}(\s*,\s*\d{1,9})*)?", re.ASCII)
+
+
+def is_prefix(text: str) -> bool:
+    """Whether a text is the tokens of a prefix, joined by commas; the empty one is the start."""
+    return _PREFIX.fullmatch(text.strip()) is not None
+
+
+def tokens_of(prefix: str) -> tuple[int, ...]:
+    """The tokens of a prefix."""
+    return tuple(map(int, prefix.split(","))) if prefix.strip() else ()
+
+
+def _tree_fault(value: Any) -> tuple[str, str] | None:
+    """What is wrong with a tree: its prefixes, then its rows."""
+    if not isinstance(value, Rows):
+        return None
+    wrong = next((prefix for prefix, _ in value.rows if not is_prefix(prefix)), None)
+    if wrong is not None:
+        return f'has the prefix "{wrong}"', 'a prefix is its tokens joined by commas, as in "0,1"; "" is the start'
+    rows = [(tokens_of(prefix), row) for prefix, row in value.rows]
+    prefixes = {prefix for prefix, _ in rows}
+    if () not in prefixes:
+        return 'has no row for the start, ""', 'the first token\'s probabilities: {"": [0.5, 0.5], ...}'
+    if len(prefixes) < len(rows):
+        return "has a prefix twice", "a row for each prefix"
+    if len(rows) > MOST_ROWS:
+        return f"has {len(rows)} prefixes", f"at most {MOST_ROWS:,}"
+    vocabulary = next(len(row) for prefix, row in rows if not prefix)
+    for prefix, row in rows:
+        name = f'"{",".join(map(str, prefix))}"'
+        if prefix and (prefix[:-1] not in prefixes or prefix[-1] >= vocabulary):
+            parent = f'"{",".join(map(str, prefix[:-1]))}"'
+            why = f"{parent} has no row" if prefix[:-1] not in prefixes else f"{parent} has {vocabulary} tokens, from 0"
+            return f"has a row for {name}, which no sequence reaches: {why}", "a row for each of its beginnings"
+        if len(row) != vocabulary:
+            return f'has {len(row)} numbers for {name} and {vocabulary} for ""', "all rows are of one vocabulary"
+        if fault := _row_fault(name, row):
+            return fault
+    return None
+
+
+MOST_ROWS = 100_000
+"""Prefixes of a tree."""
 MOST_TOKENS = 2**20
 """Tokens of a vocabulary: as many as can be listed for the exact roads."""
 
@@ -124,7 +200,17 @@ PROBABILITY_INSIDE = Constraint("a number in (0, 1)", _number(lambda x: 0 < x < 
 COUNT = Constraint("a whole number >= 0, at most 2^53", _number(lambda x: 0 <= x <= 2**53 and x == int(x)))
 COUNT_ABOVE_1 = Constraint("a whole number >= 2, at most 2^53", _number(lambda x: 2 <= x <= 2**53 and x == int(x)))
 SIZE = Constraint(f"a whole number from 1 to {MOST_TOKENS:,}", _number(lambda x: 1 <= x <= MOST_TOKENS and x == int(x)))
-POLICY = Constraint("a policy over tokens, such as q or Zipf(vocab=100)", lambda value: isinstance(value, Part))
+POLICY = Constraint("a policy over tokens, such as q or Zipf(vocab=100)", lambda _: True, kinds=(Part,))
+VOCABULARY = Constraint("a whole number from 1 to 2,000", _number(lambda x: 1 <= x <= 2000 and x == int(x)))
+SEQUENCE_LENGTH = Constraint("a whole number from 1 to 10,000", _number(lambda x: 1 <= x <= 10_000 and x == int(x)))
+TOKEN = Constraint("a token, a whole number >= 0", _number(lambda x: 0 <= x < MOST_TOKENS and x == int(x)))
+SIMPLEX_ROWS = Constraint("a list of rows of numbers >= 0, each of which sums to 1", _is_rows, rank=2, fault=_wrong_row)
+TREE = Constraint(
+    'probabilities for every prefix: {"": [0.5, 0.5], "0": [0.9, 0.1]}',
+    lambda value: _tree_fault(value) is None,
+    fault=_tree_fault,
+    kinds=(Rows,),
+)
 REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
 POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)
 SIMPLEX = Constraint("a list of numbers >= 0 that sum to 1", _is_simplex, rank=1, fault=_wrong_sum)

@@ -8,7 +8,7 @@ whoever is given one need not ask again. ``str`` of one is its canonical text, w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,35 @@ class Part:
     """A distribution, which may be an argument of another one: of a policy that is made of it."""
 
 
-Value = float | int | Placeholder | Operation | Part | tuple["Value", ...]
+@dataclass(frozen=True)
+class Text:
+    """A text: the name of a file, a unit, a token.
+
+    Args:
+        text: what was written, without its quotes.
+        folder: where a file of that name is looked for first; None is the current folder. Neither shown nor compared.
+    """
+
+    text: str
+    folder: str | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f'"{self.text.translate(_ESCAPES)}"'
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Numbers for each prefix of tokens: ``{"": [0.5, 0.5], "0": [0.9, 0.1]}``, in the order they were written."""
+
+    rows: tuple[tuple[str, tuple[Value, ...]], ...]
+
+    def __str__(self) -> str:
+        return f"{{{', '.join(f'{Text(prefix)}: {value_text(row)}' for prefix, row in self.rows)}}}"
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"})
+
+Value = float | int | Placeholder | Operation | Part | Text | Rows | tuple["Value", ...]
 
 # How tightly a number's text holds together, and how tightly each side of an operation has to, to need no brackets.
 _SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
@@ -137,7 +165,7 @@ def value_text(value: Value) -> str:
         return f"[{', '.join(map(value_text, value))}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         return str(int(value))
-    return str(value) if isinstance(value, Placeholder | Operation | Part) else repr(value)
+    return str(value) if isinstance(value, Placeholder | Operation | Part | Text | Rows) else repr(value)
 
 
 def shortened(expression: Expression) -> str:
@@ -163,6 +191,9 @@ def _placeholder_names(part: Expression | Value) -> Iterator[str]:
                 yield from _placeholder_names(item)
         case Operation():
             yield from _placeholder_names(part.operands)
+        case Rows(rows):
+            for _, row in rows:
+                yield from _placeholder_names(row)
         case Named():
             for _, value in part.arguments:
                 yield from _placeholder_names(value)
@@ -225,4 +256,6 @@ def _value_size(value: Value) -> int:
         return _value_size(value.operands)
     if isinstance(value, Part):
         return size(value)  # type: ignore[arg-type]
+    if isinstance(value, Rows):
+        return sum(_value_size(row) for _, row in value.rows)
     return sum(map(_value_size, value)) if isinstance(value, tuple) else 1

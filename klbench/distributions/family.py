@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from klbench.distributions.constraints import Constraint
     from klbench.distributions.stream import Stream
+    from klbench.policies.table import PolicyTable
 
 Kind = Literal["continuous", "discrete"]
 Space = Literal[
@@ -47,11 +48,13 @@ class Built(Protocol):
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument of a family, by torch's name. ``default`` is None where the argument has to be given."""
+    """An argument of a family, by torch's name. ``default`` is None where the argument has to be given, or may be left
+    out (``optional``)."""
 
     name: str
     constraint: Constraint
     default: float | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Family:
         support_text: where it lives, for the user.
         examples: expressions the contract tests run over, the one to show first.
         alternatives: groups of arguments of which exactly one is given.
+        forms: groups of arguments of which exactly one is given, all of it but for its defaults.
         rules: what arguments must fulfil together.
         support: where it lives, from the bound arguments.
         event_shape: the shape of one draw, from the bound arguments.
@@ -120,6 +124,10 @@ class Family:
             autograd of the log-density loses digits, makes NaN, or is slow; autograd for those not named.
         logits: ``bound arguments -> the logits of its tokens``, float64, of a policy over tokens; None for all others,
             which are classes of torch.distributions.
+        table: ``bound arguments -> PolicyTable`` of a policy over sequences; of one that is made of another policy,
+            where that is over sequences.
+        length: ``bound arguments -> the most tokens of a sequence``, of a policy that is always over sequences; None
+            where a grid parameter decides.
         unscored: ``bound arguments -> {parameter: why it has no score}``; what the support depends on has none.
     """
 
@@ -132,6 +140,7 @@ class Family:
     examples: tuple[str, ...]
     draw: Callable[[Any, Stream, int], Tensor]
     alternatives: tuple[str, ...] = ()
+    forms: tuple[tuple[str, ...], ...] = ()
     rules: tuple[Rule, ...] = ()
     event_shape: Callable[[Arguments], Shape] = _scalar
     categories: Callable[[Arguments], int | None] = lambda _: None
@@ -144,6 +153,8 @@ class Family:
     natural: Callable[[Any], Natural] | None = None
     scores: Mapping[str, ParameterScore] = field(default_factory=dict)
     logits: Callable[[Arguments], Tensor] | None = None
+    table: Callable[[Arguments], PolicyTable] | None = None
+    length: Callable[[Arguments], int | None] | None = None
     unscored: Callable[[Arguments], Mapping[str, str]] = lambda _: {}
 
     @property
@@ -162,6 +173,9 @@ class Family:
         return f"{self.name}({', '.join(self._signature_parts())})"
 
     def _signature_parts(self) -> list[str]:
-        single = [p for p in self.parameters if p.name not in self.alternatives]
-        parts = [p.name if p.default is None else f"{p.name}={p.default:g}" for p in single]
-        return [*parts, " | ".join(self.alternatives)] if self.alternatives else parts
+        in_forms = [name for form in self.forms for name in form]
+        texts = {p.name: p.name if p.default is None else f"{p.name}={p.default:g}" for p in self.parameters}
+        texts |= {p.name: f"{p.name}=none" for p in self.parameters if p.optional}
+        single = [text for name, text in texts.items() if name not in (*self.alternatives, *in_forms)]
+        forms = [" | ".join(", ".join(texts[name] for name in form) for form in self.forms)] if self.forms else []
+        return [*forms, *single, " | ".join(self.alternatives)] if self.alternatives else [*forms, *single]

@@ -22,18 +22,28 @@ from klbench.distributions.expression import (
 )
 from klbench.distributions.family import Kind
 from klbench.errors import SpecError
+from klbench.wording import counted
 
 
 @dataclass(frozen=True)
 class Form:
-    """The kind, event shape, number of categories and space of a distribution; a size not yet known is None."""
+    """The kind, event shape, number of categories and space of a distribution; a size not yet known is None.
+
+    A policy over sequences is of kind discrete, its categories are the vocabulary, and ``length`` is the most tokens of
+    a sequence.
+    """
 
     kind: Kind
     event_shape: tuple[int | None, ...] = ()
     categories: int | None = None
     space: str = "real numbers"
+    sequence: bool = False
+    length: int | None = None
 
     def __str__(self) -> str:
+        if self.sequence:
+            sizes = ("?" if n is None else str(n) for n in (self.length, self.categories))
+            return "discrete, sequences of up to {} of {} tokens".format(*sizes)
         size = " x ".join("?" if n is None else str(n) for n in self.event_shape)
         thing = {0: "numbers", 1: "vectors"}.get(len(self.event_shape), "arrays")
         if self.space not in ("real numbers", "integers"):
@@ -64,12 +74,17 @@ def mismatch(left: Form, right: Form) -> str | None:
     """Why two forms cannot be compared, as the end of a sentence, or None where they can."""
     if left.kind != right.kind:
         return f"one is {left.kind}, the other {right.kind}"
+    if left.sequence != right.sequence:
+        return "one is a policy over sequences, the other is over single draws"
     if not _same_shape(left.event_shape, right.event_shape):
         return f"their dimensions differ: {left} and {right}"
     if left.space != right.space:
         return f"one has draws in {left.space}, the other in {right.space}"
     if left.categories and right.categories and left.categories != right.categories:
-        return f"one has {left.categories} categories, the other {right.categories}"
+        unit = "tokens" if left.sequence else "categories"
+        return f"one has {left.categories} {unit}, the other {right.categories}"
+    if left.length and right.length and left.length != right.length:
+        return f"one has sequences of up to {counted(left.length, 'token')}, the other of up to {right.length:,}"
     return None
 
 
@@ -94,10 +109,20 @@ def check_pair(q: Expression, p: Expression, sampler: Expression | None = None) 
 def _named(expression: Named) -> Form:
     family = find(expression.family)
     arguments = with_defaults(family, expression.arguments)
+    made = Form(family.kind, family.event_shape(arguments), family.categories(arguments), family.space)
+    if family.length is not None:
+        made = replace(made, sequence=True, length=family.length(arguments))
     for parameter in family.parameters:
         if parameter.constraint is POLICY:
-            _check_policy(expression, arguments[parameter.name])  # type: ignore[arg-type]
-    return Form(family.kind, family.event_shape(arguments), family.categories(arguments), family.space)
+            base = arguments[parameter.name]
+            _check_policy(expression, base)  # type: ignore[arg-type]
+            made = _as_base(made, form(base))  # type: ignore[arg-type]
+    return made
+
+
+def _as_base(made: Form, base: Form) -> Form:
+    """What is made of a policy over sequences is one too."""
+    return replace(made, sequence=base.sequence, length=base.length)
 
 
 def _check_policy(expression: Named, base: Expression) -> None:
@@ -117,6 +142,8 @@ def _check_policy(expression: Named, base: Expression) -> None:
 
 def _mixture(expression: Mixture) -> Form:
     forms = [form(component) for component in expression.components]
+    for component, of in zip(expression.components, forms, strict=True):
+        _refuse_sequences(component, of, "mixed")
     for component, other in zip(expression.components[1:], forms[1:], strict=True):
         reason = mismatch(forms[0], other)
         if reason:
@@ -125,8 +152,15 @@ def _mixture(expression: Mixture) -> Form:
     return forms[0]
 
 
+def _refuse_sequences(expression: Expression, of: Form, done: str) -> None:
+    if of.sequence:
+        help = ["a policy over sequences stands by itself, or in Perturb, Temper, TopK or TopP"]
+        raise SpecError(f"{shortened(expression)} is a policy over sequences and cannot be {done}", help=help)
+
+
 def _power(expression: Power) -> Form:
     base, copies = form(expression.base), expression.copies
+    _refuse_sequences(expression.base, base, "raised to a power")
     return replace(base, event_shape=(int(copies) if isinstance(copies, int | float) else None, *base.event_shape))
 
 

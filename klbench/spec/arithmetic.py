@@ -10,7 +10,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 
-from klbench.distributions.expression import Operation, Placeholder, Value
+from klbench.distributions.expression import Operation, Placeholder, Rows, Value
 from klbench.spec.refusal import Refusal
 
 MOST_OPERATIONS = 100
@@ -71,6 +71,8 @@ def filled(value: Value, parameters: Mapping[str, float]) -> Value:
     match value:
         case tuple():
             return tuple(filled(item, parameters) for item in value)
+        case Rows(rows):
+            return Rows(tuple((prefix, tuple(filled(item, parameters) for item in row)) for prefix, row in rows))
         case Placeholder(name):
             return _looked_up(name, parameters)
         case Operation():

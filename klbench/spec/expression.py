@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from klbench.distributions.constraints import is_number
-from klbench.distributions.expression import Expression, Value
+from klbench.distributions.constraints import is_number, is_prefix
+from klbench.distributions.expression import Expression, Rows, Value
 from klbench.distributions.shape import form
 from klbench.errors import Location
 from klbench.spec.arguments import Argument, Place, bound
@@ -65,7 +65,9 @@ def _from_mapping(mapping: Mapping[str, object]) -> Expression:
     if len(mapping) != 1:
         raise Refusal(f"a distribution is a mapping with one family, not {len(mapping)}", help=[_MAPPING])
     ((family, arguments),) = mapping.items()
-    if isinstance(arguments, Mapping):
+    if _is_rows(arguments):
+        given = [_argument(family, None, 0, arguments, Place(path=(family,)))]
+    elif isinstance(arguments, Mapping):
         given = [_argument(family, name, name, value) for name, value in arguments.items()]
     elif isinstance(arguments, list | tuple):
         given = [_argument(family, None, index, value) for index, value in enumerate(arguments)]
@@ -74,8 +76,14 @@ def _from_mapping(mapping: Mapping[str, object]) -> Expression:
     return bound(family, given, Place(path=(family,)))
 
 
-def _argument(family: str, name: str | None, step: Step, value: object) -> Argument:
-    return Argument(name, _value(value, family, step), Place(path=(family, step)))
+def _is_rows(value: object) -> bool:
+    """Whether a mapping is of rows by their prefixes."""
+    return isinstance(value, Mapping) and len(value) > 0 and all(map(is_prefix, value))
+
+
+def _argument(family: str, name: str | None, step: Step, value: object, place: Place | None = None) -> Argument:
+    place = place or Place(path=(family, step))
+    return Argument(name, _value(value, *place.path), place)
 
 
 def _value(value: object, *path: Step) -> Value:
@@ -83,6 +91,8 @@ def _value(value: object, *path: Step) -> Value:
         return tuple(_value(item, *path, index) for index, item in enumerate(value))
     if isinstance(value, str):
         return _text(value, path)
+    if _is_rows(value):
+        return Rows(tuple((prefix, _row(row, *path, prefix)) for prefix, row in value.items()))  # type: ignore[attr-defined]
     if isinstance(value, Mapping):
         try:
             return _from_mapping(value)
@@ -91,6 +101,12 @@ def _value(value: object, *path: Step) -> Value:
     if not is_number(value) and value != -inf:
         raise Refusal(f"{shown(value)} is not a finite number", help=[VALUES], path=path)
     return value  # type: ignore[return-value]
+
+
+def _row(row: object, *path: Step) -> tuple[Value, ...]:
+    if not isinstance(row, list | tuple):
+        raise Refusal(f"{shown(row)} is not a row of probabilities", help=["a list of numbers: [0.5, 0.5]"], path=path)
+    return tuple(_value(item, *path, index) for index, item in enumerate(row))
 
 
 def _text(text: str, path: tuple[Step, ...]) -> Value:

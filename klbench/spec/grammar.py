@@ -43,8 +43,8 @@ class Parser(ValueReader):
 
     _written = WRITTEN
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, folder: str | None = None) -> None:
+        super().__init__(text, folder)
         self._families = 0
 
     def expression(self) -> Expression:

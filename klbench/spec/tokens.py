@@ -22,16 +22,17 @@ VALUES = "an argument is a number, a list of numbers, a grid parameter such as {
 _TOKEN = re.compile(
     rf"""(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?)
       | (?P<parameter>{PARAMETER.pattern})
+      | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | (?P<name>[A-Za-z_]\w*)
-      | (?P<sign>\*\*|[-+*/(),=\[\]])""",
+      | (?P<sign>\*\*|[-+*/(),=:}}\[\]]|\{{(?=\s*["'}}]))""",
     re.VERBOSE | re.ASCII,
 )
 _SPACE = re.compile(r"\s*")
 _INSTEAD = {
     "−": "write the minus sign as -",
     "–": "write the minus sign as -",
-    "'": "an argument is a number or a list of numbers, not a text",
-    '"': "an argument is a number or a list of numbers, not a text",
+    "'": "a text ends with the quote it begins with",
+    '"': "a text ends with the quote it begins with",
     "{": "a grid parameter is a name in braces: {mu}",
     "^": "a power is written **",
     "×": "write * for a product",

@@ -1,6 +1,8 @@
 """The grammar of the numbers in an expression, with Python's precedence.
 
-value    = sum  |  "-" "inf"  |  "[" [value {"," value}] "]"
+value    = sum  |  "-" "inf"  |  "[" [value {"," value}] "]"  |  text  |  "{" [row {"," row}] "}"
+row      = text ":" "[" [value {"," value}] "]"
+text     = a text in quotes, where \\\\, \\", \\', \\n, \\t and \\r are escapes  |  "char"  |  "word"
 sum      = product {("+" | "-") product}
 product  = signed {("*" | "/") signed}
 signed   = ("-" | "+") signed  |  power
@@ -10,33 +12,69 @@ atom     = number  |  {parameter}  |  "(" sum ")"
 
 from __future__ import annotations
 
+import re
 from math import inf
 
-from klbench.distributions.expression import Operation, Placeholder, Value
+from klbench.distributions.expression import Operation, Placeholder, Rows, Text, Value
 from klbench.spec.arithmetic import MOST_OPERATIONS, operation
 from klbench.spec.numbers import finite, number
 from klbench.spec.refusal import Refusal
 from klbench.spec.tokens import PARAMETER, VALUES, Token, TokenReader, at
 
+UNITS = ("char", "word")
+"""The texts that need no quotes."""
+_ROW = 'a row of probabilities by its prefix in quotes: {"": [0.5, 0.5], "0": [0.9, 0.1]}'
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_MEANT = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t", "r": "\r"}
 _NOT_FINITE = ("inf", "nan", "infinity")
 
 
 class ValueReader(TokenReader):
     """Reads values, by recursive descent: a method per line of the grammar."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, folder: str | None = None) -> None:
         super().__init__(text)
+        self._folder = folder
         self._operations = 0
 
     def _value(self) -> Value:
         if self._take("["):
             with self._nested():
                 return tuple(self._separated(self._value, "]"))
+        if self._next.kind == "text" or self._next.text in UNITS:
+            return self._text()
+        if self._take("{"):
+            return self._rows()
         if self._is_minus_infinity():
             self._position += 2
             return -inf
         self._operations = 0
         return self._number_sum()
+
+    def _text(self) -> Text:
+        """A text in quotes, or the bare name of a unit."""
+        token = self._consume()
+        if token.kind != "text":
+            return Text(token.text, self._folder)
+        wrong = next((m for m in _ESCAPED.finditer(token.text[1:-1]) if m[0][1] not in _MEANT), None)
+        if wrong is not None:
+            place = Token("text", wrong[0], token.offset + 1 + wrong.start())
+            raise self._refusal(f"unexpected {wrong[0]}", "a backslash is written \\\\, a line's end \\n", at=place)
+        return Text(_ESCAPED.sub(lambda escaped: _MEANT[escaped[0][1]], token.text[1:-1]), self._folder)
+
+    def _rows(self) -> Rows:
+        """Rows of numbers by their prefixes, behind the brace that opens."""
+        with self._nested():
+            return Rows(tuple(self._separated(self._row, "}")))
+
+    def _row(self) -> tuple[str, tuple[Value, ...]]:
+        if self._next.kind != "text":
+            raise self._refusal(f"expected a prefix but found {self._next}", _ROW)
+        prefix = self._text().text
+        self._expect(":", _ROW)
+        if self._next.text != "[":
+            raise self._refusal(f"expected '[' but found {self._next}", _ROW)
+        return prefix, self._value()  # type: ignore[return-value]
 
     def _is_minus_infinity(self) -> bool:
         return self._next.text == "-" and self._after().text == "inf"

@@ -31,10 +31,13 @@ from klbench.distributions.support import Lattice
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from klbench.policies.table import PolicyTable
+
 _REACHED = 1e-12
 """A mass that is short of what TopP keeps by no more than this is short by rounding."""
 BASE = "base"
 """The name of the argument that is a policy."""
+_BASE = Parameter(BASE, POLICY)
 
 
 def _vocabulary(arguments: Arguments) -> int | None:
@@ -81,6 +84,21 @@ def _policy(
     )
 
 
+def _of_policy(name: str, summary: str, parameter: tuple[Parameter, ...], change: Change, *examples: str) -> Family:
+    """What is made of a policy over one token, or at every state of one over sequences."""
+
+    def logits(arguments: Arguments) -> Tensor:
+        return change(_log_probs(arguments[BASE]), arguments)
+
+    def table(arguments: Arguments) -> PolicyTable:
+        from klbench.policies.build import table_of
+
+        base = table_of(arguments[BASE])
+        return replace(base, log_probs=change(base.log_probs, arguments).log_softmax(-1))
+
+    return replace(_policy(name, summary, (_BASE, *parameter), logits, *examples), table=table)
+
+
 def _random(arguments: Arguments, of: str, count: int) -> Tensor:
     """Standard normals [count], a stream for each seed and each kind of policy, always drawn on the CPU."""
     from klbench.distributions.stream import stream_for
@@ -101,53 +119,55 @@ def softmax(arguments: Arguments) -> Tensor:
     return _random(arguments, "Softmax", int(arguments["vocab"])).mul_(float(arguments["scale"]))
 
 
-def perturb(arguments: Arguments) -> Tensor:
-    """Normal noise on the logits, ``scale`` its standard deviation; what has no mass keeps none."""
-    logits = _log_probs(arguments[BASE])
-    return logits + _random(arguments, "Perturb", len(logits)).mul_(float(arguments["scale"]))
+Change = Callable[["Tensor", Arguments], "Tensor"]
+"""What makes logits [..., vocab] of a policy's log-probabilities [..., vocab]: of one row, or of each of a table."""
 
 
-def temper(arguments: Arguments) -> Tensor:
+def perturb(log_probs: Tensor, arguments: Arguments) -> Tensor:
+    """Normal noise on the logits, ``scale`` its standard deviation, drawn row by row; what has no mass keeps none."""
+    noise = _random(arguments, "Perturb", log_probs.numel()).mul_(float(arguments["scale"]))
+    return noise.view(log_probs.shape).add_(log_probs)
+
+
+def temper(log_probs: Tensor, arguments: Arguments) -> Tensor:
     """Logits divided by the temperature."""
-    return _log_probs(arguments[BASE]).div_(float(arguments["temperature"]))
+    return log_probs / float(arguments["temperature"])
 
 
-def top_k(arguments: Arguments) -> Tensor:
+def top_k(log_probs: Tensor, arguments: Arguments) -> Tensor:
     """The likeliest ``k`` tokens; of equals the lower ones."""
-    logits = _log_probs(arguments[BASE])
-    return _only(logits, _by_likelihood(logits)[: int(arguments["k"])])
+    return _only(log_probs, _by_likelihood(log_probs)[..., : int(arguments["k"])])
 
 
-def top_p(arguments: Arguments) -> Tensor:
+def top_p(log_probs: Tensor, arguments: Arguments) -> Tensor:
     """The fewest likeliest tokens whose mass reaches ``mass``, the one that crosses it included."""
-    logits = _log_probs(arguments[BASE])
-    order = _by_likelihood(logits)
-    before = logits[order].exp().cumsum(0).roll(1)
-    before[0] = 0.0
-    return _only(logits, order[before < float(arguments["mass"]) - _REACHED])
+    order = _by_likelihood(log_probs)
+    before = log_probs.gather(-1, order).exp_().cumsum(-1).roll(1, -1)
+    before[..., 0] = 0.0
+    missed = before >= float(arguments["mass"]) - _REACHED
+    return log_probs.masked_fill(missed.new_empty(missed.shape).scatter_(-1, order, missed), -inf)
 
 
-def _by_likelihood(logits: Tensor) -> Tensor:
-    """The tokens, the likeliest first. Stable: of equals the lower comes first."""
-    return logits.argsort(descending=True, stable=True)
+def _by_likelihood(log_probs: Tensor) -> Tensor:
+    """The tokens of each row, the likeliest first. Stable: of equals the lower comes first."""
+    return log_probs.argsort(dim=-1, descending=True, stable=True)
 
 
-def _only(logits: Tensor, kept: Tensor) -> Tensor:
-    """The logits of the tokens that are kept, −inf for all others."""
+def _only(log_probs: Tensor, kept: Tensor) -> Tensor:
+    """The log-probabilities of the tokens of each row that are kept, −inf for all others."""
     import torch
 
-    return torch.full_like(logits, -inf).index_copy_(0, kept, logits[kept])
+    return torch.full_like(log_probs, -inf).scatter_(-1, kept, log_probs.gather(-1, kept))
 
 
 _VOCAB = Parameter("vocab", SIZE)
-_BASE = Parameter(BASE, POLICY)
 _SEED = Parameter("seed", COUNT, 0)
 
 FAMILIES = (
-    _policy(
+    _of_policy(
         "Perturb",
         "A policy with normal noise on its logits: one that has been trained a little.",
-        (_BASE, Parameter("scale", NON_NEGATIVE), _SEED),
+        (Parameter("scale", NON_NEGATIVE), _SEED),
         perturb,
         "Perturb(Softmax(vocab=5, scale=2), scale=0.1, seed=3)",
     ),
@@ -158,24 +178,24 @@ FAMILIES = (
         softmax,
         "Softmax(vocab=1000, scale=2, seed=7)",
     ),
-    _policy(
+    _of_policy(
         "Temper",
         "A policy at a temperature: its logits divided by it.",
-        (_BASE, Parameter("temperature", POSITIVE)),
+        (Parameter("temperature", POSITIVE),),
         temper,
         "Temper(Zipf(vocab=10), temperature=0.8)",
     ),
-    _policy(
+    _of_policy(
         "TopK",
         "The k likeliest tokens of a policy.",
-        (_BASE, Parameter("k", SIZE)),
+        (Parameter("k", SIZE),),
         top_k,
         "TopK(Zipf(vocab=10), k=5)",
     ),
-    _policy(
+    _of_policy(
         "TopP",
         "The likeliest tokens of a policy that together have a share of the mass, the one that crosses it included.",
-        (_BASE, Parameter("mass", PROBABILITY_ABOVE_0)),
+        (Parameter("mass", PROBABILITY_ABOVE_0),),
         top_p,
         "TopP(Zipf(vocab=10), mass=0.95)",
     ),
