@@ -127,7 +127,7 @@ def _pair(pair: PairSpec, spec: Spec) -> Iterator[str]:
 def _answers(spec: Spec, pair: PairSpec) -> list[Answer]:
     from klbench.estimators.divergence import REVERSE_KL
     from klbench.measure.known import known
-    from klbench.measure.truth import true_value
+    from klbench.measure.truth import true_of
     from klbench.problems.build import build_pair
     from klbench.report.answers import Answer
 

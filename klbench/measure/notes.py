@@ -47,7 +47,7 @@ def _of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
     yield from _about_rare_draws(answers)
     yield from _about_tails(answers)
     yield from _about_nonfinite_values(answers)
-    without = [answer.quantity.estimator for answer in answers if answer.exact is None]
+    without = [answer.quantity for answer in answers if answer.exact is None]
     yield from about_missing_roads(kind.pair, without)
     yield from instead_of_values(kind, answers)
 

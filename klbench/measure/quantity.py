@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from klbench.derived.level import Level, Measured, at_level
+from klbench.derived.level import AtLevel, Level, Measured, at_level
 from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.estimator import Estimator
@@ -63,7 +63,8 @@ class Quantity:
     def called(self) -> str:
         """``k1``, ``k1 (loss × ratio)``, ``k1 (sequence)``: the estimator, its level and where it is put, as a sentence
         has it."""
-        details = [*[self.level.called] * bool(self.level and self.level.called), *[str(self.place)] * bool(self.place)]
+        level = self.level.called if self.level else ""
+        details = [*[level] * bool(level), *[str(self.place)] * bool(self.place)]
         return f"{self.estimator.name} ({', '.join(details)})" if details else self.estimator.name
 
     @property
@@ -77,9 +78,11 @@ class Quantity:
         return at_level(self.sampled, self.level)
 
     @property
-    def measured_rounding(self) -> Measured | None:
+    def measured_rounding(self) -> Rounding | AtLevel | None:
         """The change that its precision makes, at its level; None in float64."""
-        return at_level(self.rounding, self.level) if self.rounding else None
+        if self.rounding is None:
+            return None
+        return self.rounding if self.level is None else AtLevel(self.rounding, self.level)
 
     @property
     def exact_term(self) -> Measured:

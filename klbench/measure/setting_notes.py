@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from klbench import wording
 from klbench.derived.clamps import clamped, has_clamp
+from klbench.derived.level import Level, at_level
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import LooksAt, Term, on_samples_of_q
+from klbench.problems.build import AnyPair
 from klbench.problems.pair import Pair
 from klbench.roads.exact import exact
 from klbench.roads.independent import independent
@@ -19,12 +21,14 @@ from klbench.wording import agreeing, few, joined
 
 if TYPE_CHECKING:
     from klbench.measure.asked import Fit
+    from klbench.measure.quantity import Quantity
     from klbench.measure.setting import Setting
     from klbench.measure.truth import Truth, Unseen
 
 _DIMENSIONS = "in several dimensions, only powers of one distribution and pairs of MultivariateNormals have one"
 _SAMPLER = "powers and MultivariateNormals have one only where samples come from q"
 _FACTOR = "the distribution that the powers are of has none"
+_SEQUENCES = "there are too many sequences to list them, and it is no sum over tokens"
 _SUM = (
     "for powers and MultivariateNormals, only sums of powers and exponentials of log r have one: k1, k2, k3, and every "
     "f-divergence but the Jensen-Shannon divergence and the total variation"
@@ -87,22 +91,24 @@ def about_fits(fits: Mapping[str, Fit]) -> Iterator[str]:
             yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own{best}; k1_cv({value:.6g}) keeps it."
 
 
-def about_missing_roads(pair: Pair, without: Sequence[Estimator]) -> Iterator[str]:
-    """A sentence for each reason, naming the estimators ``without`` exact moments it holds for.
+def about_missing_roads(pair: AnyPair, without: Sequence[Quantity]) -> Iterator[str]:
+    """A sentence for each reason, naming the quantities ``without`` exact moments it holds for.
 
     A pair of scalars always has a method, and a failure there means too little accuracy: nothing is said.
     """
-    if not pair.q.event_shape:
+    if isinstance(pair, Pair) and not pair.q.event_shape:
         return
     names: dict[str, list[str]] = {}
-    for estimator in without:
-        names.setdefault(_reason(pair, estimator), []).append(estimator.name)
+    for quantity in without:
+        names.setdefault(_reason(pair, quantity.estimator), []).append(quantity.called)
     for reason, called in names.items():
         whose = few(list(dict.fromkeys(called)))
         yield f"No exact columns for {whose}. klbench has no exact method here: {reason}."
 
 
-def _reason(pair: Pair, estimator: Estimator) -> str:
+def _reason(pair: AnyPair, estimator: Estimator) -> str:
+    if not isinstance(pair, Pair):
+        return _SEQUENCES
     if independent(pair.q, pair.p) is None:
         return _DIMENSIONS
     if pair.sampler is not None:
@@ -125,7 +131,9 @@ def clamp_share(estimator: Estimator, setting: Setting) -> Share | None:
         return None
     held = clamped(joint)
     looks_at: LooksAt = "absolute" if estimator.looks_at == "absolute" else "sampler"
-    term = Term(on_samples_of_q(held), joint=held, looks_at=looks_at)
+    # of sequences the share of their tokens
+    level = None if isinstance(setting.pair, Pair) else Level(aggregation="token-mean")
+    term = at_level(Term(on_samples_of_q(held), joint=held, looks_at=looks_at), level)
     known = exact(setting.pair, term)
     if known is not None and isfinite(known.mean):
         return Share(known.mean, 0.0)
@@ -140,12 +148,13 @@ def clamp_notes(estimators: Sequence[Estimator], setting: Setting) -> Iterator[s
     for estimator in estimators:
         share = clamp_share(estimator, setting)
         if share is not None and share.value > SHARE_ROUNDING:
-            names_of.setdefault(_shown(share), []).append(estimator.name)
+            units = "samples" if isinstance(setting.pair, Pair) else "tokens"
+            names_of.setdefault(_shown(share, units), []).append(estimator.name)
     for shown, names in names_of.items():
         clamps, are = agreeing(names, "clamp", "clamps"), agreeing(names, "is", "are")
         yield f"The {clamps} of {joined(names)} {are} active on {shown}."
 
 
-def _shown(share: Share) -> str:
+def _shown(share: Share, units: str) -> str:
     error = f" ± {100 * share.error:.1g}%" if share.error else ""
-    return f"{wording.share(share.value)}{error} of the samples"
+    return f"{wording.share(share.value)}{error} of the {units}"

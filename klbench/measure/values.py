@@ -97,7 +97,7 @@ class Values(Kind):
             if quantity.measured in terms:
                 places[quantity] = terms.index(quantity.measured)
                 if quantity.measured_rounding:
-                    places[quantity.measured_rounding] = terms.index(quantity.measured_rounding)  # type: ignore[index]
+                    places[quantity.measured_rounding] = terms.index(quantity.measured_rounding)
         return Pass(Blocks(problem, self.plan.seed, self.plan.samples, accumulator), places)
 
     def _exact(self, quantity: Quantity) -> Exact | None:

@@ -20,6 +20,7 @@ from klbench.stats.mergeable import Mergeable
 if TYPE_CHECKING:
     from klbench.stats.lengths import SampledVector
     from klbench.stats.moments import SampledValue
+    from klbench.stats.ratio import SampledRatio
 
 BLOCK = {"cpu": 2**18, "cuda": 2**20}
 """The samples of one block, by the kind of device; of sequences, their tokens if all are as long as they may be. Part
@@ -57,7 +58,7 @@ class Accumulator(ABC, Generic[A]):
         """What the samples x leave behind. ``seen``, what others have left, may save work; it changes no result."""
 
     @abstractmethod
-    def sampled(self, whole: A, index: int) -> SampledValue | SampledVector:
+    def sampled(self, whole: A, index: int) -> SampledValue | SampledRatio | SampledVector:
         """One of the quantities, as sampled."""
 
 

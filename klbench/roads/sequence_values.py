@@ -191,7 +191,7 @@ def of_next_token(pair: SequencePair, target: Divergence) -> Tensor:
     unseen = torch.where(q == 0, p, 0.0).sum(1)
     # never negative, and with its digits where q is near p; but only where q shows all of p
     seen = [_row_means(q, pair, term) for term in (target.term_with_control_variate, target.term)]
-    value = torch.where(unseen == 0, *seen)
+    value = torch.where(unseen == 0, seen[0], seen[1])
     rate = growth(target.generator).right.limit_of_ratio_to_exp
     return value + torch.where(unseen > 0, rate * unseen, 0.0) if rate != inf else value.masked_fill(unseen > 0, inf)
 

@@ -47,7 +47,7 @@ def check(spec: Spec) -> None:
 
 def has_sequences(spec: Spec) -> bool:
     """Whether a pair is of policies over sequences."""
-    return any(form(pair.q).is_sequence for pair in spec.pairs)
+    return any(form(pair.q).sequence for pair in spec.pairs)
 
 
 def _check_levels(spec: Spec) -> None:
