@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 
 import torch
 from torch import Tensor
 
 from klbench.estimators.divergence import Divergence
-from klbench.estimators.term import Function, Joint, Term, on_samples_of_q, weigh
+from klbench.estimators.term import Function, Joint, LooksAt, Term, on_samples_of_q, weigh
 from klbench.estimators.vocabulary import Placement, Weighting
 from klbench.memory import is_out_of_memory
 from klbench.tolerances import DIFFERENCE_STEP, EPSILON, SAME_SLOPE
@@ -37,6 +38,7 @@ class Coefficient:
     Args:
         value: the estimator.
         placement, weighting: where and how it is put.
+        clip: the largest importance weight.
 
     Raises (when called):
         NotDifferentiableError: as a loss, ``value`` does not depend on log q in a way autograd can see.
@@ -45,6 +47,7 @@ class Coefficient:
     value: Joint
     placement: Placement
     weighting: Weighting
+    clip: float = inf
 
     def __call__(self, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:
         """The coefficient of each sample [n]; any argument is taken as it is, only log_q is differentiated."""
@@ -55,13 +58,16 @@ class Coefficient:
         """The one or two summands of the coefficient: of a product, one for each factor that is differentiated."""
         if self.placement == "reward":
             value = self.value(log_q, log_p, log_sampler).detach()
-            return (value if self.weighting == "none" else weigh(value, log_q - log_sampler),)
+            return (value if self.weighting == "none" else weigh(value, log_q - log_sampler, self.clip),)
         value, slope = value_and_slope(self.value, log_q, log_p, log_sampler)
         if self.weighting == "none":
             return (slope,)
         # not yet added: value and slope may cancel, and their sizes tell how far rounding goes
-        parts = (slope,) if self.weighting == "detached" else (value, slope)
-        return tuple(weigh(part, log_q - log_sampler) for part in parts)
+        log_weight = log_q - log_sampler
+        # a weight that is cut off is a constant
+        moving = value if self.clip == inf else value.masked_fill(log_weight.exp() > self.clip, 0.0)
+        parts = (slope,) if self.weighting == "detached" else (moving, slope)
+        return tuple(weigh(part, log_weight, self.clip) for part in parts)
 
 
 def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,14 +90,16 @@ def value_and_slope(value: Joint, log_q: Tensor, log_p: Tensor, log_sampler: Ten
 
 
 @lru_cache(_REMEMBERED)
-def coefficient(term: Term, placement: Placement, weighting: Weighting) -> Term:
+def coefficient(term: Term, placement: Placement, weighting: Weighting, clip: float = inf) -> Term:
     """The coefficient of a term's gradient, as a term: all roads to expectations are open to it.
 
     Where log_ratio tells the term, the weight stands apart, so that what remains is a function of log_ratio too.
     """
-    kernel = Coefficient(term.of_three, placement, weighting)
-    if term.looks_at != "ratio":
-        return Term(on_samples_of_q(kernel), False, kernel, term.looks_at, _rounding(kernel))
+    kernel = Coefficient(term.of_three, placement, weighting, clip)
+    if term.looks_at != "ratio" or clip != inf:
+        # where the weight is cut off its slope is missing, so that it does not stand apart
+        looks_at: LooksAt = "sampler" if term.looks_at == "ratio" else term.looks_at
+        return Term(on_samples_of_q(kernel), False, kernel, looks_at, _rounding(kernel))
     weighted = term.weighted or weighting != "none"
     return Term(on_samples_of_q(kernel), weighted, _on_q(kernel), rounding=_rounding(kernel))
 

@@ -36,6 +36,9 @@ class TokenProbs(Protocol):
     def total(self, values: Tensor) -> Tensor:
         """Values of tokens [N], added up for each sequence [n], in the order of its tokens."""
 
+    def to_go(self, values: Tensor) -> Tensor:
+        """Values of tokens [N] -> the sum of each and of all after it in its sequence [N]."""
+
     def spread(self, values: Tensor) -> Tensor:
         """Values of sequences [n], given to each of their tokens [N]."""
 

@@ -42,6 +42,7 @@ class Estimator:
         expansion: ``function`` as a finite sum, as a ``Term`` has it, where it is one.
         control_expansion: the same of ``control``.
         scope, clip: of its weight, as a ``Term`` has them.
+        to_go: whether, on sequences, it weighs a token's score with its sum from that token on; only in the reward.
         joint: the estimator as a function of (log_q, log_p, log_sampler), casts and all, where there is more to it than
             log_ratio; ``function`` is then what it is on samples of q.
         looks_at: what it depends on, as a ``Term`` has it.
@@ -70,6 +71,7 @@ class Estimator:
     control_expansion: Expansion | None = None
     scope: Scope = "sample"
     clip: float = inf
+    to_go: bool = False
 
     @property
     def term(self) -> Term:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 Measure = Literal["value", "gradient"]
 Placement = Literal["loss", "reward"]
-Weighting = Literal["none", "ratio", "detached"]
+Weighting = Literal["none", "ratio", "detached", "ratio-sequence", "ratio-geometric"]
 BaselineName = Literal["none", "mean", "leave-one-out"]
 LevelName = Literal["token", "sequence"]
 Aggregation = Literal["seq-mean-token-sum", "seq-mean-token-mean", "token-mean", "seq-mean-token-sum-norm"]

@@ -8,9 +8,12 @@ k is. So its mean is Cov(k, S), shrunk or not, and its noise that of a sample co
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from klbench.derived.token_weights import SCOPES
 from klbench.estimators.term import Function, Joint, Term
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.place import Baseline
@@ -49,7 +52,13 @@ def _combined(
 
 def value_and_weight(quantity: Quantity) -> tuple[Term, Term]:
     """The value that is centred, and the weight that multiplies the score after that."""
-    return quantity.estimator.term, _ONES[quantity.place is not None and quantity.place.is_weighted]
+    weighting = quantity.place.weighting if quantity.place else "none"
+    if quantity.level is None:
+        return quantity.estimator.term, _ONES[weighting != "none"]
+    if weighting in SCOPES:
+        return quantity.estimator.term, replace(_ONES[True], scope=SCOPES[weighting])
+    # of sequences a token's weight belongs to its value
+    return replace(quantity.estimator.term, weighted=weighting != "none"), _ONES[False]
 
 
 _ONES = {weighted: Term(lambda log_ratio: log_ratio.new_ones(log_ratio.shape), weighted) for weighted in (False, True)}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import cache
 from itertools import combinations
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -74,7 +75,9 @@ OnQ = Callable[[Term], ExactVector | None]
 """The exact moments of a coefficient's gradient on samples of q."""
 
 
-def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[str, ...]:
+def follows(
+    gradient: ExactVector | None, estimator: Term, on_q: OnQ, others: Mapping[str, Tensor] = MappingProxyType({})
+) -> tuple[str, ...]:
     """The names on the list that have this gradient, or else a combination of them; ``("none",)`` if there is none.
 
     Empty where the gradient is not known.
@@ -83,6 +86,7 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
         gradient: the exact expected gradient.
         estimator: the value whose own expectation is on the list.
         on_q: gives the gradients of the list.
+        others: more names, each with its gradient.
     """
     if gradient is None or not bool(gradient.mean.isfinite().all()):
         return ()
@@ -92,6 +96,7 @@ def follows(gradient: ExactVector | None, estimator: Term, on_q: OnQ) -> tuple[s
         candidate = _sum(parts or ((1.0, own_coefficient(estimator)),), on_q)
         if candidate is not None and bool(candidate.isfinite().all()) and _equal(gradient.mean, candidate, floor):
             names.append(name)
+    names += [name for name, candidate in others.items() if _equal(gradient.mean, candidate, floor)]
     return tuple(names) or (_combination(gradient.mean, floor, estimator, on_q) or NONE,)
 
 

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
-from math import nan, sqrt
+from math import inf, nan, sqrt
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from klbench.derived.level import AtLevel, Level, Measured
 from klbench.derived.precision import Evaluated, in_precision
+from klbench.derived.token_weights import MeasuredWeights, RoundingOfWeights
 from klbench.distributions.score import Score
 from klbench.errors import SpecError
-from klbench.estimators.divergence import Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS, Placement, Weighting
 from klbench.measure.answer import Answer
@@ -25,12 +26,15 @@ from klbench.measure.follows import follows
 from klbench.measure.kind import Kind
 from klbench.measure.place import Baseline, Place
 from klbench.measure.plan import Key, Pass, Sample
-from klbench.measure.quantity import Quantity
+from klbench.measure.quantity import Aim, Quantity
+from klbench.measure.sequence_gradients import SequenceGradients
 from klbench.measure.truth import Truth
+from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
+from klbench.problems.sequence_score import SequenceScore
 from klbench.roads.blocks import Accumulator, Blocks
 from klbench.roads.exact_vector import Atoms, ExactVector
-from klbench.roads.gradient_sums import BatchedGradients, CountedGradients, SummedGradients
+from klbench.roads.gradient_sums import BatchedGradients, CountedGradients, SummedGradients, TokenGradients
 from klbench.row import Components
 from klbench.stats.estimate import Estimate
 
@@ -48,8 +52,9 @@ class Gradients(Kind):
         """See ``Kind``: every estimator in every placement, weighting and precision; where the spec says nothing, in
         its own placement and weighting."""
         return tuple(
-            Quantity(estimator, dtype, place)
+            Quantity(estimator, dtype, place, level)
             for estimator in self.estimators
+            for level in self.plan.levels
             for place in self._places(estimator)
             for dtype in self.plan.dtypes
         )
@@ -59,7 +64,7 @@ class Gradients(Kind):
         for placement in self.plan.placements or own:
             baseline = self._baseline if placement == "reward" else None
             for weighting in self.plan.weightings or (estimator.weighting,):
-                yield Place(placement, weighting, baseline)
+                yield Place(placement, weighting, baseline, self.plan.clip if weighting != "none" else inf)
 
     @cached_property
     def _baseline(self) -> Baseline | None:
@@ -68,9 +73,11 @@ class Gradients(Kind):
         )
 
     @cached_property
-    def gradients(self) -> ExactGradients:
+    def gradients(self) -> ExactGradients | SequenceGradients:
         """What is known exactly."""
-        return ExactGradients(self.pair, self.pair.score(self.plan.parameters))
+        if isinstance(self.pair, Pair):
+            return ExactGradients(self.pair, self.pair.score(self.plan.parameters))
+        return SequenceGradients(self.pair, self.pair.score(self.plan.parameters))
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
         """See ``Kind``: the samples are drawn once for the gradients without a baseline, and once for those with
@@ -86,6 +93,8 @@ class Gradients(Kind):
         )
 
     def _plain(self, problem: Problem, score: Score, quantities: list[Quantity]) -> Pass:
+        if isinstance(score, SequenceScore):
+            return self._of_tokens(problem, score, quantities)
         evaluated: dict[Key, Evaluated] = {}
         for quantity in quantities:
             evaluated[quantity] = quantity.sampled
@@ -100,6 +109,20 @@ class Gradients(Kind):
             components = self._components_within_reach(score)
             accumulator = SummedGradients(score, self.plan.samples, components**2 + problem.numbers, terms)
         return self._pass(problem, accumulator, {key: terms.index(term) for key, term in evaluated.items()})
+
+    def _of_tokens(self, problem: Problem, score: SequenceScore, quantities: list[Quantity]) -> Pass:
+        places: dict[Key, int] = {}
+        weights: list[MeasuredWeights] = []
+        for quantity in quantities:
+            own = self.gradients.weights(quantity)  # type: ignore[union-attr]
+            places[quantity] = len(weights)
+            weights.append(own)
+            if quantity.measured_rounding:
+                places[RoundingOfWeights(own)] = len(weights)
+                weights.append(RoundingOfWeights(own))
+        numbers = self._components_within_reach(score) + problem.numbers
+        accumulator = TokenGradients(score, self.plan.samples, numbers, tuple(weights))
+        return self._pass(problem, accumulator, places)
 
     def _batched(self, problem: Problem, score: Score, quantities: list[Quantity]) -> Pass:
         exact = {quantity: replace(quantity, dtype=FULL_PRECISION) for quantity in quantities}
@@ -135,27 +158,36 @@ class Gradients(Kind):
         return components
 
     def _exact(self, quantity: Quantity) -> ExactVector | None:
+        if isinstance(self.gradients, SequenceGradients):
+            return self.gradients.of(quantity)
         if quantity.place and quantity.place.baseline:
             return with_baseline(quantity, quantity.place.baseline, self.gradients)
         return self.gradients.under_draws(quantity.term)
 
-    def _target(self, divergence: Divergence) -> Truth:
-        return self.gradients.true(divergence)
+    def _target(self, aim: Aim) -> Truth:
+        if isinstance(self.gradients, SequenceGradients):
+            return self.gradients.true(aim)
+        return self.gradients.true(aim.divergence)
 
-    def plain(self, estimator: Estimator) -> Iterator[Quantity]:
+    def plain(self, estimator: Estimator, level: Level | None) -> Iterator[Quantity]:
         """See ``Kind``: in the loss and in the reward."""
         weightings: tuple[Weighting, ...] = ("none",) if self.pair.sampler is None else ("ratio", "detached")
         for placement, weighting in product(PLACEMENTS, weightings):
-            yield Quantity(estimator, place=Place(placement, weighting))
+            yield Quantity(estimator, place=Place(placement, weighting), level=level)
 
-    def at_home(self, estimator: Estimator) -> Iterator[Quantity]:
+    def at_home(self, estimator: Estimator, level: Level | None) -> Iterator[Quantity]:
         """See ``Kind``: nowhere if it is only logged."""
         if estimator.placement is not None:
-            yield Quantity(estimator, place=Place(estimator.placement, estimator.weighting))
+            yield Quantity(estimator, place=Place(estimator.placement, estimator.weighting), level=level)
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
         """See ``Kind``: with the names of what the gradient follows."""
         answer = super().answer(quantity, sample)
+        if isinstance(self.gradients, SequenceGradients):
+            known, elsewhere = self.gradients.follows(quantity)
+            if quantity.measured_rounding:
+                answer = replace(answer, rounding=sample.of(RoundingOfWeights(self.gradients.weights(quantity))))
+            return replace(answer, follows=follows(answer.exact, quantity.estimator.term, known, elsewhere))
         return replace(answer, follows=follows(answer.exact, quantity.estimator.term, self.gradients.under_q))
 
     def columns(self, answer: Answer) -> Mapping[str, Any]:
@@ -200,9 +232,12 @@ class Gradients(Kind):
         return f"{quantity.estimator.name} as {quantity.place.placement if quantity.place else ''}, bias/true"
 
 
-def _in_its_precision(quantity: Quantity) -> tuple[Evaluated, Evaluated]:
+def _in_its_precision(quantity: Quantity) -> tuple[Measured, Measured]:
     value, weight = value_and_weight(quantity)
-    return in_precision(value, quantity.dtype), in_precision(weight, quantity.dtype)
+    values, weights = in_precision(value, quantity.dtype), in_precision(weight, quantity.dtype)
+    if quantity.level is None:
+        return values, weights
+    return AtLevel(values, quantity.level), AtLevel(weights, Level("sequence", None))
 
 
 def _component_errors(answer: Answer, errors: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -31,6 +32,7 @@ class Place:
     placement: Placement
     weighting: Weighting
     baseline: Baseline | None = None
+    clip: float = inf
 
     def __str__(self) -> str:
         return placed(self.placement, self.weighting)
@@ -42,7 +44,7 @@ class Place:
 
     def coefficient(self, term: Term) -> Term:
         """The factor on the score in the gradient of one sample, without a baseline."""
-        return coefficient(term, self.placement, self.weighting)
+        return coefficient(term, self.placement, self.weighting, self.clip)
 
     def has_gradient(self, term: Term) -> bool:
         """Whether autograd can differentiate the term here."""

@@ -15,6 +15,7 @@ import torch
 
 from klbench.derived.level import AtLevel, Level
 from klbench.derived.precision import Rounding
+from klbench.derived.token_weights import RoundingOfWeights
 from klbench.distributions.shape import form
 from klbench.measure.quantity import Quantity
 from klbench.roads.blocks import Blocks
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
-Key = Quantity | Rounding | AtLevel
+Key = Quantity | Rounding | AtLevel | RoundingOfWeights
 """A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 

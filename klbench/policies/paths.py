@@ -71,7 +71,9 @@ def paths_of(log_base: Tensor, following: Tensor, start: int, length: int) -> Pa
         if not len(state):
             break
     sizes = [len(log_probs) for _, log_probs in found]
-    lengths = torch.repeat_interleave(torch.arange(1, len(found) + 1), torch.tensor(sizes))
-    owner = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-    cells = torch.cat([cells.flatten() for cells, _ in found])
-    return Paths(Walks(cells, owner, len(lengths)), torch.cat([log_probs for _, log_probs in found]).exp())
+    # one step after another: the second token of every sequence that has one, after all first ones
+    firsts = [sum(sizes[:step]) for step in range(len(sizes))]
+    cells = [row[:, step] for step in range(len(sizes)) for row, _ in found[step:]]
+    owner = [torch.arange(first, sum(sizes)) for first in firsts]
+    walks = Walks(torch.cat(cells), torch.cat(owner), sum(sizes))
+    return Paths(walks, torch.cat([log_probs for _, log_probs in found]).exp())

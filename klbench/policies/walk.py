@@ -42,6 +42,23 @@ class Walks:
         """How many tokens each sequence has [n], float64."""
         return self.owner.bincount(minlength=self.count).double()
 
+    @cached_property
+    def steps(self) -> tuple[int, ...]:
+        """How many sequences have a first token, a second one, and so on."""
+        ended = self.lengths.long().bincount()
+        return tuple((self.count - ended.cumsum(0))[:-1].tolist())
+
+    def to_go(self, values: Tensor) -> Tensor:
+        """Values of tokens [N] -> the sum of each and of all after it in its sequence [N]."""
+        summed, left = torch.empty_like(values), values.new_zeros(self.count)
+        end = len(values)
+        for size in reversed(self.steps):
+            here = slice(end - size, end)
+            left[self.owner[here]] += values[here]
+            summed[here] = left[self.owner[here]]
+            end -= size
+        return summed
+
     def total(self, values: Tensor) -> Tensor:
         """Values of tokens [N], added up for each sequence [n] in the order of its tokens."""
         return torch.bincount(self.owner, weights=values, minlength=self.count)

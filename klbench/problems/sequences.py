@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,12 +18,14 @@ from klbench.derived.precision import Evaluated
 from klbench.distributions.stream import stream_for
 from klbench.estimators.term import LogProbs
 from klbench.policies.paths import Paths, count_of, paths_of
+from klbench.policies.table import ENDED
 from klbench.policies.walk import AliasRows, Walks, walk
 from klbench.problems.problem import Draw
 
 if TYPE_CHECKING:
     from klbench.distributions.expression import Expression
     from klbench.policies.joint import Joint
+    from klbench.problems.sequence_score import SequenceScore
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ class SequencePair:
             self._tables[term] = term.values(self.cells)
         return self._tables[term]
 
+    @property
+    def joint_may_end(self) -> bool:
+        """Whether lengths vary."""
+        return bool((self.joint.following == ENDED).any())
+
     @cached_property
     def count_of_paths(self) -> float:
         """How many sequences can be drawn, infinite where they are too many to list."""
@@ -128,11 +135,11 @@ class SequencePair:
     def groups(self, x: Walks) -> None:
         """Sequences are independent."""
 
-    def score(self, parameters: tuple[str, ...] | None) -> Any:
-        """See ``Problem``: in the logits of q's whole table."""
+    def score(self, parameters: tuple[str, ...] | None) -> SequenceScore:  # noqa: ARG002
+        """See ``Problem``: in the logits of q's whole table, which are all the parameters there are."""
         from klbench.problems.sequence_score import SequenceScore  # of gradients only
 
-        return SequenceScore(self)
+        return SequenceScore.of(self)
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,10 @@ class WalkProbs:
     def total(self, values: Tensor) -> Tensor:
         """Values of tokens [N], added up for each sequence [n]."""
         return self.walks.total(values)
+
+    def to_go(self, values: Tensor) -> Tensor:
+        """Values of tokens [N] -> the sum of each and of all after it in its sequence [N]."""
+        return self.walks.to_go(values)
 
     def spread(self, values: Tensor) -> Tensor:
         """Values of sequences [n], given to each of their tokens [N]."""

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from klbench.derived.level import Measured
 from klbench.derived.precision import Evaluated
+from klbench.derived.token_weights import MeasuredWeights
 from klbench.distributions.score import OneHotScore, Score
 from klbench.problems.problem import Problem
+from klbench.problems.sequence_score import SequenceScore
 from klbench.roads.blocks import Accumulator
 from klbench.roads.exact_vector import Atoms
 from klbench.stats.lengths import SampledVector
@@ -73,7 +77,7 @@ class CountedGradients(Accumulator[Counts]):
         first = float(self.atoms.x[0])
         return lambda x: (x - first).long()
 
-    def measure(self, problem: Problem, x: Tensor, seen: Counts | None) -> Counts:  # noqa: ARG002
+    def measure(self, problem: Problem, x: Any, seen: Counts | None) -> Counts:  # noqa: ARG002
         """See ``Accumulator``."""
         return Counts(len(x), self._number_of(x).bincount(minlength=len(self.atoms.x)).cpu())
 
@@ -116,12 +120,26 @@ class SummedGradients(_Summed):
 
     terms: tuple[Evaluated, ...]
 
-    def measure(self, problem: Problem, x: Tensor, seen: VectorSums | None) -> VectorSums:
+    def measure(self, problem: Problem, x: Any, seen: VectorSums | None) -> VectorSums:
         """See ``Accumulator``."""
         at, scores = problem.log_probs(x), self.score.values(x)
         coefficients = torch.stack([term.values(at) for term in self.terms])
         lengths = [*(coefficients * scores.norm(dim=1))]
         return SumsAndTails.of(Sums.of_products(coefficients, scores).cpu(), lengths, self.samples, seen)
+
+
+@dataclass(frozen=True)
+class TokenGradients(_Summed):
+    """The accumulator of R gradients of sequences, a unit each; ``weights`` are those of their tokens' scores."""
+
+    weights: tuple[MeasuredWeights, ...]
+
+    def measure(self, problem: Problem, x: Any, seen: VectorSums | None) -> VectorSums:
+        """See ``Accumulator``."""
+        assert isinstance(self.score, SequenceScore)
+        at = problem.log_probs(x)
+        vectors = torch.stack([self.score.gradients(x, weights.values(at)) for weights in self.weights])
+        return SumsAndTails.of(Sums.of_vectors(vectors), [*vectors.norm(dim=2)], self.samples, seen)
 
 
 @dataclass(frozen=True)
@@ -135,12 +153,12 @@ class BatchedGradients(_Summed):
         unit: how many samples make a batch.
     """
 
-    values: tuple[tuple[Evaluated, Evaluated], ...]
+    values: tuple[tuple[Measured, Measured], ...]
     differences: tuple[tuple[int, int], ...]
     leave_one_out: bool
     unit: int
 
-    def measure(self, problem: Problem, x: Tensor, seen: VectorSums | None) -> VectorSums:
+    def measure(self, problem: Problem, x: Any, seen: VectorSums | None) -> VectorSums:
         """See ``Accumulator``."""
         at, scores = problem.log_probs(x), self.score.values(x)
         scores = scores.view(-1, self.unit, scores.shape[1])
