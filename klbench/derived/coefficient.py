@@ -10,7 +10,7 @@ The true gradient of a divergence D_f = E_q[f(r)] is the same thing once more: f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
 
@@ -20,6 +20,7 @@ from torch import Tensor
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Function, Joint, LooksAt, Term, on_samples_of_q, weigh
 from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.estimators.whole import OwnCoefficients, Whole
 from klbench.memory import is_out_of_memory
 from klbench.tolerances import DIFFERENCE_STEP, EPSILON, SAME_SLOPE
 
@@ -95,6 +96,8 @@ def coefficient(term: Term, placement: Placement, weighting: Weighting, clip: fl
 
     Where log_ratio tells the term, the weight stands apart, so that what remains is a function of log_ratio too.
     """
+    if term.whole is not None:
+        return _of_whole(term, placement, weighting, clip)
     kernel = Coefficient(term.of_three, placement, weighting, clip)
     if term.looks_at != "ratio" or clip != inf:
         # where the weight is cut off its slope is missing, so that it does not stand apart
@@ -102,6 +105,17 @@ def coefficient(term: Term, placement: Placement, weighting: Weighting, clip: fl
         return Term(on_samples_of_q(kernel), False, kernel, looks_at, _rounding(kernel))
     weighted = term.weighted or weighting != "none"
     return Term(on_samples_of_q(kernel), weighted, _on_q(kernel), rounding=_rounding(kernel))
+
+
+def _of_whole(term: Term, placement: Placement, weighting: Weighting, clip: float) -> Term:
+    """What multiplies a sampled token's score: in the reward the value, in the loss what only that token has.
+
+    The gradient of what its prefix has is no multiple of a score; ``TokenWeights`` adds it.
+    """
+    whole = term.whole
+    assert isinstance(whole, Whole)
+    placed = whole if placement == "reward" else OwnCoefficients(whole)
+    return replace(term, weighted=weighting != "none", clip=clip, whole=placed)
 
 
 @lru_cache(_REMEMBERED)

@@ -18,11 +18,12 @@ from types import ModuleType
 import klbench.estimators
 from klbench.errors import SpecError, unknown
 from klbench.estimators.estimator import OPTIMAL, Estimator, EstimatorFamily, weighted
+from klbench.estimators.whole import WHOLE, WHOLE_FAMILIES
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW
 
-_RATIO = re.compile(r"ratio\s*\*\s*")
-_NAME = re.compile(r"(?P<base>\w+)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
+_RATIO = re.compile(r"(?P<prefix>ratio(?:-sequence|-geometric)?)\s*\*\s*")
+_NAME = re.compile(r"(?P<base>\w[\w-]*)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
 
 
 @cache
@@ -37,9 +38,14 @@ def families() -> tuple[EstimatorFamily, ...]:
     return tuple(entry for module in _modules() for entry in getattr(module, "FAMILIES", ()))
 
 
+def of_sequences() -> tuple[Estimator, ...]:
+    """The estimators that only sequences or whole distributions have, one of each family."""
+    return (*WHOLE, *(family.make(family.example) for family in WHOLE_FAMILIES))
+
+
 @cache
 def names() -> tuple[str, ...]:
-    """Every name a spec can use, families with an example number."""
+    """Every name of an estimator of single draws, families with an example number."""
     members = [f"{family.name}({family.example:g})" for family in families()]
     fitted = [f"{family.name}({OPTIMAL})" for family in families() if family.optimal]
     return (*(entry.name for entry in estimators()), *members, *fitted)
@@ -57,11 +63,13 @@ def find(name: str) -> Estimator:
     if plain == name.strip():
         return estimator
     _refuse_two_weights(plain)
-    return weighted(estimator)
+    match = _RATIO.match(name.strip())
+    assert match is not None, "there is a weight before the plain name"
+    return weighted(estimator, match["prefix"])
 
 
 def unweighted(name: str) -> str:
-    """The name without the ``ratio*`` before it."""
+    """The name without the ``ratio*``, ``ratio-sequence*`` or ``ratio-geometric*`` before it."""
     return _RATIO.sub("", name.strip(), count=1) if _RATIO.match(name.strip()) else name.strip()
 
 
@@ -115,9 +123,9 @@ def examples() -> tuple[Estimator, ...]:
 
 def _find_base(given: str, base: str, value: str | None) -> Estimator:
     if value is None:
-        estimator = next((entry for entry in estimators() if entry.name == base), None)
+        estimator = next((entry for entry in (*estimators(), *WHOLE) if entry.name == base), None)
     else:
-        family = next((entry for entry in families() if entry.name == base), None)
+        family = next((entry for entry in (*families(), *WHOLE_FAMILIES) if entry.name == base), None)
         estimator = family.bind(value) if family else None
     if estimator is None:
         raise _unknown(given, base)
@@ -137,7 +145,7 @@ def _unknown(given: str, name: str) -> SpecError:
 
 
 def _allowed() -> tuple[str, ...]:
-    return (*names(), "ratio*k3")
+    return (*names(), *(estimator.name for estimator in of_sequences()), "ratio*k3")
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -7,15 +7,19 @@ that naming an estimator does not import torch) and never work in place, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from inspect import cleandoc
 from math import inf
+from typing import TYPE_CHECKING
 
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Expansion, Function, Joint, LooksAt, Scope, Term, plus
 from klbench.estimators.vocabulary import Placement, Weighting
+
+if TYPE_CHECKING:
+    from klbench.estimators.whole import Whole
 
 OPTIMAL = "optimal"
 _LARGEST = 1e9
@@ -42,6 +46,7 @@ class Estimator:
         expansion: ``function`` as a finite sum, as a ``Term`` has it, where it is one.
         control_expansion: the same of ``control``.
         scope, clip: of its weight, as a ``Term`` has them.
+        whole: the estimator as a function of whole distributions, where it is one; ``function`` then tells nothing.
         to_go: whether, on sequences, it weighs a token's score with its sum from that token on; only in the reward.
         joint: the estimator as a function of (log_q, log_p, log_sampler), casts and all, where there is more to it than
             log_ratio; ``function`` is then what it is on samples of q.
@@ -72,6 +77,7 @@ class Estimator:
     scope: Scope = "sample"
     clip: float = inf
     to_go: bool = False
+    whole: Whole | None = None
 
     @property
     def term(self) -> Term:
@@ -84,6 +90,7 @@ class Estimator:
             expansion=self.expansion,
             scope=self.scope,
             clip=self.clip,
+            whole=self.whole,
         )
 
     @property
@@ -149,19 +156,28 @@ class EstimatorFamily:
         return self.make(value)
 
 
-def weighted(estimator: Estimator) -> Estimator:
-    """The importance-weighted version, times ρ = q/sampler, for samples that do not come from q."""
+def weighted(estimator: Estimator, prefix: str = "ratio") -> Estimator:
+    """The importance-weighted version, times ρ = q/sampler, for samples that do not come from q.
+
+    Args:
+        prefix: ``ratio``, ``ratio-sequence`` or ``ratio-geometric``: whose weight it is, on sequences.
+    """
     no_moment = "ρ times the value has no second moment under the sampler"
     plain = estimator.infinite_variance_when
     return replace(
         estimator,
-        name=f"ratio*{estimator.name}",
+        name=f"{prefix}*{estimator.name}",
+        scope=SCOPE_OF[prefix],
         formula=f"ρ · ({estimator.formula})",
         weighted=True,
         biased_when=_also("the sampler misses part of q's support", estimator.biased_when),
         infinite_variance_when=_also(no_moment, plain),
         summary=f"{estimator.summary}\n\nTimes the importance weight ρ = q(x)/sampler(x), if x comes from a sampler.",
     )
+
+
+SCOPE_OF: Mapping[str, Scope] = {"ratio": "sample", "ratio-sequence": "sequence", "ratio-geometric": "geometric"}
+"""The names of weights in front of an estimator, ``ratio-sequence*k3``, and whose weight each is."""
 
 
 def _also(first: str, then: str) -> str:

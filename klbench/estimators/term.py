@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,13 @@ Every generator of a divergence is 0 at L = 0, so no constant is needed, and wit
 """
 
 
+class OfRows(Protocol):
+    """A function of whole distributions."""
+
+    def values(self, log_q: Tensor, log_p: Tensor) -> Tensor:
+        """(log_q, log_p) of every token at S prefixes [S, V] -> a value for each of these tokens [S, V]."""
+
+
 @dataclass(frozen=True)
 class LogProbs:
     """The log-probabilities of n samples.
@@ -47,11 +54,21 @@ class LogProbs:
         log_ratio: log p(x) − log q(x) [n], nats.
         log_weight: log q(x) − log sampler(x) [n], or None where samples come from q.
         absolute: log q(x), log p(x) and log sampler(x), computed when asked for.
+        rows: log q and log p of every token at each of S prefixes [S, V], where there are such.
+        cell: prefix · V + token of every sample [n]; None where the samples are all cells, in order.
     """
 
     log_ratio: Tensor
     log_weight: Tensor | None = None
     absolute: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
+    rows: Callable[[], tuple[Tensor, Tensor]] | None = None
+    cell: Tensor | None = None
+
+    def looked_up(self, whole: OfRows, dtype: Any = None) -> Tensor:
+        """A function of whole distributions at every sample [n], computed in ``dtype``."""
+        assert self.rows is not None, "whole distributions are asked for only where there are some"
+        table = whole.values(*(row.to(dtype) if dtype else row for row in self.rows())).flatten()
+        return table if self.cell is None else table[self.cell]
 
     @cached_property
     def three(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,6 +97,7 @@ class Term:
         expansion: ``function`` as a finite sum of powers and exponentials, where it is one; None where it is not.
         scope: whose weight it is, where it is weighted and x is a token of a sequence.
         clip: the largest weight; a larger one counts as this.
+        whole: the same as a function of whole distributions, where it is one.
     """
 
     function: Function
@@ -90,6 +108,7 @@ class Term:
     expansion: Expansion | None = None
     scope: Scope = "sample"
     clip: float = inf
+    whole: OfRows | None = None
 
     def values(self, at: LogProbs) -> Tensor:
         """The value for each sample [n]."""
@@ -105,6 +124,8 @@ class Term:
         return self.looks_at == "ratio" or (self.looks_at == "sampler" and at.log_weight is None)
 
     def _unweighted(self, at: LogProbs) -> Tensor:
+        if self.whole is not None:
+            return at.looked_up(self.whole)
         if self.tells_by_ratio(at):
             return self.function(at.log_ratio)
         assert self.joint is not None

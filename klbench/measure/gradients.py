@@ -25,7 +25,7 @@ from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import follows
 from klbench.measure.kind import Kind
 from klbench.measure.place import Baseline, Place
-from klbench.measure.plan import Key, Pass, Sample
+from klbench.measure.plan import Key, Pass, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.sequence_gradients import SequenceGradients
 from klbench.measure.truth import Truth
@@ -54,14 +54,16 @@ class Gradients(Kind):
         return tuple(
             Quantity(estimator, dtype, place, level)
             for estimator in self.estimators
-            for level in self.plan.levels
+            for level in levels_for(estimator, self.plan.levels)
             for place in self._places(estimator)
             for dtype in self.plan.dtypes
         )
 
     def _places(self, estimator: Estimator) -> Iterator[Place]:
         own: tuple[Placement, ...] = PLACEMENTS if estimator.placement is None else (estimator.placement,)
-        for placement in self.plan.placements or own:
+        asked = self.plan.placements or own
+        # a return is one of rewards
+        for placement in [one for one in asked if one == "reward"] if estimator.to_go else asked:
             baseline = self._baseline if placement == "reward" else None
             for weighting in self.plan.weightings or (estimator.weighting,):
                 yield Place(placement, weighting, baseline, self.plan.clip if weighting != "none" else inf)

@@ -110,6 +110,13 @@ def levels_of(spec: Spec, case: Case) -> tuple[Level | None, ...]:
     )
 
 
+def levels_for(estimator: Estimator, levels: tuple[Level | None, ...]) -> tuple[Level | None, ...]:
+    """The levels that an estimator has: one of whole distributions, or of returns, is of tokens."""
+    if estimator.whole is None and not estimator.to_go:
+        return levels
+    return tuple(level for level in levels if level is None or level.name == "token")
+
+
 def kind_of(name: str) -> type[Kind]:
     """The class ``Values`` or ``Gradients``, imported only when it is needed."""
     if name == "gradient":

@@ -90,7 +90,7 @@ def about_precision(rows: Iterable[Row], precision: float | None) -> Iterator[st
     for row in rows:
         error = worst([row])
         if error is not None and error.size > precision:
-            called = f"{row.estimator} as {row.placement}" if row.is_gradient else row.estimator
+            called = f"{row.called} as {row.placement}" if row.is_gradient else row.called
             yield (
                 f"{called}: the precision {precision:g} was not reached with {counted(row.samples, 'sample')}: the "
                 f"standard error of {error.column} is {error.size:.2g}. {_what_it_takes(error, precision)}"
@@ -127,7 +127,7 @@ class Stop:
         """The error bar that holds the pass up, and how small it has to be; None before the first checkpoint."""
         if self.worst is None:
             return None
-        label = f"{self.worst.row.estimator} {self.worst.column.replace('_over_', '/')}"
+        label = f"{self.worst.row.called} {self.worst.column.replace('_over_', '/')}"
         return Headline(label, nan, self.worst.size, self.precision)
 
     def total(self, most: int) -> int:

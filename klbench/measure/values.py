@@ -20,7 +20,7 @@ from klbench.measure.answer import Answer
 from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.kind import Kind
-from klbench.measure.plan import Key, Pass, Plan, Sample
+from klbench.measure.plan import Key, Pass, Plan, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import Truth, true_of
 from klbench.observer import Headline
@@ -48,7 +48,7 @@ class Values(Kind):
         return tuple(
             Quantity(estimator, dtype, level=level)
             for estimator in self.estimators
-            for level in self.plan.levels
+            for level in levels_for(estimator, self.plan.levels)
             for dtype in self.plan.dtypes
         )
 
@@ -118,7 +118,7 @@ class Values(Kind):
     def _regressions(self) -> Mapping[Term, Regression | None]:
         if not isinstance(self.pair, Pair):
             return {}
-        terms = dict.fromkeys(quantity.term for quantity in self.quantities)
+        terms = dict.fromkeys(quantity.term for quantity in self.quantities if quantity.term.whole is None)
         return {term: regression_of(term, self._controls, self.pair) for term in terms}
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:

@@ -3,6 +3,7 @@ digits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor
 
 from klbench.distributions.build import build
-from klbench.distributions.distribution import Distribution
+from klbench.distributions.distribution import Distribution, Power
 from klbench.distributions.log_ratio import LogRatio, log_ratio
+from klbench.distributions.shape import form
 from klbench.distributions.stream import stream_for
 from klbench.estimators.term import LogProbs
 from klbench.problems.problem import Draw
@@ -86,7 +88,22 @@ class Pair:
     def log_probs(self, x: Tensor) -> LogProbs:
         """See ``Problem``."""
         weight = self.log_weight(x) if self.log_weight else None
-        return LogProbs(self.log_ratio(x), weight, lambda: self._absolute(x))
+        listed = self._category is not None
+        cell = self._category(x) if self._category is not None else None
+        return LogProbs(self.log_ratio(x), weight, lambda: self._absolute(x), self._rows if listed else None, cell)
+
+    @cached_property
+    def _category(self) -> Callable[[Tensor], Tensor] | None:
+        """The number of the token that x is; None where there are no tokens."""
+        if form(self.q.expression).categories is None or isinstance(self.q, Power):
+            return None
+        return (lambda x: x.argmax(-1)) if self.q.event_shape else (lambda x: x.long())
+
+    def _rows(self) -> tuple[Tensor, Tensor]:
+        """log q and log p of every token [1, V]."""
+        atoms = self.q.atoms()
+        assert atoms is not None, "a vocabulary can be listed"
+        return self.q.log_prob(atoms)[None], self.p.log_prob(atoms)[None]
 
     def _absolute(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         log_q = self.q.log_prob(x)

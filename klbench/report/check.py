@@ -94,7 +94,7 @@ def _which(result: CaseResult, row: Row) -> list[str]:
     where = f"{result.case.pair} ({parameters})" if parameters else result.case.pair
     which = [placed(row.placement, row.weighting)] if row.is_gradient else []
     dtype = [row.dtype] if any(other.dtype != row.dtype for other in result.rows) else []
-    return [where, row.estimator, *which, *dtype]
+    return [where, row.called, *which, *dtype]
 
 
 def _shown(value: float, error: float) -> str:

@@ -120,6 +120,7 @@ def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
 
 
 ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False, once=True)
+LEVEL = Field("level", lambda row: row.aggregation or row.level or MISSING, numeric=False)
 DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
 ROUNDING = Field(
     "rounding",
@@ -128,10 +129,13 @@ ROUNDING = Field(
 )
 
 
-def told_apart_by_dtype(layout: Layout, rows: Sequence[Any]) -> Layout:
-    """The layout for these rows: with a column for the precision if they have several."""
-    texts = sum(not field.numeric for field in layout)
-    return (*layout[:texts], DTYPE, *layout[texts:]) if len({row.dtype for row in rows}) > 1 else layout
+def told_apart(layout: Layout, rows: Sequence[Any]) -> Layout:
+    """The layout for these rows: with a column for the level of sequences, and one for the precision, where rows have
+    several."""
+    first, texts = layout[:1], sum(not field.numeric for field in layout)
+    levels = [LEVEL] * (len({(row.level, row.aggregation) for row in rows}) > 1)
+    dtypes = [DTYPE] * (len({row.dtype for row in rows}) > 1)
+    return (*first, *levels, *layout[1:texts], *dtypes, *layout[texts:])
 
 
 def with_rounding(layout: Layout) -> Layout:

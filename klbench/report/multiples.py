@@ -50,7 +50,7 @@ def _multiple(row: Row) -> Multiple | None:
     if not abs(abs(row.exact_cosine) - 1) < _SHOWN:
         return None
     exact, true = row.components.exact, row.components.true
-    name = f"{row.estimator} ({placed(row.placement, row.weighting)})"
+    name = f"{row.called} ({placed(row.placement, row.weighting)})"
     return Multiple(name, row.target, float(exact @ true) / float(true @ true), alone=len(true) == 1)
 
 

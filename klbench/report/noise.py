@@ -65,7 +65,7 @@ def _noisier(case: CaseResult, target: str, is_gradient: bool) -> Iterator[Noisi
 
 def _called(row: Row) -> str:
     place = f" ({placed(row.placement, row.weighting)})" if row.is_gradient else ""
-    return row.estimator + place
+    return row.called + place
 
 
 def _noise(row: Row) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.report.component_fields import FEW, component_layouts, component_names
-from klbench.report.field import Layout, shown_in, told_apart_by_dtype, with_rounding
+from klbench.report.field import Layout, shown_in, told_apart, with_rounding
 from klbench.report.fields import columns_for, symbol
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
@@ -202,4 +202,4 @@ def _has_ratio(row: Row) -> bool:
 
 
 def _with_content(layouts: Sequence[Layout], rows: Sequence[Row]) -> tuple[Layout, ...]:
-    return tuple(shown_in(told_apart_by_dtype(layout, rows), rows) for layout in layouts)
+    return tuple(shown_in(told_apart(layout, rows), rows) for layout in layouts)

@@ -14,7 +14,7 @@ from klbench.problems.sequences import SequencePair
 from klbench.roads.exact_moments import Exact, exact_moments, points_of
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
-from klbench.roads.sequence_values import exact_of_sequences
+from klbench.roads.sequence_values import exact_of_sequences, moments_of
 
 
 def exact(problem: Problem, term: Measured) -> Exact | None:
@@ -23,6 +23,17 @@ def exact(problem: Problem, term: Measured) -> Exact | None:
         return exact_of_sequences(problem, term)
     if not isinstance(problem, Pair) or not isinstance(term, Term):
         return None
+    if term.whole is not None:
+        return _of_tokens(problem, term)
     integrand = Integrand(problem, (term,))
     points = points_of(integrand)
     return factors_road(integrand) if points is None else exact_moments(integrand, points)[0]
+
+
+def _of_tokens(pair: Pair, term: Term) -> Exact | None:
+    """The moments of a function of whole distributions, where one token is drawn."""
+    atoms = pair.base.atoms()
+    if atoms is None:
+        return None
+    probs = pair.base.log_prob(atoms).exp()
+    return moments_of(term.values(pair.log_probs(atoms)), probs, rounding=0.0)

@@ -92,10 +92,10 @@ def _by_paths(pair: SequencePair, measured: AtLevel) -> Exact:
     if measured.level.is_ratio_of_sums:
         return _ratio_by_paths(pair, at, measured, probs)
     rounding = _rounding_of_paths(pair, at, measured, probs)
-    return _moments(measured.values(at), probs, rounding)
+    return moments_of(measured.values(at), probs, rounding)
 
 
-def _moments(values: Tensor, probs: Tensor, rounding: float) -> Exact:
+def moments_of(values: Tensor, probs: Tensor, rounding: float) -> Exact:
     """The moments of values [n] of these probabilities [n]."""
     values = values.masked_fill(probs == 0, 0.0)
     mean, size = float(probs @ values), float(probs @ values.abs())
@@ -147,7 +147,7 @@ def _moved(pair: SequencePair, term: Evaluated) -> Tensor:
 
 
 def _change(term: Evaluated, at: LogProbs, error: Tensor) -> Tensor:
-    if not isinstance(term, Term) or term.looks_at == "absolute":
+    if not isinstance(term, Term) or term.looks_at == "absolute" or term.whole is not None:
         return torch.zeros_like(error)
     plain = replace(term, weighted=False)
     up, down = (plain.values(LogProbs(at.log_ratio + sign * error, at.log_weight)) for sign in (1, -1))
