@@ -114,7 +114,7 @@ def _of_whole(term: Term, placement: Placement, weighting: Weighting, clip: floa
     """
     whole = term.whole
     assert isinstance(whole, Whole)
-    placed = whole if placement == "reward" else OwnCoefficients(whole)
+    placed = whole if placement == "reward" else OwnCoefficients(whole, and_value=weighting == "ratio")
     return replace(term, weighted=weighting != "none", clip=clip, whole=placed)
 
 

@@ -28,8 +28,9 @@ class Rounded:
         """The value for each sample [n]."""
         if self.term.whole is not None:
             values = at.looked_up(self.term.whole, getattr(torch, self.dtype)).double()
-            weighs = self.term.weighted and at.log_weight is not None
-            return self.term.weighed(values, at.log_weight) if weighs else values
+            if not self.term.weighted or at.log_weight is None:
+                return values
+            return self.term.weighed(values, at.log_weight)
         # each log-probability by itself, as a training run has them: their difference is then rounded too
         log_q, log_p, log_sampler = (log_prob.to(getattr(torch, self.dtype)) for log_prob in at.three)
         # the value and its weight are low precision too; only what comes out is widened, exactly

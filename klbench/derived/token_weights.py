@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from klbench.derived.coefficient import coefficient
 from klbench.derived.level import AtLevel, Level
 from klbench.derived.precision import Evaluated, in_precision
+from klbench.estimators.term import Term
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from klbench.derived.level import TokenProbs
-    from klbench.estimators.term import Scope, Term
+    from klbench.estimators.term import Scope
     from klbench.estimators.vocabulary import Placement, Weighting
 
 SCOPES: dict[str, Scope] = {"ratio-sequence": "sequence", "ratio-geometric": "geometric"}
@@ -57,6 +58,21 @@ class TokenWeights:
         if scope == "sequence" and self.level.name == "sequence":
             return self._plain(at, self._coefficient("ratio"))
         return self._by_sequence(at, scope)
+
+    def of_prefixes(self, at: TokenProbs) -> Tensor | None:
+        """The weight of what each token's prefix has of the gradient [N]; None where a prefix has none of its own."""
+        if self.term.whole is None or self.placement == "reward":
+            return None
+        ones = self._divided(at.spread(at.lengths).new_ones(()), at.spread(at.lengths))
+        ones = ones.expand(at.spread(at.lengths).shape)
+        scope, whole = SCOPES.get(self.weighting), at.sequences.log_weight
+        if self.weighting == "none" or whole is None:
+            return ones
+        carrier = Term(_identity, weighted=True, clip=self.clip)
+        if scope is None:
+            return ones * at.tokens(replace(carrier, function=_one))
+        log_weight = whole / at.lengths if scope == "geometric" else whole
+        return carrier.weighed(ones, at.spread(log_weight))
 
     def _coefficient(self, weighting: Weighting) -> Evaluated:
         return in_precision(coefficient(self.term, self.placement, weighting, self.clip), self.dtype)
@@ -104,6 +120,18 @@ class RoundingOfWeights:
     def values(self, at: TokenProbs) -> Tensor:
         """The change for every token [N]."""
         return self.rounded.values(at) - replace(self.rounded, dtype="float64").values(at)
+
+    def of_prefixes(self, at: TokenProbs) -> Tensor | None:  # noqa: ARG002
+        """None: the gradient of whole distributions is taken in float64."""
+        return None
+
+
+def _identity(log_ratio: Tensor) -> Tensor:
+    return log_ratio
+
+
+def _one(log_ratio: Tensor) -> Tensor:
+    return log_ratio.new_ones(log_ratio.shape)
 
 
 MeasuredWeights = TokenWeights | RoundingOfWeights

@@ -65,25 +65,26 @@ class Whole:
 
 @dataclass(frozen=True)
 class OwnCoefficients:
-    """The coefficients of a whole estimator's sampled tokens, as a function of rows."""
+    """The coefficients of a whole estimator's sampled tokens, as a function of rows.
+
+    Args:
+        whole: the estimator.
+        and_value: whether its value is added, as where a weight that multiplies it is differentiated.
+    """
 
     whole: Whole
+    and_value: bool = False
 
     def values(self, log_q: Tensor, log_p: Tensor) -> Tensor:
         """See ``Whole.own_coefficients``."""
-        return self.whole.own_coefficients(log_q, log_p)
+        own = self.whole.own_coefficients(log_q, log_p)
+        return own + self.whole.values(log_q, log_p) if self.and_value else own
 
 
 def likeliest(log_q: Tensor, count: int) -> Tensor:
     """Which tokens are the ``count`` likeliest of each row [S, V]; of equals the lower ones are."""
     order = log_q.argsort(dim=1, descending=True, stable=True)
-    chosen = log_q.new_zeros(log_q.shape, dtype=bool_of(log_q))
-    return chosen.scatter_(1, order[:, :count], value=True)
-
-
-def bool_of(tensor: Tensor) -> object:
-    """torch's type of truth values, without an import of torch."""
-    return tensor.isneginf().dtype
+    return log_q.isnan().scatter(1, order[:, :count], value=True)
 
 
 def _shares(log_q: Tensor, log_p: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ class Answer:
         """A number that depends on the mean, its error bar at least as long as the exact noise makes it."""
         samples = self.count * self.quantity.unit
         measured, known = self.sampled_noise.value, self.known_noise
-        if self.quantity.level and self.quantity.level.is_ratio_of_sums and isfinite(known):
+        if self.quantity.is_of_tokens and isfinite(known):
             # tokens of one sequence are not independent: the noise of the mean is not one token's over √n
             measured, known = self.sampled.mean.mcse * sqrt(samples), self.exact.of_mean
         return Estimate(estimate.value, error_of_mean(estimate.mcse, measured, known, samples))

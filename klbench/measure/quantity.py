@@ -95,6 +95,11 @@ class Quantity:
         return self.place is None or self.place.has_gradient(self.estimator.term)
 
     @property
+    def is_of_tokens(self) -> bool:
+        """Whether it is a value whose mean is over all tokens: a ratio of two sums."""
+        return self.place is None and self.level is not None and self.level.is_ratio_of_sums
+
+    @property
     def unit(self) -> int:
         """How many samples make one unit: those that share a baseline, or 1."""
         return self.place.baseline.batch if self.place and self.place.baseline else 1

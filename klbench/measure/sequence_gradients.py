@@ -20,6 +20,7 @@ from klbench.derived.level import AtLevel, Level
 from klbench.derived.token_weights import SCOPES, TokenWeights
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL, Divergence
 from klbench.estimators.term import LogProbs, Term
+from klbench.estimators.whole import Whole
 from klbench.measure.follows import OnQ
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import Truth
@@ -34,6 +35,7 @@ from klbench.roads.chain_gradients import (
 )
 from klbench.roads.chain_sums import mean_of_sums
 from klbench.roads.exact_vector import ExactVector
+from klbench.roads.gradient_sums import gradients_of
 from klbench.roads.sequence_values import CHAIN, PATHS, chain_of, of_next_token
 from klbench.stats.estimate import over_square
 from klbench.tolerances import EPSILON
@@ -98,10 +100,8 @@ class SequenceGradients:
 
     def _by_paths(self, pair: SequencePair, weights: TokenWeights) -> ExactVector:
         walks, probs = pair.paths.walks, pair.paths.probs
-        of_tokens = weights.values(pair.log_probs(walks))
-        of_tokens = torch.where(probs[walks.owner] > 0, of_tokens, 0.0)
-        mean = self.score.mean_gradient(walks, of_tokens, probs)
-        gradients = self.score.gradients(walks, of_tokens)
+        gradients = gradients_of(self.score, pair.log_probs(walks), weights)
+        mean = probs @ gradients
         size, second = probs @ gradients.abs(), probs @ (gradients - mean).square()
         fourth = float(probs @ (gradients - mean).square().sum(1).square())
         trace = float(second.sum())
@@ -118,6 +118,11 @@ class SequenceGradients:
         chain = chain_of(self.pair)
         if level.name == "token" and weights.placement == "loss":
             mean = mean_token_gradient(chain, self._pi, table)
+            if weights.term.whole is not None:
+                if weights.weighting != "none" and self.pair.sampler is not None:
+                    return None
+                assert isinstance(weights.term.whole, Whole)
+                mean = mean + visits(chain)[:, None] * self.pair.row_gradients(weights.term.whole)
         elif not weights.to_go:
             mean = mean_whole_gradient(chain, self._pi, table)
         elif self.pair.sampler is None:

@@ -53,6 +53,28 @@ class SequenceScore(Score):
         """The score of each sequence, Σ_t score_t [n, J]."""
         return self.gradients(x, torch.ones_like(x.owner, dtype=torch.float64))
 
+    def of_prefixes(self, x: Walks, weights: Tensor, rows: Tensor) -> Tensor:
+        """Σ_t weight_t · (the gradient that the prefix of t has) of each sequence [n, J].
+
+        Args:
+            weights: of each token [N].
+            rows: the gradient that each state has [S, V].
+        """
+        states = len(rows)
+        visited = torch.bincount(x.owner * states + self.states(x), weights=weights, minlength=len(x) * states)
+        spread = visited.view(len(x), states, 1) * rows
+        own = spread.new_zeros((len(x), *self.probs.shape))
+        return own.index_add_(1, self.row_of, spread).flatten(1)
+
+    def mean_of_prefixes(self, x: Walks, weights: Tensor, rows: Tensor, probs: Tensor) -> Tensor:
+        """The mean of the same over sequences of these probabilities [n] -> [J]."""
+        visited = torch.bincount(self.states(x), weights=weights * probs[x.owner], minlength=len(rows))
+        return self.in_own_rows(visited[:, None] * rows)
+
+    def states(self, x: Walks) -> Tensor:
+        """The state of the pair that each token is drawn in [N]."""
+        return x.cells // self.probs.shape[1]
+
     def gradients(self, x: Walks, weights: Tensor) -> Tensor:
         """Σ_t weight_t · score_t of each sequence [n, J], of a weight for each token [N]."""
         size = self.probs.numel()

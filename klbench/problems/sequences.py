@@ -24,6 +24,7 @@ from klbench.problems.problem import Draw
 
 if TYPE_CHECKING:
     from klbench.distributions.expression import Expression
+    from klbench.estimators.whole import Whole
     from klbench.policies.joint import Joint
     from klbench.problems.sequence_score import SequenceScore
 
@@ -41,6 +42,7 @@ class SequencePair:
     p: Expression
     sampler: Expression | None
     joint: Joint
+    _rows: dict[Whole, Tensor] = field(default_factory=dict, compare=False, repr=False)
     _tables: dict[Evaluated, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -118,6 +120,12 @@ class SequencePair:
     def base_probs(self) -> Tensor:
         """The probabilities of what is drawn [S, V]."""
         return self.log_base.exp()
+
+    def row_gradients(self, whole: Whole) -> Tensor:
+        """The gradient of what each prefix has of an estimator of whole distributions, in q's logits there [S, V]."""
+        if whole not in self._rows:
+            self._rows[whole] = whole.row_gradients(self.joint.log_q, self.joint.log_p)
+        return self._rows[whole]
 
     @cached_property
     def _alias(self) -> AliasRows:

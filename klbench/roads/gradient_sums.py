@@ -18,10 +18,12 @@ from torch import Tensor
 
 from klbench.derived.level import Measured
 from klbench.derived.precision import Evaluated
-from klbench.derived.token_weights import MeasuredWeights
+from klbench.derived.token_weights import MeasuredWeights, TokenWeights
 from klbench.distributions.score import OneHotScore, Score
+from klbench.estimators.whole import Whole
 from klbench.problems.problem import Problem
 from klbench.problems.sequence_score import SequenceScore
+from klbench.problems.sequences import WalkProbs
 from klbench.roads.blocks import Accumulator
 from klbench.roads.exact_vector import Atoms
 from klbench.stats.lengths import SampledVector
@@ -128,6 +130,17 @@ class SummedGradients(_Summed):
         return SumsAndTails.of(Sums.of_products(coefficients, scores).cpu(), lengths, self.samples, seen)
 
 
+def gradients_of(score: SequenceScore, at: WalkProbs, weights: MeasuredWeights) -> Tensor:
+    """The gradient of each sequence [n, J]."""
+    gradients = score.gradients(at.walks, weights.values(at))
+    prefixes = weights.of_prefixes(at)
+    if prefixes is None:
+        return gradients
+    assert isinstance(weights, TokenWeights)
+    assert isinstance(weights.term.whole, Whole)
+    return gradients + score.of_prefixes(at.walks, prefixes, at.problem.row_gradients(weights.term.whole))
+
+
 @dataclass(frozen=True)
 class TokenGradients(_Summed):
     """The accumulator of R gradients of sequences, a unit each; ``weights`` are those of their tokens' scores."""
@@ -138,7 +151,7 @@ class TokenGradients(_Summed):
         """See ``Accumulator``."""
         assert isinstance(self.score, SequenceScore)
         at = problem.log_probs(x)
-        vectors = torch.stack([self.score.gradients(x, weights.values(at)) for weights in self.weights])
+        vectors = torch.stack([gradients_of(self.score, at, weights) for weights in self.weights])
         return SumsAndTails.of(Sums.of_vectors(vectors), [*vectors.norm(dim=2)], self.samples, seen)
 
 
