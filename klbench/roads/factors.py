@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from klbench.distributions.distribution import Distribution
 from klbench.estimators.term import Expansion, Term
 from klbench.roads.exact_moments import Exact
-from klbench.roads.expansion import CONSTANT, Sum, from_declared, less, product, sign_far_out, without_constant
+from klbench.roads.expansion import CONSTANT, Key, Sum, from_declared, less, product, sign_far_out, without_constant
 from klbench.roads.independent import independent
 from klbench.roads.tilted_factor import tilts_of
 from klbench.roads.tilts import Number, Tilts
@@ -31,13 +31,19 @@ def factors_road(integrand: Integrand) -> Exact | None:
         return None
     if integrand.pair.sampler is not None or integrand.factor is not None:
         return None
-    value = less(from_declared(term.expansion, ANY), ANY)
+    laws = _laws_of(integrand.pair.q, integrand.pair.p, keys_of(term.expansion))
+    return None if laws is None else exact_of_tilts(term.expansion, laws)
+
+
+def keys_of(expansion: Expansion) -> frozenset[Key]:
+    """The terms whose expectations are needed for mean, variance and kurtosis."""
+    value = less(from_declared(expansion, ANY), ANY)
     square = product(value, value)
-    laws = laws_for(integrand.pair.q, integrand.pair.p, [value, square, product(square, square)])
-    return None if laws is None else _exact(term.expansion, laws)
+    return frozenset(key for each in (value, square, product(square, square)) for key in each)
 
 
-def _exact(expansion: Expansion, laws: Tilts) -> Exact:
+def exact_of_tilts(expansion: Expansion, laws: Tilts) -> Exact:
+    """The exact moments of a finite sum of powers and exponentials of L, from the tilted laws of L."""
     value = from_declared(expansion, laws.centre)
     infinite = infinity(value, laws)
     if infinite is not None:
@@ -78,10 +84,13 @@ def _from_variance(mean: Number, square: Sum, laws: Tilts, rounding: float) -> E
 
 def laws_for(q: Distribution, p: Distribution, values: Sequence[Sum]) -> Tilts | None:
     """The laws of the sum of all factors' L that the expectations of ``values`` need; None without a road."""
+    return _laws_of(q, p, frozenset(key for value in values for key in value))
+
+
+def _laws_of(q: Distribution, p: Distribution, needed: frozenset[Key]) -> Tilts | None:
     parts = independent(q, p)
     if parts is None:
         return None
-    needed = frozenset(key for value in values for key in value)
     whole: Tilts | None = None
     for one_q, one_p, copies in parts:
         one = tilts_of(one_q, one_p, needed)
