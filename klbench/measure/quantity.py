@@ -15,6 +15,7 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 if TYPE_CHECKING:
     from klbench.measure.place import Place
 
+
 @dataclass(frozen=True)
 class Aim:
     """What is estimated: a divergence of single draws, or of sequences as a level makes one number of it."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from klbench.estimators.catalogue import estimators, find, unweighted
 from klbench.estimators.divergence import REVERSE_KL, Divergence
-from klbench.measure.quantity import Aim
 from klbench.frameworks.catalogue import beside, is_shipped
+from klbench.measure.quantity import Aim
 from klbench.wording import agreeing, few, joined
 
 if TYPE_CHECKING:

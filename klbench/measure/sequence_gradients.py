@@ -78,7 +78,8 @@ class SequenceGradients:
     def weights(self, quantity: Quantity) -> TokenWeights:
         """What weighs each token's score in one sequence's gradient."""
         place, level = quantity.place, quantity.level
-        assert place is not None and level is not None
+        assert place is not None
+        assert level is not None
         term, to_go = quantity.estimator.term, quantity.estimator.to_go
         own = (term, place.placement, place.weighting, level, quantity.dtype, self.mean_length)
         return TokenWeights(*own, to_go=to_go, clip=place.clip)

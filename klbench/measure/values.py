@@ -83,11 +83,15 @@ class Values(Kind):
             *([self._pass(problem, self._ratios(problem, of_tokens, shift), of_tokens)] if of_tokens else []),
         )
 
-    def _values(self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]) -> Accumulator[Any]:
+    def _values(
+        self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]
+    ) -> Accumulator[Any]:
         about = torch.tensor([shift[term] for term in terms], dtype=torch.float64)
         return ValueAccumulator(terms, about, len(self._controls.terms), self.plan.samples, problem.numbers)
 
-    def _ratios(self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]) -> Accumulator[Any]:
+    def _ratios(
+        self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]
+    ) -> Accumulator[Any]:
         about = torch.tensor([shift[term] for term in terms], dtype=torch.float64)
         return RatioAccumulator(terms, about, self.plan.samples * problem.tokens, problem.numbers)  # type: ignore[arg-type]
 

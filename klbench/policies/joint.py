@@ -93,9 +93,10 @@ def joint(q: PolicyTable, p: PolicyTable, sampler: PolicyTable | None = None) ->
     tables = {"q": q, "p": p} if sampler is None else {"q": q, "p": p, "sampler": sampler}
     for name, table in tables.items():
         _check_sizes(q, name, table)
+    rows: Mapping[str, Tensor]
     if all(_same_states(q, table) for table in tables.values()):
-        own = torch.arange(q.states)
-        rows, following, start = dict.fromkeys(tables, own), q.following, q.start
+        rows = dict.fromkeys(tables, torch.arange(q.states))
+        following, start = q.following, q.start
         taken = {name: table.log_probs for name, table in tables.items()}
     else:
         rows, following = _Product(tables).walked()

@@ -88,7 +88,9 @@ class SequencePair:
         joint, weight = self.joint, None
         if joint.log_sampler is not None:
             weight = _difference(joint.log_q, joint.log_sampler)
-        return LogProbs(_difference(joint.log_p, joint.log_q), weight, self._absolute, lambda: (joint.log_q, joint.log_p))
+        return LogProbs(
+            _difference(joint.log_p, joint.log_q), weight, self._absolute, lambda: (joint.log_q, joint.log_p)
+        )
 
     def _absolute(self) -> tuple[Tensor, Tensor, Tensor]:
         log_q, log_p = self.joint.log_q.flatten(), self.joint.log_p.flatten()

@@ -67,7 +67,7 @@ class Exact:
     def off(self, true: float) -> float:
         """mean − true, the bias in nats; 0 where they differ by rounding only."""
         bias = self.mean - true
-        noise = self.stdev if self.has_variance else 0.0
+        noise = self.stdev if isfinite(self.stdev) else 0.0
         tolerance = BIAS_ROUNDING * abs(true) + BIAS_ROUNDING_OF_NOISE * noise + self.rounding
         return 0.0 if abs(bias) <= tolerance else bias
 

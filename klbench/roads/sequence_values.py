@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan, sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -23,11 +22,15 @@ from klbench.problems.sequences import SequencePair, WalkProbs
 from klbench.roads.chain import Chain, expected_length, visits
 from klbench.roads.chain_lengths import moments_by_length
 from klbench.roads.chain_sums import mean_of_sums, token_moments, variance_of_sums
+from klbench.roads.chain_tilts import exact_of_sequences as exact_of_laws
 from klbench.roads.exact_moments import Exact
 from klbench.roads.growth import growth
 from klbench.tolerances import CONSTANT_ROUNDING, LOG_DENSITY_ROUNDING
 
 CHAIN, PATHS = "dynamic-programming", "enumeration"
+MOST_STEPS = 2**25
+"""Of cells times tokens: the laws of log_ratio along a chain take some 0.1 microseconds each, of every power."""
+_LINEAR, _RATIO = (1, 0.0), (0, 1.0)
 FEW_PATHS = 2**14
 """So few sequences are enumerated for everything: that gives the fourth moment too, in a millisecond or two."""
 
@@ -39,7 +42,36 @@ def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
         return _by_paths(pair, measured)
     if is_sum_over_tokens(measured):
         return _by_chain(pair, measured)
-    return _by_paths(pair, measured) if pair.count_of_paths < inf else None
+    if pair.count_of_paths < inf:
+        return _by_paths(pair, measured)
+    return _by_laws(pair, measured) if measured.level.name == "sequence" else None
+
+
+def _by_laws(pair: SequencePair, measured: AtLevel) -> Exact | None:
+    """Of a sum of powers and exponentials of the whole log_ratio, on sequences of q."""
+    term = measured.term
+    assert isinstance(term, Term)
+    if pair.sampler is not None or term.expansion is None:
+        return None
+    kinds = {(power, rate) for _, power, rate in term.expansion}
+    if kinds == {_LINEAR}:
+        return _by_chain(pair, AtLevel(term, Level()))
+    steps = pair.joint.length * pair.joint.log_q.numel()
+    if steps <= MOST_STEPS:
+        known = exact_of_laws(chain_of(pair), pair.cells.log_ratio.view_as(pair.joint.log_q), term.expansion)
+        return replace(known, road=CHAIN)
+    return _mean_alone(pair, measured) if kinds == {_LINEAR, _RATIO} else None
+
+
+def _mean_alone(pair: SequencePair, measured: AtLevel) -> Exact:
+    """The mean of a · log_ratio + b (r − 1): r has the mean 1 less the mass of p that q never draws."""
+    assert isinstance(measured.term, Term)
+    assert measured.term.expansion is not None
+    linear = sum(factor for factor, power, _ in measured.term.expansion if power == 1)
+    ratio = sum(factor for factor, power, _ in measured.term.expansion if power == 0)
+    known = _by_chain(pair, AtLevel(Term(lambda log_ratio: linear * log_ratio), Level()))
+    mean = known.mean - ratio * unseen_mass(pair)[0]
+    return Exact(mean, nan, nan, known.size, CHAIN, known.rounding)
 
 
 def is_sum_over_tokens(measured: AtLevel) -> bool:
