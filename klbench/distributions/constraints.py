@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from math import fsum, inf, isfinite
 from typing import Any
 
-from klbench.distributions.expression import Part, Rows, Text
+from klbench.distributions.arrays import MOST_TOKENS, array_fault
+from klbench.distributions.corpus import UNITS, corpus_fault
+from klbench.distributions.expression import Operation, Part, Placeholder, Rows, Text
 from klbench.tolerances import SIMPLEX_SUM, SYMMETRY
 
 
@@ -187,9 +189,6 @@ def _tree_fault(value: Any) -> tuple[str, str] | None:
 
 MOST_ROWS = 100_000
 """Prefixes of a tree."""
-MOST_TOKENS = 2**20
-"""Tokens of a vocabulary: as many as can be listed for the exact roads."""
-
 REAL = Constraint("a finite number", _number(_any))
 POSITIVE = Constraint("a number > 0", _number(lambda x: x > 0))
 NON_NEGATIVE = Constraint("a number >= 0", _number(lambda x: x >= 0))
@@ -210,6 +209,25 @@ TREE = Constraint(
     lambda value: _tree_fault(value) is None,
     fault=_tree_fault,
     kinds=(Rows,),
+)
+CORPUS = Constraint(
+    "a text in UTF-8, the name of its file in quotes",
+    lambda value: isinstance(value, Text) and corpus_fault(value) is None,
+    fault=lambda value: corpus_fault(value) if isinstance(value, Text) else None,
+    kinds=(Text,),
+)
+ARRAY = Constraint(
+    "a file of logits [vocab], a one-dimensional .npy array of numbers",
+    lambda value: isinstance(value, Text) and array_fault(value) is None,
+    fault=lambda value: array_fault(value) if isinstance(value, Text) else None,
+    kinds=(Text,),
+)
+ORDER = Constraint("a whole number from 1 to 16", _number(lambda x: 1 <= x <= 16 and x == int(x)))
+UNIT = Constraint("char or word", lambda value: isinstance(value, Text) and value.text in UNITS, kinds=(Text,))
+TOKEN_OR_TEXT = Constraint(
+    "a token, its number or its text in quotes",
+    lambda value: isinstance(value, Text) or TOKEN.check(value),
+    kinds=(Text, int, float, Placeholder, Operation),
 )
 REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
 POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)
