@@ -5,14 +5,13 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from klbench.distributions.constraints import MOST_TOKENS
 from klbench.distributions.expression import Text
 from klbench.distributions.named_files import FileFault, content
 
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_TOKENS = 2**20
-"""Tokens of a vocabulary: as many as can be listed for the exact roads."""
 _SAVE = "numpy.save(name, logits), of a float array [vocab]"
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from klbench.distributions.expression import Text
 from klbench.distributions.named_files import FileFault, content
 
-UNITS = ("char", "word")
 MOST_CELLS = 2**26
 """States times tokens of the table of an n-gram: each is 8 bytes, and 8 more of where it leads."""
 _KEPT = 4

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from klbench.distributions.catalogue import find
 from klbench.distributions.constraints import is_number, is_prefix
 from klbench.distributions.expression import Expression, Rows, Text, Value
 from klbench.distributions.shape import form
-from klbench.errors import Location, SpecError
-from klbench.spec.arguments import Argument, Place, bound
+from klbench.errors import Location
+from klbench.spec.arguments import Argument, Place, bound, takes_texts
 from klbench.spec.grammar import Parser
 from klbench.spec.refusal import Refusal, Step, refusing, shown
 from klbench.spec.tokens import PARAMETER, VALUES, WRITTEN
@@ -86,19 +85,14 @@ def _argument(
     folder: str | None, family: str, name: str | None, step: Step, value: object, place: Place | None = None
 ) -> Argument:
     place = place or Place(path=(family, step))
-    if isinstance(value, str) and _takes_a_text(family, name, step) and not PARAMETER.fullmatch(value.strip()):
+    if isinstance(value, str) and _is_a_text(value, family, name, step):
         return Argument(name, Text(value, folder), place)
     return Argument(name, _value(value, folder, *place.path), place)
 
 
-def _takes_a_text(family: str, name: str | None, step: Step) -> bool:
-    """Whether an argument, by its name or its position, may be a text: a file's name needs no second quotes then."""
-    try:
-        parameters = find(family).parameters
-    except SpecError:
-        return False
-    meant = [p for at, p in enumerate(parameters) if p.name == name or (name is None and at == step)]
-    return any(Text in parameter.constraint.kinds for parameter in meant)
+def _is_a_text(value: str, family: str, name: str | None, step: Step) -> bool:
+    """Whether a text in a mapping is meant as one, and needs no second quotes: it may be one, and is no parameter."""
+    return takes_texts(family, name, None if name else int(step)) and not PARAMETER.fullmatch(value.strip())
 
 
 def _value(value: object, folder: str | None, *path: Step) -> Value:
