@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import klbench.distributions.families
 from klbench.distributions.constraints import known
-from klbench.distributions.expression import Value
+from klbench.distributions.expression import Text, Value
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
 from klbench.wording import counted, joined
@@ -73,6 +73,13 @@ def find(name: str) -> Family:
     if name not in EVERY:
         raise unknown("distribution", name, [*EVERY, *ALIASES])
     return EVERY[name]
+
+
+def takes_texts(family: str, name: str | None = None, position: int | None = None) -> bool:
+    """Whether an argument of a family may be a text: the one of this name or in this position, or any."""
+    numbered = enumerate(EVERY[family].parameters if family in EVERY else ())
+    meant = [p for at, p in numbered if (name is None and position in (None, at)) or p.name == name]
+    return any(Text in parameter.constraint.kinds for parameter in meant)
 
 
 def bind(

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from klbench.distributions.catalogue import find
-from klbench.distributions.expression import Named, Text, Value
-from klbench.distributions.family import Parameter
+from klbench.distributions.expression import Named, Value
 from klbench.errors import SpecError
 from klbench.spec.algebra import named
 from klbench.spec.refusal import Refusal, Step
@@ -72,19 +71,8 @@ def _culprit(family: str, arguments: Sequence[Argument], name: str | None) -> Ar
     return positional.get(name) if name is not None else None
 
 
-def takes_texts(family: str, name: str | None = None, position: int | None = None) -> bool:
-    """Whether an argument of a family may be a text: the one of this name or in this position, or any."""
-    numbered = enumerate(_declared(family))
-    meant = [p for at, p in numbered if (name is None and position in (None, at)) or p.name == name]
-    return any(Text in parameter.constraint.kinds for parameter in meant)
-
-
 def _parameters(family: str) -> tuple[str, ...]:
-    return tuple(parameter.name for parameter in _declared(family))
-
-
-def _declared(family: str) -> tuple[Parameter, ...]:
     try:
-        return find(family).parameters
+        return tuple(parameter.name for parameter in find(family).parameters)
     except SpecError:
         return ()

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
+from klbench.distributions.catalogue import takes_texts
 from klbench.distributions.constraints import is_number, is_prefix
 from klbench.distributions.expression import Expression, Rows, Text, Value
 from klbench.distributions.shape import form
 from klbench.errors import Location
-from klbench.spec.arguments import Argument, Place, bound, takes_texts
+from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.grammar import Parser
 from klbench.spec.refusal import Refusal, Step, refusing, shown
 from klbench.spec.tokens import PARAMETER, VALUES, WRITTEN

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from klbench.distributions.catalogue import takes_texts
 from klbench.distributions.expression import Expression, Reference, Value
 from klbench.spec import algebra
-from klbench.spec.arguments import Argument, Place, bound, takes_texts
+from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.arithmetic import SIGNS
 from klbench.spec.tokens import WRITTEN, Token, placed
 from klbench.spec.values import ValueReader

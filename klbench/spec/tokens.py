@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from klbench.spec.arguments import takes_texts
+from klbench.distributions.catalogue import takes_texts
 from klbench.spec.refusal import Refusal, shown
 
 LONGEST_TEXT = 2 * 2**20

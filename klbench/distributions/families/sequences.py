@@ -113,7 +113,7 @@ def tree_length(arguments: Arguments) -> int:
 
 
 def _is_square(a: Arguments) -> bool:
-    return len(a["transition"]) == len(a["initial"]) == len(a["transition"][0])
+    return {len(a["transition"]), *map(len, a["transition"])} == {len(a["initial"])}
 
 
 def _eos_is_a_token(a: Arguments) -> bool:
