@@ -13,7 +13,10 @@ from klbench.policies.joint import Joint, joint
 from klbench.policies.table import ENDED, PolicyTable
 from tests.policies.tables import state_after, table
 
-TREE = 'Tree({"": [0.5, 0.5], "0": [0.9, 0.1], "1": [0.2, 0.8], "0,0": [1, 0], "0,1": [0.5, 0.5], "1,0": [0.3, 0.7], "1,1": [0.4, 0.6]})'
+TREE = (
+    'Tree({"": [0.5, 0.5], "0": [0.9, 0.1], "1": [0.2, 0.8], '
+    '"0,0": [1, 0], "0,1": [0.5, 0.5], "1,0": [0.3, 0.7], "1,1": [0.4, 0.6]})'
+)
 EOS = 'Tree({"": [0.5, 0.5], "0": [0.9, 0.1], "0,0": [0.4, 0.6]})'
 PAIRS = [
     ("Markov(vocab=2, length=3)", "Perturb(Markov(vocab=2, length=3), 0.5)", None),

@@ -127,7 +127,7 @@ def test_a_file_that_is_no_text_is_refused_at_its_name(tmp_path: Path, name: str
     assert says in error.value.message
     assert '"corpus.txt"' in error.value.message
     assert error.value.location is not None
-    assert (error.value.location.line, error.value.location.column) == (3, 19)
+    assert (error.value.location.line, error.value.location.column) == (3, 20)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
