@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import torch
 
+from klbench.distributions.named_files import digest
 from klbench.engines.record import Record
 from klbench.estimators.catalogue import find
 from klbench.files import store
@@ -37,6 +38,7 @@ _WORDS = {
     "seed": "another seed",
     "spec": "another spec",
     "code": "other code of your functions",
+    "files": "another content of the files that the spec names",
     "shard": "another shard",
 }
 """What a store is of when an entry of its identity is not this run's, in the order it is looked at."""
@@ -53,6 +55,7 @@ def identity_of(spec: Spec, device: str, shard: str = "") -> Mapping[str, str]:
         "seed": str(spec.seed),
         "spec": spec.to_yaml(),
         "code": code_of(functions),
+        "files": digest(spec.files()),
         "shard": shard,
     }
 

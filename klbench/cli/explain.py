@@ -18,6 +18,7 @@ from klbench.estimators.estimator import OPTIMAL
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from klbench.distributions.expression import Text
     from klbench.distributions.family import Family
     from klbench.estimators.estimator import Estimator, EstimatorFamily
     from klbench.identity.identity import Identity
@@ -215,6 +216,7 @@ def _identity(estimator: Estimator) -> Identity | None:
 
 def _explain_distribution(family: Family) -> None:
     arguments = {f"  {p.name}": p.constraint.text + _default(p.default) for p in family.parameters}
+    arguments |= {f"  {p.name}": f"{p.constraint.text}; may be left out" for p in family.parameters if p.optional}
     facts = {"write": family.signature, **arguments, "on": family.support_text, "for example": family.example}
     _print(f"{family.name}, a {family.kind} distribution", family.summary, facts)
 
@@ -245,8 +247,10 @@ def _words(name: str, meanings: Iterable[words.Word]) -> Iterator[RenderableType
         yield card(f"{name}, {word.kind}", word.meaning, {"in a spec": word.written} if word.written else {})
 
 
-def _default(value: float | None) -> str:
-    return "" if value is None else f"; {value:g} by default"
+def _default(value: float | Text | None) -> str:
+    from klbench.distributions.expression import value_text
+
+    return "" if value is None else f"; {value_text(value)} by default"
 
 
 def _print(title: str, summary: str, facts: Mapping[str, str], *below: RenderableType) -> None:

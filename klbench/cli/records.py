@@ -126,7 +126,7 @@ def of_distribution(family: Family) -> Record:
     from klbench.distributions.catalogue import ALIASES
 
     arguments = [
-        {"name": parameter.name, "allowed": parameter.constraint.text, "default": parameter.default}
+        {"name": parameter.name, "allowed": parameter.constraint.text, "default": parameter.shown_default}
         for parameter in family.parameters
     ]
     return {

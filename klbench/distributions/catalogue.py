@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import klbench.distributions.families
 from klbench.distributions.constraints import known
-from klbench.distributions.expression import Value
+from klbench.distributions.expression import Text, Value
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
 from klbench.wording import counted, joined
@@ -28,7 +28,7 @@ EVERY: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in sorted(_declared(), key=lambda family: family.name)}
 )
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {name: family for name, family in EVERY.items() if family.logits is None and family.table is None}
+    {name: family for name, family in EVERY.items() if family.logits is None and family.length is None}
 )
 """The classes of torch.distributions."""
 POLICIES: Mapping[str, Family] = MappingProxyType(
@@ -36,7 +36,7 @@ POLICIES: Mapping[str, Family] = MappingProxyType(
 )
 """Policies over one token, which torch does not have."""
 SEQUENCES: Mapping[str, Family] = MappingProxyType(
-    {name: family for name, family in EVERY.items() if family.logits is None and family.table is not None}
+    {name: family for name, family in EVERY.items() if family.length is not None}
 )
 """Policies over sequences of tokens."""
 
@@ -73,6 +73,13 @@ def find(name: str) -> Family:
     if name not in EVERY:
         raise unknown("distribution", name, [*EVERY, *ALIASES])
     return EVERY[name]
+
+
+def takes_texts(family: str, name: str | None = None, position: int | None = None) -> bool:
+    """Whether an argument of a family may be a text: the one of this name or in this position, or any."""
+    numbered = enumerate(EVERY[family].parameters if family in EVERY else ())
+    meant = [p for at, p in numbered if (name is None and position in (None, at)) or p.name == name]
+    return any(Text in parameter.constraint.kinds for parameter in meant)
 
 
 def bind(
@@ -163,7 +170,8 @@ def _check_rules(family: Family, given: Mapping[str, Value]) -> None:
         concerned = [values[name] for name in rule.arguments if name in values]
         if len(concerned) == len(rule.arguments) and all(map(known, concerned)) and not rule.holds(values):
             shown = ", ".join(f"{name}={_show(values[name])}" for name in rule.arguments)
-            raise ArgumentError(f"{family.name} needs {rule.text}, given {shown}", argument=rule.arguments[-1])
+            needed = rule.text if isinstance(rule.text, str) else rule.text(values)
+            raise ArgumentError(f"{family.name} needs {needed}, given {shown}", argument=rule.arguments[-1])
 
 
 def _axes(value: Value) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import fsum, inf, isfinite
 from typing import Any
 
-from klbench.distributions.expression import Part, Rows, Text
+from klbench.distributions.expression import Operation, Part, Placeholder, Rows, Text
 from klbench.tolerances import SIMPLEX_SUM, SYMMETRY
 
 
@@ -185,11 +185,24 @@ def _tree_fault(value: Any) -> tuple[str, str] | None:
     return None
 
 
-MOST_ROWS = 100_000
-"""Prefixes of a tree."""
+def _corpus_fault(name: Text) -> tuple[str, str] | None:
+    from klbench.distributions.corpus import corpus_fault  # files are read by those who name one
+
+    return corpus_fault(name)
+
+
+def _array_fault(name: Text) -> tuple[str, str] | None:
+    from klbench.distributions.arrays import array_fault
+
+    return array_fault(name)
+
+
 MOST_TOKENS = 2**20
 """Tokens of a vocabulary: as many as can be listed for the exact roads."""
-
+MOST_ROWS = 100_000
+"""Prefixes of a tree."""
+UNITS = ("char", "word")
+"""What the tokens of a text are."""
 REAL = Constraint("a finite number", _number(_any))
 POSITIVE = Constraint("a number > 0", _number(lambda x: x > 0))
 NON_NEGATIVE = Constraint("a number >= 0", _number(lambda x: x >= 0))
@@ -210,6 +223,25 @@ TREE = Constraint(
     lambda value: _tree_fault(value) is None,
     fault=_tree_fault,
     kinds=(Rows,),
+)
+CORPUS = Constraint(
+    "a text in UTF-8, the name of its file in quotes",
+    lambda value: _corpus_fault(value) is None,
+    fault=_corpus_fault,
+    kinds=(Text,),
+)
+ARRAY = Constraint(
+    "a file of logits [vocab], a one-dimensional .npy array of numbers",
+    lambda value: _array_fault(value) is None,
+    fault=_array_fault,
+    kinds=(Text,),
+)
+ORDER = Constraint("a whole number from 1 to 16", _number(lambda x: 1 <= x <= 16 and x == int(x)))
+UNIT = Constraint("char or word", lambda value: isinstance(value, Text) and value.text in UNITS, kinds=(Text,))
+TOKEN_OR_TEXT = Constraint(
+    "a token, its number or its text in quotes",
+    lambda value: isinstance(value, Text) or TOKEN.check(value),
+    kinds=(Text, int, float, Placeholder, Operation),
 )
 REAL_VECTOR = Constraint("a list of finite numbers", _vector(_any), rank=1)
 POSITIVE_VECTOR = Constraint("a list of numbers > 0", _vector(lambda x: x > 0), rank=1)

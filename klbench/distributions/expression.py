@@ -206,6 +206,25 @@ def _placeholder_names(part: Expression | Value) -> Iterator[str]:
             yield from _placeholder_names(part.copies)
 
 
+FILE = "file"
+"""The name of the argument that names a file."""
+
+
+def files_of(expression: Expression) -> tuple[Text, ...]:
+    """The files that an expression names, in their order."""
+    match expression:
+        case Named(_, arguments):
+            inner = (files_of(value) for _, value in arguments if isinstance(value, Part))  # type: ignore[arg-type]
+            own = (value for name, value in arguments if name == FILE and isinstance(value, Text))
+            return (*own, *(one for each in inner for one in each))
+        case Mixture(_, components):
+            return tuple(one for component in components for one in files_of(component))
+        case Power(base, _):
+            return files_of(base)
+        case Reference():
+            return ()
+
+
 def with_references(expression: Expression, known: Mapping[str, Expression]) -> Expression:
     """The expression with the distributions of these names in the places where they are named."""
     match expression:

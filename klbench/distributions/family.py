@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from klbench.distributions.expression import Text, value_text
 from klbench.distributions.support import Support
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from klbench.distributions.constraints import Constraint
     from klbench.distributions.stream import Stream
-    from klbench.policies.table import PolicyTable
 
 Kind = Literal["continuous", "discrete"]
 Space = Literal[
@@ -33,6 +33,7 @@ Arguments = Mapping[str, Any]
 Shape = tuple[int | None, ...]
 
 LogDensity = Callable[[Any, "Tensor"], "Tensor"]
+Change = Callable[["Tensor", Arguments], "Tensor"]
 ParameterScore = Callable[[Any, "Tensor"], "Tensor"]
 
 MAX_ATOMS = 2**20
@@ -53,15 +54,20 @@ class Parameter:
 
     name: str
     constraint: Constraint
-    default: float | None = None
+    default: float | Text | None = None
     optional: bool = False
+
+    @property
+    def shown_default(self) -> float | str | None:
+        """The default as a number or a text."""
+        return self.default.text if isinstance(self.default, Text) else self.default
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What several arguments must fulfil together; ``text`` completes "Family needs ..."."""
+    """What several arguments must fulfil together; ``text``, or what it says of them, completes "Family needs ..."."""
 
-    text: str
+    text: str | Callable[[Arguments], str]
     arguments: tuple[str, ...]
     holds: Callable[[Arguments], bool]
 
@@ -124,8 +130,8 @@ class Family:
             autograd of the log-density loses digits, makes NaN, or is slow; autograd for those not named.
         logits: ``bound arguments -> the logits of its tokens``, float64, of a policy over tokens; None for all others,
             which are classes of torch.distributions.
-        table: ``bound arguments -> PolicyTable`` of a policy over sequences; of one that is made of another policy,
-            where that is over sequences.
+        change: ``(log-probabilities of a policy [..., V], bound arguments) -> logits`` [..., V], of a policy that is
+            made of another one.
         length: ``bound arguments -> the most tokens of a sequence``, of a policy that is always over sequences; None
             where a grid parameter decides.
         unscored: ``bound arguments -> {parameter: why it has no score}``; what the support depends on has none.
@@ -153,7 +159,7 @@ class Family:
     natural: Callable[[Any], Natural] | None = None
     scores: Mapping[str, ParameterScore] = field(default_factory=dict)
     logits: Callable[[Arguments], Tensor] | None = None
-    table: Callable[[Arguments], PolicyTable] | None = None
+    change: Change | None = None
     length: Callable[[Arguments], int | None] | None = None
     unscored: Callable[[Arguments], Mapping[str, str]] = lambda _: {}
 
@@ -174,7 +180,7 @@ class Family:
 
     def _signature_parts(self) -> list[str]:
         in_forms = [name for form in self.forms for name in form]
-        texts = {p.name: p.name if p.default is None else f"{p.name}={p.default:g}" for p in self.parameters}
+        texts = {p.name: p.name if p.default is None else f"{p.name}={value_text(p.default)}" for p in self.parameters}
         texts |= {p.name: f"{p.name}=none" for p in self.parameters if p.optional}
         single = [text for name, text in texts.items() if name not in (*self.alternatives, *in_forms)]
         forms = [" | ".join(", ".join(texts[name] for name in form) for form in self.forms)] if self.forms else []

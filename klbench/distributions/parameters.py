@@ -80,7 +80,7 @@ def _sorted(expression: Expression) -> tuple[tuple[str, ...], Mapping[str, str]]
 
 def _of_family(expression: Named) -> tuple[tuple[str, ...], Mapping[str, str]]:
     family = find(expression.family)
-    if family.logits is not None or family.table is not None:
+    if family.logits is not None or family.length is not None:
         return (WEIGHTS,), {}
     arguments = with_defaults(family, expression.arguments)
     given = [parameter for parameter in family.parameters if parameter.name in arguments]

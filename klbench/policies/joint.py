@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+from math import prod
 
 import numpy as np
 import torch
@@ -12,9 +14,13 @@ from torch import Tensor
 
 from klbench.errors import SpecError
 from klbench.policies.table import ENDED, PolicyTable
+from klbench.wording import joined
 
 MOST_CELLS = 2**25
 """States times tokens of a joint table: each is a number of q, of p, of the sampler, and where it leads."""
+_CELLS_AT_ONCE = 2**20
+_LARGEST_CODE = 2**62
+"""Combinations of states that an int64 tells apart."""
 
 
 @dataclass(frozen=True)
@@ -123,72 +129,97 @@ def _same_states(left: PolicyTable, right: PolicyTable) -> bool:
 
 
 class _Product:
-    """Goes breadth first through the combinations of states that a sequence may be in."""
+    """Goes breadth first through the combinations of states that a sequence may be in.
+
+    A combination has a code, the number of its states in the base of how many each policy has.
+    """
 
     def __init__(self, tables: Mapping[str, PolicyTable]) -> None:
         self._tables = tuple(tables.values())
         self._names = tuple(tables)
-        self._length = self._tables[0].length
-        self._most = MOST_CELLS // self._tables[0].vocabulary
-        start = tuple(table.start for table in self._tables)
-        self._states = {start: 0}
+        self._vocabulary, self._length = self._tables[0].vocabulary, self._tables[0].length
+        self._most = MOST_CELLS // self._vocabulary
+        if prod(table.states for table in self._tables) > _LARGEST_CODE:
+            raise self._too_many()
+        self._numbers = {int(self._codes([torch.tensor([table.start]) for table in self._tables])): 0}
+        self._states = [torch.tensor([[table.start] for table in self._tables])]
         self._came: list[tuple[int, int]] = [(0, -1)]
         self._following: list[Tensor] = []
 
-    def walked(self) -> tuple[Mapping[str, Tensor], Tensor]:
+    def walked(self) -> tuple[dict[str, Tensor], Tensor]:
         """The state of each policy in each combination [S], by its name, and where every token leads [S, V]."""
-        front, depth = [next(iter(self._states))], 0
-        while front:
-            depth += 1
-            front = [state for each in front for state in self._steps(each, last=depth == self._length)]
-        columns = torch.tensor(list(self._states)).T
-        return dict(zip(self._names, columns, strict=True)), torch.stack(self._following)
+        front, first, depth = self._states[0], 0, 0
+        while front.shape[1]:
+            depth, behind = depth + 1, len(self._numbers)
+            for part in torch.split(front, max(1, _CELLS_AT_ONCE // self._vocabulary), dim=1):
+                self._step(part, first, last=depth == self._length)
+                first += part.shape[1]
+            new = torch.tensor(list(islice(self._numbers, behind, None)), dtype=torch.int64)
+            front = self._decoded(new)
+            self._states.append(front)
+        return dict(zip(self._names, torch.cat(self._states, 1), strict=True)), torch.cat(self._following)
 
-    def _steps(self, state: tuple[int, ...], *, last: bool) -> list[tuple[int, ...]]:
-        """The combinations first seen behind one; what is behind the last token of the longest sequences is nowhere."""
-        number = self._states[state]
-        leads = torch.stack([table.following[own] for table, own in zip(self._tables, state, strict=True)])
-        rows = [table.log_probs[own] for table, own in zip(self._tables, state, strict=True)]
-        ended, may = leads == ENDED, possible(rows)
+    def _step(self, states: Tensor, first: int, *, last: bool) -> None:
+        """Where every token leads from some combinations [policies, n], numbered from ``first``; nowhere from the last
+        token of the longest sequences."""
+        leads = [table.following[own] for table, own in zip(self._tables, states, strict=True)]
+        may = possible([table.log_probs[own] for table, own in zip(self._tables, states, strict=True)])
+        ended = torch.stack([each == ENDED for each in leads])
         if not last:
-            self._refuse_where_they_part(number, ended, may)
-        goes_on = may & ~ended.any(0) & (not last)
+            self._refuse_where_they_part(first, ended, may)
         following = torch.full_like(leads[0], ENDED)
         self._following.append(following)
-        different, inverse = torch.unique(leads[:, goes_on], dim=1, return_inverse=True)
-        tokens = goes_on.nonzero()[:, 0]
-        numbers, new = [], []
-        for index, each in enumerate(map(tuple, different.T.tolist())):
-            if each not in self._states:
-                self._add(each, number, int(tokens[(inverse == index).nonzero()[0, 0]]))
-                new.append(each)
-            numbers.append(self._states[each])
-        following[goes_on] = torch.tensor(numbers, dtype=torch.int64)[inverse]
-        return new
+        cells = torch.zeros_like(may) if last else may & ~ended.any(0)
+        place = cells.reshape(-1).nonzero()[:, 0].numpy()
+        codes, at, inverse = np.unique(
+            self._codes([each[cells] for each in leads]).numpy(), return_index=True, return_inverse=True
+        )
+        numbers = np.empty(len(codes), dtype=np.int64)
+        for index, code in enumerate(codes.tolist()):
+            if code not in self._numbers:
+                row, token = divmod(int(place[at[index]]), self._vocabulary)
+                self._add(code, first + row, token)
+            numbers[index] = self._numbers[code]
+        following[cells] = torch.from_numpy(numbers[inverse])
 
-    def _add(self, state: tuple[int, ...], before: int, token: int) -> None:
-        if len(self._states) >= self._most:
-            together = " x ".join(f"{table.states:,}" for table in self._tables)
-            message = f"{' and '.join(self._names)} are together in more than {self._most:,} states"
-            help = [f"they have {together} states by themselves", "take policies of fewer states or tokens"]
-            raise SpecError(message, help=help)
-        self._states[state] = len(self._states)
+    def _codes(self, states: Sequence[Tensor]) -> Tensor:
+        code = torch.zeros_like(states[0])
+        for table, own in zip(self._tables, states, strict=True):
+            code = code * table.states + own
+        return code
+
+    def _decoded(self, codes: Tensor) -> Tensor:
+        """The states of the policies [policies, n] that codes stand for."""
+        states = []
+        for table in reversed(self._tables):
+            states.append(codes % table.states)
+            codes = codes // table.states
+        return torch.stack(states[::-1])
+
+    def _add(self, code: int, before: int, token: int) -> None:
+        if len(self._numbers) >= self._most:
+            raise self._too_many()
+        self._numbers[code] = len(self._numbers)
         self._came.append((before, token))
 
-    def _refuse_where_they_part(self, number: int, ended: Tensor, may: Tensor) -> None:
-        parts = may & (ended.any(0) != ended.all(0))
-        if not bool(parts.any()):
+    def _too_many(self) -> SpecError:
+        together = joined([f"{table.states:,}" for table in self._tables])
+        message = f"{joined(self._names)} are together in more than {self._most:,} states"
+        help = [f"they have {together} states by themselves", "take policies of fewer states or tokens"]
+        return SpecError(message, help=help)
+
+    def _refuse_where_they_part(self, first: int, ended: Tensor, may: Tensor) -> None:
+        parts = (may & (ended.any(0) != ended.all(0))).nonzero()
+        if not len(parts):
             return
-        token = int(parts.nonzero()[0, 0])
-        ends, on = (
-            next(name for name, is_over in zip(self._names, ended[:, token].tolist(), strict=True) if is_over == which)
-            for which in (True, False)
-        )
-        before = self._prefix(number)
-        after = f" after {','.join(map(str, before))}" if before else " at the start"
+        row, token = parts[0].tolist()
+        over = dict(zip(self._names, ended[:, row, token].tolist(), strict=True))
+        ends, on = (next(name for name, is_over in over.items() if is_over is which) for which in (True, False))
+        before = self._prefix(first + row)
+        after = f"after {','.join(map(str, before))}" if before else "at the start"
         help = ["q, p and sampler end at the same tokens: one eos in all, or trees with rows for the same prefixes"]
-        parting = f"with the token {token}{after} a sequence of {ends} ends, and one of {on} goes on"
-        raise SpecError(f"{' and '.join(self._names)} cannot be compared: {parting}", help=help)
+        parting = f"with the token {token} {after} a sequence of {ends} ends, and one of {on} goes on"
+        raise SpecError(f"{ends} and {on} cannot be compared: {parting}", help=help)
 
     def _prefix(self, number: int) -> tuple[int, ...]:
         tokens: list[int] = []

@@ -6,7 +6,9 @@ Whatever a field refuses, it refuses with a ``Refusal``, so that every error say
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -54,10 +56,38 @@ _FORMULA = "=+-@＝＋－＠"
 """A cell of a CSV file that begins so is a formula to a spreadsheet, the wide letters of East Asia included."""
 
 
+@dataclass
+class Reading:
+    """What is known while one spec is read.
+
+    Args:
+        folder: where the files that it names are looked for first.
+        errors: how many there are, by what they are in.
+    """
+
+    folder: str | None = None
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def folder_of(context: object) -> str | None:
+    """Where the files of the spec that is read are looked for first."""
+    return context.folder if isinstance(context, Reading) else None
+
+
 def _read_by(reader: Callable[[Any], object], schema: JsonSchema) -> GetPydanticSchema:
     """The mark of a field that is read by ``reader`` and described by ``schema``."""
     return GetPydanticSchema(
         lambda _source, _handler: core_schema.no_info_plain_validator_function(reader),
+        lambda _core, _handler: dict(schema),
+    )
+
+
+def _read_in(reader: Callable[[Any, str | None], object], schema: JsonSchema) -> GetPydanticSchema:
+    """The same of a field that may name files: ``reader`` is also given the folder where they are looked for."""
+    return GetPydanticSchema(
+        lambda _source, _handler: core_schema.with_info_plain_validator_function(
+            lambda written, info: reader(written, folder_of(info.context))
+        ),
         lambda _core, _handler: dict(schema),
     )
 
@@ -76,6 +106,12 @@ def _text(written: object) -> str:
         raise Refusal(f"{shown(written)} is not a text", help=["a text", *_quoted(written)])
     if not written.replace("\n", "").replace("\t", "").isprintable():
         raise Refusal(f"{shown(written)} has characters that cannot be shown", help=["printable characters"])
+    return written
+
+
+def _folder(written: object) -> str:
+    if not isinstance(written, str) or not written.strip() or not written.isprintable():
+        raise Refusal(f"{shown(written)} is not a folder", help=["a path, relative to the spec's folder"])
     return written
 
 
@@ -222,6 +258,7 @@ _SPACINGS = {
 FileName = Annotated[
     str, _read_by(_file_name, {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]*$", "maxLength": LONGEST_NAME})
 ]
+Folder = Annotated[str, _read_by(_folder, {"type": "string", "minLength": 1})]
 Text = Annotated[str, _read_by(_text, {"type": "string", "minLength": 1})]
 PairName = Annotated[
     str,
@@ -261,7 +298,7 @@ Estimators = Annotated[
 EstimatorName = Annotated[str, _read_by(estimator_name, ESTIMATOR)]
 Distribution = Annotated[
     Expression,
-    _read_by(
+    _read_in(
         read,
         {
             "anyOf": [

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from klbench.distributions.catalogue import takes_texts
 from klbench.distributions.expression import Expression, Reference, Value
 from klbench.spec import algebra
 from klbench.spec.arguments import Argument, Place, bound
@@ -124,7 +125,9 @@ class Parser(ValueReader):
         if self._families > MOST_FAMILIES:
             raise self._refusal("the sum has too many parts", f"at most {MOST_FAMILIES}", at=family)
         self._expect("(", f"its arguments follow in brackets: {family.text}(...)")
+        outside, self._takes_texts = self._takes_texts, takes_texts(family.text)
         arguments = self._separated(self._argument, ")")
+        self._takes_texts = outside
         return bound(family.text, arguments, Place(family.offset))
 
     def _argument(self) -> Argument:

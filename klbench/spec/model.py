@@ -20,7 +20,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from klbench.distributions.expression import Expression, placeholders, references, size, with_references
+from klbench.distributions.expression import Expression, files_of, placeholders, references, size, with_references
+from klbench.distributions.expression import Text as WrittenText
+from klbench.distributions.named_files import is_shipped
 from klbench.distributions.shape import check_pair, form
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
@@ -41,6 +43,7 @@ from klbench.spec.fields import (
     Estimators,
     FileName,
     FiniteNumber,
+    Folder,
     GridName,
     GridValues,
     Levels,
@@ -51,6 +54,7 @@ from klbench.spec.fields import (
     Placements,
     Positive,
     Precision,
+    Reading,
     Samples,
     Seed,
     Text,
@@ -236,7 +240,7 @@ def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) 
 
 def _until_enough(written: Any, judge: ModelWrapValidatorHandler[PairSpec], info: ValidationInfo) -> PairSpec:
     """Judge a pair of a list, unless there are enough errors in those before it; they are counted in the context."""
-    errors = info.context if isinstance(info.context, Counter) else Counter[str]()
+    errors = info.context.errors if isinstance(info.context, Reading) else Counter[str]()
     if errors["pairs"] >= _ENOUGH_ERRORS:
         raise PydanticCustomError(NOT_JUDGED, "not judged")
     try:
@@ -314,6 +318,9 @@ class Spec(Form):
     pairs: tuple[Annotated[PairSpec, WrapValidator(_until_enough)], ...] = Field(
         description="The pairs of distributions to measure them on.", min_length=1
     )
+    folder: Folder | None = Field(
+        None, description="Where the files that the spec names are looked for first. Default: the spec's own folder."
+    )
     _written: Written = PrivateAttr(default=Written())
 
     @model_validator(mode="before")
@@ -375,15 +382,22 @@ class Spec(Form):
             raise Refusal(f"the spec has {count} cases", help=[f"at most {MOST_CASES}"], path=("pairs",))
         return self
 
-    def written_as(self, tree: Node) -> Self:
-        """The same spec, which knows where it is written."""
-        known = self.model_copy()
+    def written_as(self, tree: Node, folder: str) -> Self:
+        """The same spec, which knows where it is written, and the folder of its files if it has any."""
+        known = self.model_copy(
+            update={"folder": folder if any(not is_shipped(name) for name in self.files()) else None}
+        )
         known._written = Written(tree)
         return known
 
     def place_of(self, estimator: str) -> Location | None:
         """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""
         return self._written.place_of(estimator)
+
+    def files(self) -> tuple[WrittenText, ...]:
+        """The files that its pairs name, each once."""
+        roles = [expression for pair in self.pairs for expression in pair.roles.values()]
+        return tuple(dict.fromkeys(name for expression in roles for name in files_of(expression)))
 
     def cases(self) -> tuple[Case, ...]:
         """Every case in the order of the pairs and of their grids."""

@@ -10,6 +10,8 @@ from klbench.distributions.expression import (
     Part,
     Power,
     Reference,
+    Rows,
+    Text,
     Value,
     copies_text,
     value_text,
@@ -19,6 +21,7 @@ from klbench.distributions.expression import (
 LONGEST_NAME = 100
 
 _MOST_ITEMS = 5
+_MOST_ROWS = 3
 
 
 def pair_name(q: Expression, p: Expression, sampler: Expression | None = None) -> str:
@@ -55,6 +58,9 @@ def _grouped(expression: Expression) -> str:
 def _brief_value(value: Value, q: Expression | None = None) -> str:
     if isinstance(value, Part):
         return "q" if value == q else brief(value, q)  # type: ignore[arg-type]
+    if isinstance(value, Rows):
+        rows = [f"{Text(prefix)}: {_brief_value(row)}" for prefix, row in value.rows[:_MOST_ROWS]]
+        return f"{{{', '.join(rows)}{', ...' if len(value.rows) > _MOST_ROWS else ''}}}"
     if not isinstance(value, tuple):
         return value_text(value)
     items = [_brief_value(item) for item in value[:_MOST_ITEMS]]

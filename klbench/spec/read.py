@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from klbench.errors import SpecError, is_surely, nearest
 from klbench.spec import builtin
 from klbench.spec.document import LONGEST, decode, read_document
+from klbench.spec.fields import Reading
 from klbench.spec.model import Spec
 from klbench.spec.nodes import Source, plain_value
 from klbench.spec.overrides import Option, overridden
@@ -29,7 +29,7 @@ def read_spec(source: str | os.PathLike[str], overrides: Sequence[str | Option] 
         SpecError: it cannot be found or read, or something in it is wrong, located.
     """
     name, text = _find_text(_place(source))
-    return read_text(text, name, overrides)
+    return read_text(text, name, overrides, folder=str(Path(name).parent) if Path(name).is_file() else None)
 
 
 def resolved(spec: Spec | str | os.PathLike[str], overrides: Sequence[str] = ()) -> Spec:
@@ -43,8 +43,12 @@ def resolved(spec: Spec | str | os.PathLike[str], overrides: Sequence[str] = ())
     return read_text(spec.to_yaml(), spec.name, overrides) if overrides else spec
 
 
-def read_text(text: str, source_name: str = "spec", overrides: Sequence[str | Option] = ()) -> Spec:
+def read_text(
+    text: str, source_name: str = "spec", overrides: Sequence[str | Option] = (), *, folder: str | None = None
+) -> Spec:
     """The spec that a text writes; ``source_name`` is what its errors begin with.
+
+    ``folder`` is that of the spec, by default the current one: files that it names are looked for there.
 
     Raises:
         SpecError: located in the text or in an override.
@@ -52,10 +56,18 @@ def read_text(text: str, source_name: str = "spec", overrides: Sequence[str | Op
     tree = read_document(Source(source_name, text))
     for override in overrides:
         tree = overridden(tree, override)
+    written = plain_value(tree)
+    place = _folder_of_files(written, folder)
     try:
-        return Spec.model_validate(plain_value(tree), context=Counter()).written_as(tree)
+        return Spec.model_validate(written, context=Reading(place)).written_as(tree, place)
     except ValidationError as error:
         raise located(error, tree) from None
+
+
+def _folder_of_files(written: object, folder: str | None) -> str:
+    """Where the files that a spec names are: its key ``folder``, seen from where it stands itself."""
+    named = written.get("folder") if isinstance(written, dict) else None
+    return str(Path(folder or "").absolute() / Path(named if isinstance(named, str) else ""))
 
 
 def _place(source: object) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
+from klbench.distributions.catalogue import takes_texts
 from klbench.spec.refusal import Refusal, shown
 
 LONGEST_TEXT = 2 * 2**20
@@ -24,10 +25,11 @@ _TOKEN = re.compile(
       | (?P<parameter>{PARAMETER.pattern})
       | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | (?P<name>[A-Za-z_]\w*)
-      | (?P<sign>\*\*|[-+*/(),=:}}\[\]]|\{{(?=\s*["'}}]))""",
+      | (?P<sign>\*\*|[-+*/(),=:}}\[\]]|\{{(?=\s*["']))""",
     re.VERBOSE | re.ASCII,
 )
 _SPACE = re.compile(r"\s*")
+_NO_TEXT = "an argument is a number or a list of numbers, not a text"
 _INSTEAD = {
     "−": "write the minus sign as -",
     "–": "write the minus sign as -",
@@ -60,11 +62,21 @@ def tokens(text: str, written: str) -> Iterator[Token]:
     Raises:
         Refusal: at a character that no expression has.
     """
-    offset = _SPACE.match(text).end()  # type: ignore[union-attr]
+    offset, rows = _SPACE.match(text).end(), 0  # type: ignore[union-attr]
+    before, calls = "", [""]
     while offset < len(text):
         match = _TOKEN.match(text, offset)
-        if match is None or match.lastgroup is None:
+        of_rows = match is not None and match[0] in (":", "}")
+        if match is None or match.lastgroup is None or (of_rows and not rows):
             raise Refusal(f"unexpected {text[offset]!r}", help=[_INSTEAD.get(text[offset], written)], offset=offset)
+        if match.lastgroup == "text" and not rows and calls[-1] and not takes_texts(calls[-1]):
+            raise Refusal(f"unexpected {match[0][0]!r}", help=[_NO_TEXT], offset=offset)
+        rows += (match[0] == "{") - (match[0] == "}")
+        if match[0] == "(":
+            calls.append(before)
+        elif match[0] == ")":
+            calls[1:] = calls[1:-1]
+        before = match[0] if match.lastgroup == "name" else ""
         kind = "parameter" if match["parameter"] else match.lastgroup
         yield Token(kind, match[0], offset)
         offset = _SPACE.match(text, match.end()).end()  # type: ignore[union-attr]

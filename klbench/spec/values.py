@@ -15,14 +15,13 @@ from __future__ import annotations
 import re
 from math import inf
 
+from klbench.distributions.constraints import UNITS
 from klbench.distributions.expression import Operation, Placeholder, Rows, Text, Value
 from klbench.spec.arithmetic import MOST_OPERATIONS, operation
 from klbench.spec.numbers import finite, number
 from klbench.spec.refusal import Refusal
 from klbench.spec.tokens import PARAMETER, VALUES, Token, TokenReader, at
 
-UNITS = ("char", "word")
-"""The texts that need no quotes."""
 _ROW = 'a row of probabilities by its prefix in quotes: {"": [0.5, 0.5], "0": [0.9, 0.1]}'
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _MEANT = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t", "r": "\r"}
@@ -35,13 +34,15 @@ class ValueReader(TokenReader):
     def __init__(self, text: str, folder: str | None = None) -> None:
         super().__init__(text)
         self._folder = folder
+        self._takes_texts = True
+        """Whether an argument of what is being read may be a text, so that a bare word is one."""
         self._operations = 0
 
     def _value(self) -> Value:
         if self._take("["):
             with self._nested():
                 return tuple(self._separated(self._value, "]"))
-        if self._next.kind == "text" or self._next.text in UNITS:
+        if self._next.kind == "text" or (self._takes_texts and self._next.text in UNITS):
             return self._text()
         if self._take("{"):
             return self._rows()

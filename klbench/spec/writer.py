@@ -30,6 +30,8 @@ def to_yaml(spec: Spec) -> str:
     data = spec.model_dump(exclude={"pairs", *_left_out(spec)}, exclude_none=True)
     data |= {key: data[key][0] for key in ("measure", "dtype", "level", "aggregation") if len(data.get(key, ())) == 1}
     data["pairs"] = [_pair(pair) for pair in spec.pairs]
+    if spec.folder is None:
+        data.pop("folder", None)
     # Without a width, long expressions stay on the one line that errors can point into.
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=2**31)
 

@@ -14,7 +14,9 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from klbench.distributions.arrays import logits_of
 from klbench.distributions.constraints import (
+    ARRAY,
     COUNT,
     NON_NEGATIVE,
     POLICY,
@@ -25,13 +27,11 @@ from klbench.distributions.constraints import (
 )
 from klbench.distributions.expression import Expression
 from klbench.distributions.families.categories import CATEGORICAL, Categories
-from klbench.distributions.family import Arguments, Family, Parameter
+from klbench.distributions.family import Arguments, Change, Family, Parameter
 from klbench.distributions.support import Lattice
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from klbench.policies.table import PolicyTable
 
 _REACHED = 1e-12
 """A mass that is short of what TopP keeps by no more than this is short by rounding."""
@@ -90,13 +90,7 @@ def _of_policy(name: str, summary: str, parameter: tuple[Parameter, ...], change
     def logits(arguments: Arguments) -> Tensor:
         return change(_log_probs(arguments[BASE]), arguments)
 
-    def table(arguments: Arguments) -> PolicyTable:
-        from klbench.policies.build import table_of
-
-        base = table_of(arguments[BASE])
-        return replace(base, log_probs=change(base.log_probs, arguments).log_softmax(-1))
-
-    return replace(_policy(name, summary, (_BASE, *parameter), logits, *examples), table=table)
+    return replace(_policy(name, summary, (_BASE, *parameter), logits, *examples), change=change)
 
 
 def _random(arguments: Arguments, of: str, count: int) -> Tensor:
@@ -114,13 +108,16 @@ def zipf(arguments: Arguments) -> Tensor:
     return ranks.log_().mul_(-float(arguments["exponent"]))
 
 
+def logits_of_file(arguments: Arguments) -> Tensor:
+    """As they stand in the file."""
+    import torch
+
+    return torch.from_numpy(logits_of(arguments["file"]))
+
+
 def softmax(arguments: Arguments) -> Tensor:
     """Independent normal logits, ``scale`` their standard deviation."""
     return _random(arguments, "Softmax", int(arguments["vocab"])).mul_(float(arguments["scale"]))
-
-
-Change = Callable[["Tensor", Arguments], "Tensor"]
-"""What makes logits [..., vocab] of a policy's log-probabilities [..., vocab]: of one row, or of each of a table."""
 
 
 def perturb(log_probs: Tensor, arguments: Arguments) -> Tensor:
@@ -164,12 +161,24 @@ _VOCAB = Parameter("vocab", SIZE)
 _SEED = Parameter("seed", COUNT, 0)
 
 FAMILIES = (
+    replace(
+        _policy(
+            "Logits",
+            "A token with the logits of a file: a one-dimensional .npy array.",
+            (Parameter("file", ARRAY),),
+            logits_of_file,
+            'Logits("example_logits.npy")',
+        ),
+        categories=lambda a: len(logits_of(a["file"])),
+        support=lambda a: Lattice(0, len(logits_of(a["file"])) - 1),
+    ),
     _of_policy(
         "Perturb",
         "A policy with normal noise on its logits: one that has been trained a little.",
         (Parameter("scale", NON_NEGATIVE), _SEED),
         perturb,
         "Perturb(Softmax(vocab=5, scale=2), scale=0.1, seed=3)",
+        "Perturb(Markov(vocab=5, scale=2, length=8), scale=0.1)",
     ),
     _policy(
         "Softmax",

@@ -1,7 +1,6 @@
-"""Policies over sequences, as expressions: a Markov chain, and a tree of explicit probabilities.
+"""Policies over sequences, as expressions: a Markov chain, a tree of explicit probabilities, an n-gram of a text.
 
-Each is a table of states (``klbench.policies.table``). Nothing here imports torch but the functions that make tables,
-when they are called.
+What is declared here is what a user may write. The table of states that each is, is made in ``klbench.policies``.
 """
 
 from __future__ import annotations
@@ -10,25 +9,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from klbench.distributions.constraints import (
+    CORPUS,
     COUNT,
     NON_NEGATIVE,
+    ORDER,
     SEQUENCE_LENGTH,
     SIMPLEX,
     SIMPLEX_ROWS,
     TOKEN,
+    TOKEN_OR_TEXT,
     TREE,
+    UNIT,
     VOCABULARY,
     known,
     tokens_of,
 )
+from klbench.distributions.corpus import MOST_CELLS, ngram_states, vocabulary_of
+from klbench.distributions.expression import Text
 from klbench.distributions.families.categories import CATEGORICAL
 from klbench.distributions.family import Arguments, Family, Parameter, Rule
 from klbench.distributions.support import Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from klbench.policies.table import PolicyTable
 
 
 def _policy(
@@ -37,7 +40,6 @@ def _policy(
     parameters: tuple[Parameter, ...],
     vocabulary: Callable[[Arguments], int | None],
     length: Callable[[Arguments], int | None],
-    table: Callable[[Arguments], PolicyTable],
     *examples: str,
     forms: tuple[tuple[str, ...], ...] = (),
     rules: tuple[Rule, ...] = (),
@@ -55,7 +57,6 @@ def _policy(
         categories=vocabulary,
         examples=examples,
         scores={},
-        table=table,
         length=length,
     )
 
@@ -69,56 +70,50 @@ def _chain_vocabulary(arguments: Arguments) -> int | None:
     return len(arguments["initial"]) if "initial" in arguments else whole(arguments["vocab"])
 
 
-def chain(arguments: Arguments) -> PolicyTable:
-    """A Markov chain.
+def _ngram_vocabulary(arguments: Arguments) -> int:
+    return len(vocabulary_of(arguments["file"], arguments["unit"]))
 
-    Its random logits are standard normals of one numbered stream times ``scale``: row by row those of the token that
-    follows each token, and last those of the first token.
+
+def ngram_eos(arguments: Arguments) -> int | None:
+    """The token that ends a sequence, given by its number or as its text; None where there is none.
+
+    Raises:
+        KeyError: the text has no such unit.
     """
-    import torch
+    eos = arguments.get("eos")
+    if not isinstance(eos, Text):
+        return whole(eos)
+    return vocabulary_of(arguments["file"], arguments["unit"])[eos.text]
 
-    from klbench.policies.table import markov
 
-    if "initial" in arguments:
-        given = [torch.tensor(arguments[name], dtype=torch.float64) for name in ("initial", "transition")]
-        initial, transition = ((row / row.sum(-1, keepdim=True)).log() for row in given)
-    else:
-        from klbench.distributions.stream import stream_for
+def _eos_occurs(a: Arguments) -> bool:
+    try:
+        eos = ngram_eos(a)
+    except KeyError:
+        return False
+    return eos is None or eos < _ngram_vocabulary(a)
 
-        vocab = int(arguments["vocab"])
-        normals = stream_for(int(arguments["seed"]), b"Markov", 0).normal(vocab * (vocab + 1))
-        rows = normals.view(vocab + 1, vocab).mul_(float(arguments["scale"])).log_softmax(-1)
-        initial, transition = rows[-1], rows[:-1]
-    return markov(initial, transition, int(arguments["length"]), whole(arguments.get("eos")))
+
+def _fits(a: Arguments) -> bool:
+    return ngram_states(a["file"], a["unit"], int(a["order"])) * _ngram_vocabulary(a) <= MOST_CELLS
+
+
+def _too_many(a: Arguments) -> str:
+    states, vocabulary = ngram_states(a["file"], a["unit"], int(a["order"])), _ngram_vocabulary(a)
+    return f"at most {MOST_CELLS:,} states x tokens, not {states:,} contexts x {vocabulary:,} tokens"
 
 
 def _tree_vocabulary(arguments: Arguments) -> int:
     return len(arguments["probs"].rows[0][1])
 
 
-def _tree_length(arguments: Arguments) -> int:
+def tree_length(arguments: Arguments) -> int:
+    """The most tokens of a sequence: one more than the longest prefix that has a row."""
     return 1 + max(len(tokens_of(prefix)) for prefix, _ in arguments["probs"].rows)
 
 
-def tree(arguments: Arguments) -> PolicyTable:
-    """A state for each prefix that has a row: the shorter first, of equal lengths as they are written."""
-    import torch
-
-    from klbench.policies.table import ENDED, PolicyTable
-
-    rows = sorted(
-        ((tokens_of(prefix), row) for prefix, row in arguments["probs"].rows), key=lambda prefixed: len(prefixed[0])
-    )
-    state = {prefix: number for number, (prefix, _) in enumerate(rows)}
-    vocabulary = range(_tree_vocabulary(arguments))
-    following = [[state.get((*prefix, token), ENDED) for token in vocabulary] for prefix, _ in rows]
-    given = torch.tensor([row for _, row in rows], dtype=torch.float64)
-    log_probs = (given / given.sum(-1, keepdim=True)).log()
-    return PolicyTable(log_probs, torch.tensor(following), 0, _tree_length(arguments))
-
-
 def _is_square(a: Arguments) -> bool:
-    return len(a["transition"]) == len(a["initial"]) == len(a["transition"][0])
+    return {len(a["transition"]), *map(len, a["transition"])} == {len(a["initial"])}
 
 
 def _eos_is_a_token(a: Arguments) -> bool:
@@ -142,7 +137,6 @@ FAMILIES = (
         ),
         _chain_vocabulary,
         lambda a: whole(a["length"]),
-        chain,
         "Markov(initial=[0.5, 0.5], transition=[[0.9, 0.1], [0.2, 0.8]], length=16)",
         "Markov(vocab=50, scale=1.5, seed=1, length=128)",
         "Markov(vocab=50, scale=1.5, seed=1, length=128, eos=0)",
@@ -161,9 +155,30 @@ FAMILIES = (
         "has none.",
         (Parameter("probs", TREE),),
         _tree_vocabulary,
-        _tree_length,
-        tree,
+        tree_length,
         'Tree({"": [0.5, 0.5], "0": [0.9, 0.1], "1": [0.2, 0.8]})',
         'Tree({"": [0.5, 0.25, 0.25], "1": [0.1, 0.9, 0], "1,0": [0.2, 0.2, 0.6]})',
+    ),
+    _policy(
+        "Ngram",
+        "A sequence of the characters or words of a text, each as often as it follows the order - 1 before it there: "
+        "counts with additive (Lidstone) smoothing.",
+        (
+            Parameter("file", CORPUS),
+            Parameter("order", ORDER),
+            Parameter("smoothing", NON_NEGATIVE, 0.1),
+            Parameter("unit", UNIT, Text("char")),
+            Parameter("length", SEQUENCE_LENGTH),
+            Parameter("eos", TOKEN_OR_TEXT, optional=True),
+        ),
+        _ngram_vocabulary,
+        lambda a: whole(a["length"]),
+        'Ngram(file="carroll.txt", order=2, smoothing=0.1, unit=char, length=64)',
+        'Ngram(file="carroll.txt", order=3, smoothing=0, unit=word, length=32)',
+        'Ngram(file="carroll.txt", order=2, length=64, eos=".")',
+        rules=(
+            Rule("an eos that occurs in the file, its text or its number", ("file", "unit", "eos"), _eos_occurs),
+            Rule(_too_many, ("file", "unit", "order"), _fits),
+        ),
     ),
 )
