@@ -1,8 +1,8 @@
 """The gradient of an estimator on one sequence, as a weight for each token: Σ_t weight_t · score_t.
 
 At level token the loss weighs a token's score with its own coefficient, and the reward every score with the value of
-the whole sequence; at level sequence both weigh every score alike. A weight that is the sequence's, q/sampler of all its
-tokens, depends on every token: where it is differentiated it adds its value, times the sequence's, to every score.
+the whole sequence; at level sequence both weigh every score alike. A weight that is the sequence's, q/sampler of all
+its tokens, depends on every token: where it is differentiated it adds its value, times the sequence's, to every score.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A framework that has the logits at hand may sum over the vocabulary, or over the K tokens likeliest under q, and take
 what is left by the sampled token, as one more token, or not at all. Each is a function of the rows of log-probabilities
-[S, V] of S prefixes: a part that the prefix has, whatever is sampled, and one that only the sampled token has. The set of
-K tokens is q's, also where samples come from another policy; of equals the lower tokens are in it.
+[S, V] of S prefixes: a part that the prefix has, whatever is sampled, and one that only the sampled token has. The set
+of K tokens is q's, also where samples come from another policy; of equals the lower tokens are in it.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ K1_RETURN = Estimator(
     source=SCHULMAN,
     used_by="per-token rewards with returns: PPO in TRL, verl, OpenRLHF",
     summary="The return of k1 in the reward: each token's score is weighed with the sum of k1 from that token on. What "
-    "came before a token has no part in its mean gradient, so it is the whole gradient of the KL of sequences, with less "
-    "noise.",
+    "came before a token has no part in its mean gradient, so it is the whole gradient of the KL of sequences, with "
+    "less noise.",
     placement="reward",
     to_go=True,
 )
@@ -196,16 +196,16 @@ class _OfHead:
 
 
 _TOPK = (
-    "Σ q log(q/p) over the K tokens likeliest under q, and k1 of the sampled token where it is none of these: unbiased, "
-    "in value and gradient, with less noise than k1."
+    "Σ q log(q/p) over the K tokens likeliest under q, and k1 of the sampled token where it is none of these: "
+    "unbiased, in value and gradient, with less noise than k1."
 )
 _HEAD = (
     "Σ q log(q/p) over the K tokens likeliest under q, and nothing for the rest, as it is shipped: it may be negative, "
     "and its gradient lacks that of the head's own mass."
 )
 _BUCKET = (
-    "Σ q log(q/p) over the K tokens likeliest under q, and all others as one token: never negative, and too small by the "
-    "KL within the tail."
+    "Σ q log(q/p) over the K tokens likeliest under q, and all others as one token: never negative, and too small by "
+    "the KL within the tail."
 )
 WHOLE = (_FULL, K1_RETURN)
 WHOLE_FAMILIES = (
