@@ -10,9 +10,11 @@ The true gradient of a divergence D_f = E_q[f(r)] is the same thing once more: f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -107,6 +109,14 @@ def coefficient(term: Term, placement: Placement, weighting: Weighting, clip: fl
     return Term(on_samples_of_q(kernel), weighted, _on_q(kernel), rounding=_rounding(kernel))
 
 
+_PARTS: Mapping[str, Literal["all", "slopes", "weighted"]] = {
+    "ratio": "weighted",
+    "ratio-sequence": "slopes",
+    "ratio-geometric": "slopes",
+}
+"""What a sampled token has by itself of an estimator of whole distributions, by the weighting."""
+
+
 def _of_whole(term: Term, placement: Placement, weighting: Weighting, clip: float) -> Term:
     """What multiplies a sampled token's score: in the reward the value, in the loss what only that token has.
 
@@ -114,8 +124,9 @@ def _of_whole(term: Term, placement: Placement, weighting: Weighting, clip: floa
     """
     whole = term.whole
     assert isinstance(whole, Whole)
-    placed = whole if placement == "reward" else OwnCoefficients(whole, and_value=weighting == "ratio")
-    return replace(term, weighted=weighting != "none", clip=clip, whole=placed)
+    placed = whole if placement == "reward" else OwnCoefficients(whole, _PARTS.get(weighting, "all"))
+    # the weight of a sequence is put on by ``TokenWeights``
+    return replace(term, weighted=weighting in ("ratio", "detached"), clip=clip, whole=placed)
 
 
 @lru_cache(_REMEMBERED)

@@ -101,7 +101,8 @@ class TokenWeights:
         assert log_weight is not None
         log_weight = log_weight / at.lengths if scope == "geometric" else log_weight
         carrier = replace(self.term, weighted=True, clip=self.clip)
-        factor = self._plain(at, self._coefficient("none"))
+        # of whole distributions the weight brings the value, and the slopes alone are left
+        factor = self._plain(at, self._coefficient(self.weighting if self.term.whole else "none"))
         if self.placement == "reward":
             return carrier.weighed(factor, at.spread(log_weight))
         value = self._of_sequences(at, in_precision(replace(self.term, weighted=False), self.dtype))

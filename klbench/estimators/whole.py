@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from klbench.errors import SpecError
 from klbench.estimators.divergence import REVERSE_KL
@@ -48,6 +48,10 @@ class Whole:
             return log_q.new_zeros(log_q.shape)
         return self._outside(log_q, log_p - log_q, 1.0)
 
+    def own_slopes(self, log_q: Tensor, log_p: Tensor) -> Tensor:  # noqa: ARG002
+        """The part of these that autograd finds in the value [S, V]: 1 of a token outside."""
+        return self._outside(log_q, log_q.new_zeros(()), 1.0) if self.inside else log_q.new_zeros(log_q.shape)
+
     def row_gradients(self, log_q: Tensor, log_p: Tensor) -> Tensor:
         """The gradient of what a prefix has, in q's logits there [S, V], by autograd."""
         import torch
@@ -59,7 +63,7 @@ class Whole:
 
     def _outside(self, log_q: Tensor, log_ratio: Tensor, constant: float) -> Tensor:
         assert self.inside is not None
-        value = constant - log_ratio
+        value = (constant - log_ratio).expand(log_q.shape)
         return value.masked_fill(likeliest(log_q, self.inside), 0.0).masked_fill(log_q.isneginf(), 0.0)
 
 
@@ -69,16 +73,19 @@ class OwnCoefficients:
 
     Args:
         whole: the estimator.
-        and_value: whether its value is added, as where a weight that multiplies it is differentiated.
+        part: ``all``; or where a weight that multiplies it is differentiated and brings the value, the ``slopes`` alone,
+            or ``weighted``, slopes and value.
     """
 
     whole: Whole
-    and_value: bool = False
+    part: Literal["all", "slopes", "weighted"] = "all"
 
     def values(self, log_q: Tensor, log_p: Tensor) -> Tensor:
         """See ``Whole.own_coefficients``."""
-        own = self.whole.own_coefficients(log_q, log_p)
-        return own + self.whole.values(log_q, log_p) if self.and_value else own
+        if self.part == "all":
+            return self.whole.own_coefficients(log_q, log_p)
+        slopes = self.whole.own_slopes(log_q, log_p)
+        return slopes if self.part == "slopes" else slopes + self.whole.values(log_q, log_p)
 
 
 def likeliest(log_q: Tensor, count: int) -> Tensor:

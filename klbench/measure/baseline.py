@@ -33,12 +33,14 @@ def with_baseline(quantity: Quantity, baseline: Baseline, gradients: ExactGradie
     first, second, alone = *centred, gradients.under_draws(weight)
     if first is None or second is None or alone is None:
         return None
-    return _combined(baseline, first, second, alone, plain.stdev * plain.stdev, weight.weighted)
+    return combined(baseline, first, second, alone, plain.stdev * plain.stdev, weight.weighted)
 
 
-def _combined(
+def combined(
     baseline: Baseline, first: ExactVector, second: ExactVector, alone: ExactVector, variance: float, weighted: bool
 ) -> ExactVector:
+    """The gradient of a batch from those of one sample: (k − E k) · s, (k − E k)² · s and s, each weighted or not, and
+    the variance of k."""
     n, covariance, shrinks = baseline.batch, first.mean, baseline.shrinks
     # the score has mean 0 under q, and under the sampler only if it is multiplied by ρ
     offset = torch.zeros_like(alone.mean) if weighted else alone.mean
@@ -52,12 +54,15 @@ def _combined(
 
 def value_and_weight(quantity: Quantity) -> tuple[Term, Term]:
     """The value that is centred, and the weight that multiplies the score after that."""
-    weighting = quantity.place.weighting if quantity.place else "none"
+    assert quantity.place is not None
+    weighting = quantity.place.weighting
     if quantity.level is None:
         return quantity.estimator.term, _ONES[weighting != "none"]
     if weighting in SCOPES:
-        return quantity.estimator.term, replace(_ONES[True], scope=SCOPES[weighting])
-    # of sequences a token's weight belongs to its value
+        return quantity.estimator.term, replace(_ONES[True], scope=SCOPES[weighting], clip=quantity.place.clip)
+    if quantity.level.name == "sequence":
+        return quantity.estimator.term, _ONES[weighting != "none"]
+    # a token's weight belongs to its value
     return replace(quantity.estimator.term, weighted=weighting != "none"), _ONES[False]
 
 

@@ -21,7 +21,9 @@ from klbench.derived.token_weights import SCOPES, TokenWeights
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL, Divergence
 from klbench.estimators.term import LogProbs, Term
 from klbench.estimators.whole import Whole
+from klbench.measure.baseline import combined, value_and_weight
 from klbench.measure.follows import OnQ
+from klbench.measure.place import Baseline
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import Truth
 from klbench.problems.sequence_score import SequenceScore
@@ -89,25 +91,44 @@ class SequenceGradients:
         assert quantity.place is not None
         baseline = quantity.place.baseline
         if baseline is not None:
-            return self._with_baseline(quantity)
+            return self._with_baseline(quantity, baseline)
         weights = self.weights(quantity)
-        if self.pair.count_of_paths * self.score.probs.numel() <= _FEW_NUMBERS:
+        if self._are_listed:
             return self._by_paths(self.pair, weights)
         return self._by_chain(weights)
 
-    def _with_baseline(self, quantity: Quantity) -> ExactVector | None:
-        """Centred values have the covariance of value and score as their mean; how noisy it is is not known."""
-        return None
+    def _with_baseline(self, quantity: Quantity, baseline: Baseline) -> ExactVector | None:
+        """Of a batch centred by its own mean, or by the others'."""
+        if not self._are_listed:
+            if self.pair.sampler is not None:
+                return None
+            # on samples of q the score has mean 0, and centring changes the mean by what it shrinks
+            plain = self._by_chain(self.weights(quantity))
+            return (
+                None if plain is None else _vector(baseline.shrinks * plain.mean, plain.stdev, nan, plain.size, CHAIN)
+            )
+        assert quantity.level is not None
+        at, probs = self.pair.log_probs(self.pair.paths.walks), self.pair.paths.probs
+        value, weight = value_and_weight(quantity)
+        values = AtLevel(value, quantity.level).values(at)
+        weights = AtLevel(weight, Level("sequence", None)).values(at)
+        away = values - probs @ values
+        first, second, alone = (self._of_whole(weights * away**power) for power in (1, 2, 0))
+        return combined(baseline, first, second, alone, float(probs @ away.square()), weight.weighted)
+
+    def _of_whole(self, factors: Tensor) -> ExactVector:
+        """A factor of each sequence [n] times its whole score."""
+        scores = self.score.values(self.pair.paths.walks)
+        return _of_listed(factors[:, None] * scores, self.pair.paths.probs)
+
+    @property
+    def _are_listed(self) -> bool:
+        return self.pair.count_of_paths * self.score.probs.numel() <= _FEW_NUMBERS
 
     def _by_paths(self, pair: SequencePair, weights: TokenWeights) -> ExactVector:
         walks, probs = pair.paths.walks, pair.paths.probs
         gradients = gradients_of(self.score, pair.log_probs(walks), weights)
-        mean = probs @ gradients
-        size, second = probs @ gradients.abs(), probs @ (gradients - mean).square()
-        fourth = float(probs @ (gradients - mean).square().sum(1).square())
-        trace = float(second.sum())
-        kurtosis = over_square(fourth, trace) if trace > 0 else nan
-        return _vector(mean, second.sqrt(), kurtosis, size, PATHS)
+        return _of_listed(gradients, probs)
 
     def _by_chain(self, weights: TokenWeights) -> ExactVector | None:
         level, scoped = weights.level, weights.weighting in SCOPES
@@ -288,6 +309,15 @@ def _is_linear(weights: TokenWeights) -> bool:
 
 def _rounding(pair: SequencePair) -> float:
     return 8 * EPSILON * pair.joint.length
+
+
+def _of_listed(gradients: Tensor, probs: Tensor) -> ExactVector:
+    """The moments of gradients [n, J] of these probabilities [n]."""
+    mean = probs @ gradients
+    squares = (gradients - mean).square()
+    size, second = probs @ gradients.abs(), probs @ squares
+    fourth, trace = float(probs @ squares.sum(1).square()), float(second.sum())
+    return _vector(mean, second.sqrt(), over_square(fourth, trace) if trace > 0 else nan, size, PATHS)
 
 
 def _vector(mean: Tensor, stdev: Tensor, kurtosis: float, size: Tensor, road: str) -> ExactVector:

@@ -1,7 +1,7 @@
 """The score of a policy over sequences in the logits of its table, and the gradients of sequences that it makes.
 
 The score of token a in state s is one-hot(a) − π(s) in the row of s. So the gradient of a sequence is made of one
-number for each token, its weight: Σ_t weight_t · score_t. Only the tokens' weights differ from one estimator to another.
+number for each token, its weight: Σ_t weight_t · score_t. Only the tokens' weights differ between estimators.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A mean that is a ratio of two sums: of all tokens, where tokens of one sequence share an error.
 
 With S a sequence's sum of token values and L its length, the mean of a token is Σ S / Σ L. Sequences are independent,
-tokens are not, so its error is that of S − mean · L over sequences; and with Q the sum of squares the error of a token's
-variance is that of Q − 2 mean S + (mean² − variance) L (the delta method on a ratio).
+tokens are not, so its error is that of S − mean · L over sequences; and with Q the sum of squares the error of a
+token's variance is that of Q − 2 mean S + (mean² − variance) L (the delta method on a ratio).
 """
 
 from __future__ import annotations
