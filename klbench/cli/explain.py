@@ -77,14 +77,14 @@ def _explain(name: str) -> None:
     from klbench.frameworks import catalogue as shipped
 
     in_print = [*_words(name, glossary.meanings(name))]
-    by_family = {family.name: family for family in estimators.families()}
+    by_family = {family.name: family for family in estimators.every_family()}
     if ":" in name and not in_print:
         _explain_named(name)
     elif name in distributions.EVERY or name in distributions.ALIASES or name in distributions.REFUSED:
         _explain_distribution(distributions.find(name))
     elif name in by_family:
         _explain_family(by_family[name])
-    elif not in_print and _stem(name) in {_stem(known) for known in estimators.names()}:
+    elif not in_print and _stem(name) in {_stem(known) for known in estimators.every_name()}:
         _explain_estimator(estimators.find(name))
     elif name in shipped.frameworks():
         _explain_framework(name)
@@ -101,7 +101,7 @@ def _record(name: str) -> Record:
     from klbench.estimators import catalogue as estimators
     from klbench.frameworks import catalogue as shipped
 
-    by_family = {family.name: family for family in estimators.families()}
+    by_family = {family.name: family for family in estimators.every_family()}
     if ":" in name:
         estimator = _named(name)
         return records.of_entry(shipped.find(estimators.unweighted(name)), estimator)
@@ -109,7 +109,7 @@ def _record(name: str) -> Record:
         return records.of_distribution(distributions.find(name))
     if name in by_family:
         return records.of_estimator_family(by_family[name])
-    if _stem(name) in {_stem(known) for known in estimators.names()}:
+    if _stem(name) in {_stem(known) for known in estimators.every_name()}:
         return records.of_estimator(estimators.find(name))
     if name in shipped.frameworks():
         return records.of_framework(name)
@@ -163,13 +163,13 @@ def _unknown(name: str) -> SpecError:
 def _known() -> Iterator[str]:
     """Every name that can be explained, those with a colon left out."""
     from klbench.distributions.catalogue import EVERY
-    from klbench.estimators.catalogue import names
+    from klbench.estimators.catalogue import every_name
     from klbench.frameworks.catalogue import frameworks
     from klbench.report.columns import COLUMNS
     from klbench.spec.model import PairSpec, Spec
 
     yield from (
-        *names(),
+        *every_name(),
         *frameworks(),
         *EVERY,
         *HEADERS,
@@ -181,7 +181,9 @@ def _known() -> Iterator[str]:
 
 
 def _stem(name: str) -> str:
-    return name.removeprefix("ratio*").partition("(")[0]
+    from klbench.estimators.catalogue import unweighted
+
+    return unweighted(name).partition("(")[0]
 
 
 def _explain_family(family: EstimatorFamily) -> None:
@@ -202,16 +204,19 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
         "source": estimator.source,
     }
     identity = _identity(estimator)
-    whose = f"{estimator.name.removeprefix('ratio*')}'s" if estimator.weighted else "its"
+    from klbench.estimators.catalogue import unweighted
+
+    whose = f"{unweighted(estimator.name)}'s" if estimator.weighted else "its"
     below = () if identity is None else (follows_table(identity, whose=whose),)
     _print(f"{estimator.name}, an estimator", estimator.summary, facts, *below)
 
 
 def _identity(estimator: Estimator) -> Identity | None:
     """The computed identity; for a weighted estimator that of the plain one, whose table has its weights."""
+    from klbench.estimators.catalogue import unweighted
     from klbench.identity.computed import load
 
-    return load().get(estimator.name.removeprefix("ratio*"))
+    return load().get(unweighted(estimator.name))
 
 
 def _explain_distribution(family: Family) -> None:

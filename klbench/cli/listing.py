@@ -73,13 +73,13 @@ def _records(what: What, names: Sequence[str]) -> Iterator[Record]:
     """What the table lists, with all that is known of each."""
     from klbench.cli import records
     from klbench.distributions.catalogue import EVERY
-    from klbench.estimators.catalogue import examples
+    from klbench.estimators.catalogue import examples, of_sequences
     from klbench.frameworks.catalogue import chosen
     from klbench.spec import builtin
 
     match what:
         case What.ESTIMATORS:
-            yield from map(records.of_estimator, examples())
+            yield from map(records.of_estimator, (*examples(), *of_sequences()))
         case What.FRAMEWORKS:
             yield from map(records.of_entry, chosen(names))
         case What.DISTRIBUTIONS:
@@ -89,11 +89,11 @@ def _records(what: What, names: Sequence[str]) -> Iterator[Record]:
 
 
 def _estimators() -> None:
-    from klbench.estimators.catalogue import examples
+    from klbench.estimators.catalogue import examples, of_sequences
 
     rows = [
         (estimator.name, estimator.formula, estimator.target.name, "yes" if estimator.unbiased else "no")
-        for estimator in examples()
+        for estimator in (*examples(), *of_sequences())
     ]
     _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
     output.data(

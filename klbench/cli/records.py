@@ -50,9 +50,10 @@ def show_one(record: Record, format: Format) -> None:
 
 def of_estimator(estimator: Estimator, more: Mapping[str, object] = MappingProxyType({})) -> Record:
     """An estimator of klbench's own."""
+    from klbench.estimators.catalogue import unweighted
     from klbench.identity.computed import load
 
-    identity = load().get(estimator.name.removeprefix("ratio*"))
+    identity = load().get(unweighted(estimator.name))
     return {
         "name": estimator.name,
         "kind": "estimator",

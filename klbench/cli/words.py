@@ -23,6 +23,25 @@ WEIGHTED = {
     "ratio": "Times the importance weight ρ = q/sampler, differentiated: it has a gradient of its own. A value is "
     "weighted as ratio*k3.",
     "detached": "Times sg(ρ): the importance weight ρ = q/sampler, held constant (stop-gradient).",
+    "ratio-sequence": "Of sequences: times the importance weight of the whole sequence, differentiated; of a value, "
+    "ratio-sequence*k3.",
+    "ratio-geometric": "Of sequences: times the geometric mean of the tokens' importance weights, differentiated, as "
+    "in GSPO and in TRL's sequence level; of a value, ratio-geometric*k3.",
+}
+TAKEN = {
+    "token": "Of sequences: the estimator is applied to each token's log_ratio, and aggregation makes one number of "
+    "the values.",
+    "sequence": "Of sequences: the estimator is applied to the log_ratio of the whole sequence, the sum over its "
+    "tokens.",
+}
+AGGREGATED = {
+    "seq-mean-token-sum": "The mean over sequences of the sum over tokens: an estimate of the KL of sequences.",
+    "seq-mean-token-mean": "The mean over sequences of the mean over a sequence's tokens. Where lengths vary, short "
+    "sequences count as much as long ones: it estimates E_q[the mean over a sequence's tokens of the KL of the next "
+    "token], not the KL of sequences.",
+    "token-mean": "The mean over all tokens of all sequences: it estimates the KL of sequences over their mean length.",
+    "seq-mean-token-sum-norm": "The mean over sequences of the sum over tokens, over a constant (norm, the policy's "
+    "length by default): the KL of sequences over that constant.",
 }
 CENTRED = {
     "none": "Nothing is subtracted from the rewards.",
@@ -50,6 +69,8 @@ _VALUES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("a measure", "measure: {}", MEASURED),
     ("a placement", "placements: [{}]", PLACED),
     ("a weighting", "weightings: [{}]", WEIGHTED),
+    ("a level", "level: [{}]", TAKEN),
+    ("an aggregation", "aggregation: [{}]", AGGREGATED),
     ("a baseline", "baseline: {}", CENTRED),
     ("a precision", "dtype: [{}]", COMPUTED),
 )

@@ -43,6 +43,16 @@ def of_sequences() -> tuple[Estimator, ...]:
     return (*WHOLE, *(family.make(family.example) for family in WHOLE_FAMILIES))
 
 
+def every_family() -> tuple[EstimatorFamily, ...]:
+    """Every family, those of whole distributions too."""
+    return (*families(), *WHOLE_FAMILIES)
+
+
+def every_name() -> tuple[str, ...]:
+    """Every name a spec can use, families with an example number."""
+    return (*names(), *(estimator.name for estimator in of_sequences()))
+
+
 @cache
 def names() -> tuple[str, ...]:
     """Every name of an estimator of single draws, families with an example number."""
@@ -145,7 +155,7 @@ def _unknown(given: str, name: str) -> SpecError:
 
 
 def _allowed() -> tuple[str, ...]:
-    return (*names(), *(estimator.name for estimator in of_sequences()), "ratio*k3")
+    return (*every_name(), "ratio*k3")
 
 
 def _modules() -> Iterator[ModuleType]:

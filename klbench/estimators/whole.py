@@ -73,8 +73,8 @@ class OwnCoefficients:
 
     Args:
         whole: the estimator.
-        part: ``all``; or where a weight that multiplies it is differentiated and brings the value, the ``slopes`` alone,
-            or ``weighted``, slopes and value.
+        part: ``all``; where a weight that multiplies it is differentiated and brings the value, the ``slopes``, or
+            ``weighted``, these and the value.
     """
 
     whole: Whole

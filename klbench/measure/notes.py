@@ -7,6 +7,7 @@ from math import isinf, isnan
 from typing import TYPE_CHECKING
 
 from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_missing_roads, about_the_setting, clamp_notes
 from klbench.stats.tail import TRUSTED
@@ -43,6 +44,7 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
 
 
 def _of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
+    yield from about_aggregations(kind)
     yield from _about_moments(answers)
     yield from _about_rare_draws(answers)
     yield from _about_tails(answers)

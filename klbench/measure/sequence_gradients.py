@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import nan
+from math import inf, nan
 
 import torch
 from torch import Tensor
@@ -114,7 +114,7 @@ class SequenceGradients:
         weights = AtLevel(weight, Level("sequence", None)).values(at)
         away = values - probs @ values
         first, second, alone = (self._of_whole(weights * away**power) for power in (1, 2, 0))
-        return combined(baseline, first, second, alone, float(probs @ away.square()), weight.weighted)
+        return combined(baseline, first, second, alone, float(probs @ away.square()), _is_unit(weight))
 
     def _of_whole(self, factors: Tensor) -> ExactVector:
         """A factor of each sequence [n] times its whole score."""
@@ -309,6 +309,11 @@ def _is_linear(weights: TokenWeights) -> bool:
 
 def _rounding(pair: SequencePair) -> float:
     return 8 * EPSILON * pair.joint.length
+
+
+def _is_unit(weight: Term) -> bool:
+    """Whether the mean of score times weight is 0, as under q."""
+    return weight.weighted and weight.scope != "geometric" and weight.clip == inf
 
 
 def _of_listed(gradients: Tensor, probs: Tensor) -> ExactVector:

@@ -12,6 +12,7 @@ from klbench.derived.clamps import clamped, has_clamp
 from klbench.derived.level import Level, at_level
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import LooksAt, Term, on_samples_of_q
+from klbench.measure.level_notes import about_infinite
 from klbench.problems.build import AnyPair
 from klbench.problems.pair import Pair
 from klbench.roads.exact import exact
@@ -37,20 +38,22 @@ _SUM = (
 
 def about_the_setting(setting: Setting) -> Iterator[str]:
     """The notes that values and gradients share: about the pair, its draws and the fits."""
-    yield from about_the_pair(setting.kl)
+    yield from about_the_pair(setting.kl, setting.pair)
     yield from about_unseen(setting.unseen)
     yield from about_crowding(setting.at_ends)
     yield from about_fits(setting.fits)
 
 
-def about_the_pair(kl: Truth) -> Iterator[str]:
+def about_the_pair(kl: Truth, pair: AnyPair) -> Iterator[str]:
     """Note a KL that is 0 or infinite."""
     if kl.value == 0:
         yield (
             "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Ratios to it do not exist; "
             "see mean and stdev."
         )
-    if kl.value == inf:
+    if kl.value == inf and not isinstance(pair, Pair) and (where := about_infinite(pair)):
+        yield f"KL(q‖p) is infinite: {where}. Ratios to it do not exist; give p the support of q."
+    elif kl.value == inf:
         yield (
             "KL(q‖p) is infinite: q has mass where p has none, or much heavier tails. Ratios to it do not exist; "
             "give p the support and the tails of q."

@@ -106,7 +106,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _weight(name: str) -> str:
-    return "" if unweighted(name) == name.strip() else "ratio*"
+    return name.strip().removesuffix(unweighted(name)).replace(" ", "")
 
 
 def _nothing(name: str, asked: Asked, index: int) -> Refusal:

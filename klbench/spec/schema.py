@@ -48,12 +48,13 @@ def _name() -> str:
 
 def _estimator() -> dict[str, Any]:
     """Any name of an estimator: those that an editor can offer, and the patterns of those that are too many to list."""
-    plain, families = (entry.name for entry in estimators.estimators()), (entry.name for entry in estimators.families())
+    plain = (entry.name for entry in (*estimators.estimators(), *estimators.WHOLE))
+    families = (entry.name for entry in estimators.every_family())
     return {
         "description": "An estimator; klbench list estimators and klbench list frameworks show them all.",
         "type": "string",
         "anyOf": [
-            {"enum": [*estimators.names(), *frameworks.names()]},
+            {"enum": [*estimators.every_name(), *frameworks.names()]},
             {"description": "Weighted by q/sampler.", "pattern": rf"^\s*{_RATIO}({_either(plain)})\s*$"},
             {
                 "description": "A family with its number.",

@@ -5,17 +5,19 @@ Each check takes the fields it is about, all of them read already, and refuses a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from klbench.distributions.parameters import chosen, differentiable
-from klbench.distributions.shape import form
-from klbench.estimators.catalogue import find
+from klbench.distributions.shape import Form, form
+from klbench.estimators.catalogue import find, unweighted
 from klbench.estimators.vocabulary import PLACEMENTS
 from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
 
 if TYPE_CHECKING:
+    from klbench.estimators.estimator import Estimator
     from klbench.spec.model import PairSpec, Spec
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
@@ -36,6 +38,7 @@ def check(spec: Spec) -> None:
         Refusal: with the path in the spec.
     """
     _check_levels(spec)
+    _check_whole(spec)
     if "gradient" not in spec.measure:
         _refuse_keys(spec.model_fields_set)
         return
@@ -64,6 +67,38 @@ def _check_levels(spec: Spec) -> None:
         raise Refusal("nothing is aggregated at level sequence", help=help, path=("aggregation",), at_key=True)
 
 
+def _check_whole(spec: Spec) -> None:
+    """Hold estimators of whole distributions, and of returns, to what the spec measures and has."""
+    asked = [(index, name, find(name)) for index, name in enumerate(spec.estimators)]
+    for index, name, estimator in asked:
+        path = ("estimators", index)
+        if estimator.to_go and "gradient" not in spec.measure:
+            help = ["add measure: gradient; as a value it is k1"]
+            raise Refusal(f"{name} is an estimator of gradients", help=help, path=path)
+        if estimator.to_go and spec.placements == ("loss",):
+            raise Refusal(f"{name} is put in the reward only", help=["add reward to placements"], path=path)
+        only_tokens = estimator.to_go or estimator.whole is not None
+        if only_tokens and spec.level == ("sequence",):
+            raise Refusal(f"{name} has rows at level token only", help=["add token to level"], path=path)
+        if estimator.whole is not None:
+            for pair in spec.pairs:
+                for case in pair.cases():
+                    _check_vocabulary(name, estimator, form(case.q), "gradient" in spec.measure, path)
+
+
+def _check_vocabulary(name: str, estimator: Estimator, of_q: Form, gradients: bool, path: tuple[str, int]) -> None:
+    if of_q.categories is None or len(of_q.event_shape) > 1:
+        help = ["take a policy over tokens for q: a Categorical, Zipf(...), Markov(...)"]
+        raise Refusal(f"{name} needs whole distributions over tokens, and q is {of_q}", help=help, path=path)
+    if gradients and not of_q.sequence:
+        help = ["write q and p as sequences of one token: Markov(initial=..., transition=..., length=1)"]
+        raise Refusal(f"the gradient of {name} is measured of sequences only", help=help, path=path)
+    inside = re.search(r"\((\d+)\)", name)
+    if inside and int(inside[1]) > of_q.categories:
+        help = [f"K is a whole number from 1 to {of_q.categories}"]
+        raise Refusal(f"{name}: the vocabulary has {of_q.categories} tokens", help=help, path=path)
+
+
 def _refuse_keys(given: Iterable[str]) -> None:
     for key in KEYS:
         if key in given:
@@ -78,9 +113,9 @@ def refuse_weighted(estimators: Sequence[str]) -> None:
         Refusal: at the first that is weighted.
     """
     for index, name in enumerate(estimators):
-        if name.startswith("ratio*"):
-            plain = name.removeprefix("ratio*")
-            help = [f"write {plain}, and weightings: [ratio] (differentiated) or [detached]"]
+        if (plain := unweighted(name)) != name:
+            weighting = name.partition("*")[0]
+            help = [f"write {plain}, and weightings: [{weighting}] (differentiated) or [detached]"]
             raise Refusal(f"{name} is for values", help=help, path=(index,))
 
 

@@ -1,0 +1,69 @@
+"""Notes about sequences: what each aggregation estimates, and where a KL that is infinite comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, isfinite
+from typing import TYPE_CHECKING
+
+from klbench.derived.level import Level
+from klbench.estimators.divergence import REVERSE_KL
+from klbench.measure.quantity import Aim
+from klbench.problems.sequences import SequencePair
+from klbench.roads.chain import expected_length, visits
+from klbench.roads.sequence_values import chain_of
+
+if TYPE_CHECKING:
+    from klbench.measure.kind import Kind
+
+
+def about_aggregations(kind: Kind) -> Iterator[str]:
+    """What the mean of an aggregation estimates, where that is not the KL of sequences."""
+    if not isinstance(kind.pair, SequencePair):
+        return
+    levels = dict.fromkeys(level for level in kind.plan.levels if level is not None)
+    for level in levels:
+        estimated = kind.target(Aim(REVERSE_KL, level)).value
+        if level.aggregation in (None, "seq-mean-token-sum") or not isfinite(estimated):
+            continue
+        yield f"{level.aggregation} estimates {_meaning(level, kind.pair)}: {estimated:.6g}.{_consequence(level, kind.pair)}"
+
+
+def _meaning(level: Level, pair: SequencePair) -> str:
+    match level.aggregation:
+        case "token-mean":
+            length = expected_length(chain_of(pair.on_policy))
+            return f"the KL of sequences over their mean length, {length:.6g} tokens"
+        case "seq-mean-token-sum-norm":
+            return f"the KL of sequences over {level.norm:g}"
+        case _ if pair.joint_may_end:
+            return "the mean over sequences of their token means, which is not the KL of sequences over any number"
+        case _:
+            return f"the KL of sequences over their length, {pair.joint.length} tokens"
+
+
+def _consequence(level: Level, pair: SequencePair) -> str:
+    if level.aggregation != "seq-mean-token-mean" or not pair.joint_may_end:
+        return ""
+    return (
+        " A sequence's length depends on its tokens, so k1 and k3 are biased for it even on samples of q; full is not."
+    )
+
+
+def about_infinite(pair: SequencePair) -> str:
+    """The first token of q that p does not have, and the prefix it comes after; empty where there is none."""
+    joint = pair.joint
+    visited = visits(chain_of(pair.on_policy)) > 0
+    missing = (joint.log_q > -inf) & joint.log_p.isneginf() & visited[:, None]
+    if not missing.any():
+        return ""
+    state, token = (int(index) for index in missing.nonzero()[0])
+    prefix = joint.prefix(state)
+    after = (
+        f"after {', '.join(map(str, prefix[:_SHOWN]))}{', …' * (len(prefix) > _SHOWN)}" if prefix else "at the start"
+    )
+    return f"q may draw the token {token} {after}, and p cannot"
+
+
+_SHOWN = 8
+"""Tokens of a prefix that are named."""
