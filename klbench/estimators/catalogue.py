@@ -38,6 +38,11 @@ def families() -> tuple[EstimatorFamily, ...]:
     return tuple(entry for module in _modules() for entry in getattr(module, "FAMILIES", ()))
 
 
+def unlisted() -> tuple[Estimator, ...]:
+    """The estimators without a parameter that are no functions of one log_ratio."""
+    return WHOLE
+
+
 def of_sequences() -> tuple[Estimator, ...]:
     """The estimators that only sequences or whole distributions have, one of each family."""
     return (*WHOLE, *(family.make(family.example) for family in WHOLE_FAMILIES))

@@ -26,7 +26,8 @@ def about_aggregations(kind: Kind) -> Iterator[str]:
         estimated = kind.target(Aim(REVERSE_KL, level)).value
         if level.aggregation in (None, "seq-mean-token-sum") or not isfinite(estimated):
             continue
-        yield f"{level.aggregation} estimates {_meaning(level, kind.pair)}: {estimated:.6g}.{_consequence(level, kind.pair)}"
+        meaning, consequence = _meaning(level, kind.pair), _consequence(level, kind.pair)
+        yield f"{level.aggregation} estimates {meaning}: {estimated:.6g}.{consequence}"
 
 
 def _meaning(level: Level, pair: SequencePair) -> str:
@@ -45,9 +46,7 @@ def _meaning(level: Level, pair: SequencePair) -> str:
 def _consequence(level: Level, pair: SequencePair) -> str:
     if level.aggregation != "seq-mean-token-mean" or not pair.joint_may_end:
         return ""
-    return (
-        " A sequence's length depends on its tokens, so k1 and k3 are biased for it even on samples of q; full is not."
-    )
+    return " Lengths depend on the tokens drawn, so k1 and k3 are biased for it even on samples of q; full is not."
 
 
 def about_infinite(pair: SequencePair) -> str:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
 from klbench.derived.level import AtLevel, Level
 from klbench.derived.precision import Rounding
-from klbench.derived.token_weights import RoundingOfWeights
 from klbench.distributions.shape import form
 from klbench.measure.quantity import Quantity
 from klbench.roads.blocks import Blocks
 from klbench.roads.merged import Merged
 
 if TYPE_CHECKING:
+    from klbench.derived.token_weights import RoundingOfWeights
     from klbench.distributions.expression import Expression
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.vocabulary import Placement, Weighting
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
-Key = Quantity | Rounding | AtLevel | RoundingOfWeights
+Key: TypeAlias = "Quantity | Rounding | AtLevel | RoundingOfWeights"
 """A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 

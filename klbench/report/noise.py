@@ -36,11 +36,16 @@ class Noisier:
     at: str
 
 
+Kind = tuple[str, bool, str]
+"""A target, whether it is of its gradient, and how token values are made one number of, where they are not summed."""
+_SUM = "seq-mean-token-sum"
+
+
 def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
-    kinds = dict.fromkeys((row.target, row.is_gradient) for case in cases for row in case.rows)
-    for target, is_gradient in kinds:
-        noisier = [item for case in cases for item in _noisier(case, target, is_gradient)]
+    kinds = dict.fromkeys(_kind(row) for case in cases for row in case.rows)
+    for kind in kinds:
+        noisier = [item for case in cases for item in _noisier(case, kind)]
         largest: dict[tuple[str, str], Noisier] = {}
         for item in sorted(noisier, key=lambda noisier: -noisier.factor):
             largest.setdefault((item.name, item.quietest), item)
@@ -48,10 +53,14 @@ def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
             yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)
 
 
-def _noisier(case: CaseResult, target: str, is_gradient: bool) -> Iterator[Noisier]:
+def _kind(row: Row) -> Kind:
+    """What a row estimates: a sum over tokens and a value of the sequence are estimates of one number."""
+    return row.target, row.is_gradient, "" if row.level == "sequence" else row.aggregation.removesuffix(_SUM)
+
+
+def _noisier(case: CaseResult, kind: Kind) -> Iterator[Noisier]:
     dtype = case.rows[0].dtype
-    same = (target, is_gradient, dtype)
-    rows = [row for row in case.rows if (row.target, row.is_gradient, row.dtype) == same]
+    rows = [row for row in case.rows if (_kind(row), row.dtype) == (kind, dtype)]
     noise = {_called(row): _noise(row) for row in rows if not row.is_gradient or _is_unbiased(row)}
     known = {name: value for name, value in noise.items() if isfinite(value) and value > 0}
     right = {_called(row) for row in rows if _is_unbiased(row)}

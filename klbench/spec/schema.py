@@ -48,7 +48,7 @@ def _name() -> str:
 
 def _estimator() -> dict[str, Any]:
     """Any name of an estimator: those that an editor can offer, and the patterns of those that are too many to list."""
-    plain = (entry.name for entry in (*estimators.estimators(), *estimators.WHOLE))
+    plain = (entry.name for entry in (*estimators.estimators(), *estimators.unlisted()))
     families = (entry.name for entry in estimators.every_family())
     return {
         "description": "An estimator; klbench list estimators and klbench list frameworks show them all.",

@@ -17,7 +17,6 @@ from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
 
 if TYPE_CHECKING:
-    from klbench.estimators.estimator import Estimator
     from klbench.spec.model import PairSpec, Spec
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
@@ -83,10 +82,10 @@ def _check_whole(spec: Spec) -> None:
         if estimator.whole is not None:
             for pair in spec.pairs:
                 for case in pair.cases():
-                    _check_vocabulary(name, estimator, form(case.q), "gradient" in spec.measure, path)
+                    _check_vocabulary(name, form(case.q), "gradient" in spec.measure, path)
 
 
-def _check_vocabulary(name: str, estimator: Estimator, of_q: Form, gradients: bool, path: tuple[str, int]) -> None:
+def _check_vocabulary(name: str, of_q: Form, gradients: bool, path: tuple[str, int]) -> None:
     if of_q.categories is None or len(of_q.event_shape) > 1:
         help = ["take a policy over tokens for q: a Categorical, Zipf(...), Markov(...)"]
         raise Refusal(f"{name} needs whole distributions over tokens, and q is {of_q}", help=help, path=path)

@@ -129,7 +129,7 @@ def exact_answers_once() -> Iterator[None]:
 
     with (
         patch.object(Plan, "kinds", remembering),
-        patch.object(setting, "true_value", _first_of(setting.true_value)),
+        patch.object(setting, "true_of", _first_of(setting.true_of)),
         patch.object(setting.Unseen, "of", staticmethod(_first_of(setting.Unseen.of))),
     ):
         yield
