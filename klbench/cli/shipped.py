@@ -128,25 +128,20 @@ LEGEND = (
     *SHORTHAND,
     "follows: the divergence whose gradient equals the mean gradient in that placement, on samples of q and where no "
     "clamp is active, compared exactly.",
-    "on sequences: what its KL is an estimate of by default, where tokens make sequences.",
+    "on sequences (where there is room): what its KL is an estimate of by default, where tokens make sequences.",
     *ON_SEQUENCES,
     "klbench explain NAME says more of each; klbench frameworks audits them all.",
 )
 
 
 def _wide(entries: Iterable[Entry], *, formula: bool = True) -> Table:
-    table = _table(
-        "framework:name",
-        "releases",
-        "value",
-        *(["formula, r = p/q"] if formula else []),
-        *("clamps", "placement", "on sequences", "follows"),
-    )
+    more = ["formula, r = p/q"] if formula else []
+    table = _table("framework:name", "releases", "value", *more, "clamps", "placement", "on sequences", "follows")
     for entry in entries:
         computed = f"{entry.arithmetic.formula}{', r = sampler/q' if entry.against_sampler else ''}"
-        cells = entry.versions, value_name(entry), *([computed] if formula else []), clamps(entry)
-        last = default_place(entry), _in_short(entry), _follows(entry)
-        table.add_row(Text(entry.qualified, style="cyan"), *cells, *last)
+        told = [computed] if formula else []
+        first = entry.versions, value_name(entry), *told, clamps(entry), default_place(entry)
+        table.add_row(Text(entry.qualified, style="cyan"), *first, _in_short(entry), _follows(entry))
     return table
 
 

@@ -6,6 +6,8 @@ ship the same function may estimate two things.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from klbench.estimators.vocabulary import Aggregation, LevelName
@@ -27,11 +29,12 @@ _IN_WORDS: dict[Aggregation, str] = {
     "seq-mean-token-sum-norm": "the KL of sequences over a constant",
 }
 _OF_THE_SUM_IN_WORDS = "the KL of sequences, by one value of each sequence's summed log-ratio"
-_OTHER_IN_WORDS = "none of these; what it is told by explain"
+_OTHER_IN_WORDS = "a mean that is none of the four"
 
 LEGEND = (
     *(f"{short}: {name}, {_IN_WORDS[name]}." for name, short in _IN_A_WORD.items()),
     f"{_OF_THE_SUM}: level sequence, {_OF_THE_SUM_IN_WORDS}.",
+    f"{_OTHER}: {_OTHER_IN_WORDS}. {NOT_SETTLED_YET}: the code that was seen does not say.",
 )
 """What the words in a table stand for."""
 
@@ -74,7 +77,7 @@ class OnSequences:
             return _OF_THE_SUM_IN_WORDS
         if self.aggregation:
             return _IN_WORDS[self.aggregation]
-        return "a mean that is none of the four" if self.other else NOT_SETTLED_YET
+        return _OTHER_IN_WORDS if self.other else NOT_SETTLED_YET
 
     @property
     def called(self) -> str:
@@ -110,6 +113,14 @@ def another_mean(note: str) -> OnSequences:
 def not_settled(note: str = "") -> OnSequences:
     """Values of tokens, of which it is not known how they become one number."""
     return OnSequences("token", None, note) if note else OnSequences()
+
+
+def tally(every: Iterable[OnSequences]) -> str:
+    """A sentence that says how many of them estimate what, the most frequent first."""
+    counts = Counter(each.estimates for each in every)
+    rest = counts.pop(NOT_SETTLED_YET, 0)
+    told = "; ".join(f"{count} {what}" for what, count in counts.most_common())
+    return f"Where tokens make sequences they estimate, by default: {told}. Of {rest} it is not settled."
 
 
 NOT_SETTLED = not_settled()
