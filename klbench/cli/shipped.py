@@ -138,11 +138,14 @@ def _wide(entries: Iterable[Entry], *, formula: bool = True) -> Table:
     more = ["formula, r = p/q"] if formula else []
     table = _table("framework:name", "releases", "value", *more, "clamps", "placement", "on sequences", "follows")
     for entry in entries:
-        computed = f"{entry.arithmetic.formula}{', r = sampler/q' if entry.against_sampler else ''}"
-        told = [computed] if formula else []
-        first = entry.versions, value_name(entry), *told, clamps(entry), default_place(entry)
+        told = [_formula_of_value(entry)] if formula else []
+        first = [entry.versions, value_name(entry), *told, clamps(entry), default_place(entry)]
         table.add_row(Text(entry.qualified, style="cyan"), *first, _in_short(entry), _follows(entry))
     return table
+
+
+def _formula_of_value(entry: Entry) -> str:
+    return entry.arithmetic.formula + (", r = sampler/q" if entry.against_sampler else "")
 
 
 def _narrow(entries: Iterable[Entry], *, on_sequences: bool = False) -> Table:

@@ -89,7 +89,9 @@ class Estimator:
         """The control variate whose coefficient is still to be fitted, if there is one."""
         if self.control is None:
             return None
-        return Term(self.control, self.weighted, expansion=self.control_expansion, scope=self.scope, clip=self.clip)
+        return Term(
+            self.control, self.weighted, expansion=self.control_expansion, scope=self.scope, clip=self.clip
+        )
 
     def fitted(self, coefficient: float) -> Estimator:
         """The same estimator with its control variate's coefficient settled."""
