@@ -15,6 +15,7 @@ from klbench.cli.card import HERE, card, follows_table, letters
 from klbench.estimators.catalogue import unweighted
 from klbench.frameworks import catalogue
 from klbench.frameworks.entry import Entry
+from klbench.frameworks.on_sequences import LEGEND as ON_SEQUENCES
 from klbench.identity.computed import load
 from klbench.identity.words import of_kinks, of_nonfinite, of_value, of_zones
 from klbench.report.entries import SHORTHAND, clamps, default_follows, default_place, value_name
@@ -65,9 +66,17 @@ def _facts(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
     yield "casts", f"log-probabilities of lower precision to {entry.cast}" if entry.cast else ""
     yield "releases", entry.versions
     yield "option", entry.option
+    yield "on sequences", _on_sequences(entry)
     yield from _of_framework(entry.framework)
     yield "same as", ", ".join(alias.qualified for alias in catalogue.same_as(entry))
     yield "source", str(entry.source)
+
+
+def _on_sequences(entry: Entry) -> str:
+    """What its KL is an estimate of on sequences: in plain words, in a spec's words, and what else can be chosen."""
+    on = entry.sequences
+    called = f"{on.estimates} ({on.called})" if on.is_settled else on.estimates
+    return ": ".join(filter(None, (called, on.note)))
 
 
 def _of_framework(name: str) -> Iterator[tuple[str, str]]:
@@ -110,7 +119,8 @@ def list_entries(entries: Sequence[Entry]) -> None:
 
 def _overview(entries: Sequence[Entry]) -> RenderableType:
     """A line for each entry, as wide as there is room."""
-    return Fitting((_wide(entries), _narrow(entries)))
+    wide = _wide(entries), _wide(entries, formula=False)
+    return Fitting((*wide, _narrow(entries, on_sequences=True), _narrow(entries)))
 
 
 LEGEND = (
@@ -118,27 +128,36 @@ LEGEND = (
     *SHORTHAND,
     "follows: the divergence whose gradient equals the mean gradient in that placement, on samples of q and where no "
     "clamp is active, compared exactly.",
+    "on sequences (where there is room): what its KL is an estimate of by default, where tokens make sequences.",
+    *ON_SEQUENCES,
     "klbench explain NAME says more of each; klbench frameworks audits them all.",
 )
 
 
-def _wide(entries: Iterable[Entry]) -> Table:
-    table = _table("framework:name", "releases", "value", "formula, r = p/q", "clamps", "placement", "follows")
+def _wide(entries: Iterable[Entry], *, formula: bool = True) -> Table:
+    more = ["formula, r = p/q"] if formula else []
+    table = _table("framework:name", "releases", "value", *more, "clamps", "placement", "on sequences", "follows")
     for entry in entries:
-        formula = f"{entry.arithmetic.formula}{', r = sampler/q' if entry.against_sampler else ''}"
-        cells = entry.versions, value_name(entry), formula, clamps(entry), default_place(entry), _follows(entry)
-        table.add_row(Text(entry.qualified, style="cyan"), *cells)
+        told = [_formula_of_value(entry)] if formula else []
+        first = [entry.versions, value_name(entry), *told, clamps(entry), default_place(entry)]
+        table.add_row(Text(entry.qualified, style="cyan"), *first, _in_short(entry), _follows(entry))
     return table
 
 
-def _narrow(entries: Iterable[Entry]) -> Table:
-    table, before = _table("framework", "value", "clamps", "placement", "follows", gap=0), ""
+def _formula_of_value(entry: Entry) -> str:
+    return entry.arithmetic.formula + (", r = sampler/q" if entry.against_sampler else "")
+
+
+def _narrow(entries: Iterable[Entry], *, on_sequences: bool = False) -> Table:
+    more = ["on sequences"] if on_sequences else []
+    table, before = _table("framework", "value", "clamps", "placement", *more, "follows", gap=0), ""
     for entry in entries:
         owner = entry.qualified.removesuffix(entry.name)
         if owner != before:
             table.add_row(Text(owner, style="bold cyan"))
             before = owner
-        cells = value_name(entry), clamps(entry), default_place(entry), _follows(entry)
+        told = [_in_short(entry)] if on_sequences else []
+        cells = value_name(entry), clamps(entry), default_place(entry), *told, _follows(entry)
         table.add_row(Text(f" {entry.name}", style="cyan"), *cells)
     return table
 
@@ -149,6 +168,11 @@ def _table(*headers: str, gap: int = 1) -> Table:
     for header in headers:
         table.add_column(header, no_wrap=True)
     return table
+
+
+def _in_short(entry: Entry) -> Text:
+    on = entry.sequences
+    return Text(on.short, style="" if on.is_settled else "dim")
 
 
 def _follows(entry: Entry) -> Text:

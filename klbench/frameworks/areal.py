@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K1, K2, K3_ONE_FIRST, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_sums
 
 _SOURCE = Source("inclusionAI/AReaL", "areal/utils/data.py", "KLEstimator")
 _BEFORE = Source("inclusionAI/AReaL", "", "the rewards of the PPO actor")
@@ -35,6 +36,7 @@ FRAMEWORKS = (
         reward="at the log-probabilities stored with the samples",
         aggregation="reward per token, on log-probabilities times the mask, 0 after the last token",
         precision="float32 log_softmax",
+        in_reward=mean_of_sums("per token in the reward, 0 after the last token; the return sums them"),
     ),
 )
 ENTRIES = (

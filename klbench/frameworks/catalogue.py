@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from itertools import combinations
@@ -37,7 +38,7 @@ def entries() -> tuple[Entry, ...]:
     """
     declared = tuple(sorted(_declared("ENTRIES", Entry), key=_order))
     _ensure_distinct(declared)
-    return declared
+    return tuple(map(_on_sequences, declared))
 
 
 @cache
@@ -206,6 +207,13 @@ def _declared(what: str, kind: type[T]) -> list[T]:
         import_module(f"klbench.frameworks.{module.name}") for module in iter_modules(klbench.frameworks.__path__)
     )
     return [declared for module in modules for declared in getattr(module, what, ()) if isinstance(declared, kind)]
+
+
+def _on_sequences(entry: Entry) -> Entry:
+    """The entry with its framework's level and aggregation, where it declares none of its own."""
+    if entry.on_sequences is not None or entry.framework not in about():
+        return entry
+    return replace(entry, on_sequences=about()[entry.framework].on_sequences(entry.placement))
 
 
 def _order(entry: Entry) -> tuple[str, list[float]]:

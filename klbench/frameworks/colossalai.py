@@ -9,10 +9,12 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import CUT_UPSIDE_DOWN, K1, K3_LOG_FIRST, K3_ONE_FIRST, UPSIDE_DOWN
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_means
 
 _REPOSITORY = "hpcaitech/ColossalAI"
 _OLD = Source(_REPOSITORY, "applications/Chat/coati/models/utils.py", "compute_approx_kl")
 _NOW = Source(_REPOSITORY, "applications/ColossalChat/coati/models/utils.py", "compute_reward")
+_CLASSIC = mean_of_means("the masked mean over the tokens of a sequence, in the reward of the sequence")
 
 FRAMEWORKS = (
     Framework(
@@ -23,6 +25,7 @@ FRAMEWORKS = (
         aggregation="up to 0.3.6 the masked mean over tokens, in the reward of the sequence. Now: reward per token; "
         "GRPO the mean of the means of sequences (sample_level) or over tokens (token_level)",
         precision="that of the logits",
+        in_loss=mean_of_means("loss_variation sample_level; token_level is the token mean"),
     ),
 )
 ENTRIES = (
@@ -61,6 +64,7 @@ ENTRIES = (
         since="0.3.1",
         until="0.3.6",
         placement="reward",
+        on_sequences=_CLASSIC,
     ),
     Entry(
         "colossalai",
@@ -71,5 +75,6 @@ ENTRIES = (
         since="0.2.5",
         until="0.3.0",
         placement="reward",
+        on_sequences=_CLASSIC,
     ),
 )

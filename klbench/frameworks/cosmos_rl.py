@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K3_LOG_FIRST, RATIO
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import token_mean
 
 _FILE = "cosmos_rl/policy/trainer/llm_trainer/grpo_trainer.py"
 _SOURCE = Source("nvidia-cosmos/cosmos-rl", _FILE, "compute_loss")
@@ -19,6 +20,10 @@ FRAMEWORKS = (
         aggregation="token-mean (default), seq-mean-token-mean (or over unbiased_loss_max_tokens), seq-mean-token-sum, "
         "token-sum; averaged apart from the policy's loss",
         precision="that of the logits, float32 in logsumexp",
+        in_loss=token_mean(
+            "averaged apart from the policy's loss; seq-mean-token-mean (or over unbiased_loss_max_tokens), "
+            "seq-mean-token-sum and a plain sum by option"
+        ),
     ),
 )
 ENTRIES = (

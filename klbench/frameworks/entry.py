@@ -14,8 +14,9 @@ from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.schulman import k2
 from klbench.estimators.term import Expansion, on_samples_of_q
-from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.estimators.vocabulary import Aggregation, LevelName, Placement, Weighting
 from klbench.frameworks.arithmetic import Arithmetic, Weight
+from klbench.frameworks.on_sequences import NOT_SETTLED, OnSequences
 from klbench.frameworks.releases import Releases
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Entry:
         straight_through: whether the gradient is that of ½ log² r, unclamped, whatever the value.
         against_sampler: whether the sampler stands where the reference p should.
         target: what it is meant to estimate.
+        on_sequences: level and aggregation of its KL by default; None where they are those of the framework in that
+            place, which the catalogue puts here.
     """
 
     framework: str
@@ -88,6 +91,22 @@ class Entry:
     straight_through: bool = False
     against_sampler: bool = False
     target: Divergence = REVERSE_KL
+    on_sequences: OnSequences | None = None
+
+    @property
+    def sequences(self) -> OnSequences:
+        """Level and aggregation by default, with what is to be known of them."""
+        return self.on_sequences or NOT_SETTLED
+
+    @property
+    def level(self) -> LevelName | None:
+        """At which level it is taken by default; None where that is not settled."""
+        return self.sequences.level
+
+    @property
+    def aggregation(self) -> Aggregation | None:
+        """How values of tokens become one number by default; None at level sequence and where it is not settled."""
+        return self.sequences.aggregation
 
     @property
     def qualified(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K1, K2, K3_EXPM1, NEGATED_K1, ONE_MINUS_R, UPSIDE_DOWN_EXPM1, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import another_mean, mean_of_means
 
 _COMPOSE = Source("databricks/compose-rl", "compose_rl/utils/utils.py", "approx_kl")
 _OAT = Source("sail-sg/oat", "oat/algorithms/ppo.py")
@@ -38,6 +39,7 @@ FRAMEWORKS = (
         "0.13.3, ae9719f1 of 2026-08-22, read and not run",
         log_probs="the trainer's against the reference; a transform of the reward subtracts k1",
         aggregation="mean over the padded tensor",
+        in_loss=another_mean("the mean over the padded tensor: the length it divides by depends on the batch"),
     ),
     Framework(
         "rlhf-book",
@@ -46,6 +48,7 @@ FRAMEWORKS = (
         log_probs="the trainer's against the reference, in the loss, and in the reward too",
         aggregation="mean of the means of sequences",
         either=True,
+        in_loss=mean_of_means(),
     ),
 )
 ENTRIES = (

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from klbench.estimators.vocabulary import Placement
+from klbench.frameworks.on_sequences import NOT_SETTLED, SUMMED_BY_THE_RETURN, OnSequences
+
 
 @dataclass(frozen=True)
 class Framework:
@@ -18,6 +21,8 @@ class Framework:
         aggregation: how values of tokens become one number.
         precision: the dtype log-probabilities come in.
         either: whether its options put any estimator into the loss or into the reward, unweighted there.
+        in_loss, in_reward, logged: level and aggregation of its entries that go there by default, where an entry says
+            nothing else. What goes into the reward of a token is summed by the return.
     """
 
     name: str
@@ -28,3 +33,10 @@ class Framework:
     aggregation: str = ""
     precision: str = ""
     either: bool = False
+    in_loss: OnSequences = NOT_SETTLED
+    in_reward: OnSequences = SUMMED_BY_THE_RETURN
+    logged: OnSequences = NOT_SETTLED
+
+    def on_sequences(self, placement: Placement | None) -> OnSequences:
+        """Level and aggregation of an entry in that place; None is where it is only logged."""
+        return {"loss": self.in_loss, "reward": self.in_reward, None: self.logged}[placement]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K1, K3_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import not_settled, of_the_sum, token_mean
 
 _PLAIN = "k3 in the loss, not clamped: it descends the forward KL."
 _CURRENT = "the current trainer's against the reference"
@@ -17,6 +18,10 @@ FRAMEWORKS = (
         reward="at the log-probabilities stored with the samples",
         aggregation="GRPOLoss the token mean; GRPOSimpleLoss and LinearGRPOLoss the mean of the means of sequences",
         precision="float32 in the chunked losses, else that of the logits",
+        in_loss=token_mean(
+            "GRPOLoss; GRPOSimpleLoss and LinearGRPOLoss are the mean of the means of sequences, GRPOCompletionLoss is "
+            "torchtune:grpo_completion"
+        ),
     ),
     Framework(
         "unsloth",
@@ -26,6 +31,7 @@ FRAMEWORKS = (
         log_probs=_CURRENT,
         aggregation="TRL's loss types; the KL is added after the weight of the vLLM samples",
         precision="float32",
+        in_loss=token_mean("by TRL's loss types, of which dapo is the default"),
     ),
     Framework(
         "megatron-lm",
@@ -34,6 +40,7 @@ FRAMEWORKS = (
         log_probs=_CURRENT,
         aggregation="sum over masked tokens over their number; the importance weight does not touch the KL",
         precision="that of the logits, float32 in the batch-invariant mode",
+        in_loss=token_mean("of the global batch"),
     ),
     Framework("deepseek", "the technical report of V3.2, 2025: a formula, no code", log_probs="the old policy samples"),
     Framework(
@@ -41,6 +48,7 @@ FRAMEWORKS = (
         "779559fd of 2025-06, read and not run",
         log_probs=_CURRENT,
         aggregation="mean over the assistant's tokens",
+        in_loss=token_mean("of the assistant's tokens"),
     ),
     Framework("torchforge", "6e77f0b3 of 2025-11-15, run", log_probs=_CURRENT),
     Framework(
@@ -50,6 +58,7 @@ FRAMEWORKS = (
         log_probs=_CURRENT,
         aggregation="sum over tokens over the batch size, or over the tokens of the group",
         precision="that of the logits",
+        in_loss=not_settled("seq-mean-token-sum, or over the tokens of the group; which is the default is not settled"),
     ),
 )
 ENTRIES = (
@@ -58,9 +67,18 @@ ENTRIES = (
         "grpo",
         K3_LOG_FIRST,
         Source("pytorch/torchtune", "torchtune/dev/grpo/loss.py", "GRPOLoss, GRPOSimpleLoss"),
-        _PLAIN + " LinearGRPOLoss of torchtune/dev/rl/linear_grpo_loss.py is the same; GRPOCompletionLoss takes the k3 "
-        "of a whole sequence.",
+        _PLAIN + " LinearGRPOLoss of torchtune/dev/rl/linear_grpo_loss.py is the same; GRPOCompletionLoss is "
+        "torchtune:grpo_completion.",
         main_after="0.6.1",
+    ),
+    Entry(
+        "torchtune",
+        "grpo_completion",
+        K3_LOG_FIRST,
+        Source("pytorch/torchtune", "torchtune/dev/grpo/loss.py", "GRPOCompletionLoss"),
+        "k3 in the loss, of the log-probabilities of a whole sequence, which are summed over its tokens first.",
+        main_after="0.6.1",
+        on_sequences=of_the_sum("log-probabilities are summed over the tokens of a sequence before the k3"),
     ),
     Entry(
         "torchtune",

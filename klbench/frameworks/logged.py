@@ -8,6 +8,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K1, K2, K3_ONE_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import token_mean
 
 _CLEANRL = Source("vwxyzjn/cleanrl", "cleanrl/ppo.py", "approx_kl")
 _RL4LMS = "allenai/RL4LMs"
@@ -24,6 +25,7 @@ FRAMEWORKS = (
         log_probs=_SAME,
         aggregation="mean over the minibatch",
         precision="float32",
+        logged=token_mean("of the minibatch's steps"),
     ),
     Framework(
         "stable-baselines3",
@@ -32,6 +34,7 @@ FRAMEWORKS = (
         log_probs=_SAME,
         aggregation="mean over the minibatch; the mean over minibatches is logged",
         precision="float32",
+        logged=token_mean("of the minibatch's steps; then the mean over minibatches"),
     ),
     Framework("rl4lms", "97df0bd of 2023-03, run", log_probs="the trainer's against the reference", reward=""),
     Framework("lm-human-preferences", "run", log_probs="the trainer's against the reference"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K1, K3_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_means, mean_of_sums
 
 _NOW = "swift/rlhf_trainers/grpo_trainer.py"
 
@@ -19,6 +20,12 @@ FRAMEWORKS = (
         aggregation="by loss_type: grpo and sapo the mean of the means of sequences, bnpo the token mean, dr_grpo over "
         "B × the longest length, dapo, cispo and fipo over the tokens of the whole batch; 'real' adds a token mean",
         precision="TRL's selective log_softmax",
+        in_loss=mean_of_means(
+            "loss_type grpo, the default, and sapo; bnpo the token mean, dapo, cispo and fipo over the tokens of the "
+            "whole "
+            "batch, dr_grpo over B × the longest length"
+        ),
+        in_reward=mean_of_sums("summed over the tokens of a sequence first, in the reward of the sequence"),
     ),
 )
 ENTRIES = (

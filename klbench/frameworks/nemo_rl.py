@@ -16,6 +16,7 @@ from dataclasses import replace
 from klbench.frameworks.arithmetic import K1, K2, K3_LOG_FIRST, K3_ONE_FIRST, SCORE, STOPPING_RATIO, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import token_mean
 
 _SOURCE = Source("NVIDIA-NeMo/RL", "nemo_rl/algorithms/utils.py", "calculate_kl")
 _BEFORE = Source("NVIDIA-NeMo/RL", "nemo_rl/algorithms/utils.py", "calculate_kl_penalty_joschu2020")
@@ -94,6 +95,7 @@ FRAMEWORKS = (
         aggregation="token mean over the valid tokens of the global batch (default), or mean of the means of sequences",
         precision="float32",
         either=True,
+        in_loss=token_mean("of the valid tokens of the global batch; the mean of the means of sequences by option"),
     ),
 )
 ENTRIES = (

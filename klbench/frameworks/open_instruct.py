@@ -9,6 +9,7 @@ from klbench.estimators.vocabulary import Weighting
 from klbench.frameworks.arithmetic import K1, K2, K3_EXPM1, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import token_mean
 
 _SOURCE = Source("allenai/open-instruct", "open_instruct/model_utils.py", "estimate_kl")
 
@@ -36,6 +37,7 @@ FRAMEWORKS = (
         aggregation="added to the token's loss; masked mean over all tokens of the batch, or over a constant "
         "(loss_denominator); the importance weight does not touch the KL",
         precision="that of the logits",
+        in_loss=token_mean("over all tokens of the batch; over a constant with loss_denominator"),
     ),
 )
 ENTRIES = (

@@ -12,6 +12,7 @@ from klbench.estimators.vocabulary import Placement
 from klbench.frameworks.arithmetic import K1, K2, K3_ONE_FIRST, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_sums, token_mean
 
 _SOURCE = Source("OpenRLHF/OpenRLHF", "openrlhf/models/utils.py", "compute_approx_kl")
 _CLAMPED_SINCE, _BY_NAME_SINCE, _FLAG_SINCE, _CAST_SINCE = "0.8.6", "0.6.0.post1", "0.4.6", "0.5.5"
@@ -76,6 +77,10 @@ FRAMEWORKS = (
         "Reward: per token, not masked but for log-probabilities set to 0",
         precision="float32 from the logits",
         either=True,
+        in_loss=token_mean("over the global batch, with token_level_loss; else the mean of the means of sequences"),
+        in_reward=mean_of_sums(
+            "per token in the reward, not masked but for log-probabilities set to 0; the return sums them"
+        ),
     ),
     Framework(
         "labs-molt",

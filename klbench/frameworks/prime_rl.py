@@ -10,6 +10,7 @@ from dataclasses import replace
 from klbench.frameworks.arithmetic import K1, SQUARE, UPSIDE_DOWN_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import token_mean
 
 _FILE = "src/prime_rl/trainer/rl/loss.py"
 _REPOSITORY = "PrimeIntellect-ai/prime-rl"
@@ -36,6 +37,10 @@ FRAMEWORKS = (
         reward="at the current trainer's log-probabilities, detached",
         aggregation="sum over tokens over the global number of the loss's tokens; rejected tokens keep their KL",
         precision="float32 in the fused head, else that of the logits",
+        in_loss=token_mean("over the global number of the loss's tokens"),
+        in_reward=token_mean(
+            "over the global number of the loss's tokens: each token has its own k1, which no return sums"
+        ),
     ),
 )
 ENTRIES = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import K1, UPSIDE_DOWN
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_sums
 
 _REWARD = "k1 in the reward of each token: its gradient is that of the reverse KL."
 _TRLX = "trlx/trainer/accelerate_ppo_trainer.py"
@@ -24,6 +25,9 @@ FRAMEWORKS = (
         reward=_STORED,
         aggregation="reward per token; the tokens of the prompt are in the tensor and left out by an offset later",
         precision="that of the logits",
+        in_reward=mean_of_sums(
+            "per token in the reward; the return sums them, the prompt's tokens left out by an offset"
+        ),
     ),
     Framework(
         "llama-factory",
@@ -72,5 +76,6 @@ ENTRIES = (
         Source("CarperAI/trlx", _TRLX, "mean_kl"),
         "What is logged as the KL and drives the KL controller, while the reward has k1.",
         placement=None,
+        on_sequences=mean_of_sums("the tokens of the prompt are in the sum, times the attention mask"),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_means, not_settled
 
 _SOURCE = Source("alibaba/ROLL", "roll/utils/functionals.py", "compute_approx_kl")
 _CLAMPED = "The loss. The log-ratio is not clamped: where exp overflows the value is 10 and its gradient NaN."
@@ -18,12 +19,17 @@ FRAMEWORKS = (
         aggregation="loss: seq-mean-token-mean (default), token-mean, seq-mean-token-sum, seq-mean-token-sum-norm "
         "(over the padded length); masked inside the estimator. Reward: per token",
         precision="float32 logits",
+        in_loss=mean_of_means(
+            "token-mean, seq-mean-token-sum and seq-mean-token-sum-norm (over the padded length, which depends on the "
+            "batch) by option"
+        ),
     ),
     Framework(
         "chatlearn",
         "1.2.0, b7af31a9 of 2025-10-23, read and not run",
         log_probs="the trainer's against the reference",
         aggregation="masked mean",
+        in_loss=not_settled("a masked mean; over what is not settled"),
     ),
 )
 ENTRIES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_means
 
 _SOURCE = Source("NovaSky-AI/SkyRL", "skyrl/backends/skyrl_train/utils/ppo_utils.py", "compute_approx_kl")
 
@@ -19,6 +20,7 @@ FRAMEWORKS = (
         "micro-batches. Reward: per token",
         precision="flash-attention's cross-entropy, else that of the logits; autocast bfloat16",
         either=True,
+        in_loss=mean_of_means("always, whatever loss_reduction is; averaged over micro-batches"),
     ),
 )
 ENTRIES = (

@@ -11,10 +11,12 @@ from dataclasses import replace
 from klbench.frameworks.arithmetic import K1, K2, K3_ONE_FIRST, RATIO, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_means
 
 _SOURCE = Source("THUDM/slime", "slime/utils/ppo_utils.py", "compute_approx_kl")
 _UNBIASED = Source("THUDM/slime", "slime/utils/ppo_utils.py", "compute_approx_kl with --use-unbiased-kl")
 _MILES = "miles/utils/ppo_utils.py"
+_MEAN_OF_MEANS = mean_of_means("the token mean of the global batch with --calculate-per-token-loss")
 
 
 def _plain(arithmetic: Arithmetic, summary: str, option: str = "") -> Entry:
@@ -95,6 +97,7 @@ FRAMEWORKS = (
         "--calculate-per-token-loss the token mean of the global batch",
         precision="float32 logits, asserted",
         either=True,
+        in_loss=_MEAN_OF_MEANS,
     ),
     Framework(
         "miles",
@@ -105,6 +108,7 @@ FRAMEWORKS = (
         aggregation="as in slime; a KL that is not finite is set to 0 in the loss",
         precision="float32",
         either=True,
+        in_loss=_MEAN_OF_MEANS,
     ),
 )
 ENTRIES = (

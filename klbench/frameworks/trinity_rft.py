@@ -5,6 +5,7 @@ from __future__ import annotations
 from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST, K3_ONE_FIRST, RATIO_UP_TO_TWO
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import token_mean
 
 _SOURCE = Source("agentscope-ai/Trinity-RFT", "trinity/algorithm/kl_fn/kl_fn.py")
 
@@ -19,6 +20,11 @@ FRAMEWORKS = (
         "a constant or the padded length). Reward: per token, times the mask",
         precision="verl's",
         either=True,
+        in_loss=token_mean(
+            "loss_agg_mode; the other three by option, of which the last divides by a constant or the padded length, "
+            "which "
+            "depends on the batch"
+        ),
     ),
 )
 ENTRIES = (

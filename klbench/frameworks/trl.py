@@ -12,6 +12,7 @@ from dataclasses import replace
 from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST, K3_ONE_FIRST, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import another_mean, mean_of_means, mean_of_sums, token_mean
 
 _GRPO = Source("huggingface/trl", "trl/trainer/grpo_trainer.py", "per_token_kl")
 _PPO = Source(
@@ -64,6 +65,7 @@ def _of(framework: str, source: Source, entry: Entry, summary: str) -> Entry:
 
 _LIGER = Source("linkedin/Liger-Kernel", "src/liger_kernel/chunked_loss/grpo_loss.py", "", read=True)
 _AXOLOTL = Source("axolotl-ai-cloud/axolotl", "", "TRL's GRPO, and a copy of it in an asynchronous trainer", read=True)
+_AS_IN_TRL = token_mean("as in TRL, by loss_type, of which dapo is the default")
 
 FRAMEWORKS = (
     Framework(
@@ -78,6 +80,11 @@ FRAMEWORKS = (
         "× max_completion_length), cispo and vespo as dapo, luspo (× length). RLOO: sum over the sequence, in its "
         "reward. PPO: per token",
         precision="that of the logits (bfloat16 a row-wise log_softmax, float32 by logsumexp)",
+        in_loss=token_mean(
+            "loss_type dapo, over the tokens of the whole batch, from 0.22; bnpo, of the local batch, up to 0.21; the "
+            "mean of the means of sequences up to 0.15, and for loss_type grpo and sapo. dr_grpo is over B × "
+            "max_completion_length"
+        ),
     ),
     Framework(
         "liger-kernel",
@@ -85,6 +92,7 @@ FRAMEWORKS = (
         coefficient="beta, as TRL hands it over",
         log_probs="as in TRL",
         aggregation="as in TRL",
+        in_loss=_AS_IN_TRL,
     ),
     Framework(
         "axolotl",
@@ -92,11 +100,30 @@ FRAMEWORKS = (
         coefficient="TRL's beta, 0.0",
         log_probs="as in TRL",
         aggregation="as in TRL",
+        in_loss=_AS_IN_TRL,
     ),
 )
 ENTRIES = (
     _PLAIN,
     _CORRECTED,
+    Entry(
+        "trl",
+        "gmpo",
+        K3_LOG_FIRST,
+        Source("huggingface/trl", "trl/experimental/gmpo/gmpo_trainer.py", "per_token_kl"),
+        "k3 in the loss of GMPO, without the correction: it descends the forward KL.",
+        since="1.7.0",
+        on_sequences=mean_of_means("whatever loss_type is"),
+    ),
+    Entry(
+        "trl",
+        "gspo_token",
+        K3_LOG_FIRST,
+        Source("huggingface/trl", "trl/experimental/gspo_token/grpo_trainer.py", "per_token_kl"),
+        "k3 in the loss of GSPO-token, without the correction: it descends the forward KL.",
+        since="0.24.0",
+        on_sequences=token_mean("loss_type dapo, the default; grpo is the mean of the means of sequences"),
+    ),
     Entry(
         "trl",
         "ppo_k1",
@@ -127,6 +154,9 @@ ENTRIES = (
         "trainer is another from 0.22.0; before it had token_level_kl.",
         since="0.9.3",
         placement="reward",
+        on_sequences=mean_of_sums(
+            "summed over the tokens of a sequence first, and added to the reward of the sequence"
+        ),
     ),
     Entry(
         "trl",
@@ -135,6 +165,7 @@ ENTRIES = (
         Source("huggingface/trl", _PPO.file, "approxkl"),
         "PPO logs ½(new − old)², as a mean without the mask." + _ROLES,
         placement=None,
+        on_sequences=another_mean("the mean over the padded tensor, without the mask: pads count"),
     ),
     _old_ppo(
         "kl", K1, "In the reward of each token: its gradient is that of the reverse KL.", "kl_penalty kl, the default"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from klbench.frameworks.arithmetic import K1, K2, K3_LOG_FIRST, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_means
 
 _SOURCE = Source("google/tunix", "tunix/rl/common.py", "compute_kl_divergence")
 _CLAMP = " From 0.1.7 its value can be clamped by kl_clamp_value, which is off by default."
@@ -43,6 +44,11 @@ FRAMEWORKS = (
         "PPO's loss over the denominator of the policy's term; PPO's reward per token",
         precision="float32",
         either=True,
+        in_loss=mean_of_means(
+            "GRPO; token-mean, seq-mean-token-sum and a norm by option. PPO's loss is over the denominator of the "
+            "policy's "
+            "term"
+        ),
     ),
 )
 ENTRIES = (*(replace(entry, summary=entry.summary + _CLAMP) for entry in _ALL), *map(_before, _ALL))

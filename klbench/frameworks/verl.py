@@ -15,6 +15,7 @@ from dataclasses import replace
 from klbench.frameworks.arithmetic import ABSOLUTE, K1, K2, K3_LOG_FIRST
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.on_sequences import mean_of_sums, not_settled, token_mean
 
 _SOURCE = Source("verl-project/verl", "verl/trainer/ppo/core_algos.py", "kl_penalty")
 _XTUNER = Source("InternLM/xtuner", "xtuner/v1/rl", "kl_penalty")
@@ -130,12 +131,22 @@ FRAMEWORKS = (
         "then over sequences",
         precision="flash-attention's cross-entropy on the model's logits, without it log_softmax in their dtype",
         either=True,
+        in_loss=token_mean(
+            "loss_agg_mode, as the policy's; the other three by option, of which the last divides by the padded "
+            "length unless loss_scale_factor is set, and that depends on the batch"
+        ),
+        in_reward=mean_of_sums(
+            "per token in the reward; the return sums them. The controller sees the mean over tokens, then over "
+            "sequences"
+        ),
+        logged=token_mean("of each micro-batch"),
     ),
     Framework(
         "xtuner",
         "b934f462 of 2026-08-21, run",
         log_probs=_IN_BOTH,
         aggregation="sum of the values times the weights of the tokens",
+        in_loss=not_settled("the values times the weights of the tokens, summed; what the weights are is not settled"),
     ),
     Framework(
         "rlinf",
@@ -154,6 +165,9 @@ FRAMEWORKS = (
         aggregation="by mode: token mean, or mean of the means of sequences",
         precision="float32",
         either=True,
+        in_loss=not_settled(
+            "by mode the token mean or the mean of the means of sequences; which is the default is not settled"
+        ),
     ),
 )
 ENTRIES = (

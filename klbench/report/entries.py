@@ -10,8 +10,8 @@ from klbench.report.numbers import MISSING
 
 LOGGED = "logged"
 _WEIGHTS = {RATIO.formula: "ρ", RATIO_UP_TO_TWO.formula: "min(ρ, 2)", SCORE.formula: "w"}
-_OF_SAMPLER = {"square": "2·k2", "k1": "k1", "upside-down k3": "k3"}
-"""Upside-down with q and the sampler is KL(sampler‖q): the right way round, because the samples are the sampler's."""
+_OF_SAMPLER = {"square": "2·k2", "k1": "k1", "−k1": "k1", "k2": "k2", "upside-down k3": "k3"}
+"""Upside-down and −k1 with q and the sampler are of KL(sampler‖q): the right way round, as the samples are its own."""
 
 SHORTHAND = (
     "ρ: the importance weight q/sampler, before the clamp of the value. × ratio: times ρ, differentiated, after it.",

@@ -14,6 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from klbench.frameworks.catalogue import entries
+from klbench.frameworks.entry import Entry
+from klbench.frameworks.on_sequences import LEGEND as ON_SEQUENCES
+from klbench.frameworks.on_sequences import tally
 from klbench.identity.audit import STANDARD, Practice, Reading, divergences
 from klbench.report.bullets import bullets
 from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
@@ -35,6 +38,8 @@ LEGEND = (
     "stdev/true. A mean of n samples has noise/√n. ∞: the variance is infinite, so no error bar is possible.",
     "clamped: the share of samples for which a clamp is active. NaN: the share whose value or gradient is not finite "
     "if log-probabilities come in float16.",
+    "on sequences: what its KL estimates by default, where tokens make sequences. The numbers are of one token.",
+    *ON_SEQUENCES,
 )
 REPRODUCE = (
     "Reproduce it with klbench frameworks (this page: --format markdown; the numbers: --format json). "
@@ -83,7 +88,8 @@ def _opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
     """The opening of the page: introduction and summary for the whole audit, or the size of a part of it."""
     shown, shipped = sum(len(practice.entries) for practice in practices), len(entries())
     if shown == shipped:
-        return introduction(practices), tuple(summary(practices))
+        on_sequences = tally(entry.sequences for practice in practices for entry in practice.entries)
+        return introduction(practices), (*summary(practices), on_sequences)
     return (
         f"{shown} of the {shipped} estimators that frameworks ship, each where its framework puts it, on four pairs of "
         "a policy q and a reference p. Every number is exact. klbench frameworks shows them all.",
@@ -100,9 +106,21 @@ def label(practice: Practice) -> str:
     return " · ".join([value_name(entry), *middle, *cast, default_place(entry)])
 
 
-def shipped_by(practice: Practice) -> str:
-    """The names of all entries that ship it."""
-    return ", ".join(entry.qualified for entry in practice.entries)
+def shipped_by(practice: Practice, mark: str = "") -> str:
+    """The names of all entries that ship it, grouped by what it is on sequences; ``mark`` stands around each name."""
+    groups = _by_sequences(practice)
+    named = {
+        short: ", ".join(f"{mark}{entry.qualified}{mark}" for entry in entries) for short, entries in groups.items()
+    }
+    return "; ".join(f"{short}: {names}" for short, names in named.items())
+
+
+def _by_sequences(practice: Practice) -> dict[str, list[Entry]]:
+    """The entries of a practice by what it estimates on sequences, what most do first."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in practice.entries:
+        groups.setdefault(entry.sequences.short, []).append(entry)
+    return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
 
 def number_rows(practices: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
@@ -220,7 +238,7 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     for heading in filter(kinds.__getitem__, KINDS):
         yield from (f"## {heading.title}", "", heading.says, "")
         rows = [_told(numbered) for numbered in kinds[heading]]
-        yield from _table(("#", "what", "verdict", "shipped by"), rows, texts=4)
+        yield from _table(("#", "what", "verdict", "on sequences: shipped by"), rows, texts=4)
     yield from ("## Pair by pair", "")
     numbered = [item for group in kinds.values() for item in group]
     for standard in STANDARD:
@@ -233,8 +251,7 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
 
 def _told(item: Numbered) -> tuple[str, ...]:
     practice = item.practice
-    names = ", ".join(f"`{entry.qualified}`" for entry in practice.entries)
-    return str(item.number), escaped(label(practice)), escaped(verdict(practice)), names
+    return str(item.number), escaped(label(practice)), escaped(verdict(practice)), shipped_by(practice, mark="`")
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
@@ -260,6 +277,7 @@ def _record(item: Numbered) -> dict[str, Any]:
     return {
         "number": item.number,
         "names": [shipped.qualified for shipped in practice.entries],
+        "on_sequences": {shipped.qualified: _on_sequences(shipped) for shipped in practice.entries},
         "value": value_name(entry),
         "formula": entry.formula,
         "clamps": entry.clamps,
@@ -272,6 +290,11 @@ def _record(item: Numbered) -> dict[str, Any]:
         "readings": {name: _finite(asdict(reading)) for name, reading in practice.readings.items()},
         "identity": practice.identity.to_json(),
     }
+
+
+def _on_sequences(entry: Entry) -> dict[str, str | None]:
+    on = entry.sequences
+    return {"level": on.level, "aggregation": on.aggregation, "estimates": on.estimates, "note": on.note or None}
 
 
 def _finite(value: Any) -> Any:
