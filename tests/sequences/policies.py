@@ -35,8 +35,9 @@ class Chain:
 
     @property
     def written(self) -> str:
+        rows = f"initial={list(self.initial)}, transition={[*map(list, self.transition)]}"
         end = "" if self.eos is None else f", eos={self.eos}"
-        return f"Markov(initial={list(self.initial)}, transition={[*map(list, self.transition)]}, length={self.length}{end})"
+        return f"Markov({rows}, length={self.length}{end})"
 
     def after(self, prefix: Prefix) -> Row | None:
         if not prefix:
