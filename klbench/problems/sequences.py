@@ -8,7 +8,7 @@ The exact roads sum over the same table.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -185,15 +185,17 @@ class WalkProbs:
         """The log-probabilities of whole sequences [n]."""
         cells = self.problem.cells
         weight = None if cells.log_weight is None else self._summed(cells.log_weight)
-        return LogProbs(self._summed(cells.log_ratio), weight, self._absolute)
-
-    def _absolute(self) -> tuple[Tensor, Tensor, Tensor]:
-        log_q, log_p, log_sampler = self.problem.cells.three
-        of_q = self._summed(log_q)
-        return of_q, self._summed(log_p), of_q if log_sampler is log_q else self._summed(log_sampler)
+        # not a method of this: it would be kept alive by its own log-probabilities, until a collection finds them
+        return LogProbs(self._summed(cells.log_ratio), weight, partial(_absolute, cells, self.walks))
 
     def _summed(self, of_cells: Tensor) -> Tensor:
         return self.walks.total(of_cells[self.walks.cells])
+
+
+def _absolute(cells: LogProbs, walks: Walks) -> tuple[Tensor, Tensor, Tensor]:
+    """(log_q, log_p, log_sampler) of whole sequences, each [n]."""
+    log_q, log_p, log_sampler = (walks.total(log_probs[walks.cells]) for log_probs in cells.three)
+    return log_q, log_p, log_sampler
 
 
 def _difference(first: Tensor, second: Tensor) -> Tensor:
