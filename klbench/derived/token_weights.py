@@ -53,8 +53,8 @@ class TokenWeights:
     def values(self, at: TokenProbs) -> Tensor:
         """The weight of every token [N]."""
         scope = SCOPES.get(self.weighting)
-        if scope is None or at.sequences.log_weight is None:
-            return self._plain(at, self._coefficient("none" if scope else self.weighting))
+        if scope is None:
+            return self._plain(at, self._coefficient(self.weighting))
         if scope == "sequence" and self.level.name == "sequence":
             return self._plain(at, self._coefficient("ratio"))
         return self._by_sequence(at, scope)
@@ -98,7 +98,8 @@ class TokenWeights:
     def _by_sequence(self, at: TokenProbs, scope: Scope) -> Tensor:
         """With the weight of a token's sequence, differentiated in the loss."""
         log_weight = at.sequences.log_weight
-        assert log_weight is not None
+        # on samples of q it is 1, and its gradient the score
+        log_weight = at.lengths.new_zeros(()).expand(at.lengths.shape) if log_weight is None else log_weight
         log_weight = log_weight / at.lengths if scope == "geometric" else log_weight
         carrier = replace(self.term, weighted=True, clip=self.clip)
         # of whole distributions the weight brings the value, and the slopes alone are left

@@ -58,8 +58,10 @@ class Whole:
 
         with torch.enable_grad():
             logits = log_q.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.at_prefix(logits.log_softmax(1), log_p).sum(), logits)
-        return gradient.nan_to_num(0.0)
+            values = self.at_prefix(logits.log_softmax(1), log_p)
+            (gradient,) = torch.autograd.grad(values.sum(), logits)
+        # an infinite value has no gradient, whatever autograd makes of it
+        return gradient.masked_fill(~values.detach().isfinite()[:, None], torch.nan)
 
     def _outside(self, log_q: Tensor, log_ratio: Tensor, constant: float) -> Tensor:
         assert self.inside is not None
@@ -96,8 +98,14 @@ def likeliest(log_q: Tensor, count: int) -> Tensor:
 
 def _shares(log_q: Tensor, log_p: Tensor) -> Tensor:
     """q log(q/p) of every token [S, V]; 0 where q has none."""
-    shares = log_q.exp() * (log_q - log_p)
-    return shares.masked_fill(log_q.isneginf(), 0.0)
+    none = log_q.isneginf()
+    log_q, log_p = _there(log_q, none), _there(log_p, none)
+    return (log_q.exp() * (log_q - log_p)).masked_fill(none, 0.0)
+
+
+def _there(log_probs: Tensor, none: Tensor) -> Tensor:
+    """With 0 where there is no token: 0 · ∞ of one would make its whole row's gradient NaN."""
+    return log_probs.masked_fill(none, 0.0)
 
 
 def full(log_q: Tensor, log_p: Tensor) -> Tensor:
@@ -117,9 +125,10 @@ def head(log_q: Tensor, log_p: Tensor, count: int) -> Tensor:
 def head_as_shipped(log_q: Tensor, log_p: Tensor, count: int) -> Tensor:
     """The same, differentiated as it is shipped: log(q/p) is held constant, so that the gradient of the head's own mass
     is missing."""
-    held = (log_q - log_p).detach()
-    shares = (log_q.exp() * held).masked_fill(log_q.isneginf(), 0.0)
-    return shares.masked_fill(~likeliest(log_q, count), 0.0).sum(1)
+    none, inside = log_q.isneginf(), likeliest(log_q, count)
+    log_q, log_p = _there(log_q, none), _there(log_p, none)
+    shares = (log_q.exp() * (log_q - log_p).detach()).masked_fill(none, 0.0)
+    return shares.masked_fill(~inside, 0.0).sum(1)
 
 
 def bucket(log_q: Tensor, log_p: Tensor, count: int) -> Tensor:

@@ -35,7 +35,7 @@ from klbench.roads.chain_gradients import (
     mean_token_gradient,
     mean_whole_gradient,
 )
-from klbench.roads.chain_sums import mean_of_sums
+from klbench.roads.chain_sums import mean_of_sums, reached
 from klbench.roads.exact_vector import ExactVector
 from klbench.roads.gradient_sums import gradients_of
 from klbench.roads.sequence_values import CHAIN, PATHS, chain_of, of_next_token
@@ -144,7 +144,7 @@ class SequenceGradients:
                 if weights.weighting != "none" and self.pair.sampler is not None:
                     return None
                 assert isinstance(weights.term.whole, Whole)
-                mean = mean + visits(chain)[:, None] * self.pair.row_gradients(weights.term.whole)
+                mean = mean + reached(visits(chain)[:, None], self.pair.row_gradients(weights.term.whole))
         elif not weights.to_go:
             mean = mean_whole_gradient(chain, self._pi, table)
         elif self.pair.sampler is None:

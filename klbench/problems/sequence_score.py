@@ -62,14 +62,16 @@ class SequenceScore(Score):
         """
         states = len(rows)
         visited = torch.bincount(x.owner * states + self.states(x), weights=weights, minlength=len(x) * states)
-        spread = visited.view(len(x), states, 1) * rows
+        visited = visited.view(len(x), states, 1)
+        # a row that a sequence does not visit has no part in it, and may be NaN
+        spread = torch.where(visited > 0, visited * rows, 0.0)
         own = spread.new_zeros((len(x), *self.probs.shape))
         return own.index_add_(1, self.row_of, spread).flatten(1)
 
     def mean_of_prefixes(self, x: Walks, weights: Tensor, rows: Tensor, probs: Tensor) -> Tensor:
         """The mean of the same over sequences of these probabilities [n] -> [J]."""
         visited = torch.bincount(self.states(x), weights=weights * probs[x.owner], minlength=len(rows))
-        return self.in_own_rows(visited[:, None] * rows)
+        return self.in_own_rows(torch.where(visited[:, None] > 0, visited[:, None] * rows, 0.0))
 
     def states(self, x: Walks) -> Tensor:
         """The state of the pair that each token is drawn in [N]."""
