@@ -251,9 +251,11 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
 
 def _told(item: Numbered) -> tuple[str, ...]:
     practice = item.practice
-    on_sequences = ", ".join(_by_sequences(practice))
-    told = escaped(label(practice)), escaped(verdict(practice)), on_sequences
-    return str(item.number), *told, shipped_by(practice, mark="`")
+    on_sequences = _by_sequences(practice)
+    names = shipped_by(practice, mark="`")
+    if len(on_sequences) == 1:
+        names = names.partition(": ")[2]
+    return str(item.number), escaped(label(practice)), escaped(verdict(practice)), ", ".join(on_sequences), names
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
