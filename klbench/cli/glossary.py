@@ -47,6 +47,9 @@ HEADERS = {
     "NaN": "The share of samples whose value or gradient is infinite or NaN, where log-probabilities come in float16.",
     "what": "What a row is about: an estimator's value, its clamps, and where the framework puts it.",
     "verdict": "What goes wrong where the framework puts the estimator by default, or that it is right.",
+    "on sequences": "What the KL is an estimate of by default, where tokens make sequences: per token, "
+    "E[sum]/E[length]; mean of means, of each sequence's mean over its tokens; per sequence, the KL of sequences; "
+    "over a constant, that divided by one; of the sum, one value of each sequence's summed log-ratio.",
     "shipped by": "Every framework that ships the estimator, with the name it has there.",
     "framework": "A library that trains language models, such as verl or trl; klbench list frameworks shows them.",
     "framework:name": "An estimator as a framework ships it: verl:low_var_kl; of one release, verl@0.4.1:low_var_kl.",

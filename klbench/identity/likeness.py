@@ -23,8 +23,9 @@ from klbench.frameworks import catalogue as shipped
 from klbench.tolerances import SAME_VALUE, SAME_VALUE_AT_0
 
 _LEVELS = (-0.5, -3.0)
-# 0 is the log-weight of samples of q itself; the others are no round numbers, where clamps tend to end
-_WEIGHTS = (0.0, 0.31, -0.47, 1.3)
+# 0 is the log-weight of samples of q itself; the others are no round numbers, where clamps tend to end;
+# the last two are past the clamps of what looks at the sampler alone
+_WEIGHTS = (0.0, 0.31, -0.47, 1.3, 21.7, -22.3)
 
 
 @dataclass(frozen=True)

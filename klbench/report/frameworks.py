@@ -238,7 +238,7 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     for heading in filter(kinds.__getitem__, KINDS):
         yield from (f"## {heading.title}", "", heading.says, "")
         rows = [_told(numbered) for numbered in kinds[heading]]
-        yield from _table(("#", "what", "verdict", "on sequences: shipped by"), rows, texts=4)
+        yield from _table(("#", "what", "verdict", "on sequences", "shipped by"), rows, texts=5)
     yield from ("## Pair by pair", "")
     numbered = [item for group in kinds.values() for item in group]
     for standard in STANDARD:
@@ -251,7 +251,11 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
 
 def _told(item: Numbered) -> tuple[str, ...]:
     practice = item.practice
-    return str(item.number), escaped(label(practice)), escaped(verdict(practice)), shipped_by(practice, mark="`")
+    on_sequences = _by_sequences(practice)
+    names = shipped_by(practice, mark="`")
+    if len(on_sequences) == 1:
+        names = names.partition(": ")[2]
+    return str(item.number), escaped(label(practice)), escaped(verdict(practice)), ", ".join(on_sequences), names
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:

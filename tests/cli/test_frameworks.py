@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from klbench.cli import shipped
 from klbench.frameworks import catalogue
 from klbench.identity.audit import STANDARD, Practice, audit
-from klbench.report.frameworks import figure, number_rows, ordered, to_json, to_markdown, to_page
+from klbench.report.frameworks import figure, number_rows, ordered, shipped_by, to_json, to_markdown, to_page
 from klbench.report.verdict import KINDS, STALE_TOO, TO_FORWARD, verdict
 from tests.cli.conftest import Done
 from tests.cli.test_process import IMPORTS, Start
@@ -65,6 +65,7 @@ def test_verls_default_is_explained_whole(call: Call) -> None:
         "coefficient actor.use_kl_loss, off, and actor.kl_loss_coef, 0.001",
         "log-probs the trainer's: in the loss the current policy against the reference",
         "k in the reward taken at the old policy's log-probabilities",
+        "on sequences the KL per token: E[sum]/E[length] (token, token-mean): loss_agg_mode, as the policy's",
         "aggregation loss: loss_agg_mode, the same as the policy's: token-mean (default",
         "code seen 0.9.0, 1dda039b of 2026-08-22, run",
         "same as cosmos-rl:grpo, easyr1:low_var_kl, miles:low_var_kl, ms-swift:grpo, nemo-rl@0.6:k3, rlinf:low_var_kl",
@@ -82,6 +83,17 @@ def test_every_framework_is_explained_with_what_its_entries_have_in_common(call:
     about = catalogue.about()[name]
     for fact in (about.coefficient, about.log_probs, about.reward, about.aggregation, about.precision, about.seen):
         assert " ".join(fact.split()) in said
+
+
+def test_what_is_estimated_on_sequences_is_told(call: Call) -> None:
+    for name, part in [
+        ("skyrl:k3", "the mean over sequences of their token means: not the KL of sequences"),
+        ("trl:rloo", "the KL of sequences (token, seq-mean-token-sum): summed over the tokens of a sequence first"),
+        ("torchtune:grpo_completion", "by one value of each sequence's summed log-ratio (sequence)"),
+        ("trl:approxkl", "a mean that is none of the four (token): the mean over the padded tensor"),
+        ("deepseek:unbiased_kl", "on sequences not settled"),
+    ]:
+        assert part in " ".join(call("explain", name).out.split()), name
 
 
 def test_what_switches_a_penalty_on_is_told(call: Call) -> None:
@@ -149,6 +161,7 @@ def test_the_list_has_every_entry_on_a_line_of_its_own_in_a_pipe(call: Call) -> 
         line = lines[entry.qualified]
         assert entry.versions in line
         assert (entry.placement or "logged") in line
+        assert entry.sequences.short in line
     assert lines["nemo-rl@0.6:k1"].split()[-1] == "0"
     assert lines["trl:ppo_k3"].endswith("KL(q‖p) − KL(p‖q)")
 
@@ -163,6 +176,7 @@ def test_the_list_fits_the_terminal(width: int, call: Call, monkeypatch: pytest.
     assert "…" not in "".join(lines)
     shown = "\n".join(lines)
     assert all(entry.name in shown for entry in catalogue.entries())
+    assert ("on sequences" in shown) == (width > 80)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +267,23 @@ def test_the_page_is_whole_in_every_format(found: tuple[Practice, ...]) -> None:
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert all(line.endswith(" |") or set(line) <= set("|:-") for line in rows)
     assert len(json.loads(to_json(found))["estimators"]) == len(found)
+
+
+def test_the_page_groups_those_who_ship_it_by_what_they_estimate_on_sequences(found: tuple[Practice, ...]) -> None:
+    clamped = named(found, "verl:low_var_kl")
+    told = shipped_by(clamped)
+    averaged, *others = told.split("; ")
+    assert "verl:low_var_kl" in averaged
+    assert averaged.startswith("per token: ")
+    assert any(part.startswith("mean of means: ") and "skyrl:k3" in part for part in others)
+    assert sorted(name for part in told.split("; ") for name in part.partition(": ")[2].split(", ")) == sorted(
+        entry.qualified for entry in clamped.entries
+    )
+    record = next(each for each in json.loads(to_json(found))["estimators"] if "skyrl:k3" in each["names"])
+    assert record["on_sequences"]["skyrl:k3"]["aggregation"] == "seq-mean-token-mean"
+    assert record["on_sequences"]["verl:low_var_kl"]["estimates"] == "the KL per token: E[sum]/E[length]"
+    counted = sum(entry.sequences.short == "not settled" for entry in catalogue.entries())
+    assert f"Of {counted} it is not settled." in to_markdown(found)
 
 
 def test_the_numbers_are_never_cut(found: tuple[Practice, ...]) -> None:

@@ -173,6 +173,27 @@ def k3_from_the_sampler(log_q: Array, _: Array, log_sampler: Array) -> tuple[Arr
     return np.exp(d) - d - 1, np.exp(d) - 1
 
 
+def k1_from_the_sampler(log_q: Array, _: Array, log_sampler: Array) -> tuple[Array, Array]:
+    """k1 of KL(sampler‖q)."""
+    return log_sampler - log_q, -np.ones_like(log_q)
+
+
+def k2_from_the_sampler(log_q: Array, _: Array, log_sampler: Array) -> tuple[Array, Array]:
+    d = log_q - log_sampler
+    return d**2 / 2, d
+
+
+def input_20_from_the_sampler(of: Restated) -> Restated:
+    """The same with log q − log sampler clamped to ±20."""
+
+    def restated(log_q: Array, log_p: Array, log_sampler: Array) -> tuple[Array, Array]:
+        d = log_q - log_sampler
+        value, slope = of(np.minimum(np.maximum(d, -20), 20), log_p, np.zeros_like(d))
+        return value, np.where(np.abs(d) <= 20, slope, 0.0)
+
+    return restated
+
+
 def upside_down_cut(log_q: Array, log_p: Array, _: Array) -> tuple[Array, Array]:
     d = log_q - log_p
     inner = np.exp(np.where(d < 10, d, 0.0))
@@ -249,7 +270,8 @@ _GROUPS: list[tuple[Restated, list[str]]] = [
             liger-kernel:grpo_bias_correction megatron-lm:grpo miles:k3 miles:k3_unbiased ms-swift@4.0.3:grpo
             nemo-rl@0.3:k3 nemo-rl@0.3:k3_on_policy openrlhf@0.5.4:k3 openrlhf@0.8.5:k3 rl2:k3 rl4lms:approx_kl slime:k3
             slime:k3_unbiased stable-baselines3:approx_kl torchforge:grpo torchrl:kl_to_ref torchtune:grpo
-            trinity-rft:k3 trl:grpo trl:grpo_bias_correction trl:ppo_k3 tunix:low_var_kl tunix@0.1.5:low_var_kl
+            torchtune:grpo_completion trinity-rft:k3 trl:gmpo trl:grpo trl:grpo_bias_correction trl:gspo_token
+            trl:ppo_k3 tunix:low_var_kl tunix@0.1.5:low_var_kl
             unsloth:grpo
             """
         ),
@@ -277,6 +299,11 @@ _GROUPS: list[tuple[Restated, list[str]]] = [
     (k3_ratio_stopping, names("nemo-rl:k3_on_policy")),
     (k3_ratio_up_to_two, names("trinity-rft:corrected_k3")),
     (k3_from_the_sampler, names("prime-rl:mismatch_kl")),
+    (k1_from_the_sampler, names("tinker-cookbook:kl_sample_train_v1")),
+    (k2_from_the_sampler, names("tinker-cookbook:kl_sample_train_v2")),
+    (input_20_from_the_sampler(k1_from_the_sampler), names("verl:token_k1 verl:seq_sum_k1 verl:seq_mean_k1")),
+    (input_20_from_the_sampler(k2_from_the_sampler), names("verl:token_k2 verl:seq_sum_k2 verl:seq_mean_k2")),
+    (input_20_from_the_sampler(k3_from_the_sampler), names("verl:token_k3 verl:seq_sum_k3 verl:seq_mean_k3")),
     (squared_to_the_sampler, names("prime-rl:kl")),
     (upside_down, names("colossalai@0.3.0:approx_kl rlhf-book:kl3 trlx:mean_kl")),
     (upside_down_cut, names("colossalai:approx_kl")),

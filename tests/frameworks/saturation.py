@@ -38,7 +38,12 @@ class _Number(float):
 
 
 def saturation(entry: Entry) -> tuple[float, float] | None:
-    """The log_ratios (low, high) beyond which a clamp is active on samples of q; None where nothing is clamped."""
+    """The log_ratios (low, high) beyond which a clamp is active on samples of q; None where nothing is clamped.
+
+    What looks at the sampler alone sees a log_ratio of 0 there.
+    """
+    if entry.against_sampler:
+        return None
     zones = [(-entry.clamp_log_ratio, entry.clamp_log_ratio)] if entry.clamp_log_ratio is not None else []
     if entry.clamp_value is not None:
         zones.append(within(entry.arithmetic.function, entry.clamp_value))

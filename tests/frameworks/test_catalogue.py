@@ -94,7 +94,7 @@ def test_outside_its_releases_an_entry_is_not_found(entry: Entry) -> None:
     for name in entry.names:
         releases = entry.releases_of(name)
         for version in filter(None, (releases.since, releases.until)):
-            assert catalogue.find(f"{entry.framework}@{version}:{name}") is entry
+            assert catalogue.find(f"{entry.framework}@{version}:{name}") == entry
         outside = [just_before(releases.since)] if releases.since else []
         outside += [just_after(releases.until)] if releases.until else []
         outside += [releases.main_after] if releases.main_after else []
@@ -105,7 +105,7 @@ def test_outside_its_releases_an_entry_is_not_found(entry: Entry) -> None:
 def is_found(name: str, entry: Entry) -> bool:
     """Whether a name is this very entry, and not another or refused."""
     try:
-        return catalogue.find(name) is entry
+        return catalogue.find(name) == entry
     except SpecError:
         return False
 

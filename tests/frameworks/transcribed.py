@@ -243,6 +243,30 @@ def prime_old_kl(trainer: Tensor, _: Tensor, inference: Tensor) -> Tensor:
     return torch.exp(trainer - inference) * (trainer - inference)
 
 
+# verl's rejection of samples, and tinker's cookbook: the trainer first, the rollout engine last
+
+
+def verl_rejection(kind: str) -> Transcribed:
+    def statistic(old: Tensor, _: Tensor, rollout: Tensor) -> Tensor:
+        log_ratio = old - rollout
+        log_ratio_safe = torch.clamp(log_ratio, min=-20.0, max=20.0)
+        if kind == "k1":
+            return -log_ratio_safe
+        if kind == "k2":
+            return 0.5 * log_ratio_safe**2
+        return torch.exp(log_ratio_safe) - 1.0 - log_ratio_safe
+
+    return statistic
+
+
+def tinker_v1(training: Tensor, _: Tensor, sampling: Tensor) -> Tensor:
+    return sampling - training
+
+
+def tinker_v2(training: Tensor, _: Tensor, sampling: Tensor) -> Tensor:
+    return 0.5 * (sampling - training) ** 2
+
+
 _VERL = {"kl": verl_kl, "abs": verl_abs, "mse": verl_mse, "low_var_kl": verl_low_var_kl}
 _VERL |= {"k1": verl_kl, "k2": verl_mse, "k3": verl_low_var_kl}
 _OPENRLHF = {"k1": openrlhf_k1, "k2": openrlhf_k2, "k3": openrlhf_k3}
@@ -308,9 +332,10 @@ PLAIN: dict[str, dict[str, Transcribed]] = {
     "skyrl": {"abs": verl_abs, "k1": verl_kl, "k2": verl_mse, "k3": verl_low_var_kl},
     "slime": _SLIME,
     "stable-baselines3": {"approx_kl": ppo_approx_kl},
+    "tinker-cookbook": {"kl_sample_train_v1": tinker_v1, "kl_sample_train_v2": tinker_v2},
     "torchforge": {"grpo": grpo},
     "torchrl": {"kl_to_ref": torchrl},
-    "torchtune": {"grpo": grpo, "ppo": verl_kl},
+    "torchtune": {"grpo": grpo, "grpo_completion": grpo, "ppo": verl_kl},
     "trinity-rft": {
         **_OPENRLHF,
         "abs": verl_abs,
@@ -319,7 +344,9 @@ PLAIN: dict[str, dict[str, Transcribed]] = {
     },
     "trl": {
         "approxkl": ppo_squared,
+        "gmpo": grpo,
         "grpo": grpo,
+        "gspo_token": grpo,
         "grpo_bias_correction": times_ratio(grpo),
         "ppo_k1": verl_kl,
         "ppo": verl_kl,
@@ -336,6 +363,11 @@ PLAIN: dict[str, dict[str, Transcribed]] = {
         **_VERL,
         **{f"{name}+": verl_plus(code) for name, code in _VERL.items()},
         "ppo_kl": lambda old, new, _: -torch.clamp(new - old, min=-20.0, max=20.0),
+        **{
+            f"{level}_{kind}": verl_rejection(kind)
+            for level in ("token", "seq_sum", "seq_mean")
+            for kind in ("k1", "k2", "k3")
+        },
     },
     "xtuner": {**_VERL},
 }
