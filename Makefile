@@ -21,6 +21,7 @@ types: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/gradients.py
+	$(BIN)/python benchmarks/sequences.py
 
 results: .venv/ready
 	$(BIN)/python results/regenerate.py
