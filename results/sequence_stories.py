@@ -45,11 +45,11 @@ def aggregations(results: Results) -> str:
     other = _row(results, "an end of sequence", "k1", "seq-mean-token-mean")
     read = means.true * (1 + means.exact_bias_over_true)
     return (
-        f"One long answer and one short have a KL of {_row(results, 'two answers', 'k1').true:g}, of which the mean "
-        f"over all tokens reads {pooled.true:.4g} and the mean of sequences' means {read:.3g}: three numbers, no one "
-        "wrong. But dividing by a length that the tokens decide biases k1 and k3 for their own target, here by "
-        f"{means.exact_bias_over_true:+.0%} and on an ordinary chain by {other.exact_bias_over_true:+.1%}, and full "
-        "not at all."
+        f"On one long answer and one short k1 adds up to {_row(results, 'two answers', 'k1').true:g}, the KL of "
+        f"sequences; pooled over all tokens it is {pooled.true:.4g}, and its mean of sequences' means {read:.3g}. "
+        "Dividing by a length that the tokens decide biases k1 and k3, on-policy too: that mean of means is "
+        f"{means.true:.3g} of the tokens' KLs ({means.exact_bias_over_true:+.0%}; {other.exact_bias_over_true:+.1%} "
+        "on an ordinary chain), which full estimates without bias."
     )
 
 
@@ -59,9 +59,10 @@ def token_losses(results: Results) -> str:
     k2, k3, full = (_row(results, pair, name, placement="loss") for name in ("k2", "k3", "full"))
     returned, reward = (_row(results, pair, name, placement="reward") for name in ("k1-return", "k1"))
     return (
-        f"A loss of tokens does not see what a token does to later prefixes: k2 and full are {percent(k2.exact_bias_over_true)} off "
-        f"the gradient of the KL of sequences ({full.follows}), k3 {percent(k3.exact_bias_over_true)}. k1 in the reward has all of "
-        f"it, and k1-return too, for {returned.exact_stdev_over_true:.2g} times the gradient as noise instead of "
+        "A loss of tokens does not see what a token does to later prefixes: k2 and full are "
+        f"{percent(k2.exact_bias_over_true)} off the gradient of the KL of sequences ({full.follows}), k3 "
+        f"{percent(k3.exact_bias_over_true)}. k1 in the reward has all of it, and k1-return too, for "
+        f"{returned.exact_stdev_over_true:.2g} times the gradient as noise instead of "
         f"{reward.exact_stdev_over_true:.2g}."
     )
 
@@ -138,7 +139,7 @@ def vocabularies(results: Results) -> str:
         for vocab in (8, 512)
     )
     return (
-        f"From 8 tokens to 512 the noise of k1 goes from {few[0]:.2g} to {many[0]:.2g} times the KL and that of k3 from "
+        f"From 8 tokens to 512 the noise of k1 goes from {few[0]:.2g} to {many[0]:.2g} times the KL, that of k3 from "
         f"{few[1]:.2g} to {many[1]:.2g}: how many tokens there are is nothing to them. That of full goes from "
         f"{few[2]:.2g} to {many[2]:.2g}, since among many tokens one prefix is like another."
     )
@@ -152,8 +153,8 @@ def lengths(results: Results) -> str:
     )
     full = _row(results, "length", "full", length=256).exact_stdev_over_true
     return (
-        f"From 16 tokens to 256 the noise of k3 of tokens falls {token[0] / token[1]:.1f}-fold, as the root of the length "
-        f"({sqrt(16):g}) says, to {token[1]:.2g} times the KL, and full's to {full:.2g}. k3 of the sequence goes from "
+        f"From 16 tokens to 256 the noise of k3 of tokens falls {token[0] / token[1]:.1f}-fold, as the root of the "
+        f"length ({sqrt(16):g}) says, to {token[1]:.2g} times the KL, and full's to {full:.2g}. k3 of the sequence goes from "
         f"{sequence[0]:.2g} to {sequence[1]:,.0f}."
     )
 
