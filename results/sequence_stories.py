@@ -154,8 +154,8 @@ def lengths(results: Results) -> str:
     full = _row(results, "length", "full", length=256).exact_stdev_over_true
     return (
         f"From 16 tokens to 256 the noise of k3 of tokens falls {token[0] / token[1]:.1f}-fold, as the root of the "
-        f"length ({sqrt(16):g}) says, to {token[1]:.2g} times the KL, and full's to {full:.2g}. k3 of the sequence goes from "
-        f"{sequence[0]:.2g} to {sequence[1]:,.0f}."
+        f"length ({sqrt(16):g}) says, to {token[1]:.2g} times the KL, and full's to {full:.2g}. k3 of the sequence "
+        f"goes from {sequence[0]:.2g} to {sequence[1]:,.0f}."
     )
 
 
