@@ -14,7 +14,7 @@ from itertools import groupby
 from math import isnan, nan
 
 from klbench.estimators.vocabulary import FULL_PRECISION
-from klbench.report.field import ROUNDING, Field
+from klbench.report.field import LEVEL, ROUNDING, Field
 from klbench.report.fields import BIAS, PLACEMENT, STDEV, symbol
 from klbench.report.numbers import MISSING, count, measured, parameters_text, plain_number
 from klbench.results import CaseResult, Results
@@ -119,7 +119,7 @@ def _alike(lines: Iterable[list[str]]) -> Iterator[list[str]]:
 
 def _names(rows: Sequence[Row]) -> list[str]:
     """What each row is called: its estimator, and how it is put and computed where rows differ in that."""
-    traits: tuple[Callable[[Row], str], ...] = (_placed, lambda row: row.dtype)
+    traits: tuple[Callable[[Row], str], ...] = (LEVEL.show, _placed, lambda row: row.dtype)
     telling = [trait for trait in traits if len({trait(row) for row in rows}) > 1]
     return [", ".join([row.estimator, *(trait(row) for trait in telling)]) for row in rows]
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from klbench.engines.record import Record
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.measure.truth import Truth, true_value
-from klbench.problems.pair import Pair
+from klbench.measure.truth import Truth, true_of
+from klbench.problems.build import build_pair
 from klbench.results import CaseResult, Results
 from klbench.row import Components, Row, held_to_exact
 from klbench.spec.cases import Case
@@ -35,6 +35,8 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "tuple[str, ...]": lambda text: tuple(text.split(", ")),
 }
 _ONE_COMPONENT = {"parameter": str, "index": int}
+_LEVEL = ("level", "aggregation")
+"""Of sequences only."""
 
 
 def committed(name: str) -> Results:
@@ -63,6 +65,7 @@ def _gradients(spec: Spec) -> Iterator[Row]:
         "pair",
         *spec.grid_parameters(),
         "estimator",
+        *_LEVEL,
         "placement",
         "weighting",
         *["dtype"][: len(spec.dtype) - 1],
@@ -76,7 +79,7 @@ def _gradients(spec: Spec) -> Iterator[Row]:
 
 
 def _key(record: Line, columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(record[column] for column in columns)
+    return tuple(record.get(column, "") for column in columns)
 
 
 def _components(lines: Sequence[Line]) -> Components | None:
@@ -103,7 +106,6 @@ def _case(case: Case, rows: tuple[Row, ...]) -> CaseResult:
 
 def _kl(case: Case, rows: Sequence[Row]) -> Truth:
     for row in rows:
-        if not row.is_gradient and row.target == REVERSE_KL.name:
+        if not row.is_gradient and row.target == REVERSE_KL.name and row.aggregation in ("", "seq-mean-token-sum"):
             return Truth(row.true, row.true_from)
-    pair = Pair.build(case)
-    return true_value(REVERSE_KL, pair.q, pair.p)
+    return true_of(build_pair(case), REVERSE_KL)

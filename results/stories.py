@@ -1,12 +1,14 @@
 """What each spec of the gallery shows, in two sentences, their numbers taken from its results.
 
-Adding a spec to the gallery is a file in configs/ and a story here; what training follows is in training_stories.
+Adding a spec to the gallery is a file in configs/ and a story here; what training follows is in training_stories,
+policies over sequences are in sequence_stories.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sequence_stories import OF_SEQUENCES
 from story import Story, case_of
 from training_stories import OF_TRAINING
 
@@ -180,4 +182,5 @@ STORIES: Mapping[str, Story] = {
         )
     },
     **OF_TRAINING,
+    **OF_SEQUENCES,
 }

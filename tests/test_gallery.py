@@ -39,6 +39,8 @@ TEXTS = (
     "p",
     "sampler",
     "estimator",
+    "level",
+    "aggregation",
     "target",
     "true_from",
     "exact_from",
