@@ -157,8 +157,8 @@ def _narrow(entries: Iterable[Entry], *, on_sequences: bool = False) -> Table:
             table.add_row(Text(owner, style="bold cyan"))
             before = owner
         told = [_in_short(entry)] if on_sequences else []
-        cells = value_name(entry), clamps(entry), default_place(entry), *told, _follows(entry)
-        table.add_row(Text(f" {entry.name}", style="cyan"), *cells)
+        cells = value_name(entry), clamps(entry), default_place(entry)
+        table.add_row(Text(f" {entry.name}", style="cyan"), *cells, *told, _follows(entry))
     return table
 
 
