@@ -2,7 +2,7 @@
 
 Two cases. Sequences: a Markov policy of V = 1,000 over T = 128 tokens, k1, k2, k3 and full of tokens and k1, k2, k3 of
 sequences. One step: a Softmax policy of V = 50,000, k1, k2, k3. The loop is the straightforward one on the same cores:
-the rows of logits of each sequence, log_softmax, multinomial, gather; of one step also the loop of one who sees that all
+the rows of logits of each sequence, log_softmax, multinomial, gather; of one step also the loop of who sees that all
 rows are the same, and draws from one softmax. klbench's exact answers are part of what is timed.
 
     python benchmarks/sequences.py [--rounds 3]
