@@ -11,7 +11,7 @@ from klbench.estimators.vocabulary import placed
 from klbench.measure.known import IN_A_WORD, Known
 from klbench.report.columns import grid_column
 from klbench.report.escaping import escaped
-from klbench.report.field import ESTIMATOR, Field, Layout
+from klbench.report.field import ESTIMATOR, LEVEL, Field, Layout
 from klbench.report.frame import csv_text
 from klbench.report.markdown import markdown_table
 from klbench.report.numbers import MISSING, parameters_text, plain_number, true_value
@@ -37,11 +37,13 @@ def records(answers: Sequence[Answer], within: float) -> list[dict[str, Cell]]:
     names = dict.fromkeys(name for answer in answers for name in answer.case.parameters)
     grid = [grid_column(name, [answer.case for answer in answers]) for name in names]
     places = any(line.placement for answer in answers for line in answer.lines)
+    levels = any(line.level for answer in answers for line in answer.lines)
     return [
         {
             "pair": answer.case.pair,
             **{column.name: column.value("", answer.case, line) for column in grid},
             "estimator": line.estimator,
+            **({"level": line.level or None, "aggregation": line.aggregation or None} if levels else {}),
             **({"placement": line.placement or None, "weighting": line.weighting or None} if places else {}),
             "true": _cell(line.true),
             "exact_bias_over_true": _cell(line.bias_over_true),
@@ -107,8 +109,9 @@ def _caption(answer: Answer) -> str:
 def _layouts(answers: Sequence[Answer], within: float) -> Iterator[Layout]:
     """The layouts, the fullest first: with a column for reasons if there are any, then with a word in its place."""
     lines = [line for answer in answers for line in answer.lines]
+    level = [LEVEL] * (len({(line.level, line.aggregation) for line in lines}) > 1)
     place = [PLACEMENT] * any(line.placement for line in lines)
-    header, main = f"samples for {100 * within:g} %", (ESTIMATOR, *place, BIAS, STDEV)
+    header, main = f"samples for {100 * within:g} %", (ESTIMATOR, *level, *place, BIAS, STDEV)
     reason = Field("because", lambda line: line.reason(within), numeric=False)
     if any(line.reason(within) for line in lines):
         yield (*main, Field(header, lambda line: needed(line, within)), reason)
