@@ -160,7 +160,7 @@ def _trial(spec: Spec, answered: Answered, machine: Machine, budget: float) -> _
 def _drawing(spec: Spec, case: Case, machine: Machine) -> Callable[[int], object]:
     """A function that draws so many samples and measures them as a run does, in one block."""
     pair, problem = build_pair(case), build_pair(case, machine.device)
-    kl = known_mean(true_of(pair, REVERSE_KL), Unseen.of(pair))
+    kl = known_mean(pair, true_of(pair, REVERSE_KL), Unseen.of(pair))
     plan = replace(Plan.of(spec, case, machine.device), kl=kl, shift=())
     estimators = {name: find(name).fitted(1.0) for name in spec.estimators}
     passes = [drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(problem)]

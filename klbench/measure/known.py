@@ -20,6 +20,7 @@ from klbench.estimators.vocabulary import placed
 from klbench.measure.asked import exactly_fitted
 from klbench.measure.plan import Plan
 from klbench.problems.build import AnyPair, build_pair
+from klbench.roads.exact_moments import Exact
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.users.estimator import UserFunction
@@ -44,6 +45,7 @@ class Known:
     Args:
         estimator: its name; ``placement`` and ``weighting`` say where its gradient is put, empty for a value.
         level, aggregation: how it takes sequences; empty for single draws.
+        of_mean: √n times the error of a mean of n units, where that is not ``stdev``: of tokens.
         target: the name of what it is meant to estimate.
         true, true_from: the target's value in nats, or the length of its gradient; NaN without a road; and the road.
         bias, stdev: of one sample, in the units of ``true``; NaN without a road.
@@ -63,6 +65,7 @@ class Known:
     kurtosis: float = nan
     level: str = ""
     aggregation: str = ""
+    of_mean: float = nan
 
     @property
     def called(self) -> str:
@@ -88,11 +91,15 @@ class Known:
 
     def error(self, samples: float) -> float:
         """√(bias² + stdev²/n): how far the mean of n samples is off, root mean square, in the units of ``true``."""
-        return float((self.bias * self.bias + self.stdev * self.stdev / samples) ** 0.5)
+        return float((self.bias * self.bias + self._noise * self._noise / samples) ** 0.5)
+
+    @property
+    def _noise(self) -> float:
+        return self.stdev if isnan(self.of_mean) else self.of_mean
 
     def samples_needed(self, within: float) -> float:
         """The least n with bias² + stdev²/n ≤ (within · true)²: inf if there is none, NaN if it is not known."""
-        return least_samples(self.bias_over_true, self.stdev_over_true, within)
+        return least_samples(self.bias_over_true, self._over_true(self._noise), within)
 
     def samples_to(self, precision: float) -> float:
         """The number of samples that make the error bars of bias/true and stdev/true at most ``precision``.
@@ -187,6 +194,7 @@ def _lines(kind: Kind, dtype: str) -> Iterator[Known]:
                 weighting=place.weighting if place else "",
                 why_not="" if quantity.exists else "it has no gradient as a loss",
                 true_from=true.road,
+                of_mean=exact.of_mean if isinstance(exact, Exact) else nan,
                 level=quantity.level.name if quantity.level else "",
                 aggregation=(quantity.level and quantity.level.aggregation) or "",
             )

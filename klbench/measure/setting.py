@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import nan
 
 import torch
 from torch import Tensor
@@ -68,8 +67,7 @@ class Setting:
         fits = fit_all(asked, pair, lambda terms: pilot(problem, plan.seed, terms), plan.levels[0])
         coefficients = {name: fit.coefficient for name, fit in fits.items()}
         kl, unseen = true_of(pair, REVERSE_KL), Unseen.of(pair)
-        controlled = known_mean(kl, unseen) if isinstance(pair, Pair) else nan
-        plan = replace(plan.fitted(coefficients), kl=controlled)
+        plan = replace(plan.fitted(coefficients), kl=known_mean(pair, kl, unseen))
         return Setting(plan, pair, problem, settled(asked, coefficients), fits, kl, unseen)
 
     def pilot(self, terms: Sequence[Measured]) -> list[Tensor]:

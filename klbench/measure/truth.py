@@ -105,8 +105,11 @@ class Unseen:
         return Unseen(mass_off(pair.q, pair.p), mass_off(pair.sampler, pair.q) if pair.sampler else 0.0)
 
 
-def known_mean(kl: Truth, unseen: Unseen) -> float:
-    """The KL, the mean of the controls (``klbench.measure.controls``); NaN if not finite, or if E_q[r] ≠ 1."""
+def known_mean(pair: AnyPair, kl: Truth, unseen: Unseen) -> float:
+    """The KL, the mean of the controls (``klbench.measure.controls``); NaN if not finite, if E_q[r] ≠ 1, or of
+    sequences, which have no controls."""
+    if not isinstance(pair, Pair):
+        return nan
     return kl.value if isfinite(kl.value) and unseen.of_p == 0 and unseen.of_q == 0 else nan
 
 
