@@ -8,7 +8,7 @@ dynamic programming, and with them everything that is made of these.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf, nan
 
@@ -227,16 +227,24 @@ class SequenceGradients:
 
     def follows(self, quantity: Quantity) -> tuple[OnQ, Mapping[str, Tensor]]:
         """What ``klbench.measure.follows`` asks for: the gradients of its list, and those that only sequences have."""
-        own = own_coefficient(quantity.estimator.term)
+        assert quantity.level is not None
+        own, over = own_coefficient(quantity.estimator.term), self._constant(quantity.level)
         targets = {true_coefficient(target): target for target in _listed()}
 
         def on_q(term: Term) -> ExactVector | None:
             if term is own:
                 return self._of_own_mean(quantity)
-            return self._of_divergence(targets[term]) if term in targets else None
+            known = self._of_divergence(targets[term]) if term in targets else None
+            return None if known is None else replace(known, mean=known.mean / over, size=known.size / over)
 
         local = {LOCAL: REVERSE_KL, LOCAL_FORWARD: FORWARD_KL}
-        return on_q, {name: self.score.in_own_rows(self._local(target)) for name, target in local.items()}
+        return on_q, {name: self.score.in_own_rows(self._local(target)) / over for name, target in local.items()}
+
+    def _constant(self, level: Level) -> float:
+        """The constant that an aggregation divides all sums by, 1 where it is none."""
+        if level.aggregation == "seq-mean-token-mean" and not self.pair.joint_may_end:
+            return float(self.pair.joint.length)
+        return level.norm
 
     def _of_divergence(self, target: Divergence) -> ExactVector | None:
         """∇ of a divergence of whole sequences."""

@@ -39,7 +39,7 @@ _SUM = (
 def about_the_setting(setting: Setting) -> Iterator[str]:
     """The notes that values and gradients share: about the pair, its draws and the fits."""
     yield from about_the_pair(setting.kl, setting.pair)
-    yield from about_unseen(setting.unseen)
+    yield from about_unseen(setting.unseen, setting.kl)
     yield from about_crowding(setting.at_ends)
     yield from about_fits(setting.fits)
 
@@ -60,12 +60,12 @@ def about_the_pair(kl: Truth, pair: AnyPair) -> Iterator[str]:
         )
 
 
-def about_unseen(unseen: Unseen) -> Iterator[str]:
+def about_unseen(unseen: Unseen, kl: Truth) -> Iterator[str]:
     """Note mass that is never drawn."""
     if unseen.of_p:
         yield (
             f"{unseen.of_p:.3g} of p's mass lies where q has none, so E_q[r] is not 1: k3 and every _cv, which are "
-            "built on r - 1, are biased, and more samples do not help. k1 is not affected."
+            f"built on r - 1, are biased, and more samples do not help.{' k1 is not affected.' * isfinite(kl.value)}"
         )
     if unseen.of_q:
         yield (

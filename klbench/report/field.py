@@ -121,6 +121,7 @@ def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
 
 ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False, once=True)
 LEVEL = Field("level", lambda row: row.aggregation or row.level or MISSING, numeric=False)
+TRUE = Field("true", lambda row: plain_number(row.scale) if isfinite(row.scale) else MISSING, quiet=True)
 DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
 ROUNDING = Field(
     "rounding",
@@ -134,6 +135,8 @@ def told_apart(layout: Layout, rows: Sequence[Any]) -> Layout:
     several."""
     first, texts = layout[:1], sum(not field.numeric for field in layout)
     levels = [LEVEL] * (len({(row.level, row.aggregation) for row in rows}) > 1)
+    # each aggregation has a true value of its own
+    levels += [TRUE] * bool(levels and len({row.scale for row in rows}) > 1)
     dtypes = [DTYPE] * (len({row.dtype for row in rows}) > 1)
     return (*first, *levels, *layout[1:texts], *dtypes, *layout[texts:])
 

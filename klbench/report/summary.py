@@ -175,9 +175,17 @@ def _blocks(result: CaseResult, wanted: Mapping[int, Row], by_target: bool) -> I
     rows = [row for row in result.rows if id(row) in wanted]
     for target in dict.fromkeys(row.target for row in rows):
         same = tuple(row for row in rows if row.target == target)
-        labels = (*parameters, *[target] * by_target, plain_number(same[0].scale)) if by_target or parameters else ()
-        sayings = (parameters_text(result.case.parameters), _true(same[0], by_target))
+        several = len({row.scale for row in same}) > 1  # a column has them
+        true = plain_number(result.kl if several else same[0].scale)
+        labels = (*parameters, *[target] * by_target, true) if by_target or parameters else ()
+        told = _several(same[0]) if several else _true(same[0], by_target)
+        sayings = (parameters_text(result.case.parameters), told)
         yield Block(labels, " · ".join(filter(None, sayings)) if labels else "", same)
+
+
+def _several(row: Row) -> str:
+    """What a block is about, where its rows have true values of their own."""
+    return f"∇{symbol(row.target)}" if row.is_gradient else row.target
 
 
 def _true(row: Row, by_target: bool) -> str:

@@ -44,7 +44,27 @@ def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
         return _by_chain(pair, measured)
     if pair.count_of_paths < inf:
         return _by_paths(pair, measured)
+    if pair.sampler is not None and _is_weighted_by_sequence(measured):
+        return _mean_on_q(pair, measured)
     return _by_laws(pair, measured) if measured.level.name == "sequence" else None
+
+
+def _is_weighted_by_sequence(measured: AtLevel) -> bool:
+    """Whether the weight of the whole sequence multiplies it, and is not cut off."""
+    term = measured.term
+    assert isinstance(term, Term)
+    whole = term.scope == "sequence" or (measured.level.name == "sequence" and term.scope == "sample")
+    return term.weighted and whole and term.clip == inf
+
+
+def _mean_on_q(pair: SequencePair, measured: AtLevel) -> Exact | None:
+    """The mean alone: with its weight it is what it is on samples of q, where the sampler has all of q's."""
+    assert isinstance(measured.term, Term)
+    if unseen_mass(pair)[1] or measured.level.is_ratio_of_sums:
+        return None
+    plain = replace(measured, term=replace(measured.term, weighted=False, scope="sample"))
+    known = exact_of_sequences(pair.on_policy, plain)
+    return None if known is None else replace(known, stdev=nan, kurtosis=nan)
 
 
 def _by_laws(pair: SequencePair, measured: AtLevel) -> Exact | None:
