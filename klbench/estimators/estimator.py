@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from klbench.errors import SpecError
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Expansion, Function, Joint, LooksAt, Scope, Term, plus
-from klbench.estimators.vocabulary import Placement, Weighting
+from klbench.estimators.vocabulary import Aggregation, LevelName, Placement, Weighting
 
 if TYPE_CHECKING:
     from klbench.estimators.whole import Whole
@@ -47,6 +47,7 @@ class Estimator:
         control_expansion: the same of ``control``.
         scope, clip: of its weight, as a ``Term`` has them.
         whole: the estimator as a function of whole distributions, where it is one; ``function`` then tells nothing.
+        home: the level and aggregation of sequences it is taken at when a spec does not say; None for a spec's own.
         to_go: whether, on sequences, it weighs a token's score with its sum from that token on; only in the reward.
         joint: the estimator as a function of (log_q, log_p, log_sampler), casts and all, where there is more to it than
             log_ratio; ``function`` is then what it is on samples of q.
@@ -76,6 +77,7 @@ class Estimator:
     control_expansion: Expansion | None = None
     scope: Scope = "sample"
     clip: float = inf
+    home: tuple[LevelName, Aggregation | None] | None = None
     to_go: bool = False
     whole: Whole | None = None
 

@@ -254,6 +254,7 @@ class Entry:
             placement=self.placement,
             weighting=self.weighting,
             expansion=self._expansion,
+            home=(self.level, self.aggregation) if self.level else None,
         )
 
     @property

@@ -54,7 +54,7 @@ class Gradients(Kind):
         return tuple(
             Quantity(estimator, dtype, place, level)
             for estimator in self.estimators
-            for level in levels_for(estimator, self.plan.levels)
+            for level in levels_for(estimator, self.plan)
             for place in self._places(estimator)
             for dtype in self.plan.dtypes
         )

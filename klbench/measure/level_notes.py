@@ -21,7 +21,7 @@ def about_aggregations(kind: Kind) -> Iterator[str]:
     """What the mean of an aggregation estimates, where that is not the KL of sequences."""
     if not isinstance(kind.pair, SequencePair):
         return
-    levels = dict.fromkeys(level for level in kind.plan.levels if level is not None)
+    levels = dict.fromkeys(quantity.level for quantity in kind.quantities if quantity.level is not None)
     for level in levels:
         estimated = kind.target(Aim(REVERSE_KL, level)).value
         if level.aggregation in (None, "seq-mean-token-sum") or not isfinite(estimated):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from klbench.derived.token_weights import RoundingOfWeights
     from klbench.distributions.expression import Expression
     from klbench.estimators.estimator import Estimator
-    from klbench.estimators.vocabulary import Placement, Weighting
+    from klbench.estimators.vocabulary import Aggregation, LevelName, Placement, Weighting
     from klbench.measure.kind import Kind
     from klbench.problems.build import AnyPair
     from klbench.spec.cases import Case
@@ -46,6 +46,7 @@ class Plan:
         estimators: the names of what is asked, each with the coefficient that was fitted to it, None for none.
         dtypes, placements, weightings, parameters, baseline, batch: as the spec says.
         levels: how sequences are taken; of single draws None alone.
+        length: of sequences, where what a framework ships is taken as it ships it; None where the spec says how.
         clip: the largest importance weight.
         kl: what the controls have as their mean; NaN where there are no controls.
         shift: what the moments of values are taken about: empty for 0, None for what the pilot sample says.
@@ -66,6 +67,7 @@ class Plan:
     baseline: str
     batch: int | None
     levels: tuple[Level | None, ...] = (None,)
+    length: int | None = None
     clip: float = inf
     kl: float = nan
     shift: tuple[float, ...] | None = None
@@ -84,6 +86,7 @@ class Plan:
             baseline=spec.baseline,
             batch=spec.batch,
             levels=levels_of(spec, case),
+            length=form(case.q).length if spec.level is None and spec.aggregation is None else None,
             clip=inf if spec.clip is None else spec.clip,
         )
 
@@ -101,17 +104,22 @@ def levels_of(spec: Spec, case: Case) -> tuple[Level | None, ...]:
     length = form(case.q).length
     if length is None:
         return (None,)
-    levels = {name: (None,) if name == "sequence" else spec.aggregation for name in spec.level}
+    aggregations = spec.aggregation or ("seq-mean-token-sum",)
+    levels = {name: (None,) if name == "sequence" else aggregations for name in spec.level or ("token",)}
     norm = float(spec.norm or length)
-    return tuple(
-        Level(name, aggregation, norm if aggregation == "seq-mean-token-sum-norm" else 1.0)
-        for name, aggregations in levels.items()
-        for aggregation in aggregations
-    )
+    return tuple(_level(name, each, norm) for name, aggregations in levels.items() for each in aggregations)
 
 
-def levels_for(estimator: Estimator, levels: tuple[Level | None, ...]) -> tuple[Level | None, ...]:
-    """The levels that an estimator has: one of whole distributions, or of returns, is of tokens."""
+def _level(name: LevelName, aggregation: Aggregation | None, norm: float) -> Level:
+    return Level(name, aggregation, norm if aggregation == "seq-mean-token-sum-norm" else 1.0)
+
+
+def levels_for(estimator: Estimator, plan: Plan) -> tuple[Level | None, ...]:
+    """The levels that an estimator has: what a framework ships its own, if the spec names none; one of whole
+    distributions, or of returns, is of tokens."""
+    levels = plan.levels
+    if estimator.home and plan.length is not None:
+        return (_level(*estimator.home, float(plan.length)),)
     if estimator.whole is None and not estimator.to_go:
         return levels
     return tuple(level for level in levels if level is None or level.name == "token")

@@ -48,7 +48,7 @@ class Values(Kind):
         return tuple(
             Quantity(estimator, dtype, level=level)
             for estimator in self.estimators
-            for level in levels_for(estimator, self.plan.levels)
+            for level in levels_for(estimator, self.plan)
             for dtype in self.plan.dtypes
         )
 

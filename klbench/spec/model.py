@@ -277,14 +277,15 @@ class Spec(Form):
         description="The estimators to measure; klbench list estimators shows them all. verl:* is all that verl ships, "
         "verl@0.4:* all of its release 0.4."
     )
-    level: Levels = Field(
-        ("token",),
+    level: Levels | None = Field(
+        None,
         description="Policies over sequences only. Whether an estimator takes each token's log_ratio (token), the sum "
-        "over its sequence (sequence), or a list of both.",
+        "over its sequence (sequence), or a list of both. Default: token; what a framework ships as it ships it.",
     )
-    aggregation: Aggregations = Field(
-        ("seq-mean-token-sum",),
-        description="Policies over sequences only. How token values become one number, in verl's words, or a list.",
+    aggregation: Aggregations | None = Field(
+        None,
+        description="Policies over sequences only. How token values become one number, in verl's words, or a list. "
+        "Default: seq-mean-token-sum; what a framework ships as it ships it.",
     )
     norm: Positive | None = Field(
         None,

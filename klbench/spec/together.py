@@ -58,10 +58,10 @@ def _check_levels(spec: Spec) -> None:
         help = [f"take {given[0]} out, or take a policy over sequences for q: Markov(...), Tree(...) or Ngram(...)"]
         message = f"{given[0]} is for policies over sequences: here every sample is one token or one number"
         raise Refusal(message, help=help, path=(given[0],), at_key=True)
-    if spec.norm is not None and "seq-mean-token-sum-norm" not in spec.aggregation:
+    if spec.norm is not None and "seq-mean-token-sum-norm" not in (spec.aggregation or ()):
         help = ["add seq-mean-token-sum-norm to aggregation, or take norm out"]
         raise Refusal("nothing is divided by norm", help=help, path=("norm",), at_key=True)
-    if "aggregation" in spec.model_fields_set and "token" not in spec.level:
+    if spec.aggregation is not None and "token" not in (spec.level or ("token",)):
         help = ["add token to level, or take aggregation out"]
         raise Refusal("nothing is aggregated at level sequence", help=help, path=("aggregation",), at_key=True)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from klbench.spec.numbers import plain_scalar
-from klbench.spec.together import KEYS, OF_SEQUENCES, has_sequences
+from klbench.spec.together import KEYS
 
 if TYPE_CHECKING:
     from klbench.spec.model import PairSpec, Spec
@@ -37,9 +37,9 @@ def to_yaml(spec: Spec) -> str:
 
 
 def _left_out(spec: Spec) -> set[str]:
-    """The keys that cannot be written: an empty description, what only gradients have, and what only sequences have."""
+    """The keys that cannot be written: an empty description, and what only gradients have."""
     empty = () if spec.description else ("description",)
-    return {*empty, *(KEYS if "gradient" not in spec.measure else ()), *(() if has_sequences(spec) else OF_SEQUENCES)}
+    return {*empty, *(KEYS if "gradient" not in spec.measure else ())}
 
 
 def _pair(pair: PairSpec) -> dict[str, object]:
