@@ -57,6 +57,10 @@ ROUNDING = 1e-9
 """A stdev, in units of the true value, that is nothing but rounding."""
 
 
+SEEN = {"negative_fraction": 1e-5, "rounding_over_true_mcse": 1e-7}
+"""A few draws in a million that are rounded the other way: what these numbers may move by."""
+
+
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[ModuleType]:
     """The module that makes the page."""
@@ -92,14 +96,17 @@ def same(column: str, one: Mapping[str, str], other: Mapping[str, str]) -> bool:
         return nearly(column, one, other)
     if column.startswith("z_") and float(one["stdev_over_true"] or "inf") < ROUNDING:
         return True
-    return math.isclose(float(one[column]), float(other[column]), rel_tol=1e-6, abs_tol=ROUNDING)
+    # a z is a difference in units of an error that may be far smaller than either number
+    absolute = 1e-3 if column.startswith("z_") else SEEN.get(column, ROUNDING)
+    return math.isclose(float(one[column]), float(other[column]), rel_tol=1e-6, abs_tol=absolute)
 
 
 def nearly(column: str, one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Equal, but for the last digit of another processor's exp, which below float64 is seen: within one error bar."""
     given, found = float(one[column]), float(other[column])
     error = float(one.get(f"{column}_mcse") or 0.0)
-    return math.isclose(given, found, rel_tol=0.1, abs_tol=max(error, 1.0 if column.startswith("z_") else 0.1 * error))
+    absolute = max(error, 1.0 if column.startswith("z_") else SEEN.get(column, 0.0))
+    return math.isclose(given, found, rel_tol=0.1, abs_tol=absolute)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)

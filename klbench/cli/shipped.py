@@ -106,7 +106,12 @@ def _breaks(entry: Entry, identity: Identity) -> Iterator[tuple[str, str]]:
 def _put(entry: Entry) -> str:
     if entry.placement is None:
         return "nowhere: it is only logged"
-    weight = {"ratio": ", × ρ, differentiated", "detached": ", × sg(ρ)"}
+    weight = {
+        "ratio": ", × ρ, differentiated",
+        "detached": ", × sg(ρ)",
+        "ratio-sequence": ", × the sequence's ρ, differentiated",
+        "ratio-geometric": ", × the geometric mean of the sequence's ρ, differentiated",
+    }
     return f"in the {entry.placement}{weight.get(entry.weighting, '')} ({HERE} below)"
 
 

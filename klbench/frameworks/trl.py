@@ -43,6 +43,13 @@ _CORRECTED = Entry(
     since="0.26.0",
     weighting="ratio",
 )
+_CORRECTED_BY_SEQUENCE = replace(
+    _CORRECTED,
+    name="grpo_bias_correction_sequence",
+    summary="k3 of each token times the geometric mean of its sequence's importance ratios, differentiated.",
+    option="use_bias_correction_kl=True and importance_sampling_level sequence",
+    weighting="ratio-geometric",
+)
 
 
 def _old_ppo(name: str, arithmetic: Arithmetic, summary: str, option: str = "") -> Entry:
@@ -106,6 +113,7 @@ FRAMEWORKS = (
 ENTRIES = (
     _PLAIN,
     _CORRECTED,
+    _CORRECTED_BY_SEQUENCE,
     Entry(
         "trl",
         "gmpo",

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from klbench.derived.level import Level, Measured, at_level
 from klbench.estimators.catalogue import find
-from klbench.estimators.estimator import Estimator
+from klbench.estimators.estimator import SCOPE_OF, Estimator
 from klbench.estimators.term import Term
 from klbench.problems.build import AnyPair
 from klbench.roads.exact import exact
@@ -61,7 +61,9 @@ def settled(estimators: Mapping[str, Estimator], coefficients: Mapping[str, floa
 def as_measured(estimator: Estimator, measure: str, clip: float = inf) -> Estimator:
     """The estimator with its default weight, if values are measured; for gradients the weighting is a column. No weight
     is larger than ``clip``."""
-    own = replace(estimator, weighted=True) if measure == "value" and estimator.weighting != "none" else estimator
+    own = estimator
+    if measure == "value" and estimator.weighting != "none":
+        own = replace(estimator, weighted=True, scope=SCOPE_OF.get(estimator.weighting, "sample"))
     return replace(own, clip=clip) if own.weighted and clip != inf else own
 
 

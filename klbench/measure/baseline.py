@@ -9,17 +9,20 @@ k is. So its mean is Cov(k, S), shrunk or not, and its noise that of a sample co
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from klbench.derived.token_weights import SCOPES
 from klbench.estimators.term import Function, Joint, Term
-from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.place import Baseline
 from klbench.measure.quantity import Quantity
 from klbench.roads.exact import exact
 from klbench.roads.exact_vector import ExactVector
+
+if TYPE_CHECKING:
+    from klbench.measure.exact_gradients import ExactGradients
 
 
 def with_baseline(quantity: Quantity, baseline: Baseline, gradients: ExactGradients) -> ExactVector | None:

@@ -16,7 +16,7 @@ from klbench.versions import __version__
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILE = "klbench.schema.json"
 """What the file is called that ``klbench schema`` is meant to be written to."""
-_RATIO = r"(ratio\s*\*\s*)?"
+_RATIO = r"(ratio(-sequence|-geometric)?\s*\*\s*)?"
 
 
 def json_schema() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from klbench.cli import words
 from klbench.cli.explain import HEADERS
 from klbench.distributions.catalogue import EVERY
 from klbench.estimators import catalogue
-from klbench.estimators.vocabulary import BASELINES, DTYPES, MEASURES, PLACEMENTS, WEIGHTINGS
+from klbench.estimators.vocabulary import AGGREGATIONS, BASELINES, DTYPES, LEVELS, MEASURES, PLACEMENTS, WEIGHTINGS
 from klbench.frameworks import catalogue as shipped
 from klbench.report.columns import COLUMNS
 from klbench.report.fields import GRADIENTS, VALUES
@@ -89,7 +89,7 @@ def test_a_word_of_the_spec_is_explained_by_everything_it_means(call: Call, word
 
 
 def test_every_word_of_the_vocabulary_is_explained() -> None:
-    assert set(words.known()) == {*MEASURES, *PLACEMENTS, *WEIGHTINGS, *BASELINES, *DTYPES}
+    assert set(words.known()) == {*(*MEASURES, *PLACEMENTS, *WEIGHTINGS, *BASELINES, *DTYPES, *LEVELS, *AGGREGATIONS)}
 
 
 @pytest.mark.parametrize("dtype", DTYPES[1:])

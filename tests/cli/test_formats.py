@@ -24,7 +24,7 @@ from tests.cli.conftest import Done
 Call = Callable[..., Done]
 
 LISTS = {
-    "estimators": list(catalogue.names()),
+    "estimators": list(catalogue.every_name()),
     "frameworks": list(shipped.names()),
     "distributions": list(EVERY),
     "specs": list(builtin.names()),

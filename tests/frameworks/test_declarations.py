@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from klbench.estimators.divergence import REVERSE_KL, Divergence
+from klbench.estimators.vocabulary import WEIGHTINGS
 from klbench.frameworks import catalogue
 from klbench.frameworks.arithmetic import SCORE
 from klbench.frameworks.entry import Entry
@@ -90,7 +91,7 @@ def test_every_entry_is_declared_in_full(entry: Entry) -> None:
     assert "/" in entry.source.repository or "DeepSeek" in entry.source.repository
     assert isinstance(entry.target, Divergence)
     assert entry.placement in (LOSS, REWARD, LOGGED)
-    assert entry.weighting in ("none", "ratio", "detached")
+    assert entry.weighting in WEIGHTINGS
     estimator = entry.estimator()
     for field in ("name", "formula", "biased_when", "infinite_variance_when", "source", "summary", "used_by"):
         assert getattr(estimator, field).strip(), field

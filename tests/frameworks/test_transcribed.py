@@ -45,7 +45,7 @@ def as_put(entry: Entry) -> Transcribed:
         values = entry.value(log_q, log_p, log_sampler)
         weight = (log_q - log_sampler).exp()
         match entry.weighting:
-            case "ratio":
+            case "ratio" | "ratio-geometric":  # of one token they are the same
                 return weight * values
             case "detached":
                 return weight.detach() * values
