@@ -42,6 +42,10 @@ MOST_COMPONENTS = 1024
 """The most rows and columns of a covariance matrix, which is kept whole where draws are not counted."""
 
 
+_FEWER_PARAMETERS = "name fewer with parameters, or take a Categorical without a baseline, whose draws are counted"
+_FEWER_CELLS = "take a policy with fewer states times tokens, such as Markov(vocab=31, ...)"
+
+
 class Gradients(Kind):
     """The gradients of the estimators of a case. See ``Kind``."""
 
@@ -155,7 +159,7 @@ class Gradients(Kind):
             what = "a baseline takes" if self._baseline else "these take"
             raise SpecError(
                 f"the gradient has {components:,} components, more than {what}: {MOST_COMPONENTS:,}",
-                help=["name fewer with parameters, or take a Categorical without a baseline, whose draws are counted"],
+                help=[_FEWER_CELLS if isinstance(score, SequenceScore) else _FEWER_PARAMETERS],
             )
         return components
 
