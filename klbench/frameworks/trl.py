@@ -45,7 +45,7 @@ _CORRECTED = Entry(
 )
 _CORRECTED_BY_SEQUENCE = replace(
     _CORRECTED,
-    name="grpo_bias_correction_sequence",
+    name="grpo_sequence_ratio",
     summary="k3 of each token times the geometric mean of its sequence's importance ratios, differentiated.",
     option="use_bias_correction_kl=True and importance_sampling_level sequence",
     weighting="ratio-geometric",

@@ -25,9 +25,9 @@ differentiated, so × detached is the same there."""
 
 
 def place(placement: str, weighting: str) -> str:
-    """The key of a placement and a weighting in ``PLACES``."""
+    """The key of a placement and a weighting in ``PLACES``: of one token a weight that is its sequence's is its own."""
     in_reward = placement == "reward" and weighting != "none"
-    return placed(placement, "ratio" if in_reward else weighting)
+    return placed(placement, "ratio" if in_reward else weighting.partition("-")[0])
 
 
 @dataclass(frozen=True)

@@ -270,9 +270,10 @@ class SequenceGradients:
     def _of_own_mean(self, quantity: Quantity) -> ExactVector | None:
         """∇E_q of the estimator's own value: the value times the whole score, and its slope."""
         pair = self.pair.on_policy
-        if pair.count_of_paths * self.score.probs.numel() > _FEW_NUMBERS or not quantity.place:
-            return None
         assert quantity.level is not None
+        # the mean length moves with q too, and is no part of one sequence's value
+        if pair.count_of_paths * self.score.probs.numel() > _FEW_NUMBERS or quantity.level.is_ratio_of_sums:
+            return None
         term, level, length = quantity.estimator.term, quantity.level, expected_length(self._on_q)
         key = (term, level)
         if key not in self._known:

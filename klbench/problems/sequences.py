@@ -56,8 +56,8 @@ class SequencePair:
 
     @property
     def numbers(self) -> int:
-        """See ``Problem``."""
-        return self.joint.length
+        """See ``Problem``: a quarter of the tokens, so that of long sequences enough are drawn at once."""
+        return max(1, self.joint.length // 4)
 
     @property
     def tokens(self) -> int:

@@ -41,6 +41,4 @@ def default_place(entry: Entry) -> str:
 
 def default_follows(entry: Entry) -> str:
     """What its gradient follows in that place, on samples of q; empty if it is only logged."""
-    # of one token a weight that is its sequence's is its own
-    place = default_place(entry).partition("-")[0]
-    return load()[entry.qualified].follows[place] if entry.placement else MISSING
+    return load()[entry.qualified].follows[default_place(entry)] if entry.placement else MISSING

@@ -26,6 +26,9 @@ BLOCK = {"cpu": 2**18, "cuda": 2**20}
 """The samples of one block, by the kind of device; of sequences, their tokens if all are as long as they may be. Part
 of the format: changing it changes every number."""
 
+FEWEST_SEQUENCES = 128
+"""Of a block, however long they are: a token's draw costs the same for one sequence as for a hundred."""
+
 PILOT = 2**40
 """The number of the pilot's stream, beyond every block's."""
 
@@ -90,7 +93,10 @@ class Blocks(Generic[A]):
         """How many samples a full block has, in whole units."""
         unit = self.accumulator.unit
         # a batch is never cut in two by the end of a block
-        return max(BLOCK[self.problem.device.type] // self.problem.tokens // unit, 1) * unit
+        samples = BLOCK[self.problem.device.type]
+        if self.problem.tokens > 1:
+            samples = max(samples // self.problem.tokens, FEWEST_SEQUENCES)
+        return max(samples // unit, 1) * unit
 
     def __len__(self) -> int:
         return -(-self.total // self.size)

@@ -18,7 +18,7 @@ from klbench.stats.moments import Moments, SampledValue
 
 PILOT_SIZE = 2**16
 """The samples of the pilot: enough for a coefficient or a shift to three digits."""
-_FEWEST = 2**10
+_FEWEST = 2**6
 """Of sequences, however long they are."""
 _MANY_SPREADS = 4.0
 """A mean of more spreads than this makes powers about 0 cancel in their first digits."""

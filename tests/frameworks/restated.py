@@ -271,7 +271,7 @@ _GROUPS: list[tuple[Restated, list[str]]] = [
             nemo-rl@0.3:k3 nemo-rl@0.3:k3_on_policy openrlhf@0.5.4:k3 openrlhf@0.8.5:k3 rl2:k3 rl4lms:approx_kl slime:k3
             slime:k3_unbiased stable-baselines3:approx_kl torchforge:grpo torchrl:kl_to_ref torchtune:grpo
             torchtune:grpo_completion trinity-rft:k3 trl:gmpo trl:grpo trl:grpo_bias_correction trl:gspo_token
-            trl:grpo_bias_correction_sequence
+            trl:grpo_sequence_ratio
             trl:ppo_k3 tunix:low_var_kl tunix@0.1.5:low_var_kl
             unsloth:grpo
             """

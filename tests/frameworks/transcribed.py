@@ -348,7 +348,7 @@ PLAIN: dict[str, dict[str, Transcribed]] = {
         "grpo": grpo,
         "gspo_token": grpo,
         "grpo_bias_correction": times_ratio(grpo),
-        "grpo_bias_correction_sequence": times_ratio(grpo),  # of one token the geometric mean is its own ratio
+        "grpo_sequence_ratio": times_ratio(grpo),  # of one token the geometric mean is its own ratio
         "ppo_k1": verl_kl,
         "ppo": verl_kl,
         "ppo_k3": openrlhf_k3,
