@@ -15,7 +15,8 @@ from klbench.files.store import NAME
 from tests.faults.conftest import Ended
 from tests.faults.test_resume import blocks_in, results_in
 from tests.sequences.cases import CASES
-from tests.sequences.runs import AGGREGATIONS, run_of, spec_of
+from tests.sequences.enumerated import NAMES
+from tests.sequences.runs import AGGREGATIONS, by_cell, run_of, spec_of
 
 Start = Callable[..., subprocess.Popen[bytes]]
 Finish = Callable[..., Ended]
@@ -45,6 +46,13 @@ def test_another_estimator_level_or_aggregation_changes_no_row() -> None:
         found = run_of(some).cases[0].rows
         assert found
         assert {repr(row) for row in found} <= {repr(row) for row in rows}
+
+
+def test_every_estimator_has_the_rows_it_has_alone() -> None:
+    together = by_cell(run_of(spec_of(CASE, estimators=NAMES)).cases[0])
+    for name in NAMES:
+        for cell, row in by_cell(run_of(spec_of(CASE, estimators=[name])).cases[0]).items():
+            assert repr(row) == repr(together[cell])
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(start: Start, finish: Finish, here: Path) -> None:
