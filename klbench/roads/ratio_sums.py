@@ -38,9 +38,11 @@ class RatioAccumulator(Accumulator[TokenSums]):
         """See ``Accumulator``."""
         at = problem.log_probs(x)
         values = [term.of_tokens(at).double() for term in self.terms]
-        parts = torch.stack([self._parts(at, value, centre) for value, centre in zip(values, self.shift, strict=True)])
+        # one by one: the rounding of a product of many matrices depends on how many there are
+        parts = [self._parts(at, value, centre) for value, centre in zip(values, self.shift, strict=True)]
+        first, second = torch.stack([part.sum(0) for part in parts]), torch.stack([part.T @ part for part in parts])
         counts = [[int((value < 0).sum()) for value in values], [int((~value.isfinite()).sum()) for value in values]]
-        sums = RatioSums(len(x), self.shift, parts.sum(1), parts.transpose(1, 2) @ parts, torch.tensor(counts))
+        sums = RatioSums(len(x), self.shift, first, second, torch.tensor(counts))
         return SumsAndTails.of(sums, values, self.tokens, seen)
 
     @staticmethod
