@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal
 
-from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.estimators.vocabulary import FULL_PRECISION, level_called
 from klbench.tolerances import BIAS_ROUNDING
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class Row:
     @property
     def called(self) -> str:
         """``k3``, ``k3 (sequence)``: the estimator, and how it takes sequences where that is not the default."""
-        level = self.level if self.level == "sequence" else self.aggregation.removesuffix("seq-mean-token-sum")
+        level = level_called(self.level, self.aggregation)
         return f"{self.estimator} ({level})" if level else self.estimator
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from klbench.derived.precision import Evaluated, Rounded, Rounding
-from klbench.estimators.vocabulary import Aggregation, LevelName
+from klbench.estimators.vocabulary import Aggregation, LevelName, level_called
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,9 +65,7 @@ class Level:
     @property
     def called(self) -> str:
         """``sequence``, ``token-mean``; empty for the token sum, which is the default."""
-        if self.name == "sequence":
-            return "sequence"
-        return "" if self.aggregation in (None, "seq-mean-token-sum") else str(self.aggregation)
+        return level_called(self.name, self.aggregation or "")
 
     def divided(self, sums: Tensor, lengths: Tensor) -> Tensor:
         """The sums of token values [n] as the aggregation divides them."""
@@ -99,7 +97,7 @@ class AtLevel:
         values = at.tokens(bare)
         if scope is None or at.sequences.log_weight is None:
             return values
-        return scope.weighed(values, at.spread(_log_weight(scope.scope, at)))
+        return scope.weighed(values, at.spread(log_weight_of(scope.scope, at)))
 
 
 def of_sequences(term: Evaluated, at: TokenProbs) -> Tensor:
@@ -108,13 +106,15 @@ def of_sequences(term: Evaluated, at: TokenProbs) -> Tensor:
     values = bare.values(at.sequences)
     if scope is None or at.sequences.log_weight is None:
         return values
-    return scope.weighed(values, _log_weight(scope.scope, at))
+    return scope.weighed(values, log_weight_of(scope.scope, at))
 
 
-def _log_weight(scope: str, at: TokenProbs) -> Tensor:
-    """log q/sampler of each sequence [n]; of its geometric mean over tokens where that is asked for."""
+def log_weight_of(scope: str, at: TokenProbs) -> Tensor:
+    """log q/sampler of each sequence [n], 0 on samples of q; of its geometric mean over tokens where that is asked
+    for."""
     whole = at.sequences.log_weight
-    assert whole is not None
+    if whole is None:
+        return at.lengths.new_zeros(at.lengths.shape)
     return whole / at.lengths if scope == "geometric" else whole
 
 

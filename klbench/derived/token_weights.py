@@ -12,9 +12,10 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from klbench.derived.coefficient import coefficient
-from klbench.derived.level import AtLevel, Level
+from klbench.derived.level import AtLevel, Level, log_weight_of
 from klbench.derived.precision import Evaluated, in_precision
-from klbench.estimators.term import Term
+from klbench.estimators.estimator import SCOPE_OF
+from klbench.estimators.term import Term, weigh
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from klbench.estimators.term import Scope
     from klbench.estimators.vocabulary import Placement, Weighting
 
-SCOPES: dict[str, Scope] = {"ratio-sequence": "sequence", "ratio-geometric": "geometric"}
+SCOPES = {weighting: scope for weighting, scope in SCOPE_OF.items() if scope != "sample"}
 """The weightings by a weight that is the sequence's."""
 
 
@@ -63,16 +64,13 @@ class TokenWeights:
         """The weight of what each token's prefix has of the gradient [N]; None where a prefix has none of its own."""
         if self.term.whole is None or self.placement == "reward":
             return None
-        ones = self._divided(at.spread(at.lengths).new_ones(()), at.spread(at.lengths))
-        ones = ones.expand(at.spread(at.lengths).shape)
-        scope, whole = SCOPES.get(self.weighting), at.sequences.log_weight
-        if self.weighting == "none" or whole is None:
-            return ones
-        carrier = Term(_identity, weighted=True, clip=self.clip)
+        lengths, scope = at.spread(at.lengths), SCOPES.get(self.weighting)
+        shares = self._divided(lengths.new_ones(lengths.shape), lengths)
+        if self.weighting == "none" or at.sequences.log_weight is None:
+            return shares
         if scope is None:
-            return ones * at.tokens(replace(carrier, function=_one))
-        log_weight = whole / at.lengths if scope == "geometric" else whole
-        return carrier.weighed(ones, at.spread(log_weight))
+            return shares * at.tokens(Term(_one, weighted=True, clip=self.clip))
+        return weigh(shares, at.spread(log_weight_of(scope, at)), self.clip)
 
     def _coefficient(self, weighting: Weighting) -> Evaluated:
         return in_precision(coefficient(self.term, self.placement, weighting, self.clip), self.dtype)
@@ -97,20 +95,17 @@ class TokenWeights:
 
     def _by_sequence(self, at: TokenProbs, scope: Scope) -> Tensor:
         """With the weight of a token's sequence, differentiated in the loss."""
-        log_weight = at.sequences.log_weight
-        # on samples of q it is 1, and its gradient the score
-        log_weight = at.lengths.new_zeros(()).expand(at.lengths.shape) if log_weight is None else log_weight
-        log_weight = log_weight / at.lengths if scope == "geometric" else log_weight
-        carrier = replace(self.term, weighted=True, clip=self.clip)
+        # on samples of q the weight is 1, and its gradient the score
+        log_weight = log_weight_of(scope, at)
         # of whole distributions the weight brings the value, and the slopes alone are left
         factor = self._plain(at, self._coefficient(self.weighting if self.term.whole else "none"))
         if self.placement == "reward":
-            return carrier.weighed(factor, at.spread(log_weight))
+            return weigh(factor, at.spread(log_weight), self.clip)
         value = self._of_sequences(at, in_precision(replace(self.term, weighted=False), self.dtype))
         value = value / at.lengths if scope == "geometric" else value
         # a weight that is cut off is a constant
         moving = value.masked_fill(log_weight.exp() > self.clip, 0.0)
-        return carrier.weighed(factor + at.spread(moving), at.spread(log_weight))
+        return weigh(factor + at.spread(moving), at.spread(log_weight), self.clip)
 
 
 @dataclass(frozen=True)
@@ -126,10 +121,6 @@ class RoundingOfWeights:
     def of_prefixes(self, at: TokenProbs) -> Tensor | None:  # noqa: ARG002
         """None: the gradient of whole distributions is taken in float64."""
         return None
-
-
-def _identity(log_ratio: Tensor) -> Tensor:
-    return log_ratio
 
 
 def _one(log_ratio: Tensor) -> Tensor:

@@ -55,20 +55,21 @@ class LogProbs:
         log_weight: log q(x) − log sampler(x) [n], or None where samples come from q.
         absolute: log q(x), log p(x) and log sampler(x), computed when asked for.
         rows: log q and log p of every token at each of S prefixes [S, V], where there are such.
-        cell: prefix · V + token of every sample [n]; None where the samples are all cells, in order.
+        cell: prefix · V + token of every sample [n], computed when asked for; None where the samples are all cells, in
+            order.
     """
 
     log_ratio: Tensor
     log_weight: Tensor | None = None
     absolute: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
     rows: Callable[[], tuple[Tensor, Tensor]] | None = None
-    cell: Tensor | None = None
+    cell: Callable[[], Tensor] | None = None
 
     def looked_up(self, whole: OfRows, dtype: Any = None) -> Tensor:
         """A function of whole distributions at every sample [n], computed in ``dtype``."""
         assert self.rows is not None, "whole distributions are asked for only where there are some"
         table = whole.values(*(row.to(dtype) if dtype else row for row in self.rows())).flatten()
-        return table if self.cell is None else table[self.cell]
+        return table if self.cell is None else table[self.cell()]
 
     @cached_property
     def three(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -28,6 +28,11 @@ FULL_PRECISION: Dtype = "float64"
 """The precision the truth is computed in."""
 
 
+def level_called(level: str, aggregation: str) -> str:
+    """``sequence``, ``token-mean``; empty for the sum over tokens, which is the default, and for single draws."""
+    return level if level == "sequence" else aggregation.removesuffix("seq-mean-token-sum")
+
+
 def placed(placement: str, weighting: str) -> str:
     """``loss``, ``loss × ratio``, ``reward × detached``."""
     return placement if weighting == "none" else f"{placement} × {weighting}"

@@ -31,10 +31,12 @@ class Whole:
     Args:
         at_prefix: what a prefix has.
         inside: how many of the likeliest tokens it covers; k1 of a sampled token outside them is added. None for all.
+        least: how many tokens a vocabulary has at least.
     """
 
     at_prefix: Rows
     inside: int | None = None
+    least: int = 1
 
     def values(self, log_q: Tensor, log_p: Tensor) -> Tensor:
         """The value for every token at every prefix [S, V]."""
@@ -194,7 +196,7 @@ def _member(name: str, formula: str, make: Callable[[int], Whole], text: str, *,
             infinite_variance_when="E_q[log² r] is infinite" if unbiased else _FULL.infinite_variance_when,
             used_by="distillation losses over the top-k logits",
             summary=text,
-            whole=make(int(count)),
+            whole=replace(make(int(count)), least=int(count)),
         )
 
     return EstimatorFamily(name, "K, how many of q's likeliest tokens are summed over,", 50, of, text)
@@ -227,5 +229,11 @@ WHOLE = (_FULL, K1_RETURN)
 WHOLE_FAMILIES = (
     _member("topk", "Σ_K q log(q/p) + [x not in K] k1", lambda k: Whole(_OfHead(head, k), k), _TOPK, unbiased=True),
     _member("topk_head", "Σ_K q log(q/p)", lambda k: Whole(_OfHead(head_as_shipped, k)), _HEAD, unbiased=False),
-    _member("topk_bucket", "Σ_K q log(q/p) + Q log(Q/P)", lambda k: Whole(_OfHead(bucket, k)), _BUCKET, unbiased=False),
+    _member(
+        "topk_bucket",
+        "Σ_K q log(q/p) + Q log(Q/P)",
+        lambda k: Whole(_OfHead(bucket, k)),
+        _BUCKET,
+        unbiased=False,
+    ),
 )

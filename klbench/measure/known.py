@@ -16,7 +16,7 @@ import torch
 from klbench.derived.level import Level
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator
-from klbench.estimators.vocabulary import placed
+from klbench.estimators.vocabulary import level_called, placed
 from klbench.measure.asked import exactly_fitted
 from klbench.measure.plan import Plan
 from klbench.problems.build import AnyPair, build_pair
@@ -28,7 +28,6 @@ from klbench.users.estimator import UserFunction
 if TYPE_CHECKING:
     from klbench.measure.kind import Kind
 
-_DEFAULT = "seq-mean-token-sum"
 _LARGEST_WHOLE = 2.0**53
 """Above this float64 cannot hold every whole number, and a count of samples is not made whole."""
 
@@ -70,7 +69,7 @@ class Known:
     @property
     def called(self) -> str:
         """``k1``, ``k1 (loss × ratio)`` or ``k1 (sequence)``."""
-        level = self.level if self.level == "sequence" else self.aggregation.removesuffix(_DEFAULT)
+        level = level_called(self.level, self.aggregation)
         details = [*[level] * bool(level), *[placed(self.placement, self.weighting)] * bool(self.placement)]
         return f"{self.estimator} ({', '.join(details)})" if details else self.estimator
 

@@ -44,8 +44,6 @@ from klbench.tolerances import EPSILON
 
 _FEW_NUMBERS = 2**27
 """Of sequences times components: more are not listed to know how noisy a gradient is."""
-_CHUNK = 2**21
-"""Numbers of gradients at work at once."""
 _SUM = Level()
 LOCAL, LOCAL_FORWARD = "token-local KL(q‖p)", "token-local KL(p‖q)"
 """What token losses descend: the KL of the next token at each prefix, with the prefixes held as they are drawn."""
@@ -94,7 +92,8 @@ class SequenceGradients:
             return self._with_baseline(quantity, baseline)
         weights = self.weights(quantity)
         if self._are_listed:
-            return self._by_paths(self.pair, weights)
+            walks, probs = self.pair.paths.walks, self.pair.paths.probs
+            return _of_listed(gradients_of(self.score, self.pair.log_probs(walks), weights), probs)
         return self._by_chain(weights)
 
     def _with_baseline(self, quantity: Quantity, baseline: Baseline) -> ExactVector | None:
@@ -105,7 +104,9 @@ class SequenceGradients:
             # on samples of q the score has mean 0, and centring changes the mean by what it shrinks
             plain = self._by_chain(self.weights(quantity))
             return (
-                None if plain is None else _vector(baseline.shrinks * plain.mean, plain.stdev, nan, plain.size, CHAIN)
+                None
+                if plain is None
+                else ExactVector(baseline.shrinks * plain.mean, plain.stdev, nan, plain.size, CHAIN)
             )
         assert quantity.level is not None
         at, probs = self.pair.log_probs(self.pair.paths.walks), self.pair.paths.probs
@@ -125,11 +126,6 @@ class SequenceGradients:
     def _are_listed(self) -> bool:
         return self.pair.count_of_paths * self.score.probs.numel() <= _FEW_NUMBERS
 
-    def _by_paths(self, pair: SequencePair, weights: TokenWeights) -> ExactVector:
-        walks, probs = pair.paths.walks, pair.paths.probs
-        gradients = gradients_of(self.score, pair.log_probs(walks), weights)
-        return _of_listed(gradients, probs)
-
     def _by_chain(self, weights: TokenWeights) -> ExactVector | None:
         level, scoped = weights.level, weights.weighting in SCOPES
         if (level.name == "sequence" and not _is_linear(weights)) or (scoped and self.pair.sampler is not None):
@@ -145,23 +141,16 @@ class SequenceGradients:
                     return None
                 assert isinstance(weights.term.whole, Whole)
                 mean = mean + reached(visits(chain)[:, None], self.pair.row_gradients(weights.term.whole))
-        elif not weights.to_go:
-            mean = mean_whole_gradient(chain, self._pi, table)
-        elif self.pair.sampler is None:
-            # on samples of q what has been drawn already has no part in a token's mean gradient
-            mean = mean_whole_gradient(chain, self._pi, table)
-        else:
+        elif weights.to_go and self.pair.sampler is not None:
             return None
-        return self._without_noise(mean / self._divisor(level))
-
-    def _divisor(self, level: Level) -> float:
-        if level.is_ratio_of_sums:
-            return self.mean_length
-        return float(self.pair.joint.length) if level.aggregation == "seq-mean-token-mean" else level.norm
+        else:
+            # of a return too: on samples of q what has been drawn already has no part in a token's mean gradient
+            mean = mean_whole_gradient(chain, self._pi, table)
+        return self._without_noise(mean / (self.mean_length if level.is_ratio_of_sums else self._constant(level)))
 
     def _without_noise(self, table: Tensor) -> ExactVector:
         mean = self.score.in_own_rows(table)
-        return _vector(mean, torch.full_like(mean, nan), nan, mean.abs(), CHAIN)
+        return ExactVector(mean, torch.full_like(mean, nan), nan, mean.abs(), CHAIN)
 
     def _table(self, term: Term) -> Tensor:
         return self.pair.table(term).view_as(self.pair.joint.log_q)
@@ -200,20 +189,17 @@ class SequenceGradients:
             length = float(visited.sum())
             mean = float(mean_of_sums(on_q, table[None], visited)) / length
             whole = (whole - mean * gradient_of_mean_length(on_q)) / length
-        elif level.aggregation == "seq-mean-token-mean":
-            whole = whole / self.pair.joint.length
-        return self.score.in_own_rows(whole / level.norm)
+        return self.score.in_own_rows(whole / self._constant(level))
 
     def _of_mean_of_sequences(self, target: Divergence, value: Tensor) -> Tensor | None:
         pair = self.pair.on_policy
         if pair.count_of_paths == torch.inf:
             return None
         walks, probs = pair.paths.walks, pair.paths.probs
-        states, share = walks.cells // pair.joint.log_q.shape[1], 1 / walks.lengths
+        states, share = self.score.states(walks), 1 / walks.lengths
         of_sequences = share * walks.total(value[states])
         moved = self.score.mean_gradient(walks, of_sequences[walks.owner], probs)
-        visited = torch.bincount(states, weights=(probs * share)[walks.owner], minlength=len(value))
-        return moved + self.score.in_own_rows(visited[:, None] * self._row_gradients(target))
+        return moved + self.score.mean_of_prefixes(walks, share[walks.owner], self._row_gradients(target), probs)
 
     def _local(self, target: Divergence) -> Tensor:
         """The part of a token's own logits, with the prefixes that q visits [S, V]."""
@@ -255,7 +241,7 @@ class SequenceGradients:
     def _divergence(self, target: Divergence) -> ExactVector | None:
         if target == REVERSE_KL:
             gradient = self._of_local_sum(target, _SUM)
-            return None if gradient is None else _vector(gradient, self._unknown, nan, gradient.abs(), CHAIN)
+            return None if gradient is None else ExactVector(gradient, self._unknown, nan, gradient.abs(), CHAIN)
         if target == FORWARD_KL:
             of_p = Chain(self.pair.joint.log_p.exp(), self.pair.joint.following, self._on_q.start, self._on_q.length)
             return self._without_noise(gradient_of_forward_kl(of_p, self._pi))
@@ -265,7 +251,7 @@ class SequenceGradients:
         at = pair.log_probs(pair.paths.walks)
         of_sequences = AtLevel(true_coefficient(target), Level("sequence", None)).values(at)
         mean = self.score.mean_gradient(pair.paths.walks, at.spread(of_sequences), pair.paths.probs)
-        return _vector(mean, self._unknown, nan, mean.abs(), PATHS)
+        return ExactVector(mean, self._unknown, nan, mean.abs(), PATHS)
 
     def _of_own_mean(self, quantity: Quantity) -> ExactVector | None:
         """∇E_q of the estimator's own value: the value times the whole score, and its slope."""
@@ -282,7 +268,7 @@ class SequenceGradients:
             slope = Term(lambda log_ratio: own_coefficient(term).function(log_ratio) - term.function(log_ratio))
             of_slope = _Sloped(slope, level, length).values(at)
             mean = self.score.mean_gradient(walks, reward.values(at) + of_slope, pair.paths.probs)
-            self._known[key] = _vector(mean, self._unknown, nan, mean.abs(), PATHS)
+            self._known[key] = ExactVector(mean, self._unknown, nan, mean.abs(), PATHS)
         return self._known[key]
 
 
@@ -331,8 +317,4 @@ def _of_listed(gradients: Tensor, probs: Tensor) -> ExactVector:
     squares = (gradients - mean).square()
     size, second = probs @ gradients.abs(), probs @ squares
     fourth, trace = float(probs @ squares.sum(1).square()), float(second.sum())
-    return _vector(mean, second.sqrt(), over_square(fourth, trace) if trace > 0 else nan, size, PATHS)
-
-
-def _vector(mean: Tensor, stdev: Tensor, kurtosis: float, size: Tensor, road: str) -> ExactVector:
-    return ExactVector(mean, stdev, kurtosis, size, road)
+    return ExactVector(mean, second.sqrt(), over_square(fourth, trace) if trace > 0 else nan, size, PATHS)

@@ -4,7 +4,7 @@ digits."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
@@ -88,9 +88,9 @@ class Pair:
     def log_probs(self, x: Tensor) -> LogProbs:
         """See ``Problem``."""
         weight = self.log_weight(x) if self.log_weight else None
-        listed = self._category is not None
-        cell = self._category(x) if self._category is not None else None
-        return LogProbs(self.log_ratio(x), weight, lambda: self._absolute(x), self._rows if listed else None, cell)
+        at = LogProbs(self.log_ratio(x), weight, lambda: self._absolute(x))
+        category = self._category
+        return at if category is None else replace(at, rows=lambda: self._rows, cell=lambda: category(x))
 
     @cached_property
     def _category(self) -> Callable[[Tensor], Tensor] | None:
@@ -99,6 +99,7 @@ class Pair:
             return None
         return (lambda x: x.argmax(-1)) if self.q.event_shape else (lambda x: x.long())
 
+    @cached_property
     def _rows(self) -> tuple[Tensor, Tensor]:
         """log q and log p of every token [1, V]."""
         atoms = self.q.atoms()

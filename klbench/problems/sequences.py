@@ -103,7 +103,7 @@ class SequencePair:
             self._tables[term] = term.values(self.cells)
         return self._tables[term]
 
-    @property
+    @cached_property
     def joint_may_end(self) -> bool:
         """Whether lengths vary."""
         return bool((self.joint.following == ENDED).any())
@@ -131,7 +131,7 @@ class SequencePair:
 
     @cached_property
     def _alias(self) -> AliasRows:
-        return AliasRows.of(self.log_base.exp())
+        return AliasRows.of(self.base_probs)
 
     def block(self, seed: int, number: int) -> Draw:
         """See ``Problem``: every block has a stream of its own."""

@@ -5,7 +5,6 @@ Each check takes the fields it is about, all of them read already, and refuses a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
 
 if TYPE_CHECKING:
+    from klbench.estimators.whole import Whole
     from klbench.spec.model import PairSpec, Spec
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
@@ -82,18 +82,17 @@ def _check_whole(spec: Spec) -> None:
         if estimator.whole is not None:
             for pair in spec.pairs:
                 for case in pair.cases():
-                    _check_vocabulary(name, form(case.q), "gradient" in spec.measure, path)
+                    _check_vocabulary(name, estimator.whole, form(case.q), "gradient" in spec.measure, path)
 
 
-def _check_vocabulary(name: str, of_q: Form, gradients: bool, path: tuple[str, int]) -> None:
+def _check_vocabulary(name: str, whole: Whole, of_q: Form, gradients: bool, path: tuple[str, int]) -> None:
     if of_q.categories is None or len(of_q.event_shape) > 1:
         help = ["take a policy over tokens for q: a Categorical, Zipf(...), Markov(...)"]
         raise Refusal(f"{name} needs whole distributions over tokens, and q is {of_q}", help=help, path=path)
     if gradients and not of_q.sequence:
         help = ["write q and p as sequences of one token: Markov(initial=..., transition=..., length=1)"]
         raise Refusal(f"the gradient of {name} is measured of sequences only", help=help, path=path)
-    inside = re.search(r"\((\d+)\)", name)
-    if inside and int(inside[1]) > of_q.categories:
+    if whole.least > of_q.categories:
         help = [f"K is a whole number from 1 to {of_q.categories}"]
         raise Refusal(f"{name}: the vocabulary has {of_q.categories} tokens", help=help, path=path)
 
