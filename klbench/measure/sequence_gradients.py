@@ -103,11 +103,7 @@ class SequenceGradients:
                 return None
             # on samples of q the score has mean 0, and centring changes the mean by what it shrinks
             plain = self._by_chain(self.weights(quantity))
-            return (
-                None
-                if plain is None
-                else ExactVector(baseline.shrinks * plain.mean, plain.stdev, nan, plain.size, CHAIN)
-            )
+            return None if plain is None else replace(plain, mean=baseline.shrinks * plain.mean)
         assert quantity.level is not None
         at, probs = self.pair.log_probs(self.pair.paths.walks), self.pair.paths.probs
         value, weight = value_and_weight(quantity)
