@@ -98,7 +98,7 @@ def _estimators() -> None:
     _print(("estimator", "formula, r = p/q", "target", "unbiased"), rows)
     output.data(
         "\nreverse KL: KL(q‖p); forward KL: KL(p‖q). Each estimator can be weighted for samples from another policy: "
-        "ratio*k3 is k3 times the importance weight ρ = q/sampler."
+        "ratio*k3 is k3 times the importance weight ρ = q/sampler, self-normalised-ratio*k3 that over the mean weight."
     )
 
 

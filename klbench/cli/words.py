@@ -21,7 +21,7 @@ PLACED = {
 WEIGHTED = {
     "none": "No importance weight: samples count as they are drawn.",
     "ratio": "Times the importance weight ρ = q/sampler, differentiated: it has a gradient of its own. A value is "
-    "weighted as ratio*k3.",
+    "weighted as ratio*k3, or with its weights over their mean as self-normalised-ratio*k3.",
     "detached": "Times sg(ρ): the importance weight ρ = q/sampler, held constant (stop-gradient).",
     "ratio-sequence": "Of sequences: times the importance weight of the whole sequence, differentiated; of a value, "
     "ratio-sequence*k3.",

@@ -125,12 +125,3 @@ def _without_sequence_weight(evaluated: Evaluated) -> tuple[Evaluated, Term | No
         return evaluated, None
     plain = replace(term, weighted=False)
     return (replace(evaluated, term=plain) if isinstance(evaluated, Rounded | Rounding) else plain), term
-
-
-Measured = Evaluated | AtLevel
-"""A function of log-probabilities: of single draws, or of sequences."""
-
-
-def at_level(term: Evaluated, level: Level | None) -> Measured:
-    """The term at a level; itself where there are no tokens."""
-    return term if level is None else AtLevel(term, level)

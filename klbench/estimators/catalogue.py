@@ -22,7 +22,7 @@ from klbench.estimators.whole import WHOLE, WHOLE_FAMILIES
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW
 
-_RATIO = re.compile(r"(?P<prefix>ratio(?:-sequence|-geometric)?)\s*\*\s*")
+_RATIO = re.compile(r"(?P<prefix>(?:self-normalised-)?ratio(?:-sequence|-geometric)?)\s*\*\s*")
 _NAME = re.compile(r"(?P<base>\w[\w-]*)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
 
 
@@ -84,7 +84,7 @@ def find(name: str) -> Estimator:
 
 
 def unweighted(name: str) -> str:
-    """The name without the ``ratio*``, ``ratio-sequence*`` or ``ratio-geometric*`` before it."""
+    """The name without the weight before it: ``ratio*``, ``ratio-sequence*``, ``self-normalised-ratio*`` and so on."""
     return _RATIO.sub("", name.strip(), count=1) if _RATIO.match(name.strip()) else name.strip()
 
 

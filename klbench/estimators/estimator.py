@@ -45,7 +45,7 @@ class Estimator:
         control: where a coefficient is still to be fitted, the control variate it multiplies.
         expansion: ``function`` as a finite sum, as a ``Term`` has it, where it is one.
         control_expansion: the same of ``control``.
-        scope, clip: of its weight, as a ``Term`` has them.
+        scope, clip, normalised: of its weight, as a ``Term`` has them.
         whole: the estimator as a function of whole distributions, where it is one; ``function`` then tells nothing.
         home: the level and aggregation of sequences it is taken at when a spec does not say; None for a spec's own.
         to_go: whether, on sequences, it weighs a token's score with its sum from that token on; only in the reward.
@@ -77,6 +77,7 @@ class Estimator:
     control_expansion: Expansion | None = None
     scope: Scope = "sample"
     clip: float = inf
+    normalised: bool = False
     home: tuple[LevelName, Aggregation | None] | None = None
     to_go: bool = False
     whole: Whole | None = None
@@ -92,6 +93,7 @@ class Estimator:
             expansion=self.expansion,
             scope=self.scope,
             clip=self.clip,
+            normalised=self.normalised,
             whole=self.whole,
         )
 
@@ -160,20 +162,34 @@ def weighted(estimator: Estimator, prefix: str = "ratio") -> Estimator:
     """The importance-weighted version, times ρ = q/sampler, for samples that do not come from q.
 
     Args:
-        prefix: ``ratio``, ``ratio-sequence`` or ``ratio-geometric``: whose weight it is, on sequences.
+        prefix: ``ratio``, ``ratio-sequence`` or ``ratio-geometric``: whose weight it is, on sequences; with
+            ``self-normalised-`` before it the weights are divided by their mean.
     """
+    scope = prefix.removeprefix(SELF_NORMALISED)
+    normalised = scope != prefix
     no_moment = "ρ times the value has no second moment under the sampler"
     plain = estimator.infinite_variance_when
     return replace(
         estimator,
         name=f"{prefix}*{estimator.name}",
-        scope=SCOPE_OF[prefix],
-        formula=f"ρ · ({estimator.formula})",
+        scope=SCOPE_OF[scope],
+        formula=f"ρ · ({estimator.formula})" + " / mean ρ" * normalised,
         weighted=True,
+        normalised=normalised,
         biased_when=_also("the sampler misses part of q's support", estimator.biased_when),
         infinite_variance_when=_also(no_moment, plain),
-        summary=f"{estimator.summary}\n\nTimes the importance weight ρ = q(x)/sampler(x), if x comes from a sampler.",
+        summary=f"{estimator.summary}\n\n{_TIMES_WEIGHT}{_OVER_MEAN * normalised}",
     )
+
+
+SELF_NORMALISED = "self-normalised-"
+"""Before the name of a weight: the weights are divided by their mean over all samples."""
+_TIMES_WEIGHT = "Times the importance weight ρ = q(x)/sampler(x), if x comes from a sampler."
+_OVER_MEAN = """
+
+The weights are divided by their mean over all samples (self-normalised importance sampling). A ratio of two means: its
+bias at n samples is of the order 1/n, and the numbers here are those of many samples. The mean weight is over tokens
+for a token's weight, over sequences for a sequence's; under token-mean it is over tokens."""
 
 
 SCOPE_OF: Mapping[str, Scope] = {"ratio": "sample", "ratio-sequence": "sequence", "ratio-geometric": "geometric"}

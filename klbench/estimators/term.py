@@ -98,6 +98,7 @@ class Term:
         expansion: ``function`` as a finite sum of powers and exponentials, where it is one; None where it is not.
         scope: whose weight it is, where it is weighted and x is a token of a sequence.
         clip: the largest weight; a larger one counts as this.
+        normalised: whether the weights are divided by their mean over all samples, which no sample's value shows.
         whole: the same as a function of whole distributions, where it is one.
     """
 
@@ -109,6 +110,7 @@ class Term:
     expansion: Expansion | None = None
     scope: Scope = "sample"
     clip: float = inf
+    normalised: bool = False
     whole: OfRows | None = None
 
     def values(self, at: LogProbs) -> Tensor:

@@ -13,7 +13,8 @@ from math import inf, isfinite, nan
 
 from torch import Tensor
 
-from klbench.derived.level import Level, Measured, at_level
+from klbench.derived.level import Level
+from klbench.derived.measured import Measured, at_level
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import SCOPE_OF, Estimator
 from klbench.estimators.term import Term

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from klbench.derived.level import AtLevel, Level, Measured
+from klbench.derived.level import AtLevel, Level
+from klbench.derived.measured import Measured
 from klbench.derived.precision import Evaluated, in_precision
 from klbench.derived.token_weights import MeasuredWeights, RoundingOfWeights
 from klbench.distributions.score import Score

@@ -11,7 +11,7 @@ from klbench.estimators.divergence import REVERSE_KL
 from klbench.measure.quantity import Aim
 from klbench.problems.sequences import SequencePair
 from klbench.roads.chain import expected_length, visits
-from klbench.roads.sequence_values import chain_of
+from klbench.roads.sequence_chain import chain_of
 
 if TYPE_CHECKING:
     from klbench.measure.kind import Kind

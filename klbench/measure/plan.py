@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
-from klbench.derived.level import AtLevel, Level
-from klbench.derived.precision import Rounding
+from klbench.derived.level import Level
 from klbench.distributions.shape import form
 from klbench.measure.quantity import Quantity
 from klbench.roads.blocks import Blocks
 from klbench.roads.merged import Merged
 
 if TYPE_CHECKING:
+    from klbench.derived.measured import Measured
     from klbench.derived.token_weights import RoundingOfWeights
     from klbench.distributions.expression import Expression
     from klbench.estimators.estimator import Estimator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
-Key: TypeAlias = "Quantity | Rounding | AtLevel | RoundingOfWeights"
+Key: TypeAlias = "Quantity | Measured | RoundingOfWeights"
 """A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from klbench.derived.level import AtLevel, Level, Measured, at_level
+from klbench.derived.level import Level
+from klbench.derived.measured import Measured, at_level
 from klbench.derived.precision import Evaluated, Rounding, in_precision
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.estimator import Estimator
@@ -79,11 +80,9 @@ class Quantity:
         return at_level(self.sampled, self.level)
 
     @property
-    def measured_rounding(self) -> Rounding | AtLevel | None:
+    def measured_rounding(self) -> Measured | None:
         """The change that its precision makes, at its level; None in float64."""
-        if self.rounding is None:
-            return None
-        return self.rounding if self.level is None else AtLevel(self.rounding, self.level)
+        return None if self.rounding is None else at_level(self.rounding, self.level)
 
     @property
     def exact_term(self) -> Measured:

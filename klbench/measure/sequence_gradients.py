@@ -38,7 +38,8 @@ from klbench.roads.chain_gradients import (
 from klbench.roads.chain_sums import mean_of_sums, reached
 from klbench.roads.exact_vector import ExactVector
 from klbench.roads.gradient_sums import gradients_of
-from klbench.roads.sequence_values import CHAIN, PATHS, chain_of, of_next_token
+from klbench.roads.sequence_chain import CHAIN, PATHS, chain_of
+from klbench.roads.sequence_values import of_next_token
 from klbench.stats.estimate import over_square
 from klbench.tolerances import EPSILON
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from klbench.derived.level import Measured
+from klbench.derived.measured import Measured
 from klbench.engines.engine import Engine
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.estimators.estimator import Estimator

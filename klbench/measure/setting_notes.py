@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from klbench import wording
 from klbench.derived.clamps import clamped, has_clamp
-from klbench.derived.level import Level, at_level
+from klbench.derived.level import Level
+from klbench.derived.measured import at_level
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import LooksAt, Term, on_samples_of_q
 from klbench.measure.level_notes import about_infinite

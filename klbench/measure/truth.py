@@ -26,7 +26,8 @@ from klbench.problems.build import AnyPair
 from klbench.problems.pair import Pair
 from klbench.roads.exact import exact
 from klbench.roads.growth import growth
-from klbench.roads.sequence_values import true_of_sequences, unseen_mass
+from klbench.roads.sequence_chain import unseen_mass
+from klbench.roads.sequence_values import true_of_sequences
 
 
 @dataclass(frozen=True)

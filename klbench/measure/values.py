@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 
-from klbench.derived.level import AtLevel, Level, Measured
+from klbench.derived.level import Level
+from klbench.derived.measured import Measured, ratio_of
+from klbench.derived.self_normalised import Ratio
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
 from klbench.measure.answer import Answer
@@ -74,13 +76,13 @@ class Values(Kind):
         return replace(plan, shift=self.shift(problem))
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
-        """See ``Kind``: one, and one more for what is a mean over all tokens."""
+        """See ``Kind``: one, and one more for ratios of sums over all samples."""
         shift = dict(zip(self.terms, self.shift(problem), strict=True))
-        of_tokens = tuple(term for term in self.terms if _is_of_tokens(term))
-        of_samples = tuple(term for term in self.terms if term not in of_tokens)
+        ratios = {term: ratio for term in self.terms if (ratio := ratio_of(term))}
+        of_samples = tuple(term for term in self.terms if term not in ratios)
         return (
             *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
-            *([self._pass(problem, self._ratios(problem, of_tokens, shift), of_tokens)] if of_tokens else []),
+            *([self._pass(problem, self._ratios(problem, ratios, shift), tuple(ratios))] if ratios else []),
         )
 
     def _values(
@@ -90,10 +92,10 @@ class Values(Kind):
         return ValueAccumulator(terms, about, len(self._controls.terms), self.plan.samples, problem.numbers)
 
     def _ratios(
-        self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]
+        self, problem: Problem, ratios: Mapping[Measured, Ratio], shift: Mapping[Measured, float]
     ) -> Accumulator[Any]:
-        about = torch.tensor([shift[term] for term in terms], dtype=torch.float64)
-        return RatioAccumulator(terms, about, self.plan.samples * problem.tokens, problem.numbers)  # type: ignore[arg-type]
+        about = torch.tensor([shift[term] for term in ratios], dtype=torch.float64)
+        return RatioAccumulator(tuple(ratios.values()), about, self.plan.samples * problem.tokens, problem.numbers)
 
     def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Measured, ...]) -> Pass:
         places: dict[Key, int] = {}
@@ -122,7 +124,8 @@ class Values(Kind):
     def _regressions(self) -> Mapping[Term, Regression | None]:
         if not isinstance(self.pair, Pair):
             return {}
-        terms = dict.fromkeys(quantity.term for quantity in self.quantities if quantity.term.whole is None)
+        plain = (quantity.term for quantity in self.quantities if not quantity.term.normalised)
+        terms = dict.fromkeys(term for term in plain if term.whole is None)
         return {term: regression_of(term, self._controls, self.pair) for term in terms}
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
@@ -175,11 +178,6 @@ class Values(Kind):
     def label(self, quantity: Quantity) -> str:
         """See ``Kind``."""
         return f"{quantity.estimator.name} bias/true"
-
-
-def _is_of_tokens(term: Measured) -> bool:
-    """Whether its mean is over all tokens."""
-    return isinstance(term, AtLevel) and term.level.is_ratio_of_sums
 
 
 def _is_rounding(answer: Answer) -> bool:

@@ -6,12 +6,15 @@ Every term takes its road alone, on a mesh of its own: which other terms there a
 
 from __future__ import annotations
 
-from klbench.derived.level import AtLevel, Measured
+from klbench.derived.level import AtLevel
+from klbench.derived.measured import Measured
+from klbench.derived.self_normalised import SelfNormalised
 from klbench.estimators.term import Term
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
 from klbench.problems.sequences import SequencePair
 from klbench.roads.exact_moments import Exact, exact_moments, points_of
+from klbench.roads.exact_ratio import exact_of_ratio
 from klbench.roads.factors import factors_road
 from klbench.roads.integrand import Integrand
 from klbench.roads.sequence_values import exact_of_sequences, moments_of
@@ -19,6 +22,8 @@ from klbench.roads.sequence_values import exact_of_sequences, moments_of
 
 def exact(problem: Problem, term: Measured) -> Exact | None:
     """The exact moments of a term on samples of a problem; None where there is no exact method."""
+    if isinstance(term, SelfNormalised):
+        return exact_of_ratio(problem, term, exact)
     if isinstance(problem, SequencePair) and isinstance(term, AtLevel):
         return exact_of_sequences(problem, term)
     if not isinstance(problem, Pair) or not isinstance(term, Term):

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from klbench.derived.level import Measured
+from klbench.derived.measured import Measured
 from klbench.derived.precision import Evaluated
 from klbench.derived.token_weights import MeasuredWeights, TokenWeights
 from klbench.distributions.score import OneHotScore, Score

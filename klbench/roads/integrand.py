@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf, log
 
 import torch
 from torch import Tensor
@@ -154,10 +155,13 @@ class Summands:
 
     def _row(self, index: int, order: int) -> Tensor:
         rate, rest = self._sizes[index]
-        weight = self._weight if self._terms[index].weighted else None
+        weight = self._weight if self._weighted(index) else None
+        if weight is not None:
+            # a weight that is cut off is a constant
+            rest = torch.where(self._cut_off(index), rest + self._log_clip(index), rest)
         plain = self.log_base + order * rest
         if weight is not None:
-            plain = plain + order * weight
+            plain = plain + order * weight.masked_fill(self._cut_off(index), 0.0)
         # |value|^order grows like r^(order·rate): gather each log-probability before they can cancel by rounding
         coefficients = self._coefficients(index, order, rate)
         far = sum(c * log_prob for c, log_prob in zip(coefficients, self._log_probs, strict=True)) + order * rest
@@ -178,9 +182,11 @@ class Summands:
 
     def _coefficients(self, index: int, order: int, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of log base, log q and log p in the logarithm of base · |weight · r^rate|^order."""
-        weights = order if self._weighted(index) else 0
+        weights = torch.full_like(rate, order if self._weighted(index) else 0)
+        if self._weighted(index):
+            weights = weights.masked_fill(self._cut_off(index), 0.0)
         # base · (q/base)^weights · (p/q)^(order·rate), one exponent for each log-probability
-        on_base = torch.full_like(rate, 1 - weights)
+        on_base = 1 - weights
         on_q = weights - order * rate
         if self._integrand.pair.log_weight is None:
             return torch.zeros_like(rate), on_base + on_q, order * rate
@@ -189,6 +195,17 @@ class Summands:
     @property
     def _log_probs(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.log_base, self._log_q, self._log_p
+
+    def _log_clip(self, index: int) -> float:
+        """The logarithm of the largest weight, 0 where no weight is cut off."""
+        clip = self._terms[index].clip
+        return log(clip) if clip < inf else 0.0
+
+    def _cut_off(self, index: int) -> Tensor:
+        """Where the weight is larger than it may be [n]."""
+        assert self._weight is not None
+        clip = self._terms[index].clip
+        return self._weight > log(clip) if clip < inf else torch.zeros_like(self._weight, dtype=torch.bool)
 
     def _weighted(self, index: int) -> bool:
         return self._weight is not None and self._terms[index].weighted

@@ -1,4 +1,5 @@
-"""What samples leave behind of token values whose mean is over all tokens: sums for a ratio of two sums."""
+"""What samples leave behind of what is a ratio of sums over them: the sums of a unit's features, and of their
+products."""
 
 from __future__ import annotations
 
@@ -7,29 +8,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from klbench.derived.level import AtLevel
+from klbench.derived.self_normalised import Ratio
 from klbench.problems.problem import Problem
 from klbench.roads.blocks import Accumulator
 from klbench.stats.mergeable import SumsAndTails
 from klbench.stats.ratio import RatioSums, SampledRatio
 
 TokenSums = SumsAndTails[RatioSums]
-"""What is left of the tokens of K values: their sums, and the largest |values| of each."""
+"""What is left of K ratios: their sums, and the largest |values| of each."""
 
 
 @dataclass(frozen=True)
 class RatioAccumulator(Accumulator[TokenSums]):
-    """The accumulator of K values of tokens.
+    """The accumulator of K ratios.
 
     Args:
-        terms: what is computed of every token, K of them.
-        shift: what the sums are taken about [K].
-        tokens: how many there may be in all, which decides how many of the largest are kept.
+        ratios: what is computed of every unit, K of them.
+        shift: what the values are taken about [K].
+        tokens: how many values there may be in all, which decides how many of the largest are kept.
         numbers: how many numbers one sample is.
     """
 
-    terms: tuple[AtLevel, ...]
+    ratios: tuple[Ratio, ...]
     shift: Tensor
     tokens: int
     numbers: int
@@ -37,21 +39,21 @@ class RatioAccumulator(Accumulator[TokenSums]):
     def measure(self, problem: Problem, x: Any, seen: TokenSums | None) -> TokenSums:
         """See ``Accumulator``."""
         at = problem.log_probs(x)
-        values = [term.of_tokens(at).double() for term in self.terms]
+        values = [ratio.weighed(at) for ratio in self.ratios]
         # one by one: the rounding of a product of many matrices depends on how many there are
-        parts = [self._parts(at, value, centre) for value, centre in zip(values, self.shift, strict=True)]
-        first, second = torch.stack([part.sum(0) for part in parts]), torch.stack([part.T @ part for part in parts])
+        features = [ratio.features(at, centre) for ratio, centre in zip(self.ratios, self.shift, strict=True)]
+        most = max(part.shape[1] for part in features)
+        first = torch.stack([_wide(part.sum(0), most) for part in features])
+        second = torch.stack([_wide(part.T @ part, most, 2) for part in features])
         counts = [[int((value < 0).sum()) for value in values], [int((~value.isfinite()).sum()) for value in values]]
         sums = RatioSums(len(x), self.shift, first, second, torch.tensor(counts))
         return SumsAndTails.of(sums, values, self.tokens, seen)
 
-    @staticmethod
-    def _parts(at: Any, value: Tensor, centre: Tensor) -> Tensor:
-        """(Σ (v − c), Σ (v − c)², L) of every sequence [n, 3]."""
-        off = value - centre
-        return torch.stack([at.total(off), at.total(off * off), at.lengths], 1)
-
     def sampled(self, whole: TokenSums, index: int) -> SampledRatio:
         """See ``Accumulator``."""
-        tokens = int(whole.sums.first[index, 2])
-        return SampledRatio(whole.sums, index, whole.largest[index].of(tokens))
+        found = SampledRatio(whole.sums, index, self.ratios[index], None)
+        return SampledRatio(whole.sums, index, self.ratios[index], whole.largest[index].of(int(found.tokens)))
+
+
+def _wide(sums: Tensor, size: int, axes: int = 1) -> Tensor:
+    return pad(sums, (0, size - sums.shape[-1]) * axes)

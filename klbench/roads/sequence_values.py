@@ -25,14 +25,12 @@ from klbench.roads.chain_sums import mean_of_sums, token_moments, variance_of_su
 from klbench.roads.chain_tilts import exact_of_sequences as exact_of_laws
 from klbench.roads.exact_moments import Exact
 from klbench.roads.growth import growth
+from klbench.roads.sequence_chain import CHAIN, FEW_PATHS, PATHS, chain_of, unseen_mass
 from klbench.tolerances import CONSTANT_ROUNDING, LOG_DENSITY_ROUNDING
 
-CHAIN, PATHS = "dynamic-programming", "enumeration"
 MOST_STEPS = 2**25
 """Of cells times tokens: the laws of log_ratio along a chain take some 0.1 microseconds each, of every power."""
 _LINEAR, _RATIO = (1, 0.0), (0, 1.0)
-FEW_PATHS = 2**14
-"""So few sequences are enumerated for everything: that gives the fourth moment too, in a millisecond or two."""
 
 
 def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
@@ -218,11 +216,6 @@ def _values(pair: SequencePair, term: Evaluated) -> Tensor:
     return pair.table(term).view_as(pair.joint.log_q)
 
 
-def chain_of(pair: SequencePair) -> Chain:
-    """What is drawn, for sums along it."""
-    return Chain(pair.base_probs, pair.joint.following, pair.joint.start, pair.joint.length)
-
-
 def true_of_sequences(pair: SequencePair, target: Divergence, level: Level) -> tuple[float, str]:
     """(the divergence, the road) of sequences of q as a level makes one number of it; NaN where there is no road.
 
@@ -261,22 +254,3 @@ def _of_whole(pair: SequencePair, target: Divergence) -> tuple[float, str]:
         return nan, ""
     rate = growth(target.generator).right.limit_of_ratio_to_exp
     return known.mean + (rate * unseen if unseen else 0.0), known.road
-
-
-def unseen_mass(pair: SequencePair) -> tuple[float, float]:
-    """(the mass of p's sequences that q never draws, that of q's that the sampler never draws)."""
-    joint = pair.joint
-    of_p = _mass_off(joint.log_q, joint.log_p, pair)
-    return of_p, 0.0 if joint.log_sampler is None else _mass_off(joint.log_sampler, joint.log_q, pair)
-
-
-def _mass_off(seen: Tensor, other: Tensor, pair: SequencePair) -> float:
-    """The mass of sequences of ``other`` that have a token where ``seen`` has none: it leaves at the first of them."""
-    off = seen.isneginf() & (other > -inf)
-    if not off.any():
-        return 0.0
-    probs = other.exp()
-    staying = Chain(torch.where(off, 0.0, probs), pair.joint.following, pair.joint.start, pair.joint.length)
-    leaving = torch.where(off, probs, 0.0).sum(1)
-    # a state's share of leaving counts once for every visit that has stayed so far
-    return float(visits(staying) @ leaving)

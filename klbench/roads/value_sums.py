@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from klbench.derived.level import Measured
+from klbench.derived.measured import Measured
 from klbench.problems.problem import Problem
 from klbench.roads.blocks import PILOT, Accumulator, chunks
 from klbench.stats import moments

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from klbench.distributions.parameters import chosen, differentiable
 from klbench.distributions.shape import Form, form
 from klbench.estimators.catalogue import find, unweighted
+from klbench.estimators.estimator import SELF_NORMALISED
 from klbench.estimators.vocabulary import PLACEMENTS
 from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
@@ -113,7 +114,10 @@ def refuse_weighted(estimators: Sequence[str]) -> None:
     for index, name in enumerate(estimators):
         if (plain := unweighted(name)) != name:
             weighting = name.partition("*")[0]
-            help = [f"write {plain}, and weightings: [{weighting}] (differentiated) or [detached]"]
+            plain_weighting = weighting.removeprefix(SELF_NORMALISED)
+            help = [f"write {plain}, and weightings: [{plain_weighting}] (differentiated) or [detached]"]
+            if plain_weighting != weighting:
+                help.append("self-normalised, its mean is that divided by the mean weight, a constant")
             raise Refusal(f"{name} is for values", help=help, path=(index,))
 
 

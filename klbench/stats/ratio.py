@@ -1,14 +1,17 @@
-"""A mean that is a ratio of two sums: of all tokens, where tokens of one sequence share an error.
+"""A mean that is a ratio of sums over the samples: of all tokens, where tokens of one sequence share an error; of
+weighted values over their weights.
 
-With S a sequence's sum of token values and L its length, the mean of a token is Σ S / Σ L. Sequences are independent,
-tokens are not, so its error is that of S − mean · L over sequences; and with Q the sum of squares the error of a
-token's variance is that of Q − 2 mean S + (mean² − variance) L (the delta method on a ratio).
+Such a mean is a smooth function of the means of some features of a unit, and so is its noise. Units are independent, so
+the error of either is that of the mean of its slopes times the features (the delta method), whatever the features.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import nan, sqrt
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,17 +20,34 @@ from klbench.stats.estimate import Estimate
 from klbench.stats.tail import Largest, khat
 from klbench.tolerances import CONSTANT_ROUNDING
 
+LENGTH = 2
+"""Where the number of tokens stands among the features of what has its mean over tokens."""
+
+
+class Smooth(Protocol):
+    """A mean and a variance as functions of means of features [F], of values about a centre."""
+
+    @property
+    def is_of_tokens(self) -> bool:
+        """Whether the mean is over all tokens."""
+
+    def mean(self, means: Tensor, centre: float) -> Tensor:
+        """The estimate."""
+
+    def variance(self, means: Tensor, centre: float) -> Tensor:
+        """The variance of one unit."""
+
 
 @dataclass(frozen=True)
 class RatioSums:
-    """Sums over ``count`` sequences of K token values v about a shift c.
+    """Sums over ``count`` units of the features of K values, F at most.
 
     Args:
-        count: the number of sequences.
-        shift: c [K].
-        first: Σ z [K, 3], z = (Σ (v − c), Σ (v − c)², L) of a sequence.
-        second: Σ z zᵀ [K, 3, 3].
-        counts: how many tokens are below 0, and how many are infinite or NaN [2, K].
+        count: the number of units: draws, or sequences.
+        shift: what the values are taken about [K].
+        first: Σ of the features [K, F], 0 where a value has fewer.
+        second: Σ of their products [K, F, F].
+        counts: how many values are below 0, and how many are infinite or NaN [2, K].
     """
 
     count: int
@@ -49,100 +69,113 @@ class RatioSums:
 
 @dataclass(frozen=True)
 class SampledRatio:
-    """One value of tokens as sampled: see ``SampledValue``, whose words it has.
+    """One ratio as sampled: see ``SampledValue``, whose words it has.
 
     Args:
-        sums: of all values.
+        sums: of all ratios.
         index: which of them.
-        largest: the largest sizes of tokens; None where there is no tail to speak of.
+        ratio: what it is of its features.
+        largest: the largest sizes of values; None where there is no tail to speak of.
+        is_nothing: whether all that was measured is rounding: then it is 0.
     """
 
     sums: RatioSums
     index: int
+    ratio: Smooth
     largest: Largest | None
+    is_nothing: bool = False
 
     @property
     def count(self) -> int:
-        """The number of sequences."""
+        """The number of units."""
         return self.sums.count
 
     @property
     def tokens(self) -> float:
-        """The number of tokens."""
-        return float(self.sums.first[self.index, 2])
+        """How many values there are: tokens where the mean is over tokens, units elsewhere."""
+        return float(self.sums.first[self.index, LENGTH]) if self.ratio.is_of_tokens else float(self.count)
 
     @property
     def nonfinite(self) -> int:
-        """How many tokens' values are infinite or NaN."""
+        """How many values are infinite or NaN."""
         return int(self.sums.counts[1, self.index])
 
     @property
     def negative_fraction(self) -> float:
-        """The share of tokens whose value is below 0."""
-        return int(self.sums.counts[0, self.index]) / self.tokens
+        """The share of values below 0."""
+        return 0.0 if self.is_nothing else int(self.sums.counts[0, self.index]) / self.tokens
 
     @property
     def khat(self) -> float:
-        """Pareto-k̂ of a token's |value|."""
-        return nan if self.largest is None else khat(self.largest)
+        """Pareto-k̂ of a |value|."""
+        return nan if self.largest is None or self.is_nothing else khat(self.largest)
 
-    @property
+    @cached_property
     def mean(self) -> Estimate:
-        """The mean over tokens, nats."""
-        return Estimate(float(self.sums.shift[self.index]) + self._off, self._error((1.0, 0.0, -self._off)))
+        """The estimate, nats."""
+        return self._estimate(self._mean)
 
-    @property
+    @cached_property
     def noise(self) -> Estimate:
-        """The standard deviation of one token's value, every token counting alike."""
-        variance = self._variance
-        if not variance > 0:
-            return Estimate(0.0 if variance == 0 else nan, 0.0 if variance == 0 and self.count > 1 else nan)
-        error = self._error((-2 * self._off, 1.0, self._off * self._off - variance))
-        return Estimate(sqrt(variance), error / (2 * sqrt(variance)))
+        """The standard deviation of one unit, of a token where the mean is over tokens."""
+        variance = self._estimate(self._variance)
+        # a constant: what is left is rounding
+        if variance.value <= max((CONSTANT_ROUNDING * self.mean.value) ** 2, CONSTANT_ROUNDING * self._off_centre**2):
+            return Estimate(0.0, 0.0 if self.count > 1 else nan)
+        if not variance.value > 0:
+            return Estimate()
+        return Estimate(sqrt(variance.value), variance.mcse / (2 * sqrt(variance.value)))
 
     def off(self, true: float) -> Estimate:
         """mean − true."""
-        mean = self.mean
-        return Estimate(mean.value - true, mean.mcse)
+        return Estimate(self.mean.value - true, self.mean.mcse)
 
     @property
     def vanished(self) -> SampledRatio:
         """The same with 0 for what was measured, where all of that is rounding."""
-        # the lengths stay: there are as many tokens as there were
-        kept = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
-        nothing = torch.zeros_like(self.sums.counts)
-        sums = RatioSums(
-            self.count,
-            torch.zeros_like(self.sums.shift),
-            self.sums.first * kept,
-            self.sums.second * torch.outer(kept, kept),
-            torch.stack([nothing[0], self.sums.counts[1]]),
-        )
-        return SampledRatio(sums, self.index, None)
+        return replace(self, is_nothing=True)
 
     @property
-    def _off(self) -> float:
-        """The mean less the shift."""
-        return float(self.sums.first[self.index, 0]) / self.tokens
+    def _centre(self) -> float:
+        return float(self.sums.shift[self.index])
 
     @property
-    def _variance(self) -> float:
-        second = float(self.sums.first[self.index, 1]) / self.tokens
-        variance = second - self._off * self._off
-        mean = float(self.sums.shift[self.index]) + self._off
-        # a constant: what is left is rounding
-        if variance <= max(CONSTANT_ROUNDING * second, (CONSTANT_ROUNDING * mean) ** 2):
-            return 0.0
-        return variance
+    def _off_centre(self) -> float:
+        """How far the estimate is from what it would be, were all values at their centre."""
+        means = self._means.clone()
+        means[0] = 0.0
+        return self.mean.value - float(self._mean(means))
 
-    def _error(self, influence: tuple[float, float, float]) -> float:
-        """The standard error of a ratio to the tokens, by what a sequence adds to it: influence · z, of mean 0."""
-        n = self.count
-        if n < 2:
-            return nan
-        along = torch.tensor(influence, dtype=torch.float64)
-        first, second = self.sums.first[self.index], self.sums.second[self.index]
-        mean = float(along @ first) / n
-        variance = float(along @ second @ along) / n - mean * mean
-        # the mean of a sequence's part is 0 by what the influence is: rounding may leave it below
-        return sqrt(max(variance, 0.0) / (n - 1)) * n / self.tokens if variance == variance else nan
+    def _mean(self, means: Tensor) -> Tensor:
+        return self.ratio.mean(means, self._centre)
+
+    def _variance(self, means: Tensor) -> Tensor:
+        return self.ratio.variance(means, self._centre)
+
+    @cached_property
+    def _means(self) -> Tensor:
+        return self.sums.first[self.index] / self.count
+
+    def _estimate(self, function: Callable[[Tensor], Tensor]) -> Estimate:
+        if self.is_nothing:
+            return Estimate(0.0, 0.0)
+        value, variance = with_variance(function, self._means, self.sums.second[self.index] / self.count)
+        return Estimate(value, sqrt(variance / (self.count - 1)) if self.count > 1 else nan)
+
+
+def with_variance(function: Callable[[Tensor], Tensor], means: Tensor, second: Tensor) -> tuple[float, float]:
+    """(a function of the means [F] of features, n times the variance of it when these are means of n units).
+
+    Args:
+        function: smooth.
+        means: of the features [F].
+        second: the means of their products [F, F].
+    """
+    at = means.clone().requires_grad_()
+    with torch.enable_grad():
+        value = function(at)
+        (slopes,) = torch.autograd.grad(value, at)
+    along = float(slopes @ means)
+    # of what is nearly a constant rounding may leave it below 0
+    variance = float(slopes @ second @ slopes) - along * along
+    return float(value.detach()), max(variance, 0.0) if variance == variance else nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import fsum, prod, sqrt
+from math import fsum, isfinite, prod, sqrt
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from scipy import stats
 from torch import Tensor
 
 from klbench.derived.level import AtLevel, Level
+from klbench.derived.self_normalised import TokenMean
 from klbench.estimators.catalogue import find
 from klbench.roads.ratio_sums import RatioAccumulator, TokenSums
 from klbench.row import Row
@@ -41,12 +42,15 @@ are longer."""
 DRIFTED = Trio(STICKY.q, STICKY.p, clusters([0.5, 0.3, 0.07, 0.05, 0.08], [0.03, 0.04, 0.3, 0.55, 0.08]))
 PAIRS = {"sticky": STICKY, "off-policy": DRIFTED}
 ESTIMATORS = ("k1", "k3", "ratio*k3")
+OVER_MEANS = ("self-normalised-ratio*k3", "self-normalised-ratio-sequence*k1")
 
 
 @cache
 def seeds(pair: str) -> list[dict[tuple[str, str, str], Row]]:
     """The rows of many runs."""
-    specs = (spec_of(PAIRS[pair], estimators=ESTIMATORS, samples=SAMPLES, seed=seed) for seed in range(SEEDS))
+    specs = (
+        spec_of(PAIRS[pair], estimators=(*ESTIMATORS, *OVER_MEANS), samples=SAMPLES, seed=seed) for seed in range(SEEDS)
+    )
     return [by_cell(run_of(spec).cases[0]) for spec in specs]
 
 
@@ -58,7 +62,7 @@ def hold_to_normal(z: list[float]) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, *OVER_MEANS])
 @pytest.mark.parametrize(("level", "aggregation"), LEVELS)
 def test_off_by_as_many_errors_as_a_normal(pair: str, estimator: str, level: str, aggregation: str) -> None:
     rows = [row[estimator, level, aggregation] for row in seeds(pair)]
@@ -67,7 +71,9 @@ def test_off_by_as_many_errors_as_a_normal(pair: str, estimator: str, level: str
     hold_to_normal([(row.mean - mean) / row.mean_mcse for row in rows])
     hold_to_normal([(row.bias - (mean - first.true)) / row.bias_mcse for row in rows])
     noise = first.true * first.exact_stdev_over_true
-    hold_to_normal([(row.stdev - noise) / row.stdev_mcse for row in rows])
+    # weights of whole sequences have tails that 2,000 of them do not always show: then there is no error bar
+    if estimator in ESTIMATORS or all(isfinite(row.stdev_mcse) for row in rows):
+        hold_to_normal([(row.stdev - noise) / row.stdev_mcse for row in rows])
 
 
 def test_the_error_of_independent_tokens_would_be_too_small() -> None:
@@ -112,7 +118,8 @@ def summed(case: str, count: int, seed: int = 5) -> tuple[RatioAccumulator, Toke
     """What a sample leaves behind, with the values of its tokens and whose each is."""
     pair = built(CASES[case])
     terms = tuple(AtLevel(find(name).term, Level("token", "token-mean")) for name in NAMES)
-    accumulator = RatioAccumulator(terms, torch.tensor([0.1, 0.0, 0.3], dtype=torch.float64), 10**6, pair.numbers)
+    means = tuple(TokenMean(term) for term in terms)
+    accumulator = RatioAccumulator(means, torch.tensor([0.1, 0.0, 0.3], dtype=torch.float64), 10**6, pair.numbers)
     walks = pair.block(seed, 0)(count)
     at = pair.log_probs(walks)
     return accumulator, accumulator.measure(pair, walks, None), [term.of_tokens(at) for term in terms], walks.owner

@@ -1,0 +1,25 @@
+"""What is computed of samples: a term, a term on sequences, or a ratio of sums over all samples."""
+
+from __future__ import annotations
+
+from klbench.derived.level import AtLevel, Level
+from klbench.derived.precision import Evaluated, Rounded, Rounding
+from klbench.derived.self_normalised import Ratio, SelfNormalised, TokenMean
+
+Measured = Evaluated | AtLevel | SelfNormalised
+"""A function of log-probabilities: of single draws, or of sequences."""
+
+
+def at_level(term: Evaluated, level: Level | None) -> Measured:
+    """The term at a level, itself where there are no tokens; with its weights over their mean where it has that."""
+    weighting = term.term if isinstance(term, Rounded | Rounding) else term
+    if weighting.weighted and weighting.normalised:
+        return SelfNormalised(term, level)
+    return term if level is None else AtLevel(term, level)
+
+
+def ratio_of(measured: Measured) -> Ratio | None:
+    """The same as a ratio of sums over all samples; None for what is a mean over samples."""
+    if isinstance(measured, SelfNormalised):
+        return measured
+    return TokenMean(measured) if isinstance(measured, AtLevel) and measured.level.is_ratio_of_sums else None
