@@ -17,12 +17,12 @@ from types import ModuleType
 
 import klbench.estimators
 from klbench.errors import SpecError, unknown
-from klbench.estimators.estimator import OPTIMAL, Estimator, EstimatorFamily, weighted
+from klbench.estimators.estimator import OPTIMAL, WEIGHT, Estimator, EstimatorFamily, weighted
 from klbench.estimators.whole import WHOLE, WHOLE_FAMILIES
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW
 
-_RATIO = re.compile(r"(?P<prefix>(?:self-normalised-)?ratio(?:-sequence|-geometric)?)\s*\*\s*")
+_RATIO = re.compile(rf"(?P<prefix>{WEIGHT})\s*\*\s*")
 _NAME = re.compile(r"(?P<base>\w[\w-]*)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
 
 

@@ -184,6 +184,8 @@ def weighted(estimator: Estimator, prefix: str = "ratio") -> Estimator:
 
 SELF_NORMALISED = "self-normalised-"
 """Before the name of a weight: the weights are divided by their mean over all samples."""
+WEIGHT = "(self-normalised-)?ratio(-sequence|-geometric)?"
+"""The names of weights, as a pattern."""
 _TIMES_WEIGHT = "Times the importance weight ρ = q(x)/sampler(x), if x comes from a sampler."
 _OVER_MEAN = """
 

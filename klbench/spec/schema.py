@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from klbench.estimators import catalogue as estimators
+from klbench.estimators.estimator import WEIGHT
 from klbench.frameworks import catalogue as frameworks
 from klbench.spec.fields import ESTIMATOR, LISTED
 from klbench.spec.model import Spec
@@ -16,7 +17,7 @@ from klbench.versions import __version__
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILE = "klbench.schema.json"
 """What the file is called that ``klbench schema`` is meant to be written to."""
-_RATIO = r"(ratio(-sequence|-geometric)?\s*\*\s*)?"
+_RATIO = rf"({WEIGHT}\s*\*\s*)?"
 
 
 def json_schema() -> dict[str, Any]:
