@@ -20,6 +20,7 @@ ORDER = (
         "frameworks",
         "users",
         "derived",
+        "dumps",
         "problems",
         "stats",
         "roads",
