@@ -174,7 +174,7 @@ def _stops(spec: Spec, answers: Sequence[Answer]) -> Iterator[str]:
 
 def _stop(spec: Spec, precision: float, lines: Sequence[Known]) -> Iterator[str]:
     from klbench.measure.stopping import samples_at_stop
-    from klbench.roads.blocks import BLOCK
+    from klbench.problems.problem import BLOCK
     from klbench.wording import counted
 
     needed = {line.called: line.samples_to(precision) for line in lines}

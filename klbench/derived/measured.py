@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from klbench.derived.level import AtLevel, Level
 from klbench.derived.precision import Evaluated, Rounded, Rounding
-from klbench.derived.self_normalised import Ratio, SelfNormalised, TokenMean
+from klbench.derived.self_normalised import Pooled, Ratio, SelfNormalised
 
 Measured = Evaluated | AtLevel | SelfNormalised
 """A function of log-probabilities: of single draws, or of sequences."""
@@ -18,8 +18,14 @@ def at_level(term: Evaluated, level: Level | None) -> Measured:
     return term if level is None else AtLevel(term, level)
 
 
-def ratio_of(measured: Measured) -> Ratio | None:
-    """The same as a ratio of sums over all samples; None for what is a mean over samples."""
+def ratio_of(measured: Measured, *, grouped: bool = False) -> Ratio | None:
+    """The same as a ratio of sums over all samples; None for what is a mean over samples.
+
+    Args:
+        grouped: whether samples come in groups that share an error: then a mean over them is a ratio too.
+    """
     if isinstance(measured, SelfNormalised):
         return measured
-    return TokenMean(measured) if isinstance(measured, AtLevel) and measured.level.is_ratio_of_sums else None
+    if not isinstance(measured, AtLevel):
+        return None
+    return Pooled(measured) if grouped or measured.level.is_ratio_of_sums else None

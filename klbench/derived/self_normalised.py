@@ -55,11 +55,6 @@ class SelfNormalised:
         return "sums" if self._is_of_tokens and self.level.aggregation != "seq-mean-token-mean" else "units"
 
     @property
-    def is_of_tokens(self) -> bool:
-        """Whether its mean is over all tokens."""
-        return self.over == "tokens"
-
-    @property
     def _is_of_tokens(self) -> bool:
         """Whether every token has a weight of its own."""
         return self.level is not None and self.level.name == "token" and self.weighting.scope == "sample"
@@ -77,7 +72,8 @@ class SelfNormalised:
         """What each unit adds to the means that everything follows from [n, F], of values about a centre."""
         if self.over == "units":
             value, weight = self._units(at, centre)
-            return torch.stack([value, weight, value * value, value * weight, weight * weight], 1)
+            one = torch.ones_like(value)
+            return torch.stack([value, weight, one, value * value, value * weight, weight * weight], 1)
         assert not isinstance(at, LogProbs)
         values, weights = self._tokens(at, centre)
         value, weight, length = at.total(values), at.total(weights), at.lengths
@@ -85,7 +81,8 @@ class SelfNormalised:
             squares = at.total(values * values), at.total(values * weights), at.total(weights * weights)
             return torch.stack([value, weight, length, *squares], 1)
         linear = (value, weight, length)
-        return torch.stack([*linear, *(linear[i] * linear[j] for i in range(3) for j in range(i, 3))], 1)
+        products = (linear[i] * linear[j] for i in range(3) for j in range(i, 3))
+        return torch.stack([value, weight, torch.ones_like(value), length, *products], 1)
 
     def weighed(self, at: LogProbs | TokenProbs) -> Tensor:
         """The weighted value of each unit, or token where the mean is over tokens: not divided by any mean."""
@@ -97,20 +94,16 @@ class SelfNormalised:
     def mean(self, means: Tensor, centre: float) -> Tensor:
         """The estimate, from the means of the features [F]."""
         ratio = centre + means[0] / means[1]
-        return ratio * means[2] / self._norm if self.over == "sums" else ratio
+        return ratio * means[3] / means[2] / self._norm if self.over == "sums" else ratio
 
     def variance(self, means: Tensor, centre: float) -> Tensor:
         """The variance of one unit, of a token where the mean is over tokens, from the means of the features [F]."""
         off = means[0] / means[1]
-        match self.over:
-            case "units":
-                return (means[2] - 2 * off * means[3] + off * off * means[4]) / means[1] ** 2
-            case "tokens":
-                return (means[3] - 2 * off * means[4] + off * off * means[5]) * means[2] / means[1] ** 2
-            case _:
-                slopes = torch.stack([means[2] / means[1], -off * means[2] / means[1], centre + off]) / self._norm
-                covariance = means[3:][_SYMMETRIC] - torch.outer(means[:3], means[:3])
-                return slopes @ covariance @ slopes
+        if self.over != "sums":
+            return (means[3] - 2 * off * means[4] + off * off * means[5]) * means[2] / means[1] ** 2
+        slopes = torch.stack([means[3] / means[1], -off * means[3] / means[1], centre + off]) / self._norm
+        linear = means[[0, 1, 3]] / means[2]
+        return slopes @ (means[4:][_SYMMETRIC] / means[2] - torch.outer(linear, linear)) @ slopes
 
     @property
     def _norm(self) -> float:
@@ -166,29 +159,32 @@ def _times(weights: Tensor, values: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class TokenMean:
-    """A value of tokens whose mean is over all tokens of all sequences: Σ v / Σ L, a ratio too."""
+class Pooled:
+    """A mean over all values of all units: over the tokens of sequences, Σ v / Σ L; over sequences that come in
+    groups. A ratio too, where units have more values or fewer."""
 
     term: AtLevel
-    is_of_tokens = True
 
     def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:
-        """(Σ (v − c), Σ (v − c)², L) of every sequence [n, 3]."""
-        off = self.term.of_tokens(at).double() - centre
-        return torch.stack([at.total(off), at.total(off * off), at.lengths], 1)
+        """(Σ (v − c), Σ (v − c)², how many values) of every sequence [n, 3]."""
+        off = self.weighed(at) - centre
+        if self.term.level.is_ratio_of_sums:
+            return torch.stack([at.total(off), at.total(off * off), at.lengths], 1)
+        return torch.stack([off, off * off, torch.ones_like(off)], 1)
 
     def weighed(self, at: TokenProbs) -> Tensor:
-        """The value of each token [N]."""
-        return self.term.of_tokens(at).double()
+        """The values, one for each token [N] or sequence [n]."""
+        values = self.term.of_tokens(at) if self.term.level.is_ratio_of_sums else self.term.values(at)
+        return values.double()
 
     def mean(self, means: Tensor, centre: float) -> Tensor:
-        """The mean of a token, from the means of the features [3]."""
+        """The mean, from the means of the features [3]."""
         return centre + means[0] / means[2]
 
     def variance(self, means: Tensor, centre: float) -> Tensor:  # noqa: ARG002
-        """The variance of a token, every token counting alike, from the means of the features [3]."""
+        """The variance of a value, every value counting alike, from the means of the features [3]."""
         return means[1] / means[2] - (means[0] / means[2]) ** 2
 
 
-Ratio = TokenMean | SelfNormalised
+Ratio = Pooled | SelfNormalised
 """An estimate that is a ratio of sums over the samples: a smooth function of means of features."""

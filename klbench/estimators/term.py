@@ -9,7 +9,7 @@ the log-probabilities as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -57,6 +57,7 @@ class LogProbs:
         rows: log q and log p of every token at each of S prefixes [S, V], where there are such.
         cell: prefix · V + token of every sample [n], computed when asked for; None where the samples are all cells, in
             order.
+        known: functions of whole distributions that are known without these [n].
     """
 
     log_ratio: Tensor
@@ -64,9 +65,12 @@ class LogProbs:
     absolute: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
     rows: Callable[[], tuple[Tensor, Tensor]] | None = None
     cell: Callable[[], Tensor] | None = None
+    known: Mapping[OfRows, Tensor] | None = None
 
     def looked_up(self, whole: OfRows, dtype: Any = None) -> Tensor:
         """A function of whole distributions at every sample [n], computed in ``dtype``."""
+        if self.known is not None and whole in self.known:
+            return self.known[whole]
         assert self.rows is not None, "whole distributions are asked for only where there are some"
         table = whole.values(*(row.to(dtype) if dtype else row for row in self.rows())).flatten()
         return table if self.cell is None else table[self.cell()]

@@ -27,7 +27,7 @@ from klbench.measure.setting import Machine
 from klbench.measure.truth import Unseen, known_mean, true_of
 from klbench.observer import SILENT
 from klbench.problems.build import build_pair
-from klbench.roads.blocks import BLOCK
+from klbench.problems.problem import BLOCK
 from klbench.roads.memory import keep_freed_memory
 from klbench.roads.value_sums import PILOT_SIZE
 from klbench.spec.cases import Case

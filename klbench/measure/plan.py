@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from klbench.derived.measured import Measured
     from klbench.derived.token_weights import RoundingOfWeights
     from klbench.distributions.expression import Expression
+    from klbench.dumps.source import Side
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.vocabulary import Aggregation, LevelName, Placement, Weighting
     from klbench.measure.kind import Kind
     from klbench.problems.build import AnyPair
+    from klbench.problems.dump import Dump
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
@@ -48,6 +50,7 @@ class Plan:
         levels: how sequences are taken; of single draws None alone.
         length: of sequences, where what a framework ships is taken as it ships it; None where the spec says how.
         clip: the largest importance weight.
+        data: what of a run is measured, where nothing is drawn; ``samples`` is then how many groups there are.
         kl: what the controls have as their mean; NaN where there are no controls.
         shift: what the moments of values are taken about: empty for 0, None for what the pilot sample says.
     """
@@ -69,14 +72,16 @@ class Plan:
     levels: tuple[Level | None, ...] = (None,)
     length: int | None = None
     clip: float = inf
+    data: Side | None = None
     kl: float = nan
     shift: tuple[float, ...] | None = None
 
     @staticmethod
-    def of(spec: Spec, case: Case, device: torch.device) -> Plan:
-        """The plan of a case of a spec, with nothing fitted yet."""
+    def of(spec: Spec, case: Case, device: torch.device, dump: Dump | None = None) -> Plan:
+        """The plan of a case of a spec, with nothing fitted yet; ``dump`` is the problem of a case of data."""
+        length = form(case.q).length if dump is None else dump.packed.longest
         return Plan(
-            *(case.q, case.p, case.sampler, spec.seed, spec.samples, str(device)),
+            *(case.q, case.p, case.sampler, spec.seed, dump.units if dump else spec.samples, str(device)),
             measure=spec.measure,
             estimators=tuple((name, None) for name in spec.estimators),
             dtypes=spec.dtype,
@@ -85,9 +90,10 @@ class Plan:
             parameters=spec.parameters,
             baseline=spec.baseline,
             batch=spec.batch,
-            levels=levels_of(spec, case),
-            length=form(case.q).length if spec.level is None and spec.aggregation is None else None,
+            levels=levels_of(spec, length),
+            length=length if spec.level is None and spec.aggregation is None else None,
             clip=inf if spec.clip is None else spec.clip,
+            data=case.data,
         )
 
     def fitted(self, coefficients: Mapping[str, float]) -> Plan:
@@ -99,9 +105,8 @@ class Plan:
         return tuple(kind_of(name)(self, pair, estimators) for name in self.measure)
 
 
-def levels_of(spec: Spec, case: Case) -> tuple[Level | None, ...]:
-    """How the sequences of a case are taken, in the order of the rows: None alone where it has none."""
-    length = form(case.q).length
+def levels_of(spec: Spec, length: int | None) -> tuple[Level | None, ...]:
+    """How sequences of at most so many tokens are taken, in the order of the rows: None alone where there are none."""
     if length is None:
         return (None,)
     aggregations = spec.aggregation or ("seq-mean-token-sum",)

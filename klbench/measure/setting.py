@@ -17,6 +17,7 @@ from klbench.measure.asked import Fit, fit_all, imported, settled
 from klbench.measure.plan import Plan
 from klbench.measure.truth import Truth, Unseen, known_mean, true_of
 from klbench.problems.build import AnyPair, build_pair
+from klbench.problems.dump import Dump
 from klbench.problems.pair import Pair
 from klbench.roads.blocks import PILOT
 from klbench.roads.value_sums import PILOT_SIZE, pilot
@@ -63,7 +64,8 @@ class Setting:
         """
         pair = build_pair(case)
         problem = pair if device.type == "cpu" or not isinstance(pair, Pair) else build_pair(case, device)
-        asked, plan = imported(spec.estimators), Plan.of(spec, case, problem.device)
+        dump = pair if isinstance(pair, Dump) else None
+        asked, plan = imported(spec.estimators), Plan.of(spec, case, problem.device, dump)
         fits = fit_all(asked, pair, lambda terms: pilot(problem, plan.seed, terms), plan.levels[0])
         coefficients = {name: fit.coefficient for name, fit in fits.items()}
         kl, unseen = true_of(pair, REVERSE_KL), Unseen.of(pair)

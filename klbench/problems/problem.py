@@ -1,9 +1,9 @@
 """What the block loop and the accumulators ask of a source of log-probabilities.
 
-Two kinds are built: a pair of distributions (``klbench.problems.pair``), and a pair of policies over sequences
+Three kinds are built: a pair of distributions (``klbench.problems.pair``), a pair of policies over sequences
 (``klbench.problems.sequences``), whose samples are ``Walks`` and whose log-probabilities are of tokens (``TokenProbs``
-in ``klbench.derived.level``). A third finds its place here: a file of a training run has so many rows and no more
-(``units``), groups of rows that share an error (``groups``), no score and no exact method.
+in ``klbench.derived.level``), and the files of a training run (``klbench.problems.dump``), which have so many rows and
+no more (``units``), groups of rows that share an error (``groups``), no score and no exact method.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 Draw = Callable[[int], Any]
 """Gives the next so many samples of a block: a tensor [n, ...], or ``Walks``."""
+
+
+BLOCK = {"cpu": 2**18, "cuda": 2**20}
+"""The samples of one block, by the kind of device; of sequences, their tokens if all are as long as they may be. Part
+of the format: changing it changes every number."""
+
+FEWEST_SEQUENCES = 128
+"""Of a block, however long they are: a token's draw costs the same for one sequence as for a hundred."""
 
 
 class Problem(Protocol):
@@ -55,3 +63,9 @@ class Problem(Protocol):
 
     def score(self, parameters: tuple[str, ...] | None) -> Score | None:
         """The score of the policy in some of its parameters, all for None; None where there is nothing to derive."""
+
+
+def block_size(problem: Problem) -> int:
+    """How many samples a full block of a problem has."""
+    samples = BLOCK[problem.device.type]
+    return max(samples // problem.tokens, FEWEST_SEQUENCES) if problem.tokens > 1 else samples

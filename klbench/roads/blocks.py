@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from klbench.problems.problem import Problem
+from klbench.problems.problem import Problem, block_size
 from klbench.roads.merged import Merged
 from klbench.stats.mergeable import Mergeable
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from klbench.stats.lengths import SampledVector
     from klbench.stats.moments import SampledValue
     from klbench.stats.ratio import SampledRatio
-
-BLOCK = {"cpu": 2**18, "cuda": 2**20}
-"""The samples of one block, by the kind of device; of sequences, their tokens if all are as long as they may be. Part
-of the format: changing it changes every number."""
-
-FEWEST_SEQUENCES = 128
-"""Of a block, however long they are: a token's draw costs the same for one sequence as for a hundred."""
 
 PILOT = 2**40
 """The number of the pilot's stream, beyond every block's."""
@@ -93,10 +86,7 @@ class Blocks(Generic[A]):
         """How many samples a full block has, in whole units."""
         unit = self.accumulator.unit
         # a batch is never cut in two by the end of a block
-        samples = BLOCK[self.problem.device.type]
-        if self.problem.tokens > 1:
-            samples = max(samples // self.problem.tokens, FEWEST_SEQUENCES)
-        return max(samples // unit, 1) * unit
+        return max(block_size(self.problem) // unit, 1) * unit
 
     def __len__(self) -> int:
         return -(-self.total // self.size)

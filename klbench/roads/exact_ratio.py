@@ -135,7 +135,7 @@ def _by_paths(pair: SequencePair, measured: SelfNormalised) -> Exact:
     estimate, variance = with_variance(lambda m: measured.mean(m, centre), at_mean, second)
     noise = sqrt(max(float(measured.variance(at_mean, centre)), 0.0))
     size = abs(estimate) + noise
-    of_mean = sqrt(variance) if measured.is_of_tokens else nan
+    of_mean = sqrt(variance) if measured.over == "tokens" else nan
     kurtosis = nan
     if measured.over == "units" and second[0, 0] > 0:
         fourth = float(second[_SQUARE, _SQUARE])
@@ -143,7 +143,7 @@ def _by_paths(pair: SequencePair, measured: SelfNormalised) -> Exact:
     return Exact(estimate, _unless_constant(noise, estimate), kurtosis, size, PATHS, of_mean=of_mean)
 
 
-_SQUARE = 2
+_SQUARE = 3
 """Where the square of a unit's weighted value stands among its features, if the mean is over units."""
 
 

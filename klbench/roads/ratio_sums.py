@@ -42,17 +42,24 @@ class RatioAccumulator(Accumulator[TokenSums]):
         values = [ratio.weighed(at) for ratio in self.ratios]
         # one by one: the rounding of a product of many matrices depends on how many there are
         features = [ratio.features(at, centre) for ratio, centre in zip(self.ratios, self.shift, strict=True)]
+        if (groups := problem.groups(x)) is not None:
+            features = [_by_group(part, groups) for part in features]
         most = max(part.shape[1] for part in features)
         first = torch.stack([_wide(part.sum(0), most) for part in features])
         second = torch.stack([_wide(part.T @ part, most, 2) for part in features])
         counts = [[int((value < 0).sum()) for value in values], [int((~value.isfinite()).sum()) for value in values]]
-        sums = RatioSums(len(x), self.shift, first, second, torch.tensor(counts))
+        sums = RatioSums(len(features[0]), self.shift, first, second, torch.tensor(counts))
         return SumsAndTails.of(sums, values, self.tokens, seen)
 
     def sampled(self, whole: TokenSums, index: int) -> SampledRatio:
         """See ``Accumulator``."""
         found = SampledRatio(whole.sums, index, self.ratios[index], None)
         return SampledRatio(whole.sums, index, self.ratios[index], whole.largest[index].of(int(found.tokens)))
+
+
+def _by_group(features: Tensor, groups: Tensor) -> Tensor:
+    """The features of samples [n, F], added up over each group, of which there are numbers from 0 [n]."""
+    return features.new_zeros(int(groups.max()) + 1, features.shape[1]).index_add_(0, groups, features)
 
 
 def _wide(sums: Tensor, size: int, axes: int = 1) -> Tensor:

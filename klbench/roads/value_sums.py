@@ -62,20 +62,19 @@ class ValueAccumulator(Accumulator[ValueSums]):
 
 def pilot_size(problem: Problem) -> int:
     """How many samples the pilot has: of sequences fewer, for each has many tokens."""
-    return max(PILOT_SIZE // problem.tokens, _FEWEST)
+    size = max(PILOT_SIZE // problem.tokens, _FEWEST)
+    return size if problem.units is None else min(size, problem.units)
 
 
 def pilot(problem: Problem, seed: int, terms: Sequence[Measured]) -> list[Tensor]:
     """Each term's values on the pilot sample, whose stream no block shares: K tensors [n] on the CPU."""
-    draw, count = problem.block(seed, PILOT), pilot_size(problem)
-    whole = [torch.empty(count, dtype=torch.float64) for _ in terms]
-    start = 0
-    for size in chunks(count, problem.numbers):
+    draw = problem.block(seed, PILOT)
+    parts: list[list[Tensor]] = [[] for _ in terms]
+    for size in chunks(pilot_size(problem), problem.numbers):
         at = problem.log_probs(draw(size))
-        for values, term in zip(whole, terms, strict=True):
-            values[start : start + size] = term.values(at)
-        start += size
-    return whole
+        for values, term in zip(parts, terms, strict=True):
+            values.append(term.values(at).double().cpu())
+    return [torch.cat(values) for values in parts]
 
 
 def shift_of(drawn: Sequence[Tensor]) -> Tensor:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from klbench.distributions.expression import Expression
+
+if TYPE_CHECKING:
+    from klbench.dumps.source import Side
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Case:
     """One (q, p, sampler) with numbers in every argument.
 
     ``sampler`` is None where samples come from q. ``parameters`` are the grid's values for this case, in the order of
-    the grid. ``expect`` maps an estimator's name to a column's name to the published value.
+    the grid. ``expect`` maps an estimator's name to a column's name to the published value. Where log-probabilities are
+    ``data`` that a run has saved, q, p and sampler name the columns.
     """
 
     pair: str
@@ -37,3 +42,4 @@ class Case:
     sampler: Expression | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     expect: Mapping[str, Mapping[str, Expectation]] = field(default_factory=dict)
+    data: Side | None = None

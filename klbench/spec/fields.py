@@ -287,6 +287,9 @@ Parameters = Annotated[
     tuple[str, ...],
     _choices(_parameter, "parameter", {"type": "string", "pattern": f"^{_PARAMETER}$"}, "[loc, scale]"),
 ]
+DataFiles = Annotated[
+    tuple[str, ...], _choices(_text, "file", {"type": "string", "minLength": 1}, "[step_1.jsonl, step_2.jsonl]")
+]
 FiniteNumber = Annotated[float, _read_by(numbers.finite, _NUMBER)]
 Estimators = Annotated[
     tuple[str, ...],

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -24,12 +22,14 @@ from klbench.distributions.expression import Expression, files_of, placeholders,
 from klbench.distributions.expression import Text as WrittenText
 from klbench.distributions.named_files import is_shipped
 from klbench.distributions.shape import check_pair, form
+from klbench.dumps.source import Source
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
 from klbench.row import Row, columns_of
 from klbench.spec import together
 from klbench.spec.algebra import substitute
-from klbench.spec.cases import Case, Expectation
+from klbench.spec.cases import Case
+from klbench.spec.data_pair import DataPair
 from klbench.spec.every import Asked
 from klbench.spec.fields import (
     ESTIMATOR,
@@ -39,16 +39,13 @@ from klbench.spec.fields import (
     Batch,
     Distribution,
     Dtypes,
-    EstimatorName,
     Estimators,
     FileName,
-    FiniteNumber,
     Folder,
     GridName,
     GridValues,
     Levels,
     Measure,
-    OneDtype,
     PairName,
     Parameters,
     Placements,
@@ -60,6 +57,7 @@ from klbench.spec.fields import (
     Text,
     Weightings,
 )
+from klbench.spec.form import Expected, Form, expectations
 from klbench.spec.grid import MOST_CASES, combinations, count_cases
 from klbench.spec.naming import pair_name
 from klbench.spec.nodes import Node
@@ -83,49 +81,6 @@ CHECKED_COLUMNS = tuple(
 """The columns of the results that ``expect`` may name."""
 
 
-class Form(BaseModel):
-    """A mapping the user fills in. It refuses a key it does not know, at that key; an empty value is as none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    noun: ClassVar[str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keys_are_right(cls, written: Any) -> Any:
-        if not isinstance(written, Mapping):
-            allowed = f"a mapping with the keys {', '.join(cls.model_fields)}"
-            raise Refusal(f"{cls.noun} cannot be {shown(written)}", help=[allowed])
-        for key in written:
-            if key not in cls.model_fields:
-                raise unknown_key(key, cls.model_fields, of=cls.noun)
-        given = {key: value for key, value in written.items() if value is not None}
-        for name, field in cls.model_fields.items():
-            if field.is_required() and name not in given:
-                raise Refusal(f"{cls.noun} needs {name}", help=[f"{name}: {field.description}"])
-        return given
-
-
-class Published(Form):
-    """A published value and how far from it a measured one may be."""
-
-    noun: ClassVar[str] = "an expected value"
-
-    value: FiniteNumber = Field(description="The published value.")
-    within: FiniteNumber = Field(
-        description="The distance allowed beyond 5 MCSE, such as half a unit in the last published digit."
-    )
-    dtype: OneDtype | None = Field(
-        default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
-    )
-
-    @model_validator(mode="after")
-    def _within_is_a_distance(self) -> Self:
-        if self.within < 0:
-            raise Refusal(f"within is {self.within}", help=["a number >= 0"], path=("within",))
-        return self
-
-
 class PairSpec(Form):
     """Two distributions to compare, and where the samples come from."""
 
@@ -144,7 +99,7 @@ class PairSpec(Form):
         default_factory=lambda read: pair_name(read["q"], read["p"], read["sampler"]),
         description="What the pair is called in the results.",
     )
-    expect: Mapping[EstimatorName, Mapping[str, Published]] = Field(
+    expect: Expected = Field(
         default_factory=dict,
         description="Published values by estimator and column, checked by --check in every case of the pair.",
         json_schema_extra={"propertyNames": {**ESTIMATOR}},
@@ -174,6 +129,11 @@ class PairSpec(Form):
             if isinstance(columns, Mapping) and len(columns) > MOST_ESTIMATORS:
                 raise Refusal(f"{shown(name)} has {len(columns)} keys", help=[f"at most {MOST_ESTIMATORS}"])
         return written
+
+    @property
+    def has_sequences(self) -> bool:
+        """Whether it is of policies over sequences."""
+        return form(self.q).sequence
 
     @property
     def roles(self) -> dict[str, Expression]:
@@ -215,14 +175,8 @@ class PairSpec(Form):
         Raises:
             Refusal: a distribution does not take such a number.
         """
-        expect = {
-            estimator: {
-                name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()
-            }
-            for estimator, columns in self.expect.items()
-        }
         filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
-        return Case(self.name, **filled, parameters=parameters, expect=expect)
+        return Case(self.name, **filled, parameters=parameters, expect=expectations(self.expect))
 
 
 def _undefined(name: str, grid: Mapping[str, object]) -> Refusal:
@@ -238,13 +192,23 @@ def _filled(role: str, expression: Expression, parameters: Mapping[str, float]) 
         raise Refusal(f"with {values}: {refusal.message}", help=refusal.help, path=(role,)) from refusal
 
 
-def _until_enough(written: Any, judge: ModelWrapValidatorHandler[PairSpec], info: ValidationInfo) -> PairSpec:
+AnyPairSpec = PairSpec | DataPair
+"""Distributions, or the files of a run."""
+
+
+def _until_enough(
+    written: Any,
+    judge: ModelWrapValidatorHandler[AnyPairSpec],  # noqa: ARG001
+    info: ValidationInfo,
+) -> AnyPairSpec:
     """Judge a pair of a list, unless there are enough errors in those before it; they are counted in the context."""
     errors = info.context.errors if isinstance(info.context, Reading) else Counter[str]()
     if errors["pairs"] >= _ENOUGH_ERRORS:
         raise PydanticCustomError(NOT_JUDGED, "not judged")
     try:
-        return judge(written)
+        # not both: an error would then be told twice
+        kind = DataPair if isinstance(written, Mapping) and "data" in written else PairSpec
+        return kind.model_validate(written, context=info.context)
     except ValidationError as error:
         errors["pairs"] += error.error_count()
         raise
@@ -316,8 +280,9 @@ class Spec(Form):
     batch: Batch | None = Field(
         None, description="Gradients only. The number of samples that share a baseline: a whole number from 2 to 1e6."
     )
-    pairs: tuple[Annotated[PairSpec, WrapValidator(_until_enough)], ...] = Field(
-        description="The pairs of distributions to measure them on.", min_length=1
+    pairs: tuple[Annotated[AnyPairSpec, WrapValidator(_until_enough)], ...] = Field(
+        description="The pairs of distributions to measure them on, or files of log-probabilities that a run has saved.",
+        min_length=1,
     )
     folder: Folder | None = Field(
         None, description="Where the files that the spec names are looked for first. Default: the spec's own folder."
@@ -386,7 +351,7 @@ class Spec(Form):
     def written_as(self, tree: Node, folder: str) -> Self:
         """The same spec, which knows where it is written, and the folder of its files if it has any."""
         known = self.model_copy(
-            update={"folder": folder if any(not is_shipped(name) for name in self.files()) else None}
+            update={"folder": folder if self.sources() or any(not is_shipped(name) for name in self.files()) else None}
         )
         known._written = Written(tree)
         return known
@@ -399,6 +364,10 @@ class Spec(Form):
         """The files that its pairs name, each once."""
         roles = [expression for pair in self.pairs for expression in pair.roles.values()]
         return tuple(dict.fromkeys(name for expression in roles for name in files_of(expression)))
+
+    def sources(self) -> tuple[Source, ...]:
+        """The files of log-probabilities of its pairs, each once."""
+        return tuple(dict.fromkeys(case.data.source for case in self.cases() if case.data))
 
     def cases(self) -> tuple[Case, ...]:
         """Every case in the order of the pairs and of their grids."""

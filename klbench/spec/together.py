@@ -13,12 +13,13 @@ from klbench.distributions.shape import Form, form
 from klbench.estimators.catalogue import find, unweighted
 from klbench.estimators.estimator import SELF_NORMALISED
 from klbench.estimators.vocabulary import PLACEMENTS
+from klbench.spec.data_pair import DataPair
 from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
 
 if TYPE_CHECKING:
     from klbench.estimators.whole import Whole
-    from klbench.spec.model import PairSpec, Spec
+    from klbench.spec.model import AnyPairSpec, Spec
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
 """The keys that only a gradient spec may have."""
@@ -38,6 +39,7 @@ def check(spec: Spec) -> None:
         Refusal: with the path in the spec.
     """
     _check_levels(spec)
+    _check_data(spec)
     _check_whole(spec)
     if "gradient" not in spec.measure:
         _refuse_keys(spec.model_fields_set)
@@ -50,7 +52,7 @@ def check(spec: Spec) -> None:
 
 def has_sequences(spec: Spec) -> bool:
     """Whether a pair is of policies over sequences."""
-    return any(form(pair.q).sequence for pair in spec.pairs)
+    return any(pair.has_sequences for pair in spec.pairs)
 
 
 def _check_levels(spec: Spec) -> None:
@@ -82,8 +84,31 @@ def _check_whole(spec: Spec) -> None:
             raise Refusal(f"{name} has rows at level token only", help=["add token to level"], path=path)
         if estimator.whole is not None:
             for pair in spec.pairs:
+                if isinstance(pair, DataPair):
+                    _check_known(name, pair, path)
+                    continue
                 for case in pair.cases():
                     _check_vocabulary(name, estimator.whole, form(case.q), "gradient" in spec.measure, path)
+
+
+def _check_known(name: str, pair: DataPair, path: tuple[str, int]) -> None:
+    if name not in pair.known:
+        help = ["take a file with whole distributions, such as two logits files of llama.cpp, or take it out"]
+        message = f"{name} needs whole distributions, and {', '.join(pair.data)} has log-probabilities of tokens"
+        raise Refusal(message, help=help, path=path)
+
+
+def _check_data(spec: Spec) -> None:
+    """Hold a spec with files of log-probabilities to what these can tell."""
+    for index, pair in enumerate(spec.pairs):
+        if not isinstance(pair, DataPair):
+            continue
+        if "gradient" in spec.measure:
+            help = ["take measure out: a file of log-probabilities has no parameters to derive in"]
+            raise Refusal("data has values and no gradients", help=help, path=("pairs", index, "data"), at_key=True)
+        if spec.precision is not None:
+            help = ["take precision out: all of a file is measured"]
+            raise Refusal("precision is for what is drawn", help=help, path=("precision",), at_key=True)
 
 
 def _check_vocabulary(name: str, whole: Whole, of_q: Form, gradients: bool, path: tuple[str, int]) -> None:
@@ -121,7 +146,7 @@ def refuse_weighted(estimators: Sequence[str]) -> None:
             raise Refusal(f"{name} is for values", help=help, path=(index,))
 
 
-def _refuse_expect(pairs: Sequence[PairSpec]) -> None:
+def _refuse_expect(pairs: Sequence[AnyPairSpec]) -> None:
     for index, pair in enumerate(pairs):
         if pair.expect:
             help = ["take it out: --check holds gradients to their exact values"]
@@ -153,7 +178,7 @@ def _placements(spec: Spec) -> set[str]:
     return {placement for home in homes for placement in ((home,) if home else PLACEMENTS)}
 
 
-def _check_parameters(named: Sequence[str] | None, pairs: Sequence[PairSpec]) -> None:
+def _check_parameters(named: Sequence[str] | None, pairs: Sequence[AnyPairSpec]) -> None:
     """Every case is looked at: a grid may lead to the end of a parameter's range, where there is no derivative."""
     for index, pair in enumerate(pairs):
         for case in pair.cases():

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from klbench.spec.data_pair import DataPair
 from klbench.spec.numbers import plain_scalar
 from klbench.spec.together import KEYS
 
 if TYPE_CHECKING:
-    from klbench.spec.model import PairSpec, Spec
+    from klbench.spec.model import AnyPairSpec, Spec
 
 
 class _Dumper(yaml.SafeDumper):
@@ -42,9 +43,13 @@ def _left_out(spec: Spec) -> set[str]:
     return {*empty, *(KEYS if "gradient" not in spec.measure else ())}
 
 
-def _pair(pair: PairSpec) -> dict[str, object]:
+def _pair(pair: AnyPairSpec) -> dict[str, object]:
     written: dict[str, object] = {"name": pair.name}
     written |= {role: str(expression) for role, expression in pair.roles.items()}
+    if isinstance(pair, DataPair):
+        written["data"] = pair.data[0] if len(pair.data) == 1 else list(pair.data)
+        written |= {"columns": dict(pair.columns)} if pair.columns else {}
+        written |= {"skip_bad": True} if pair.skip_bad else {}
     if pair.grid:
         written["grid"] = {name: list(values) for name, values in pair.grid.items()}
     if pair.expect:

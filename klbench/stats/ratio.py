@@ -20,16 +20,12 @@ from klbench.stats.estimate import Estimate
 from klbench.stats.tail import Largest, khat
 from klbench.tolerances import CONSTANT_ROUNDING
 
-LENGTH = 2
-"""Where the number of tokens stands among the features of what has its mean over tokens."""
+COUNT = 2
+"""Where the number of a unit's values stands among its features."""
 
 
 class Smooth(Protocol):
     """A mean and a variance as functions of means of features [F], of values about a centre."""
-
-    @property
-    def is_of_tokens(self) -> bool:
-        """Whether the mean is over all tokens."""
 
     def mean(self, means: Tensor, centre: float) -> Tensor:
         """The estimate."""
@@ -43,7 +39,7 @@ class RatioSums:
     """Sums over ``count`` units of the features of K values, F at most.
 
     Args:
-        count: the number of units: draws, or sequences.
+        count: the number of units: draws, sequences, or groups of them.
         shift: what the values are taken about [K].
         first: Σ of the features [K, F], 0 where a value has fewer.
         second: Σ of their products [K, F, F].
@@ -92,8 +88,8 @@ class SampledRatio:
 
     @property
     def tokens(self) -> float:
-        """How many values there are: tokens where the mean is over tokens, units elsewhere."""
-        return float(self.sums.first[self.index, LENGTH]) if self.ratio.is_of_tokens else float(self.count)
+        """How many values there are: tokens where the mean is over tokens, elsewhere sequences or draws."""
+        return float(self.sums.first[self.index, COUNT])
 
     @property
     def nonfinite(self) -> int:

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from klbench.engines import threads
-from klbench.roads.blocks import BLOCK
+from klbench.problems.problem import BLOCK
 
 FAR = torch.device("meta")
 

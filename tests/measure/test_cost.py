@@ -14,7 +14,7 @@ from klbench.engines.threads import Threads
 from klbench.measure import cost as module
 from klbench.measure.cost import _by_shape, _seconds, _Trial, cost
 from klbench.measure.setting import Machine
-from klbench.roads.blocks import BLOCK
+from klbench.problems.problem import BLOCK
 from klbench.runner import one_torch_thread, run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_text

@@ -18,7 +18,7 @@ from klbench.measure.setting import Setting
 from klbench.measure.values import Values
 from klbench.measure.worker import measure_blocks
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import BLOCK
+from klbench.problems.problem import BLOCK
 from klbench.spec.read import read_text
 from klbench.stats.tail import Largest
 from tests.engines.measured import measured, merged_by

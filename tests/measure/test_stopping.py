@@ -13,8 +13,8 @@ from scipy import stats
 import klbench
 from klbench.measure.known import known
 from klbench.measure.stopping import checkpoints, errors, is_checkpoint, is_reached, samples_at_stop
+from klbench.problems.problem import BLOCK
 from klbench.results import Results
-from klbench.roads.blocks import BLOCK
 from klbench.row import Row
 from klbench.spec.read import read_text
 

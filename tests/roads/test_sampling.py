@@ -16,7 +16,8 @@ from klbench.engines.threads import AtWork, in_order
 from klbench.errors import RunError
 from klbench.estimators.catalogue import find
 from klbench.problems.pair import Pair
-from klbench.roads.blocks import BLOCK, Blocks
+from klbench.problems.problem import BLOCK
+from klbench.roads.blocks import Blocks
 from klbench.roads.value_sums import ValueAccumulator, ValueSums, pilot, shift_of
 from klbench.spec.expression import parse
 from tests.engines.measured import measured

@@ -12,7 +12,7 @@ from scipy import stats
 from torch import Tensor
 
 from klbench.derived.level import AtLevel, Level
-from klbench.derived.self_normalised import TokenMean
+from klbench.derived.self_normalised import Pooled
 from klbench.estimators.catalogue import find
 from klbench.roads.ratio_sums import RatioAccumulator, TokenSums
 from klbench.row import Row
@@ -118,7 +118,7 @@ def summed(case: str, count: int, seed: int = 5) -> tuple[RatioAccumulator, Toke
     """What a sample leaves behind, with the values of its tokens and whose each is."""
     pair = built(CASES[case])
     terms = tuple(AtLevel(find(name).term, Level("token", "token-mean")) for name in NAMES)
-    means = tuple(TokenMean(term) for term in terms)
+    means = tuple(Pooled(term) for term in terms)
     accumulator = RatioAccumulator(means, torch.tensor([0.1, 0.0, 0.3], dtype=torch.float64), 10**6, pair.numbers)
     walks = pair.block(seed, 0)(count)
     at = pair.log_probs(walks)

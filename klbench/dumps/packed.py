@@ -1,0 +1,143 @@
+"""Rows of a dump packed for measuring: the counted tokens of all sequences one after another, in files that are mapped.
+
+A dump may be larger than memory, and its rows of any length: so it is read once, held to its rules row by row, and put
+into a folder of its own as plain numbers. What is measured then looks up sequences by their numbers, group by group.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from klbench.dumps.row import Role
+
+if TYPE_CHECKING:
+    from klbench.dumps.clean import Clean
+
+Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
+Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """n sequences with N counted tokens, in G groups.
+
+    Args:
+        log_probs: by role [N], nats.
+        known: what the file knows exactly of each token, by an estimator's name [N].
+        starts: where each sequence begins among the tokens, and the end [n + 1].
+        order: the sequences group by group [n].
+        group_starts: where each group begins in ``order``, and the end [G + 1].
+        positions: where in its sequence each token stands, from 0 [N].
+        places: where each sequence is in its file [n].
+        empty: the places of sequences without a counted token, which are not among the n.
+        folder: where the numbers lie, as long as somebody has this.
+    """
+
+    log_probs: Mapping[Role, Numbers]
+    known: Mapping[str, Numbers]
+    starts: Whole
+    order: Whole
+    group_starts: Whole
+    positions: Whole
+    places: Sequence[str]
+    empty: Sequence[str]
+    folder: TemporaryDirectory[str] = field(repr=False, compare=False)
+
+    @property
+    def sequences(self) -> int:
+        """n."""
+        return len(self.starts) - 1
+
+    @property
+    def tokens(self) -> int:
+        """N."""
+        return int(self.starts[-1])
+
+    @property
+    def groups(self) -> int:
+        """G."""
+        return len(self.group_starts) - 1
+
+    @property
+    def longest(self) -> int:
+        """How many tokens the longest sequence has."""
+        return int(np.diff(self.starts).max()) if self.sequences else 0
+
+    def of_groups(self, first: int, last: int) -> tuple[Whole, Whole]:
+        """The sequences of some groups, and the group of each counted from the first [m], [m]."""
+        begin, end = self.group_starts[first], self.group_starts[last]
+        sizes = np.diff(self.group_starts[first : last + 1])
+        return self.order[begin:end], np.repeat(np.arange(last - first), sizes)
+
+    def tokens_of(self, sequences: Whole) -> Whole:
+        """The numbers of all tokens of some sequences, one sequence after another."""
+        starts, lengths = self.starts[sequences], self.starts[sequences + 1] - self.starts[sequences]
+        ends = np.cumsum(lengths)
+        return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+
+
+class Packer:
+    """Writes rows into a folder, one after another, and hands over what they are together."""
+
+    def __init__(self, roles: Sequence[Role], known: Sequence[str] = ()) -> None:
+        self._folder = TemporaryDirectory(prefix="klbench-", ignore_cleanup_errors=True)
+        root = Path(self._folder.name)
+        self._files: dict[str, BinaryIO] = {name: (root / f"{name}.f64").open("wb") for name in (*roles, *known)}
+        self._files["positions"] = (root / "positions.i64").open("wb")
+        self._roles, self._names = tuple(roles), tuple(known)
+        self._starts, self._group_of = array("q", [0]), array("q")
+        self._groups: dict[object, int] = {}
+        self._places: list[str] = []
+        self._empty: list[str] = []
+
+    def add(self, rows: Iterable[Clean]) -> Packed:
+        """Pack all of these rows."""
+        for row in rows:
+            self._one(row)
+        return self._packed()
+
+    def _one(self, row: Clean) -> None:
+        if not len(row.positions):
+            self._empty.append(row.place)
+            return
+        for role in self._roles:
+            self._files[role].write(np.asarray(row.log_probs[role], dtype=np.float64).tobytes())
+        for name in self._names:
+            self._files[name].write(np.asarray(row.known[name], dtype=np.float64).tobytes())
+        self._files["positions"].write(np.asarray(row.positions, dtype=np.int64).tobytes())
+        self._starts.append(self._starts[-1] + len(row.positions))
+        # a row that nobody groups is a group of its own
+        key = ("row", len(self._places)) if row.group is None else ("group", row.group)
+        self._group_of.append(self._groups.setdefault(key, len(self._groups)))
+        self._places.append(row.place)
+
+    def _packed(self) -> Packed:
+        for file in self._files.values():
+            file.close()
+        group_of = np.array(self._group_of, dtype=np.int64)
+        order = np.argsort(group_of, kind="stable")
+        sizes = np.bincount(group_of, minlength=len(self._groups))
+        return Packed(
+            {role: self._mapped(role) for role in self._roles},
+            {name: self._mapped(name) for name in self._names},
+            np.array(self._starts, dtype=np.int64),
+            order.astype(np.int64),
+            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            self._mapped("positions"),
+            tuple(self._places),
+            tuple(self._empty),
+            self._folder,
+        )
+
+    def _mapped(self, name: str) -> np.ndarray:
+        count, kind = self._starts[-1], np.int64 if name == "positions" else np.float64
+        if not count:
+            return np.empty(0, dtype=kind)
+        return np.memmap(self._files[name].name, dtype=kind, mode="r", shape=(count,))

@@ -1,0 +1,122 @@
+"""The files of a dump as a spec or a call names them, and what is compared in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from glob import glob, has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from klbench.dumps.row import Role
+from klbench.errors import SpecError
+
+if TYPE_CHECKING:
+    from klbench.dumps.loaded import Loaded
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files in their order.
+
+    Args:
+        paths: absolute.
+        columns: the names of columns that were said, by role, mask or group.
+        skip_bad: whether sequences with unusable numbers are left out, and named.
+        seed: which tokens are drawn where a file has whole distributions.
+    """
+
+    paths: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...] = ()
+    skip_bad: bool = False
+    seed: int = 0
+
+    def stamps(self) -> tuple[tuple[int, int], ...]:
+        """The size of each file and when it was changed, by which one knows it again."""
+        return tuple((about.st_size, about.st_mtime_ns) for about in (Path(path).stat() for path in self.paths))
+
+    def loaded(self) -> Loaded:
+        """What the files hold, packed; read once in a process.
+
+        Raises:
+            SpecError: what is wrong with their content.
+            RunError: what is wrong with the machine.
+        """
+        return _loaded(self, self.stamps())
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared in a dump: two of its columns, and which of them, or a third, is of what drew the tokens.
+
+    Args:
+        source: the files.
+        q, p: whose log-probabilities are q's and p's.
+        sampler: whose are those of what drew the tokens; None where that is q.
+        called: ``q‖p``, ``sampler‖q``; empty where there is no other.
+    """
+
+    source: Source
+    q: Role
+    p: Role
+    sampler: Role | None
+    called: str = ""
+
+
+def sides_of(source: Source, roles: Sequence[Role]) -> tuple[Side, ...]:
+    """What can be compared, given which columns there are.
+
+    The KL to the reference, and the mismatch of the trainer and the engine that drew the tokens. Without the trainer's
+    log-probabilities it is the KL of that engine to the reference.
+
+    Raises:
+        SpecError: there are not two columns.
+    """
+    there = set(roles)
+    to_reference = Side(source, "log_q", "log_p", "log_sampler" if "log_sampler" in there else None, "q‖p")
+    mismatch = Side(source, "log_sampler", "log_q", None, "sampler‖q")
+    if {"log_q", "log_p", "log_sampler"} <= there:
+        return to_reference, mismatch
+    if {"log_q", "log_p"} <= there:
+        return (Side(source, "log_q", "log_p", None),)
+    if {"log_q", "log_sampler"} <= there:
+        return (Side(source, "log_sampler", "log_q", None),)
+    if {"log_p", "log_sampler"} <= there:
+        return (Side(source, "log_sampler", "log_p", None),)
+    have = " and ".join(sorted(there)) or "none of them"
+    help = ["two of log_q, log_p, log_sampler are compared", "klbench explain data lists the names that are known"]
+    raise SpecError(f"{Path(source.paths[0]).name} has {have}", help=help)
+
+
+def files_of(named: Sequence[str], folder: str | None) -> tuple[str, ...]:
+    """The files that paths and patterns name, absolute, each pattern's sorted.
+
+    Raises:
+        SpecError: there is no such file.
+    """
+    found: list[str] = []
+    for name in named:
+        path = Path(folder or "") / Path(name).expanduser()
+        matching = sorted(glob(str(path), recursive=True)) if has_magic(name) and not path.exists() else [str(path)]
+        if not matching:
+            raise SpecError(f"no file matches {name!r}", help=[f"a path or a pattern, seen from {folder or '.'}"])
+        for each in matching:
+            if Path(each).is_dir():
+                raise SpecError(f"{name!r} is a folder", help=[f"name files in it: {name.rstrip('/')}/*.jsonl"])
+            if not Path(each).is_file():
+                raise SpecError(f"there is no file {name!r}", help=[f"a path or a pattern, seen from {folder or '.'}"])
+        found += [str(Path(each).absolute()) for each in matching]
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: Source, _stamps: tuple[tuple[int, int], ...]) -> Loaded:
+    from klbench.dumps.loaded import load
+
+    return load(source)
+
+
+def columns_of(written: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Columns as a ``Source`` has them."""
+    return tuple(written.items())

@@ -1,0 +1,67 @@
+"""A mapping that the user fills in, and the parts of a spec that more than one such mapping has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from klbench.spec.cases import Expectation
+from klbench.spec.fields import EstimatorName, FiniteNumber, OneDtype
+from klbench.spec.refusal import Refusal, shown, unknown_key
+
+
+class Form(BaseModel):
+    """A mapping the user fills in. It refuses a key it does not know, at that key; an empty value is as none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    noun: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_right(cls, written: Any) -> Any:
+        if not isinstance(written, Mapping):
+            allowed = f"a mapping with the keys {', '.join(cls.model_fields)}"
+            raise Refusal(f"{cls.noun} cannot be {shown(written)}", help=[allowed])
+        for key in written:
+            if key not in cls.model_fields:
+                raise unknown_key(key, cls.model_fields, of=cls.noun)
+        given = {key: value for key, value in written.items() if value is not None}
+        for name, field in cls.model_fields.items():
+            if field.is_required() and name not in given:
+                raise Refusal(f"{cls.noun} needs {name}", help=[f"{name}: {field.description}"])
+        return given
+
+
+class Published(Form):
+    """A published value and how far from it a measured one may be."""
+
+    noun: ClassVar[str] = "an expected value"
+
+    value: FiniteNumber = Field(description="The published value.")
+    within: FiniteNumber = Field(
+        description="The distance allowed beyond 5 MCSE, such as half a unit in the last published digit."
+    )
+    dtype: OneDtype | None = Field(
+        default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
+    )
+
+    @model_validator(mode="after")
+    def _within_is_a_distance(self) -> Self:
+        if self.within < 0:
+            raise Refusal(f"within is {self.within}", help=["a number >= 0"], path=("within",))
+        return self
+
+
+Expected = Mapping[EstimatorName, Mapping[str, Published]]
+"""Published values by estimator and column."""
+
+
+def expectations(expect: Expected) -> dict[str, dict[str, Expectation]]:
+    """The same as a case has them."""
+    return {
+        estimator: {name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()}
+        for estimator, columns in expect.items()
+    }
