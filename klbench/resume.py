@@ -56,7 +56,7 @@ def identity_of(spec: Spec, device: str, shard: str = "") -> Mapping[str, str]:
         "spec": spec.to_yaml(),
         "code": code_of(functions),
         "files": digest(spec.files()),
-        "data": [list(stamp) for source in spec.sources() for stamp in source.stamps()],
+        "data": str([source.stamps() for source in spec.sources()]),
         "shard": shard,
     }
 

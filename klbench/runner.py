@@ -23,7 +23,7 @@ from klbench.observer import SILENT, Observer
 from klbench.results import CaseResult, Results
 from klbench.roads.memory import keep_freed_memory
 from klbench.spec.cases import Case
-from klbench.spec.model import Spec
+from klbench.spec.model import PairSpec, Spec
 from klbench.spec.overrides import as_overrides
 from klbench.spec.read import resolved
 
@@ -129,8 +129,9 @@ def _with_crossings(spec: Spec, results: Sequence[CaseResult]) -> list[CaseResul
     notes = {
         pair.name: crossing_notes(spec, pair, [result for result in results if result.case.pair == pair.name])
         for pair in spec.pairs
+        if isinstance(pair, PairSpec)
     }
-    return [replace(result, notes=(*result.notes, *notes[result.case.pair])) for result in results]
+    return [replace(result, notes=(*result.notes, *notes.get(result.case.pair, ()))) for result in results]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from klbench.report.answers import Answer
     from klbench.report.table import Tables
     from klbench.spec.cases import Case
-    from klbench.spec.model import PairSpec, Spec
+    from klbench.spec.model import AnyPairSpec, Spec
 
 
 _SHORTEST = 0.1
@@ -114,17 +114,21 @@ def _gradient(spec: Spec) -> str:
     return " · ".join(["gradients", f"placements: {placements}", f"weightings: {weightings}", *baseline])
 
 
-def _pair(pair: PairSpec, spec: Spec) -> Iterator[str]:
+def _pair(pair: AnyPairSpec, spec: Spec) -> Iterator[str]:
     from klbench.report.summary import distributions
+    from klbench.spec.data_pair import DataPair
 
     yield from distributions(pair)
+    if isinstance(pair, DataPair):
+        yield from pair.said()
+        return
     if "gradient" in spec.measure:
         from klbench.distributions.parameters import differentiable
 
         yield f"∇ in {', '.join(spec.parameters or differentiable(pair.q))}"
 
 
-def _answers(spec: Spec, pair: PairSpec) -> list[Answer]:
+def _answers(spec: Spec, pair: AnyPairSpec) -> list[Answer]:
     from klbench.estimators.divergence import REVERSE_KL
     from klbench.measure.known import known
     from klbench.measure.truth import true_of
@@ -191,11 +195,12 @@ def _stop(spec: Spec, precision: float, lines: Sequence[Known]) -> Iterator[str]
         yield f"how many samples the precision {precision:g} takes is not known for {', '.join(unknown)}"
 
 
-def _crossings(spec: Spec, pair: PairSpec, answers: Sequence[Answer]) -> Iterator[str]:
+def _crossings(spec: Spec, pair: AnyPairSpec, answers: Sequence[Answer]) -> Iterator[str]:
     from klbench.measure.crossings import crossings, noise
+    from klbench.spec.data_pair import DataPair
     from klbench.wording import counted
 
-    if len(pair.grid) != 1:
+    if len(pair.grid) != 1 or isinstance(pair, DataPair):
         return
     points = [
         (next(iter(answer.case.parameters.values())), {line.called: line for line in answer.lines})

@@ -186,5 +186,28 @@ class Pooled:
         return means[1] / means[2] - (means[0] / means[2]) ** 2
 
 
-Ratio = Pooled | SelfNormalised
+@dataclass(frozen=True)
+class EffectiveShare:
+    """The effective sample size of weights over their number, (Σ w)² / (n Σ w²): 1 where all are alike."""
+
+    term: AtLevel
+
+    def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:  # noqa: ARG002
+        """(Σ w, Σ w², how many weights) of every sequence [n, 3]."""
+        return Pooled(self.term).features(at, 0.0)
+
+    def weighed(self, at: TokenProbs) -> Tensor:
+        """The weights, one for each token [N] or sequence [n]."""
+        return Pooled(self.term).weighed(at)
+
+    def mean(self, means: Tensor, centre: float) -> Tensor:  # noqa: ARG002
+        """The share, from the means of the features [3]."""
+        return means[0] * means[0] / (means[1] * means[2])
+
+    def variance(self, means: Tensor, centre: float) -> Tensor:
+        """That of a weight, from the means of the features [3]."""
+        return Pooled(self.term).variance(means, centre)
+
+
+Ratio = Pooled | SelfNormalised | EffectiveShare
 """An estimate that is a ratio of sums over the samples: a smooth function of means of features."""

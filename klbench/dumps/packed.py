@@ -73,14 +73,17 @@ class Packed:
     def of_groups(self, first: int, last: int) -> tuple[Whole, Whole]:
         """The sequences of some groups, and the group of each counted from the first [m], [m]."""
         begin, end = self.group_starts[first], self.group_starts[last]
-        sizes = np.diff(self.group_starts[first : last + 1])
-        return self.order[begin:end], np.repeat(np.arange(last - first), sizes)
+        sizes: Whole = np.diff(self.group_starts[first : last + 1])
+        groups: Whole = np.repeat(np.arange(last - first), sizes)
+        sequences: Whole = self.order[begin:end]
+        return sequences, groups
 
     def tokens_of(self, sequences: Whole) -> Whole:
         """The numbers of all tokens of some sequences, one sequence after another."""
         starts, lengths = self.starts[sequences], self.starts[sequences + 1] - self.starts[sequences]
         ends = np.cumsum(lengths)
-        return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        within: Whole = np.arange(int(ends[-1]) if len(ends) else 0)
+        return within + np.repeat(starts - (ends - lengths), lengths)
 
 
 class Packer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,16 +97,21 @@ def files_of(named: Sequence[str], folder: str | None) -> tuple[str, ...]:
     found: list[str] = []
     for name in named:
         path = Path(folder or "") / Path(name).expanduser()
-        matching = sorted(glob(str(path), recursive=True)) if has_magic(name) and not path.exists() else [str(path)]
+        matching = [path] if path.exists() else _matching(path)
         if not matching:
-            raise SpecError(f"no file matches {name!r}", help=[f"a path or a pattern, seen from {folder or '.'}"])
+            raise SpecError(f"there is no file {name!r}", help=[f"a path or a pattern, seen from {folder or '.'}"])
         for each in matching:
-            if Path(each).is_dir():
+            if each.is_dir():
                 raise SpecError(f"{name!r} is a folder", help=[f"name files in it: {name.rstrip('/')}/*.jsonl"])
-            if not Path(each).is_file():
-                raise SpecError(f"there is no file {name!r}", help=[f"a path or a pattern, seen from {folder or '.'}"])
-        found += [str(Path(each).absolute()) for each in matching]
+        found += [str(each.absolute()) for each in matching]
     return tuple(dict.fromkeys(found))
+
+
+def _matching(path: Path) -> list[Path]:
+    """The files that a pattern means, sorted."""
+    pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    return sorted(each for each in root.glob(pattern) if each.is_file()) if any(c in pattern for c in "*?[") else []
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ from functools import partial, reduce
 
 from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.answer import Answer, row
+from klbench.measure.data_checks import answered
 from klbench.measure.draw import Drawing
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
@@ -19,6 +20,7 @@ from klbench.measure.shard import Shard
 from klbench.measure.stopping import Stop, about_precision
 from klbench.measure.worker import measure_blocks
 from klbench.observer import NOTHING_YET, Headline, Observer
+from klbench.problems.dump import Dump
 from klbench.results import CaseResult
 from klbench.roads.blocks import Told
 from klbench.row import Row
@@ -40,9 +42,10 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     start = time.perf_counter()
     setting = Setting.of(spec, case, machine.device)
     kinds = setting.plan.kinds(setting.pair, setting.estimators)
-    rows = partial(_rows, spec, machine.device.type)
+    held = setting.pair.packed.sequences if isinstance(setting.pair, Dump) else None
+    rows = partial(_rows, spec, machine.device.type, held)
     stop = None if spec.precision is None else Stop(spec.precision, kinds, rows)
-    watched = _Watched(observer, case, spec.samples, stop)
+    watched = _Watched(observer, case, setting.plan.samples, stop)
     sample = _drawing(setting, kinds, machine, kept, watched.drawn).whole(watched.block(kinds), stop)
     measured: list[Row] = []
     sentences: dict[str, None] = {}
@@ -52,7 +55,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
         sentences |= dict.fromkeys(notes(setting, kind, answers, own))
     sentences |= dict.fromkeys(about_precision(measured, spec.precision))
     took = time.perf_counter() - start
-    return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took)
+    checks = answered(setting.pair, sample) if case.data else ()
+    return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took, checks)
 
 
 def measure_shard(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept, shard: Shard) -> None:
@@ -75,14 +79,14 @@ def _drawing(setting: Setting, kinds: Sequence[Kind], machine: Machine, kept: Ke
 
 
 def _rows(
-    spec: Spec, device: str, kind: Kind, quantities: Sequence[Quantity], sample: Sample
+    spec: Spec, device: str, held: int | None, kind: Kind, quantities: Sequence[Quantity], sample: Sample
 ) -> tuple[list[Answer], list[Row]]:
-    """The answers on some quantities of a kind, and their rows."""
+    """The answers on some quantities of a kind, and their rows; ``held`` is how many sequences a dump has."""
     answers = [kind.answer(quantity, sample) for quantity in quantities]
     # to a precision a sample may end early; without one all is taken, but for what fills no batch
     counts = [answer.count * answer.quantity.unit if spec.precision else 0 for answer in answers]
     rows = [
-        row(answer, kind.columns(answer), count or spec.samples, spec.seed, device)
+        row(answer, kind.columns(answer), held or count or spec.samples, spec.seed, device)
         for answer, count in zip(answers, counts, strict=True)
     ]
     return answers, rows

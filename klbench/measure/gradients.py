@@ -33,6 +33,7 @@ from klbench.measure.truth import Truth
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
 from klbench.problems.sequence_score import SequenceScore
+from klbench.problems.sequences import SequencePair
 from klbench.roads.blocks import Accumulator, Blocks
 from klbench.roads.exact_vector import Atoms, ExactVector
 from klbench.roads.gradient_sums import BatchedGradients, CountedGradients, SummedGradients, TokenGradients
@@ -84,6 +85,7 @@ class Gradients(Kind):
         """What is known exactly."""
         if isinstance(self.pair, Pair):
             return ExactGradients(self.pair, self.pair.score(self.plan.parameters))
+        assert isinstance(self.pair, SequencePair), "a file has no gradients, and a spec that asks for them is refused"
         return SequenceGradients(self.pair, self.pair.score(self.plan.parameters))
 
     def passes(self, problem: Problem) -> tuple[Pass, ...]:

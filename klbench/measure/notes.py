@@ -10,6 +10,7 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_missing_roads, about_the_setting, clamp_notes
+from klbench.problems.dump import Dump
 from klbench.stats.tail import TRUSTED
 from klbench.wording import few, joined
 
@@ -37,6 +38,9 @@ MOST_SAMPLES = 1e13
 
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
     """The notes of a case: about the pair first, then about what was measured on it."""
+    if isinstance(setting.pair, Dump):
+        yield from _about_tails(answers)
+        return
     yield from about_the_setting(setting)
     yield from (_of_gradients if kind.name == "gradient" else _of_values)(kind, answers)
     yield from clamp_notes(kind.estimators, setting)

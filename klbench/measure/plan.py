@@ -21,6 +21,7 @@ from klbench.roads.merged import Merged
 
 if TYPE_CHECKING:
     from klbench.derived.measured import Measured
+    from klbench.derived.self_normalised import Ratio
     from klbench.derived.token_weights import RoundingOfWeights
     from klbench.distributions.expression import Expression
     from klbench.dumps.source import Side
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
-Key: TypeAlias = "Quantity | Measured | RoundingOfWeights"
+Key: TypeAlias = "Quantity | Measured | Ratio | RoundingOfWeights"
 """A thing that is measured on samples: a quantity, or the change that its precision makes."""
 
 

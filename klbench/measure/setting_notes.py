@@ -16,6 +16,7 @@ from klbench.estimators.term import LooksAt, Term, on_samples_of_q
 from klbench.measure.level_notes import about_infinite
 from klbench.problems.build import AnyPair
 from klbench.problems.pair import Pair
+from klbench.problems.sequences import SequencePair
 from klbench.roads.exact import exact
 from klbench.roads.independent import independent
 from klbench.tolerances import SHARE_ROUNDING
@@ -52,7 +53,7 @@ def about_the_pair(kl: Truth, pair: AnyPair) -> Iterator[str]:
             "KL(q‖p) is 0: q and p are the same distribution, to the precision of float64. Ratios to it do not exist; "
             "see mean and stdev."
         )
-    if kl.value == inf and not isinstance(pair, Pair) and (where := about_infinite(pair)):
+    if kl.value == inf and isinstance(pair, SequencePair) and (where := about_infinite(pair)):
         yield f"KL(q‖p) is infinite: {where}. Ratios to it do not exist; give p the support of q."
     elif kl.value == inf:
         yield (

@@ -18,6 +18,7 @@ from klbench.derived.measured import Measured, ratio_of
 from klbench.derived.self_normalised import Ratio
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
+from klbench.measure import data_checks
 from klbench.measure.answer import Answer
 from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
@@ -67,7 +68,7 @@ class Values(Kind):
 
     def shift(self, problem: Problem) -> tuple[float, ...]:
         """The points about which the moments of the terms are taken, from the plan or from the pilot sample."""
-        if self.plan.shift is not None:
+        if self.plan.shift is not None or problem.units is not None:
             return self.plan.shift or (0.0,) * len(self.terms)
         return tuple(shift_of(pilot(problem, self.plan.seed, self.terms)).tolist())
 
@@ -78,8 +79,10 @@ class Values(Kind):
     def passes(self, problem: Problem) -> tuple[Pass, ...]:
         """See ``Kind``: one, and one more for ratios of sums over all samples."""
         shift = dict(zip(self.terms, self.shift(problem), strict=True))
-        ratios = {term: ratio for term in self.terms if (ratio := ratio_of(term))}
+        grouped = problem.units is not None
+        ratios: dict[Key, Ratio] = {term: ratio for term in self.terms if (ratio := ratio_of(term, grouped=grouped))}
         of_samples = tuple(term for term in self.terms if term not in ratios)
+        ratios |= {check: check for check in data_checks.asked(self.pair).values()}
         return (
             *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
             *([self._pass(problem, self._ratios(problem, ratios, shift), tuple(ratios))] if ratios else []),
@@ -92,13 +95,17 @@ class Values(Kind):
         return ValueAccumulator(terms, about, len(self._controls.terms), self.plan.samples, problem.numbers)
 
     def _ratios(
-        self, problem: Problem, ratios: Mapping[Measured, Ratio], shift: Mapping[Measured, float]
+        self, problem: Problem, ratios: Mapping[Key, Ratio], shift: Mapping[Measured, float]
     ) -> Accumulator[Any]:
-        about = torch.tensor([shift[term] for term in ratios], dtype=torch.float64)
+        # a check is about 0, which no pilot need tell
+        centres = [shift[term] if term in shift else 0.0 for term in ratios]  # type: ignore[index]
+        about = torch.tensor(centres, dtype=torch.float64)
         return RatioAccumulator(tuple(ratios.values()), about, self.plan.samples * problem.tokens, problem.numbers)
 
-    def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Measured, ...]) -> Pass:
-        places: dict[Key, int] = {}
+    def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Key, ...]) -> Pass:
+        places: dict[Key, int] = {
+            check: terms.index(check) for check in data_checks.asked(self.pair).values() if check in terms
+        }
         for quantity in self.quantities:
             if quantity.measured in terms:
                 places[quantity] = terms.index(quantity.measured)

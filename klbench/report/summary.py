@@ -25,7 +25,7 @@ from klbench.row import Row
 from klbench.wording import counted
 
 if TYPE_CHECKING:
-    from klbench.spec.model import PairSpec, Spec
+    from klbench.spec.model import AnyPairSpec, Spec
 
 LONGEST = 200
 """A distribution with a longer text is shortened; results.csv and spec.yaml hold all of it."""
@@ -84,7 +84,7 @@ class Summary:
 
 def summaries(results: Results) -> Iterator[Summary]:
     """One summary per pair, in the order of the spec."""
-    pairs = {pair.name: pair for pair in results.spec.pairs}
+    pairs = {case.pair: pair for pair in results.spec.pairs for case in pair.cases()}
     for name, group in groupby(results.cases, key=lambda result: result.case.pair):
         cases = tuple(group)
         yield Summary(
@@ -98,7 +98,7 @@ def summaries(results: Results) -> Iterator[Summary]:
         )
 
 
-def distributions(pair: PairSpec) -> tuple[str, ...]:
+def distributions(pair: AnyPairSpec) -> tuple[str, ...]:
     """``q = Normal(loc=0, scale=1)`` for each role; of a long one, such as a vocabulary, the beginning and the end."""
     texts = {role: str(expression) for role, expression in pair.roles.items()}
     return tuple(f"{role} = {text if len(text) <= LONGEST else _shortened(text)}" for role, text in texts.items())

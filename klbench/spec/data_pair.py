@@ -14,7 +14,9 @@ from klbench.spec.cases import Case
 from klbench.spec.fields import ESTIMATOR, DataFiles, PairName, Text, folder_of
 from klbench.spec.form import Expected, Form, expectations
 from klbench.spec.refusal import Refusal, refusing, shown
+from klbench.wording import counted
 
+_HELD = ("sequence", "token", "group")
 COLUMNS = ("log_q", "log_p", "log_sampler", "mask", "group")
 """What a column may be."""
 
@@ -49,6 +51,7 @@ class DataPair(Form):
         json_schema_extra={"propertyNames": {**ESTIMATOR}},
     )
     _sides: tuple[Side, ...] = PrivateAttr(default=())
+    _said: str = PrivateAttr(default="")
     _entry: str | None = PrivateAttr(default=None)
     _known: tuple[str, ...] = PrivateAttr(default=())
 
@@ -70,8 +73,21 @@ class DataPair(Form):
             opened = open_dump([Path(path) for path in paths], self.columns)
             source = Source(paths, tuple(self.columns.items()), self.skip_bad)
             self._sides = sides_of(source, opened.roles)
-        self._entry, self._known = opened.entry, tuple(opened.known)
+        self._said, self._entry, self._known = opened.said, opened.entry, tuple(opened.known)
         return self
+
+    def said(self) -> Iterator[str]:
+        """What the files are, and what they hold, in a line each.
+
+        Raises:
+            SpecError, RunError: they cannot be read.
+        """
+        yield self._said
+        packed = self._sides[0].source.loaded().packed
+        held = (
+            counted(n, noun) for n, noun in zip((packed.sequences, packed.tokens, packed.groups), _HELD, strict=True)
+        )
+        yield " · ".join(held)
 
     @property
     def entry(self) -> str | None:
@@ -103,7 +119,4 @@ class DataPair(Form):
         for side in self._sides:
             name = f"{self.name}: {side.called}" if len(self._sides) > 1 else self.name
             sampler = None if side.sampler is None else Reference(side.sampler)
-            yield Case(
-                name, Reference(side.q), Reference(side.p), sampler, expect=expectations(self.expect), data=side
-            )
-
+            yield Case(name, Reference(side.q), Reference(side.p), sampler, expect=expectations(self.expect), data=side)

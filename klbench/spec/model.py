@@ -176,7 +176,8 @@ class PairSpec(Form):
             Refusal: a distribution does not take such a number.
         """
         filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
-        return Case(self.name, **filled, parameters=parameters, expect=expectations(self.expect))
+        q, p, sampler = filled["q"], filled["p"], filled.get("sampler")
+        return Case(self.name, q, p, sampler, parameters, expectations(self.expect))
 
 
 def _undefined(name: str, grid: Mapping[str, object]) -> Refusal:
@@ -281,7 +282,7 @@ class Spec(Form):
         None, description="Gradients only. The number of samples that share a baseline: a whole number from 2 to 1e6."
     )
     pairs: tuple[Annotated[AnyPairSpec, WrapValidator(_until_enough)], ...] = Field(
-        description="The pairs of distributions to measure them on, or files of log-probabilities that a run has saved.",
+        description="The pairs of distributions to measure them on, or files of log-probabilities of a run.",
         min_length=1,
     )
     folder: Folder | None = Field(

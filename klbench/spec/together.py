@@ -13,12 +13,12 @@ from klbench.distributions.shape import Form, form
 from klbench.estimators.catalogue import find, unweighted
 from klbench.estimators.estimator import SELF_NORMALISED
 from klbench.estimators.vocabulary import PLACEMENTS
-from klbench.spec.data_pair import DataPair
 from klbench.spec.refusal import Refusal, refusing
 from klbench.wording import counted
 
 if TYPE_CHECKING:
     from klbench.estimators.whole import Whole
+    from klbench.spec.data_pair import DataPair
     from klbench.spec.model import AnyPairSpec, Spec
 
 KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
@@ -71,6 +71,8 @@ def _check_levels(spec: Spec) -> None:
 
 def _check_whole(spec: Spec) -> None:
     """Hold estimators of whole distributions, and of returns, to what the spec measures and has."""
+    from klbench.spec.data_pair import DataPair  # whose fields are read by what imports this
+
     asked = [(index, name, find(name)) for index, name in enumerate(spec.estimators)]
     for index, name, estimator in asked:
         path = ("estimators", index)
@@ -100,6 +102,8 @@ def _check_known(name: str, pair: DataPair, path: tuple[str, int]) -> None:
 
 def _check_data(spec: Spec) -> None:
     """Hold a spec with files of log-probabilities to what these can tell."""
+    from klbench.spec.data_pair import DataPair
+
     for index, pair in enumerate(spec.pairs):
         if not isinstance(pair, DataPair):
             continue

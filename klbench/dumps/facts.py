@@ -1,0 +1,5 @@
+"""STUB"""
+
+
+class Facts:
+    def add(self, row, cleaned): ...

@@ -1,0 +1,84 @@
+"""What a run's log-probabilities say about themselves: whether the tokens were drawn as is claimed.
+
+Under what drew the tokens the mean of p/q is 1, and so is that of q/sampler. Another temperature, a truncated or a stale
+policy, another engine than the one that is named: each moves them. Errors are clustered as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING
+
+from klbench.derived.level import AtLevel, Level
+from klbench.derived.self_normalised import EffectiveShare, Pooled, Ratio
+from klbench.estimators.term import Term
+from klbench.problems.dump import Dump
+from klbench.row import z_score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from klbench.measure.plan import Sample
+    from klbench.problems.build import AnyPair
+
+RATIO, WEIGHT, ESS = "mean_ratio_minus_one", "mean_weight_minus_one", "ess_share"
+LEVELS = {"token": Level("token", "token-mean"), "sequence": Level("sequence", None)}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A line of checks.csv.
+
+    Args:
+        check: what is checked.
+        level: of tokens, or of whole sequences.
+        value: what was measured; 0 is expected of a mean, at most 1 is a share of effective samples.
+        mcse: its error, by clusters.
+        z: value over error; NaN of a share.
+    """
+
+    check: str
+    level: str
+    value: float
+    mcse: float
+    z: float
+
+
+def asked(pair: AnyPair) -> Mapping[tuple[str, str], Ratio]:
+    """What is measured of a pair for its checks, by their names and levels; nothing where nothing is claimed."""
+    if not isinstance(pair, Dump):
+        return {}
+    ratio = Term(_less_one)
+    # the engine's own log-probabilities: the trainer's are what they are compared with
+    weight = Term(_one, weighted=True) if pair.sampler is not None else Term(_ratio)
+    known: dict[tuple[str, str], Ratio] = {}
+    for name, level in LEVELS.items():
+        known[RATIO, name] = Pooled(AtLevel(ratio, level))
+        if pair.sampler is not None or pair.q == "log_sampler":
+            known[WEIGHT, name] = Pooled(AtLevel(weight, level))
+            known[ESS, name] = EffectiveShare(AtLevel(weight, level))
+    return known
+
+
+def answered(pair: AnyPair, sample: Sample) -> tuple[Check, ...]:
+    """The checks of a pair, as measured."""
+    checks = []
+    for (name, level), ratio in asked(pair).items():
+        found = sample.of(ratio).mean
+        value = found.value - 1 if name == WEIGHT else found.value
+        checks.append(Check(name, level, value, found.mcse, nan if name == ESS else z_score(value, 0.0, found.mcse)))
+    return tuple(checks)
+
+
+def _less_one(log_ratio: Tensor) -> Tensor:
+    return log_ratio.expm1()
+
+
+def _ratio(log_ratio: Tensor) -> Tensor:
+    return log_ratio.exp()
+
+
+def _one(log_ratio: Tensor) -> Tensor:
+    return log_ratio.new_ones(log_ratio.shape)
