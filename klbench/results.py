@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from klbench.engines.record import Record
-    from klbench.measure.data_checks import Check
+    from klbench.measure.data import DataResult
     from klbench.spec.cases import Case
     from klbench.spec.model import Spec
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class CaseResult:
     """One case measured: its rows, the KL it is about (``kl``, ``kl_from``), and what the reader should know.
 
-    ``rows`` are of values, of gradients, or of both, values first, as the spec's ``measure`` says. ``checks`` are what
+    ``rows`` are of values, of gradients, or of both, values first, as the spec's ``measure`` says. ``data`` is what
     log-probabilities that a run has saved say about themselves.
     """
 
@@ -31,7 +31,7 @@ class CaseResult:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     seconds: float
-    checks: tuple[Check, ...] = ()
+    data: DataResult | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -25,6 +25,21 @@ Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
+class Texts:
+    """The texts of all tokens, one after another in UTF-8, and where each ends [N]."""
+
+    path: Path
+    ends: Whole
+
+    def of(self, token: int) -> str:
+        """The text of one token."""
+        start = int(self.ends[token - 1]) if token else 0
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(int(self.ends[token]) - start).decode()
+
+
+@dataclass(frozen=True)
 class Packed:
     """n sequences with N counted tokens, in G groups.
 
@@ -36,6 +51,7 @@ class Packed:
         group_starts: where each group begins in ``order``, and the end [G + 1].
         positions: where in its sequence each token stands, from 0 [N].
         places: where each sequence is in its file [n].
+        texts: the text of each token, where the file has it.
         empty: the places of sequences without a counted token, which are not among the n.
         folder: where the numbers lie, as long as somebody has this.
     """
@@ -48,6 +64,7 @@ class Packed:
     positions: Whole
     places: Sequence[str]
     empty: Sequence[str]
+    texts: Texts | None
     folder: TemporaryDirectory[str] = field(repr=False, compare=False)
 
     @property
@@ -97,6 +114,8 @@ class Packer:
         self._roles, self._names = tuple(roles), tuple(known)
         self._starts, self._group_of = array("q", [0]), array("q")
         self._groups: dict[object, int] = {}
+        self._texts = (root / "texts").open("wb")
+        self._text_ends: array[int] | None = array("q")
         self._places: list[str] = []
         self._empty: list[str] = []
 
@@ -115,14 +134,23 @@ class Packer:
         for name in self._names:
             self._files[name].write(np.asarray(row.known[name], dtype=np.float64).tobytes())
         self._files["positions"].write(np.asarray(row.positions, dtype=np.int64).tobytes())
+        self._add_texts(row)
         self._starts.append(self._starts[-1] + len(row.positions))
         # a row that nobody groups is a group of its own
         key = ("row", len(self._places)) if row.group is None else ("group", row.group)
         self._group_of.append(self._groups.setdefault(key, len(self._groups)))
         self._places.append(row.place)
 
+    def _add_texts(self, row: Clean) -> None:
+        # of texts that only some rows have none are kept
+        if row.texts is None:
+            self._text_ends = None
+        if self._text_ends is not None:
+            for text in row.texts or ():
+                self._text_ends.append(self._texts.tell() + self._texts.write(text.encode(errors="replace")))
+
     def _packed(self) -> Packed:
-        for file in self._files.values():
+        for file in (*self._files.values(), self._texts):
             file.close()
         group_of = np.array(self._group_of, dtype=np.int64)
         order = np.argsort(group_of, kind="stable")
@@ -136,6 +164,9 @@ class Packer:
             self._mapped("positions"),
             tuple(self._places),
             tuple(self._empty),
+            None
+            if self._text_ends is None
+            else Texts(Path(self._texts.name), np.array(self._text_ends, dtype=np.int64)),
             self._folder,
         )
 

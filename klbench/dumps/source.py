@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from klbench.dumps.row import Role
@@ -96,6 +99,9 @@ def files_of(named: Sequence[str], folder: str | None) -> tuple[str, ...]:
     """
     found: list[str] = []
     for name in named:
+        if name == STANDARD_INPUT:
+            found.append(str(_standard_input()[1]))
+            continue
         path = Path(folder or "") / Path(name).expanduser()
         matching = [path] if path.exists() else _matching(path)
         if not matching:
@@ -121,6 +127,21 @@ def _loaded(source: Source, _stamps: tuple[tuple[int, int], ...]) -> Loaded:
     return load(source)
 
 
-def columns_of(written: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Columns as a ``Source`` has them."""
-    return tuple(written.items())
+def named_by(files: Sequence[str]) -> str:
+    """The name of results of these files: the stem of the first, of letters, digits, - and _."""
+    stem = Path(files[0]).name.partition(".")[0]
+    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in stem)
+    return kept.strip("-") or ("stdin" if files[0] == STANDARD_INPUT else "data")
+
+
+STANDARD_INPUT = "-"
+
+
+@lru_cache(maxsize=1)
+def _standard_input() -> tuple[TemporaryDirectory[str], Path]:
+    """Standard input, kept in a file of its own as long as the process: lines of JSON."""
+    folder = TemporaryDirectory(prefix="klbench-", ignore_cleanup_errors=True)
+    path = Path(folder.name) / "stdin.jsonl"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return folder, path

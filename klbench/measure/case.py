@@ -9,7 +9,8 @@ from functools import partial, reduce
 
 from klbench.keeper import KEPT_NOWHERE, Kept
 from klbench.measure.answer import Answer, row
-from klbench.measure.data_checks import answered
+from klbench.measure.data import data_result
+from klbench.measure.data_notes import about_data
 from klbench.measure.draw import Drawing
 from klbench.measure.kind import Kind
 from klbench.measure.notes import notes
@@ -54,9 +55,12 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
         measured += own
         sentences |= dict.fromkeys(notes(setting, kind, answers, own))
     sentences |= dict.fromkeys(about_precision(measured, spec.precision))
+    if case.data is not None and isinstance(setting.pair, Dump):
+        loaded = case.data.source.loaded()
+        sentences |= dict.fromkeys(about_data(setting.pair, loaded, kinds[0].estimators, sample))
     took = time.perf_counter() - start
-    checks = answered(setting.pair, sample) if case.data else ()
-    return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took, checks)
+    data = data_result(case, setting.pair, sample) if isinstance(setting.pair, Dump) else None
+    return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took, data)
 
 
 def measure_shard(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept, shard: Shard) -> None:

@@ -1,7 +1,7 @@
 """What a run's log-probabilities say about themselves: whether the tokens were drawn as is claimed.
 
-Under what drew the tokens the mean of p/q is 1, and so is that of q/sampler. Another temperature, a truncated or a stale
-policy, another engine than the one that is named: each moves them. Errors are clustered as everywhere.
+Under what drew the tokens the mean of p/q is 1, and so is that of q/sampler. Another temperature, a truncated or a
+stale policy, another engine than the one that is named: each moves them. Errors are clustered as everywhere.
 """
 
 from __future__ import annotations

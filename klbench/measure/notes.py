@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
-from klbench.measure.setting_notes import about_missing_roads, about_the_setting, clamp_notes
+from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
 from klbench.problems.dump import Dump
 from klbench.stats.tail import TRUSTED
 from klbench.wording import few, joined
@@ -40,6 +40,7 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
     """The notes of a case: about the pair first, then about what was measured on it."""
     if isinstance(setting.pair, Dump):
         yield from _about_tails(answers)
+        yield from about_fits(setting.fits)
         return
     yield from about_the_setting(setting)
     yield from (_of_gradients if kind.name == "gradient" else _of_values)(kind, answers)

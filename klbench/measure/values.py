@@ -18,7 +18,7 @@ from klbench.derived.measured import Measured, ratio_of
 from klbench.derived.self_normalised import Ratio
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
-from klbench.measure import data_checks
+from klbench.measure import data_checks, data_notes
 from klbench.measure.answer import Answer
 from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
@@ -27,6 +27,7 @@ from klbench.measure.plan import Key, Pass, Plan, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import Truth, true_of
 from klbench.observer import Headline
+from klbench.problems.dump import Dump
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem
 from klbench.roads.blocks import Accumulator, Blocks
@@ -82,11 +83,19 @@ class Values(Kind):
         grouped = problem.units is not None
         ratios: dict[Key, Ratio] = {term: ratio for term in self.terms if (ratio := ratio_of(term, grouped=grouped))}
         of_samples = tuple(term for term in self.terms if term not in ratios)
-        ratios |= {check: check for check in data_checks.asked(self.pair).values()}
+        ratios |= {each: each for each in self._about_data}
         return (
             *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
             *([self._pass(problem, self._ratios(problem, ratios, shift), tuple(ratios))] if ratios else []),
         )
+
+    @cached_property
+    def _about_data(self) -> tuple[Ratio, ...]:
+        """What is measured of a dump beside its estimators."""
+        if not isinstance(self.pair, Dump):
+            return ()
+        known = (*data_checks.asked(self.pair).values(), *data_notes.asked(self.pair, self.estimators).values())
+        return tuple(dict.fromkeys(known))
 
     def _values(
         self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]
@@ -103,9 +112,7 @@ class Values(Kind):
         return RatioAccumulator(tuple(ratios.values()), about, self.plan.samples * problem.tokens, problem.numbers)
 
     def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Key, ...]) -> Pass:
-        places: dict[Key, int] = {
-            check: terms.index(check) for check in data_checks.asked(self.pair).values() if check in terms
-        }
+        places: dict[Key, int] = {each: terms.index(each) for each in self._about_data if each in terms}
         for quantity in self.quantities:
             if quantity.measured in terms:
                 places[quantity] = terms.index(quantity.measured)

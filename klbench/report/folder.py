@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from klbench.report.components import to_components_csv
+from klbench.report.data_files import NAMES as DATA_FILES
+from klbench.report.data_files import to_data_files
 from klbench.report.frame import to_csv
 from klbench.report.manifest import UNKNOWN, Call, digest, to_manifest
 from klbench.results import Results
 from klbench.spec.model import Spec
 from klbench.wording import counted
 
-FILES = ("results.csv", "components.csv", "manifest.json", "spec.yaml")
-"""The names of a run's files; only a run that measures gradients has components.csv."""
+FILES = ("results.csv", "components.csv", *DATA_FILES, "manifest.json", "spec.yaml")
+"""The names of a run's files; only a run that measures gradients has components.csv, only one of data has its own."""
 
 
 def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapping[str, str | None]:
@@ -26,7 +28,8 @@ def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapp
     csv, spec_yaml = to_csv(results), results.spec.to_yaml()
     components = to_components_csv(results) if "gradient" in results.spec.measure else None
     manifest = to_manifest(results, spec_yaml, csv, finished, components, call)
-    return dict(zip(FILES, (csv, components, manifest, spec_yaml), strict=True))
+    data = to_data_files(results)
+    return dict(zip(FILES, (csv, components, *data.values(), manifest, spec_yaml), strict=True))
 
 
 def what_was_there(read: Callable[[str], str | None], spec: Spec) -> str | None:

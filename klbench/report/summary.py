@@ -25,6 +25,7 @@ from klbench.row import Row
 from klbench.wording import counted
 
 if TYPE_CHECKING:
+    from klbench.spec.cases import Case
     from klbench.spec.model import AnyPairSpec, Spec
 
 LONGEST = 200
@@ -90,7 +91,7 @@ def summaries(results: Results) -> Iterator[Summary]:
         yield Summary(
             name=name,
             divergence=_divergence(cases),
-            distributions=distributions(pairs[name]),
+            distributions=distributions(pairs[name]) or _columns(cases[0].case),
             gradient=true_gradient(cases),
             facts=_facts(cases, results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
@@ -104,11 +105,20 @@ def distributions(pair: AnyPairSpec) -> tuple[str, ...]:
     return tuple(f"{role} = {text if len(text) <= LONGEST else _shortened(text)}" for role, text in texts.items())
 
 
+def _columns(case: Case) -> tuple[str, ...]:
+    """``q = log_sampler, p = log_q``: whose columns are compared."""
+    sampler = "" if case.sampler is None else f", drawn by {case.sampler}"
+    return (f"q = {case.q}, p = {case.p}{sampler}",)
+
+
 def _shortened(text: str) -> str:
     return f"{text[: LONGEST // 2].rpartition(' ')[0]} … {text[-LONGEST // 2 :].partition(' ')[2]}"
 
 
 def _divergence(cases: tuple[CaseResult, ...]) -> str:
+    if (data := cases[0].data) is not None:
+        held = zip((data.sequences, data.tokens, data.groups), ("sequence", "token", "group"), strict=True)
+        return " · ".join(counted(number, noun) for number, noun in held)
     names = ", ".join(cases[0].case.parameters)
     if names:
         return f"KL(q‖p) over {counted(len(cases), 'value')} of {names}"
@@ -116,6 +126,8 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
 
 
 def _facts(cases: tuple[CaseResult, ...], spec: Spec) -> str:
+    if (data := cases[0].data) is not None:
+        return data.said
     first = cases[0].rows[0]
     dtypes = ", ".join(dict.fromkeys(row.dtype for row in cases[0].rows))
     facts = [_drawn(cases, spec), f"seed {first.seed}", dtypes, first.device]

@@ -1,0 +1,146 @@
+"""``klbench data``: measure the log-probabilities that a run has saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from klbench.cli.completion import identified
+from klbench.cli.engines import EngineName, Engines
+from klbench.cli.measuring import How, written
+from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line, not_empty
+from klbench.cli.outcome import tell
+from klbench.errors import SpecError
+
+if TYPE_CHECKING:
+    from klbench.spec.model import Spec
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help=".jsonl (.gz, .zst), .csv, .npz, .safetensors, .pt, .parquet; several, a pattern, or - for stdin.",
+    ),
+]
+
+
+def _column(flag: str, whose: str) -> Any:
+    return typer.Option(flag, metavar="COL", callback=not_empty, help=f"The column of {whose}.")
+
+
+Several = list[str] | None
+Name = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", callback=not_empty, help="Names the results; else the file's stem."),
+]
+Estimator = Annotated[
+    Several,
+    typer.Option(
+        "-e",
+        "--estimator",
+        metavar="NAME",
+        autocompletion=identified,
+        help="An estimator; again for more. Default: k1, k2, k3, k1_cv(optimal), and that of the file's framework.",
+    ),
+]
+Level = Annotated[
+    Several, typer.Option("--level", metavar="LEVEL", help="token or sequence; again for both. Default: both.")
+]
+Aggregation = Annotated[
+    Several,
+    typer.Option(
+        "--aggregation", metavar="NAME", help="How token values become one number: seq-mean-token-sum, token-mean, ..."
+    ),
+]
+Norm = Annotated[
+    str | None, typer.Option("--norm", metavar="N", help="What seq-mean-token-sum-norm divides by: the longest row.")
+]
+Clip = Annotated[str | None, typer.Option("--clip", metavar="C", help="The largest importance weight.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out sequences with unusable numbers, counted and named.")
+]
+WorstShown = Annotated[
+    int, typer.Option("--worst", metavar="N", min=0, max=100, help="Show the N tokens and sequences farthest off.")
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("-j", "--threads", metavar="N", min=1, help="Threads, by default one per core. It changes no number."),
+]
+
+
+def data(
+    context: typer.Context,
+    files: Files,
+    log_q: Annotated[str | None, _column("--log-q", "the policy's log-probabilities")] = None,
+    log_p: Annotated[str | None, _column("--log-p", "the reference's")] = None,
+    log_sampler: Annotated[str | None, _column("--log-sampler", "those of the engine that drew the tokens")] = None,
+    mask: Annotated[str | None, _column("--mask", "what counts, 1 or 0")] = None,
+    group: Annotated[str | None, _column("--group", "what shares an error, such as the prompt")] = None,
+    estimator: Estimator = None,
+    level: Level = None,
+    aggregation: Aggregation = None,
+    norm: Norm = None,
+    clip: Clip = None,
+    name: Name = None,
+    out: Out = "results",
+    skip_bad: SkipBad = False,
+    worst: WorstShown = 0,
+    threads: Threads = None,
+    check: Check = False,
+    format: RunShown = Format.TABLE,
+    quiet: Quiet = False,
+) -> None:
+    """Measure log-probabilities that a run has saved: each estimator, with errors that are right for groups.
+
+    Columns are found by the names that frameworks give them (klbench explain data lists them), or said. With those of
+    the policy and the reference it is the KL to the reference, with those of the policy and the engine that drew the
+    tokens the mismatch of the two. The files are DIR/<name>/results.csv, checks.csv, positions.csv, worst.csv,
+    manifest.json and spec.yaml.
+    For example: klbench data rollouts/*.jsonl --group uid
+    """
+    from klbench.files.folder import ensure_writable
+    from klbench.report.folder import FILES
+    from klbench.report.manifest import Call
+
+    named = {"log_q": log_q, "log_p": log_p, "log_sampler": log_sampler, "mask": mask, "group": group}
+    columns = {role: column for role, column in named.items() if column is not None}
+    keys = {"estimators": estimator, "level": level, "aggregation": aggregation, "norm": norm, "clip": clip}
+    spec = _spec(files, columns, {key: value for key, value in keys.items() if value}, name, skip_bad=skip_bad)
+    from klbench.files.store import NAMES
+
+    folder = Path(out) / spec.name
+    ensure_writable(folder, (*FILES, *NAMES))
+    how = How("cpu", Engines(EngineName.THREADS, threads), fresh=True, quiet=quiet)
+    results, made = written(spec, folder, Call(command_line(context), ()), how)
+    tell(results, folder, made, format, quiet=quiet, check=check)
+    if worst:
+        from klbench.cli.worst import show_worst
+
+        show_worst(results, worst)
+
+
+def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name: str | None, *, skip_bad: bool) -> Spec:
+    """The spec that a call means.
+
+    Raises:
+        SpecError: as of a spec, without a place: nobody wrote one.
+    """
+    import yaml
+
+    from klbench.dumps.source import named_by
+    from klbench.spec.read import read_text
+
+    called = name or named_by(files)
+    pair: dict[str, Any] = {"name": called, "data": files, "columns": columns, "skip_bad": skip_bad}
+    given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys, "pairs": [pair]}
+    try:
+        spec = read_text(yaml.safe_dump(given), "klbench data")
+        if "estimators" not in keys:
+            entries = {entry for each in spec.pairs if (entry := getattr(each, "entry", None))}
+            given["estimators"] = ["k1", "k2", "k3", "k1_cv(optimal)", *sorted(entries)]
+            spec = read_text(yaml.safe_dump(given), "klbench data")
+    except SpecError as error:
+        raise SpecError(error.message, help=error.help) from None
+    return spec

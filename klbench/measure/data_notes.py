@@ -1,0 +1,214 @@
+"""The notes on log-probabilities that a run has saved: what they say about themselves, with numbers and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import torch
+
+from klbench import wording
+from klbench.derived.clamps import clamped, has_clamp
+from klbench.derived.level import AtLevel
+from klbench.derived.self_normalised import Pooled, Ratio
+from klbench.estimators.estimator import Estimator
+from klbench.estimators.term import Function, Joint, Term, on_samples_of_q
+from klbench.measure.data_checks import ESS, LEVELS, RATIO, WEIGHT, Check, answered
+from klbench.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from klbench.dumps.loaded import Loaded
+    from klbench.measure.plan import Sample
+    from klbench.problems.dump import Dump
+
+SURE = 5.0
+"""So many errors from what is claimed are no chance: 6e-7 of normal numbers are farther."""
+FEW_EFFECTIVE = 0.5
+"""A smaller share of effective samples is worth a note."""
+BANDS = ((0.5, 2.0), (0.9, 1.1))
+"""Of importance weights, as frameworks count what is outside."""
+_STEPS = {"bfloat16": 8, "float16": 11}
+"""The significant bits of a precision in which log-probabilities lose digits that matter."""
+
+
+def asked(pair: Dump, estimators: Sequence[Estimator]) -> Mapping[tuple[str, ...], Ratio]:
+    """What is measured of a dump for its notes, by names."""
+    known: dict[tuple[str, ...], Ratio] = {}
+    if pair.q == "log_sampler" and pair.p == "log_q":
+        for name, function in (("reverse", _weighted_log), ("chi2", _chi_square)):
+            for level in ("token", "sequence"):
+                known[name, level] = Pooled(AtLevel(Term(function), LEVELS[level]))
+        for low, high in BANDS:
+            known["outside", f"{low:g}", f"{high:g}"] = Pooled(AtLevel(Term(_outside(low, high)), LEVELS["token"]))
+    for bits in _STEPS.values():
+        term = Term(_nothing, joint=_SPACINGS[bits], looks_at="absolute")
+        known["spacing", str(bits)] = Pooled(AtLevel(term, LEVELS["token"]))
+    for estimator in estimators:
+        if estimator.joint is not None and has_clamp(estimator.joint):
+            term = _held(estimator.joint, absolute=estimator.looks_at == "absolute")
+            known["clamp", estimator.name] = Pooled(AtLevel(term, LEVELS["token"]))
+    return known
+
+
+def about_data(pair: Dump, loaded: Loaded, estimators: Sequence[Estimator], sample: Sample) -> Iterator[str]:
+    """The notes of a dump: how it was read, how its tokens were drawn, what its numbers can tell."""
+    found = {names: sample.of(ratio).mean for names, ratio in asked(pair, estimators).items()}
+    yield from _about_reading(pair, loaded)
+    if equal_to_the_bit(pair):
+        yield (
+            f"{pair.q} and {pair.p} are equal to the bit in every token: one column was written twice (verl's bypass "
+            "mode does so). That says nothing of how far the two policies are apart."
+        )
+        return
+    checks = {(check.check, check.level): check for check in answered(pair, sample)}
+    yield from _about_drawing(checks)
+    yield from _about_mismatch(found)
+    yield from _about_precision(pair, loaded, found)
+    yield from _about_clamps(found)
+
+
+def equal_to_the_bit(pair: Dump) -> bool:
+    """Whether q's and p's log-probabilities are the same numbers throughout."""
+    one, other = pair.packed.log_probs[pair.q], pair.packed.log_probs[pair.p]
+    step = 2**20
+    return all(bool((one[at : at + step] == other[at : at + step]).all()) for at in range(0, len(one), step))
+
+
+def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
+    yield from loaded.notices
+    packed = pair.packed
+    if loaded.skipped:
+        named = wording.few(list(loaded.skipped))
+        yield f"{wording.counted(len(loaded.skipped), 'sequence')} left out as unusable: {named}."
+    if packed.empty:
+        named = wording.few(list(packed.empty))
+        count = wording.counted(len(packed.empty), "sequence")
+        yield f"{count} without a counted token {wording.agreeing(packed.empty, 'is', 'are')} in no mean: {named}."
+    yield from loaded.facts.about_groups(packed.groups, packed.sequences)
+
+
+def _about_drawing(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
+    """Whether tokens were drawn from what is said to have drawn them."""
+    name = WEIGHT if (WEIGHT, "token") in checks else RATIO
+    token, sequence = checks[name, "token"], checks[name, "sequence"]
+    what = "q/sampler" if name == WEIGHT else "p/q"
+    both = f"{_shown(token)} a token, {_shown(sequence)} a sequence"
+    if abs(token.z) > SURE:
+        raised = "above" if token.value > 0 else "below"
+        causes = _CAUSES[token.value > 0] if name == WEIGHT else _STALE
+        yield (
+            f"The mean of {what} - 1 is {both}: 0 if the tokens were drawn as is claimed. It is {raised} 0 by "
+            f"{abs(token.z):.1f} errors, so they were not. {causes}"
+        )
+    elif isfinite(token.z):
+        yield f"The mean of {what} - 1 is {both}: as it is if the tokens were drawn as is claimed."
+    share = checks.get((ESS, "sequence"))
+    if share is not None and share.value < FEW_EFFECTIVE:
+        yield (
+            f"The effective sample size of whole sequences' weights is {wording.share(share.value)} of their number "
+            f"(tokens: {wording.share(checks[ESS, 'token'].value)}): means weighted by sequences rest on few of them."
+        )
+
+
+_CAUSES = {
+    True: "So it is where tokens come from a policy nearer to q than log_sampler says: log-probabilities returned "
+    "before temperature or top-p (vLLM's raw_logprobs), or of other weights than those that drew.",
+    False: "So it is where a part of q is never drawn: top-p or top-k with renormalised log-probabilities. The mean is "
+    "then the mass that is dropped, and all of k1 is raised by the log of the kept mass.",
+}
+_STALE = (
+    "A stale policy, another temperature, top-p or another engine drew them: k1, k2 and k3 then estimate no KL(q‖p). "
+    "Give log_sampler, and weigh with it: ratio*k3."
+)
+
+
+def _about_mismatch(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
+    """The trainer against the engine, as the frameworks' own metrics have it."""
+    if ("reverse", "token") not in found:
+        return
+    yield (
+        "Trainer q against the engine that drew the tokens: "
+        f"KL(q‖sampler) {_number(found['reverse', 'token'])} a token, weighted; "
+        f"χ² {_number(found['chi2', 'token'])} a token, {_number(found['chi2', 'sequence'])} a sequence "
+        "(verl: chi2_token, chi2_seq)."
+    )
+    outside = (
+        f"{100 * found[names].value:.3g}({100 * found[names].mcse:.1g}) % outside [{names[1]}, {names[2]}]"
+        for names in found
+        if names[0] == "outside"
+    )
+    yield f"Weights q/sampler of tokens: {', '.join(outside)}."
+
+
+def _about_precision(pair: Dump, loaded: Loaded, found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
+    """What the precision that the log-probabilities are stored in explains of the KL."""
+    stored = {role: loaded.facts.precision(role) for role in (pair.q, pair.p)}
+    for dtype in dict.fromkeys(stored.values()):
+        if dtype in _STEPS:
+            roles = [role for role, own in stored.items() if own == dtype]
+            noise = found["spacing", str(_STEPS[dtype])].value * len(roles)
+            yield (
+                f"{wording.joined(roles)} {wording.agreeing(roles, 'is', 'are')} stored in {dtype}: rounding alone "
+                f"adds about {noise:.2g} nats a token to k2 and k3, and as noise of {(2 * noise) ** 0.5:.2g} to each "
+                "token's k1. Save log-probabilities in float32."
+            )
+
+
+def _about_clamps(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
+    for names, share in found.items():
+        if names[0] == "clamp" and share.value > 0:
+            yield f"The clamp of {names[1]} is active on {wording.share(share.value)} of the tokens."
+
+
+def _shown(check: Check) -> str:
+    return _number(Estimate(check.value, check.mcse))
+
+
+def _number(estimate: Estimate) -> str:
+    return f"{estimate.value:.3g} ± {estimate.mcse:.1g}"
+
+
+def _weighted_log(log_ratio: Tensor) -> Tensor:
+    return log_ratio.exp() * log_ratio
+
+
+def _chi_square(log_ratio: Tensor) -> Tensor:
+    return (2 * log_ratio).exp() - 1
+
+
+def _nothing(log_ratio: Tensor) -> Tensor:
+    return torch.zeros_like(log_ratio)
+
+
+@cache
+def _held(joint: Joint, *, absolute: bool) -> Term:
+    """Where a clamp is active, 1 or 0; the same term for the same estimator, by which its sums are found again."""
+    held = clamped(joint)
+    return Term(on_samples_of_q(held), joint=held, looks_at="absolute" if absolute else "sampler")
+
+
+@cache
+def _outside(low: float, high: float) -> Function:
+    def outside(log_ratio: Tensor) -> Tensor:
+        ratio = log_ratio.exp()
+        return ((ratio < low) | (ratio > high)).double()
+
+    return outside
+
+
+def _spacing(bits: int) -> Joint:
+    """What rounding one log-probability to so many bits adds to the mean square of a difference, halved."""
+
+    def spacing(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG001
+        exponent = log_q.abs().clamp(min=1e-300).log2().floor()
+        step = (exponent - (bits - 1)).exp2()
+        return step * step / 24
+
+    return spacing
+
+
+_SPACINGS = {bits: _spacing(bits) for bits in _STEPS.values()}
