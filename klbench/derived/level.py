@@ -100,6 +100,31 @@ class AtLevel:
         return scope.weighed(values, at.spread(log_weight_of(scope.scope, at)))
 
 
+@dataclass(frozen=True)
+class Apart:
+    """One term on sequences less another on the same sequences: a paired difference, whose error is its own.
+
+    Args:
+        one, other: at the same level, or at levels that make one number of a sequence.
+    """
+
+    one: AtLevel
+    other: AtLevel
+
+    @property
+    def level(self) -> Level:
+        """Of the first."""
+        return self.one.level
+
+    def values(self, at: TokenProbs) -> Tensor:
+        """The difference for each sequence [n]; under token-mean of its sums over tokens."""
+        return self.one.values(at) - self.other.values(at)
+
+    def of_tokens(self, at: TokenProbs) -> Tensor:
+        """The difference for each token [N]."""
+        return self.one.of_tokens(at) - self.other.of_tokens(at)
+
+
 def of_sequences(term: Evaluated, at: TokenProbs) -> Tensor:
     """The term of summed log-probabilities [n]; a geometric weight is the sequence's too."""
     bare, scope = _without_sequence_weight(term)

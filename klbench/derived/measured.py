@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from klbench.derived.level import AtLevel, Level
+from klbench.derived.level import Apart, AtLevel, Level
 from klbench.derived.precision import Evaluated, Rounded, Rounding
 from klbench.derived.self_normalised import Pooled, Ratio, SelfNormalised
 
-Measured = Evaluated | AtLevel | SelfNormalised
+Measured = Evaluated | AtLevel | Apart | SelfNormalised
 """A function of log-probabilities: of single draws, or of sequences."""
 
 
@@ -26,6 +26,6 @@ def ratio_of(measured: Measured, *, grouped: bool = False) -> Ratio | None:
     """
     if isinstance(measured, SelfNormalised):
         return measured
-    if not isinstance(measured, AtLevel):
+    if not isinstance(measured, AtLevel | Apart):
         return None
     return Pooled(measured) if grouped or measured.level.is_ratio_of_sums else None

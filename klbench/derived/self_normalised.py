@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from klbench.derived.level import AtLevel, Level, TokenProbs, log_weight_of, of_sequences
+from klbench.derived.level import Apart, AtLevel, Level, TokenProbs, log_weight_of, of_sequences
 from klbench.derived.precision import Evaluated, Rounded, Rounding
 from klbench.estimators.term import LogProbs, Term, weigh
 
@@ -163,7 +163,7 @@ class Pooled:
     """A mean over all values of all units: over the tokens of sequences, Σ v / Σ L; over sequences that come in
     groups. A ratio too, where units have more values or fewer."""
 
-    term: AtLevel
+    term: AtLevel | Apart
 
     def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:
         """(Σ (v − c), Σ (v − c)², how many values) of every sequence [n, 3]."""

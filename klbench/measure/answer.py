@@ -34,6 +34,7 @@ class Answer:
         sampled: its sums over the samples (a ``SampledValue``, or a ``SampledVector``), None if not sampled.
         rounding: the sums of what its precision adds, None in float64.
         regressed: its mean after regression on the controls, where that is possible.
+        paired: its mean less the true value where that is measured on the same samples; None where it is exact.
         follows: for a gradient, the names of what it is the gradient of; the first is shown.
     """
 
@@ -43,6 +44,7 @@ class Answer:
     sampled: Any
     rounding: Any
     regressed: Estimate | None = None
+    paired: Estimate | None = None
     follows: tuple[str, ...] = ()
 
     @property
@@ -112,6 +114,8 @@ class Answer:
     @cached_property
     def bias(self) -> Estimate:
         """The measured mean less the true value."""
+        if self.paired is not None:
+            return self.paired
         return self.of_mean(self.sampled.off(self.true.value)) if self.sampled else Estimate()
 
     @property

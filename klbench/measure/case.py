@@ -57,7 +57,7 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     sentences |= dict.fromkeys(about_precision(measured, spec.precision))
     if case.data is not None and isinstance(setting.pair, Dump):
         loaded = case.data.source.loaded()
-        sentences |= dict.fromkeys(about_data(setting.pair, loaded, kinds[0].estimators, sample))
+        sentences |= dict.fromkeys(about_data(setting.pair, loaded, kinds[0].estimators, setting.plan.levels, sample))
     took = time.perf_counter() - start
     data = data_result(case, setting.pair, sample) if isinstance(setting.pair, Dump) else None
     return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took, data)

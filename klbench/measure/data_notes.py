@@ -11,7 +11,7 @@ import torch
 
 from klbench import wording
 from klbench.derived.clamps import clamped, has_clamp
-from klbench.derived.level import AtLevel
+from klbench.derived.level import Apart, AtLevel, Level
 from klbench.derived.self_normalised import Pooled, Ratio
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import Function, Joint, Term, on_samples_of_q
@@ -35,9 +35,11 @@ _STEPS = {"bfloat16": 8, "float16": 11}
 """The significant bits of a precision in which log-probabilities lose digits that matter."""
 
 
-def asked(pair: Dump, estimators: Sequence[Estimator]) -> Mapping[tuple[str, ...], Ratio]:
+def asked(
+    pair: Dump, estimators: Sequence[Estimator], levels: Sequence[Level | None]
+) -> Mapping[tuple[str, ...], Ratio]:
     """What is measured of a dump for its notes, by names."""
-    known: dict[tuple[str, ...], Ratio] = {}
+    known = dict(_differences(estimators, levels))
     if pair.q == "log_sampler" and pair.p == "log_q":
         for name, function in (("reverse", _weighted_log), ("chi2", _chi_square)):
             for level in ("token", "sequence"):
@@ -54,9 +56,23 @@ def asked(pair: Dump, estimators: Sequence[Estimator]) -> Mapping[tuple[str, ...
     return known
 
 
-def about_data(pair: Dump, loaded: Loaded, estimators: Sequence[Estimator], sample: Sample) -> Iterator[str]:
+def _differences(
+    estimators: Sequence[Estimator], levels: Sequence[Level | None]
+) -> Iterator[tuple[tuple[str, ...], Ratio]]:
+    """What every estimator is apart from the first, on the same samples, at every level that both have."""
+    plain = [one for one in estimators if not one.normalised]
+    for level in levels:
+        there = [one for one in plain if level is not None and (one.whole is None or level.name == "token")]
+        for one in there[1:]:
+            pair = (AtLevel(estimator.term, level) for estimator in (one, there[0]))  # type: ignore[arg-type]
+            yield ("apart", one.name, there[0].name, level.called if level else ""), Pooled(Apart(*pair))
+
+
+def about_data(
+    pair: Dump, loaded: Loaded, estimators: Sequence[Estimator], levels: Sequence[Level | None], sample: Sample
+) -> Iterator[str]:
     """The notes of a dump: how it was read, how its tokens were drawn, what its numbers can tell."""
-    found = {names: sample.of(ratio).mean for names, ratio in asked(pair, estimators).items()}
+    found = {names: sample.of(ratio).mean for names, ratio in asked(pair, estimators, levels).items()}
     yield from _about_reading(pair, loaded)
     if equal_to_the_bit(pair):
         yield (
@@ -65,6 +81,7 @@ def about_data(pair: Dump, loaded: Loaded, estimators: Sequence[Estimator], samp
         )
         return
     checks = {(check.check, check.level): check for check in answered(pair, sample)}
+    yield from _about_differences(found)
     yield from _about_drawing(checks)
     yield from _about_mismatch(found)
     yield from _about_precision(pair, loaded, found)
@@ -124,6 +141,18 @@ _STALE = (
     "A stale policy, another temperature, top-p or another engine drew them: k1, k2 and k3 then estimate no KL(q‖p). "
     "Give log_sampler, and weigh with it: ratio*k3."
 )
+
+
+def _about_differences(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
+    """The paired differences of each level: estimators of one number, on the same tokens."""
+    by_level: dict[tuple[str, str], list[str]] = {}
+    for names, apart in found.items():
+        if names[0] == "apart":
+            _, one, other, level = names
+            by_level.setdefault((other, level), []).append(f"{one} {_number(apart)}")
+    for (other, level), apart_by_name in by_level.items():
+        where = f" ({level})" if level else ""
+        yield f"Less {other} on the same tokens{where}: {', '.join(apart_by_name)}."
 
 
 def _about_mismatch(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from klbench.derived.level import Level
+from klbench.derived.level import Apart, AtLevel, Level
 from klbench.derived.measured import Measured, ratio_of
 from klbench.derived.self_normalised import Ratio
+from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
 from klbench.measure import data_checks, data_notes
@@ -64,8 +65,26 @@ class Values(Kind):
     def terms(self) -> tuple[Measured, ...]:
         """The functions computed on every draw, each once: controls, quantities, the changes a precision makes."""
         sampled = [quantity.measured for quantity in self.quantities]
+        sampled += [measured for pair in self._references.values() for measured in pair]
         rounding = [quantity.measured_rounding for quantity in self.quantities if quantity.measured_rounding]
         return tuple(dict.fromkeys([*self._controls.terms, *sampled, *rounding]))
+
+    @cached_property
+    def _references(self) -> Mapping[Quantity, tuple[AtLevel, Apart]]:
+        """Where whole distributions are known and no exact value: the KL of the next token at every prefix, which
+        stands for the truth, and what each quantity has beyond it."""
+        known = self.pair.known if isinstance(self.pair, Dump) else {}
+        full = find("full")
+        if full.whole not in known.values():
+            return {}
+        references = {}
+        for quantity in self.quantities:
+            level, measured = quantity.level, quantity.measured
+            if level is None or quantity.target != full.target or not isinstance(measured, AtLevel):
+                continue
+            reference = AtLevel(full.term, level if level.name == "token" else Level())
+            references[quantity] = reference, Apart(measured, reference)
+        return references
 
     def shift(self, problem: Problem) -> tuple[float, ...]:
         """The points about which the moments of the terms are taken, from the plan or from the pilot sample."""
@@ -94,7 +113,10 @@ class Values(Kind):
         """What is measured of a dump beside its estimators."""
         if not isinstance(self.pair, Dump):
             return ()
-        known = (*data_checks.asked(self.pair).values(), *data_notes.asked(self.pair, self.estimators).values())
+        known = (
+            *data_checks.asked(self.pair).values(),
+            *data_notes.asked(self.pair, self.estimators, self.plan.levels).values(),
+        )
         return tuple(dict.fromkeys(known))
 
     def _values(
@@ -107,13 +129,14 @@ class Values(Kind):
         self, problem: Problem, ratios: Mapping[Key, Ratio], shift: Mapping[Measured, float]
     ) -> Accumulator[Any]:
         # a check is about 0, which no pilot need tell
-        centres = [shift[term] if term in shift else 0.0 for term in ratios]  # type: ignore[index]
+        centres = [shift.get(term, 0.0) for term in ratios]  # type: ignore[call-overload]
         about = torch.tensor(centres, dtype=torch.float64)
         return RatioAccumulator(tuple(ratios.values()), about, self.plan.samples * problem.tokens, problem.numbers)
 
     def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Key, ...]) -> Pass:
         places: dict[Key, int] = {each: terms.index(each) for each in self._about_data if each in terms}
         for quantity in self.quantities:
+            places |= {each: terms.index(each) for each in self._references.get(quantity, ()) if each in terms}
             if quantity.measured in terms:
                 places[quantity] = terms.index(quantity.measured)
                 if quantity.measured_rounding:
@@ -147,6 +170,9 @@ class Values(Kind):
         answer = super().answer(quantity, sample)
         if _is_rounding(answer):
             answer = replace(answer, sampled=answer.sampled.vanished)
+        if quantity in self._references:
+            reference, apart = (sample.of(each).mean for each in self._references[quantity])
+            answer = replace(answer, true=Truth(reference.value, FULL), paired=apart)
         return replace(answer, regressed=self._regressed(quantity, sample))
 
     def _regressed(self, quantity: Quantity, sample: Sample) -> Estimate | None:
@@ -168,7 +194,7 @@ class Values(Kind):
             "mean": mean.value,
             "mean_mcse": mean.mcse,
             "bias": answer.bias.value,
-            "bias_mcse": mean.mcse if isfinite(true.value) else nan,
+            "bias_mcse": answer.bias.mcse if isfinite(true.value) else nan,
             "stdev": answer.noise.value,
             "stdev_mcse": answer.noise.mcse,
             "bias_over_true_cv": over(regressed.value - true.value),
@@ -192,6 +218,10 @@ class Values(Kind):
     def label(self, quantity: Quantity) -> str:
         """See ``Kind``."""
         return f"{quantity.estimator.name} bias/true"
+
+
+FULL = "full"
+"""Where a true value is from that is measured: whole distributions at every prefix that was drawn."""
 
 
 def _is_rounding(answer: Answer) -> bool:
