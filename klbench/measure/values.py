@@ -129,7 +129,7 @@ class Values(Kind):
         self, problem: Problem, ratios: Mapping[Key, Ratio], shift: Mapping[Measured, float]
     ) -> Accumulator[Any]:
         # a check is about 0, which no pilot need tell
-        centres = [shift.get(term, 0.0) for term in ratios]  # type: ignore[call-overload]
+        centres = [shift.get(term, 0.0) for term in ratios]  # type: ignore[arg-type]
         about = torch.tensor(centres, dtype=torch.float64)
         return RatioAccumulator(tuple(ratios.values()), about, self.plan.samples * problem.tokens, problem.numbers)
 
