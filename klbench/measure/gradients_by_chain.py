@@ -30,7 +30,7 @@ from klbench.roads.exact_vector import ExactVector
 from klbench.roads.sequence_values import CHAIN, chain_of
 from klbench.tolerances import EPSILON
 
-MOST_WORK = 2.0**36
+MOST_WORK = 2.0**35
 """Of multiplications that the noise of one gradient may take: some seconds."""
 
 

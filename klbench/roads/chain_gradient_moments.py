@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 import torch
 from torch import Tensor
@@ -25,6 +26,11 @@ from klbench.tolerances import EPSILON
 
 _LAW, _MEAN, _SQUARE = ("1", "1"), ("1", "G"), ("G", "G")
 _SHIFT: Step = {"G": (("shift", "1"),)}
+MOST_NUMBERS = 2**22
+"""Components times cells: some ten numbers are held of each."""
+_A_TOKEN, _MONOMIALS, _GATHERED = 2**21, 16, 16
+"""What a token takes in any case, how many monomials move on, and what moving them cell by cell takes beside a matrix
+product, all in multiplications of that."""
 _Place = tuple[int, int, int]
 """(a monomial's place, that of the one before, how often)."""
 
@@ -115,10 +121,29 @@ def moments_of_gradient(chain: Chain, rows: Rows, sums: TokenSums, by_length: bo
 
 
 def work_of(chain: Chain, rows: Rows) -> float:
-    """How many multiplications the longest programme takes, in round numbers, with what a token costs in any case."""
-    components, cells = rows.zeros.numel(), int((chain.probs > 0).sum())
-    of_states = chain.probs.numel() if chain.last_token_decides else 8 * cells
-    return chain.length * (2**21 + 16 * components * of_states + 64 * cells * chain.probs.shape[1])
+    """How many multiplications the moments may take, in round numbers, with what a token takes in any case; infinite
+    where what is carried would not fit."""
+    components, cells = rows.count * rows.pi.shape[1], int((chain.probs > 0).sum())
+    if components * cells > MOST_NUMBERS:
+        return inf
+    moved = chain.probs.numel() if chain.last_token_decides else _GATHERED * cells
+    return chain.length * (_A_TOKEN + _MONOMIALS * (components * moved + 4 * cells * chain.probs.shape[1]))
+
+
+@dataclass(frozen=True)
+class _Token:
+    """One more token with a power of its value.
+
+    Args:
+        move: of states.
+        weights: of cells [S, V, 1].
+        of_components, of_all: the monomials that it changes, of each kind.
+    """
+
+    move: Move
+    weights: Tensor
+    of_components: list[_Place]
+    of_all: list[_Place]
 
 
 @dataclass(frozen=True)
@@ -137,12 +162,17 @@ class _Carrier:
         return own, tuple(each for each, is_shared in zip(every, shared, strict=True) if is_shared)
 
     @cached_property
-    def _moves(self) -> tuple[tuple[Move, Tensor, list[_Place], list[_Place]], ...]:
-        """One more token, by the power of its value: of states, of cells [S, V, 1], and of which monomials."""
-        value = self.sums.value
+    def _moves(self) -> tuple[_Token, ...]:
+        """One more token, by the power of its value."""
+        value, (of_components, of_all) = self.sums.value, self._monomials
         powers = [torch.ones_like(self.chain.probs), *([] if value is None else [value, value**2])]
         return tuple(
-            (self.chain.move(power), self.chain.weighed(power)[..., None], *(self._by(n, m) for m in self._monomials))
+            _Token(
+                self.chain.move(power),
+                self.chain.weighed(power)[..., None],
+                self._by(n, of_components),
+                self._by(n, of_all),
+            )
             for n, power in enumerate(powers)
         )
 
@@ -223,31 +253,31 @@ class _Carrier:
     def _moved(self, own: Tensor, cells: Tensor) -> Tensor:
         """Monomials of states [K, S, R, V] and of cells [K, S, V, V], in the states after them [K, S + 1, R, V]."""
         count, states, rows, tokens = own.shape
-        ahead, after = own.new_zeros(count, states + 1, rows * tokens), torch.zeros_like(cells)
-        for move, weights, places, _ in self._moves:
-            sources = sorted({source for _, source, _ in places})
-            moved = _moved_on(move, own[sources].flatten(2))
-            for place, source, times in places:
-                ahead[place].add_(moved[sources.index(source)], alpha=times)
-                after[place].addcmul_(cells[source], weights, value=times)
+        first, *others = self._moves
+        # without its value a token changes no monomial
+        moved, after = _weighed(first.move, own.flatten(2)), cells * first.weights
+        for token in others:
+            sources = sorted({source for _, source, _ in token.of_components})
+            changed = _weighed(token.move, own[sources].flatten(2))
+            for place, source, times in token.of_components:
+                moved[place].add_(changed[sources.index(source)], alpha=times)
+                after[place].addcmul_(cells[source], token.weights, value=times)
+        ahead = own.new_zeros(count, states + 1, rows * tokens).index_add_(1, first.move.targets, moved)
         by_rows = ahead.view(count, (states + 1) * rows, tokens)
         by_rows.index_add_(1, self._after_cells, after.flatten(1, 2))
         return ahead.view(count, states + 1, rows, tokens)
 
     def _moved_shared(self, shared: Tensor) -> Tensor:
         after = shared.new_zeros(len(shared), self.chain.states + 1)
-        for move, _, _, places in self._moves:
-            for place, source, times in places:
-                after[place].add_(move.forward(shared[source : source + 1])[0], alpha=times)
+        for token in self._moves:
+            for place, source, times in token.of_all:
+                after[place].add_(token.move.forward(shared[source : source + 1])[0], alpha=times)
         return after
 
 
-def _moved_on(move: Move, rows: Tensor) -> Tensor:
-    """Numbers on states [K, S, N] moved on by one token [K, S + 1, N]."""
-    ahead = rows.new_zeros(rows.shape[0], rows.shape[1] + 1, rows.shape[2])
-    if isinstance(move, DenseMove):
-        return ahead.index_add_(1, move.targets, move.weights.T @ rows)
-    return ahead.index_add_(1, move.targets, rows[:, move.states] * move.weights[:, None])
+def _weighed(move: Move, rows: Tensor) -> Tensor:
+    """Numbers on states [K, S, N], times a move's weights: for each of its targets [K, n, N]."""
+    return move.weights.T @ rows if isinstance(move, DenseMove) else rows[:, move.states] * move.weights[:, None]
 
 
 @dataclass(frozen=True)
