@@ -27,7 +27,7 @@ from klbench.roads.chain_gradient_moments import GradientMoments, Rows, TokenSum
 from klbench.roads.chain_gradients import mean_token_gradient, mean_whole_gradient
 from klbench.roads.chain_sums import reached
 from klbench.roads.exact_vector import ExactVector
-from klbench.roads.sequence_values import CHAIN, chain_of
+from klbench.roads.sequence_values import CHAIN, chain_of, unseen_mass
 from klbench.tolerances import EPSILON
 
 MOST_WORK = 2.0**35
@@ -137,10 +137,10 @@ class GradientsByChain:
         return _Line.of(term)
 
     def _mean(self, made: _Made) -> Tensor | None:
-        """E g [J] of all tokens' sums, at any length; None where it is the carried moments that have it."""
-        if made.exponent or (made.to_go and self.pair.sampler is not None):
+        """E g [J] at any length; None where only the carried moments have it."""
+        chain, mean = self._chain_of_mean(made), torch.zeros_like(self._pi)
+        if chain is None:
             return None
-        chain, mean = chain_of(self.pair), torch.zeros_like(self._pi)
         if made.coefficients is not None:
             mean = mean + mean_token_gradient(chain, self._pi, made.coefficients)
         if made.prefixes is not None:
@@ -151,6 +151,12 @@ class GradientsByChain:
             # of a return too: on samples of q what has been drawn already has no part in a token's mean gradient
             mean = mean + mean_whole_gradient(chain, self._pi, made.value)
         return self.score.in_own_rows(mean)
+
+    def _chain_of_mean(self, made: _Made) -> Chain | None:
+        if made.exponent == 1 and not unseen_mass(self.pair)[1]:
+            return chain_of(self.pair.on_policy)
+        is_of_q = self.pair.sampler is None
+        return None if made.exponent or (made.to_go and not is_of_q) else chain_of(self.pair)
 
     def _moments(self, weights: TokenWeights, made: _Made, by_length: bool) -> GradientMoments | None:
         level = Level(weights.level.name, None)
