@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
+from math import inf, nan
 
 import torch
 from torch import Tensor
@@ -107,7 +107,9 @@ class GradientMoments:
     def with_square(self, square: Tensor) -> GradientMoments:
         """With another E g² [R, V]: of a weighted g, whose mean and square are sums along two chains."""
         variance = square - self.mean**2
-        return GradientMoments(self.mean, square, torch.where(variance > EPSILON * square, variance, 0.0))
+        # not what overflows: that would be said to have no variance
+        known = torch.where(square.isfinite(), variance.masked_fill(variance <= EPSILON * square, 0.0), nan)
+        return GradientMoments(self.mean, square, known)
 
 
 def moments_of_gradient(chain: Chain, rows: Rows, sums: TokenSums, by_length: bool = False) -> GradientMoments | None:
@@ -295,7 +297,7 @@ class _Pooled:
 
     def plus(self, weight: float, first: Tensor, second: Tensor, shifted: Tensor, over: int) -> _Pooled:
         """With more sequences, of whose G − ``shifted`` the two moments are given, g being G / ``over``."""
-        if not weight > 0:
+        if weight == 0:
             return self
         about = first / weight
         mean, scatter = (about + shifted) / over, ((second - first * about) / over**2).clamp_min(0.0)
