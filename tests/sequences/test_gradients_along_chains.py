@@ -146,7 +146,7 @@ def _long(case: str) -> tuple[Row, ...]:
     spec = {
         "name": "gradients",
         "measure": "gradient",
-        "samples": 20_000,
+        "samples": 6000,
         "estimators": [*ESTIMATORS],
         "placements": ["loss", "reward"],
         "weightings": [*WEIGHTINGS],
