@@ -53,6 +53,14 @@ class _Made:
     exponent: float = 0.0
     times: float = 1.0
 
+    @property
+    def key(self) -> Hashable:
+        """What tells its moments, but for ``times``: k1 in the reward, and k2 of sequences in the loss, are one."""
+        whole, weight = self.prefixes or (None, None)
+        tables = (self.coefficients, weight, self.value)
+        numbers = tuple(None if table is None else table.numpy().tobytes() for table in tables)
+        return whole, numbers, self.to_go, self.exponent
+
 
 @dataclass(frozen=True)
 class GradientsByChain:
@@ -70,7 +78,7 @@ class GradientsByChain:
             return None
         by_length = weights.level.aggregation == "seq-mean-token-mean" and self.pair.joint_may_end
         mean = None if by_length else self._mean(made)
-        moments = self._moments(weights, made, by_length) if noise or mean is None else None
+        moments = self._moments(made, by_length) if noise or mean is None else None
         scale = made.times / (1.0 if by_length else self._divisor(weights))
         return _scaled(mean, moments, scale)
 
@@ -158,9 +166,8 @@ class GradientsByChain:
         is_of_q = self.pair.sampler is None
         return None if made.exponent or (made.to_go and not is_of_q) else chain_of(self.pair)
 
-    def _moments(self, weights: TokenWeights, made: _Made, by_length: bool) -> GradientMoments | None:
-        level = Level(weights.level.name, None)
-        key = replace(weights, level=level, dtype="float64", mean_length=1.0), by_length
+    def _moments(self, made: _Made, by_length: bool) -> GradientMoments | None:
+        key = made.key, by_length
         if key not in self._known:
             self._known[key] = self._carried(made, by_length)
         return self._known[key]
