@@ -23,10 +23,11 @@ from klbench.estimators.whole import Whole
 from klbench.problems.sequence_score import SequenceScore
 from klbench.problems.sequences import SequencePair
 from klbench.roads.chain import Chain, visits
-from klbench.roads.chain_gradient_moments import GradientMoments, Rows, TokenSums, moments_of_gradient, work_of
+from klbench.roads.chain_gradient_moments import Rows, TokenSums, moments_of_gradient, work_of
 from klbench.roads.chain_gradients import mean_token_gradient, mean_whole_gradient
 from klbench.roads.chain_sums import reached
 from klbench.roads.exact_vector import ExactVector
+from klbench.roads.gradient_moments import GradientMoments
 from klbench.roads.sequence_values import CHAIN, chain_of, unseen_mass
 from klbench.tolerances import EPSILON
 

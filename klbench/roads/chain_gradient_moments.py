@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, nan
+from math import inf
 
 import torch
 from torch import Tensor
 
 from klbench.roads.chain import NOTHING_ALIVE, Chain, DenseMove, Move, visits
+from klbench.roads.gradient_moments import GradientMoments, Pooled
 from klbench.roads.monomials import Monomial, Step, needed_for, parts_of
-from klbench.tolerances import EPSILON
 
 _LAW, _MEAN, _SQUARE = ("1", "1"), ("1", "G"), ("G", "G")
 _SHIFT: Step = {"G": (("shift", "1"),)}
@@ -94,22 +94,6 @@ class Rows:
     def zeros(self) -> Tensor:
         """A number for each component [R, V]."""
         return self.pi.new_zeros(self.count, self.pi.shape[1])
-
-
-@dataclass(frozen=True)
-class GradientMoments:
-    """E g and E g² of each component [R, V], and E g² − (E g)², 0 where it is nothing but rounding."""
-
-    mean: Tensor
-    square: Tensor
-    variance: Tensor
-
-    def with_square(self, square: Tensor) -> GradientMoments:
-        """With another E g² [R, V]: of a weighted g, whose mean and square are sums along two chains."""
-        variance = square - self.mean**2
-        # not what overflows: that would be said to have no variance
-        known = torch.where(square.isfinite(), variance.masked_fill(variance <= EPSILON * square, 0.0), nan)
-        return GradientMoments(self.mean, square, known)
 
 
 def moments_of_gradient(chain: Chain, rows: Rows, sums: TokenSums, by_length: bool = False) -> GradientMoments | None:
@@ -206,7 +190,7 @@ class _Carrier:
         own = self.rows.zeros.new_zeros(len(of_components), self.chain.states, *self.rows.zeros.shape)
         shared = own.new_zeros(len(of_all), self.chain.states)
         shared[law, self.chain.start] = 1.0
-        shifted, pooled = self.rows.zeros, _Pooled.nothing(self.rows.zeros)
+        shifted, pooled = self.rows.zeros, Pooled.nothing(self.rows.zeros)
         for t in range(1, self.chain.length + 1):
             shift = self._shift(shared[law])
             own, shared = self._on(own, shared, shift)
@@ -280,33 +264,3 @@ class _Carrier:
 def _weighed(move: Move, rows: Tensor) -> Tensor:
     """Numbers on states [K, S, N], times a move's weights: for each of its targets [K, n, N]."""
     return move.weights.T @ rows if isinstance(move, DenseMove) else rows[:, move.states] * move.weights[:, None]
-
-
-@dataclass(frozen=True)
-class _Pooled:
-    """Of what has ended: its weight, the mean of g, and Σ weight · (g − mean)² [R, V]."""
-
-    weight: float
-    mean: Tensor
-    scatter: Tensor
-
-    @staticmethod
-    def nothing(zeros: Tensor) -> _Pooled:
-        """No sequence."""
-        return _Pooled(0.0, zeros, zeros)
-
-    def plus(self, weight: float, first: Tensor, second: Tensor, shifted: Tensor, over: int) -> _Pooled:
-        """With more sequences, of whose G − ``shifted`` the two moments are given, g being G / ``over``."""
-        if weight == 0:
-            return self
-        about = first / weight
-        mean, scatter = (about + shifted) / over, ((second - first * about) / over**2).clamp_min(0.0)
-        total, away = self.weight + weight, mean - self.mean
-        share = weight / total
-        return _Pooled(total, self.mean + share * away, self.scatter + scatter + self.weight * share * away**2)
-
-    @property
-    def moments(self) -> GradientMoments:
-        """Of sums with the weights."""
-        square = self.scatter + self.weight * self.mean**2
-        return GradientMoments(self.weight * self.mean, square, self.scatter)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from klbench.policies.table import ENDED
 from klbench.roads.chain import Chain, visits
-from klbench.roads.chain_gradient_moments import GradientMoments, Rows, TokenSums, moments_of_gradient, work_of
+from klbench.roads.chain_gradient_moments import Rows, TokenSums, moments_of_gradient, work_of
+from klbench.roads.gradient_moments import GradientMoments
 from tests.roads.chains import CHAINS, every_sequence, policy, random
 
 every = pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
