@@ -28,7 +28,7 @@ from klbench.roads.chain_gradients import mean_token_gradient, mean_whole_gradie
 from klbench.roads.chain_sums import reached
 from klbench.roads.exact_vector import ExactVector
 from klbench.roads.gradient_moments import GradientMoments
-from klbench.roads.sequence_values import CHAIN, chain_of, unseen_mass
+from klbench.roads.sequence_chain import CHAIN, chain_of, unseen_mass
 from klbench.tolerances import EPSILON
 
 MOST_WORK = 2.0**35
