@@ -20,13 +20,13 @@ from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS, Placement, Weighting
 from klbench.measure.answer import Answer
 from klbench.measure.baseline import value_and_weight, with_baseline
+from klbench.measure.components import components_within_reach
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import follows
 from klbench.measure.kind import Kind
 from klbench.measure.place import Baseline, Place
 from klbench.measure.plan import Key, Pass, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
-from klbench.measure.reach import components_within_reach
 from klbench.measure.sequence_gradients import SequenceGradients
 from klbench.measure.truth import Truth
 from klbench.problems.pair import Pair

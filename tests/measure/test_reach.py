@@ -9,7 +9,8 @@ import pytest
 
 import klbench
 from klbench.errors import SpecError
-from klbench.measure.reach import MOST_COMPONENTS, hold_to_reach
+from klbench.measure.components import MOST_COMPONENTS
+from klbench.measure.reach import hold_to_reach
 from klbench.observer import Observer
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
