@@ -56,7 +56,8 @@ class Caller:
         # with one aggregation the level says it all
         if len({level.aggregation for level in there if level}) == len({level.name for level in there if level}):
             return f"at level {joined([level.name for level in levels if level])}"
-        return _where([level for level in levels if level])
+        of_tokens = {level for level in there if level and level.name == "token"}
+        return "at level token" if set(levels) == of_tokens else _where([level for level in levels if level])
 
     def _is_every(self, name: str, levels: Levels) -> bool:
         return len(levels) > 1 and set(levels) == set(self.measured.get(name, ()))

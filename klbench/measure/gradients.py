@@ -163,7 +163,13 @@ class Gradients(Kind):
 
     def plain(self, estimator: Estimator, level: Level | None) -> Iterator[Quantity]:
         """See ``Kind``: in the loss and in the reward."""
-        weightings: tuple[Weighting, ...] = ("none",) if self.pair.sampler is None else ("ratio", "detached")
+        known: dict[str, tuple[Weighting, ...]] = {
+            "ratio": ("ratio", "detached"),
+            "ratio-sequence": ("ratio-sequence",),
+        }
+        weightings: list[Weighting] = [weighting for prefix in self.prefixes(level) for weighting in known[prefix]] or [
+            "none"
+        ]
         for placement, weighting in product(PLACEMENTS, weightings):
             yield Quantity(estimator, place=Place(placement, weighting), level=level)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from klbench.measure.answer import Answer
     from klbench.measure.kind import Kind
     from klbench.measure.setting import Setting
+    from klbench.measure.truth import Unseen
     from klbench.row import Row
 
 _ITSELF = "E_q[k]"
@@ -40,12 +41,13 @@ MOST_SAMPLES = 1e13
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
     """The notes of a case: about the pair first, then about what was measured on it."""
     yield from about_the_setting(setting)
-    yield from (_of_gradients if kind.name == "gradient" else _of_values)(kind, answers)
+    gradients = kind.name == "gradient"
+    yield from _of_gradients(kind, answers) if gradients else _of_values(kind, answers, setting.unseen)
     yield from clamp_notes(kind.estimators, setting)
     yield from about_rounding(rows)
 
 
-def _of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
+def _of_values(kind: Kind, answers: Sequence[Answer], unseen: Unseen) -> Iterator[str]:
     yield from about_aggregations(kind)
     yield from _about_moments(answers)
     yield from _about_rare_draws(answers)
@@ -53,7 +55,7 @@ def _of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
     yield from _about_nonfinite_values(answers)
     without = [answer.quantity for answer in answers if answer.exact is None]
     yield from about_missing_roads(kind.pair, without, Caller.among(kind.quantities))
-    yield from instead_of_values(kind, answers)
+    yield from instead_of_values(kind, answers, unseen)
 
 
 def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:

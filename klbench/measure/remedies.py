@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from klbench.measure.answer import Answer
     from klbench.measure.kind import Kind
     from klbench.measure.quantity import Quantity
+    from klbench.measure.truth import Unseen
 
 _WORTH_A_NOTE = 0.01
 """A share of the true value: a smaller bias shows in the table only, and needs no remedy."""
@@ -37,13 +38,13 @@ _SUGGESTED = 2
 """How many of klbench's own estimators are named if nothing measured is right."""
 
 
-def instead_of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
+def instead_of_values(kind: Kind, answers: Sequence[Answer], unseen: Unseen) -> Iterator[str]:
     """A sentence for each target with a biased estimator: which estimators are not biased here."""
     known = [answer for answer in answers if answer.exact and _is_unit(answer.true.size)]
-    yield from _by_level(_each_value(kind, known), Caller.among(answer.quantity for answer in answers))
+    yield from _by_level(_each_value(kind, known, unseen), Caller.among(answer.quantity for answer in answers))
 
 
-def _each_value(kind: Kind, known: Sequence[Answer]) -> Iterator[tuple[Level | None, str]]:
+def _each_value(kind: Kind, known: Sequence[Answer], unseen: Unseen) -> Iterator[tuple[Level | None, str]]:
     for aim in dict.fromkeys(answer.quantity.aim for answer in known):
         same = [answer for answer in known if answer.quantity.aim == aim]
         far = _WORTH_A_NOTE * abs(same[0].true.size)
@@ -53,12 +54,18 @@ def _each_value(kind: Kind, known: Sequence[Answer]) -> Iterator[tuple[Level | N
         names = {plainly(answer.quantity): answer.quantity.estimator.name for answer in same}
         moments = {plainly(answer.quantity): answer.exact for answer in same if answer.exact_bias == 0}
         among = {name: exact.stdev for name, exact in moments.items() if exact.has_variance}
-        right = among or _first(kind, _plain(kind, _of(aim.divergence), aim), aim)
+        plain = list(_plain(kind, [*_of(aim.divergence), *_of_whole(aim)], aim))
+        suggested = {} if among else _first(kind, plain, aim)
+        right = among or suggested
         owners = _by_owner(list(dict.fromkeys(names[called] for called in biased)))
         shipped = {owner: _right(kind, _beside(kind, shipped, aim), aim) for owner, shipped in owners.items()}
         exactly = "" if all(answer.is_full_precision for answer in same) else ", in float64"
+        cost = _cost_of_weights(kind, suggested, aim)
         if right or shipped:
-            yield aim.level, f"{_instead(biased, right, exactly)}.{_shipped(shipped)}"
+            unclipped = _without_clip(kind) * bool(suggested)
+            yield aim.level, f"{_instead(biased, right, exactly, unclipped)}{cost}.{_shipped(shipped)}"
+        elif _no_weight_corrects(kind, plain, unseen):
+            yield aim.level, f"{_instead(biased, {}, exactly, '')}, and no importance weight corrects that."
 
 
 def instead_of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
@@ -89,7 +96,35 @@ def _each_gradient(kind: Kind, known: Sequence[Answer], shrunk: set[str]) -> Ite
             of_finite = "" if all(answer.has_variance for answer in same) else " with a variance"
             descending = _quietest_first(suggested, "and", agreeing(suggested, " does", " do"))
             nothing = f"{_NOTHING} {else_}measured{of_finite} descends the {target.name} here"
-            yield aim.level, f"{nothing}; {descending}.{_shipped(shipped)}"
+            cost = _cost_of_weights(kind, suggested, aim)
+            yield aim.level, f"{nothing}; {_without_clip(kind)}{descending}{cost}.{_shipped(shipped)}"
+
+
+def _cost_of_weights(kind: Kind, suggested: Mapping[str, float], aim: Aim) -> str:
+    """``: stdev/true 2.1 and 5.6``, in the order of the names: of weights that were not measured here."""
+    known = sorted(noise / abs(kind.target(aim).size) for noise in suggested.values() if isfinite(noise))
+    if kind.pair.sampler is None or not known or len(known) < len(suggested):
+        return ""
+    return f": stdev/true {joined([f'{noise:.3g}' for noise in known])}"
+
+
+def _without_clip(kind: Kind) -> str:
+    """A word on suggestions where the spec cuts weights off: the suggested ones are whole."""
+    return "" if kind.pair.sampler is None or kind.plan.clip == inf else "without clip "
+
+
+def _of_whole(aim: Aim) -> list[Estimator]:
+    """What knows a token's whole distribution, where there are tokens."""
+    of_tokens = aim.divergence == REVERSE_KL and aim.level is not None and aim.level.name == "token"
+    return [find("full")] if of_tokens else []
+
+
+def _no_weight_corrects(kind: Kind, plain: Sequence[Quantity], unseen: Unseen) -> bool:
+    """Whether all that is weighted is known to be biased, though all of q is drawn: where some is not, a note of its
+    own says so."""
+    if kind.pair.sampler is None or unseen.of_q:
+        return False
+    return all(kind.exact(quantity) is not None for quantity in plain)
 
 
 def _by_level(said: Iterable[tuple[Level | None, str]], caller: Caller) -> Iterator[str]:
@@ -131,11 +166,13 @@ def _each_right(kind: Kind, quantities: Iterable[Quantity], aim: Aim) -> Iterato
             yield plainly(quantity), exact.noise
 
 
-def _instead(biased: Sequence[str], right: Mapping[str, float], exactly: str) -> str:
+def _instead(biased: Sequence[str], right: Mapping[str, float], exactly: str, first: str) -> str:
     """``k2 is biased here; k3 and k1 are not, the quieter first``."""
     wrong = f"{few(biased)} {agreeing(biased, 'is', 'are')} biased here"
     return (
-        f"{wrong}; {_quietest_first(right, 'and', agreeing(right, ' is not', ' are not'))}{exactly}" if right else wrong
+        f"{wrong}; {first}{_quietest_first(right, 'and', agreeing(right, ' is not', ' are not'))}{exactly}"
+        if right
+        else wrong
     )
 
 

@@ -68,8 +68,8 @@ def test_values_that_only_a_lower_precision_lacks_are_told() -> None:
 
 def test_a_bias_is_told_with_its_levels() -> None:
     assert [note for note in notes(ENDS) if "biased here" in note] == [
-        "Under seq-mean-token-sum, token-mean and seq-mean-token-sum-norm: k2, abs and topk_head(2) are biased here; full, "
-        "k3 and k1 are not, the quietest first.",
+        "Under seq-mean-token-sum, token-mean and seq-mean-token-sum-norm: k2, abs and topk_head(2) are biased here; "
+        "full, k3 and k1 are not, the quietest first.",
         "Under seq-mean-token-mean, k1, k3, abs and topk_head(2) are biased here; full is not.",
         "At level sequence, k2 and abs are biased here; k3 and k1 are not, the quieter first.",
     ]
