@@ -130,23 +130,36 @@ class SequenceGradients:
             return None
         table = self._table(coefficient(weights.term, weights.placement, weights.weighting, weights.clip))
         chain = chain_of(self.pair)
+        size = self._size_along(chain, table, whole=level.name == "sequence" or weights.placement == "reward")
         if level.name == "token" and weights.placement == "loss":
             mean = mean_token_gradient(chain, self._pi, table)
             if weights.term.whole is not None:
                 if weights.weighting != "none" and self.pair.sampler is not None:
                     return None
                 assert isinstance(weights.term.whole, Whole)
-                mean = mean + reached(visits(chain)[:, None], self.pair.row_gradients(weights.term.whole))
+                of_rows = reached(visits(chain)[:, None], self.pair.row_gradients(weights.term.whole))
+                mean, size = mean + of_rows, size + of_rows.abs()
         elif weights.to_go and self.pair.sampler is not None:
             return None
         else:
             # of a return too: on samples of q what has been drawn already has no part in a token's mean gradient
             mean = mean_whole_gradient(chain, self._pi, table)
-        return self._without_noise(mean / (self.mean_length if level.is_ratio_of_sums else self._constant(level)))
+        over = self.mean_length if level.is_ratio_of_sums else self._constant(level)
+        return self._without_noise(mean / over, size / over)
 
-    def _without_noise(self, table: Tensor) -> ExactVector:
+    def _size_along(self, chain: Chain, table: Tensor, *, whole: bool) -> Tensor:
+        """How large the terms are that a mean gradient along the chain is the sum of [S, V]: what cancels between them
+        leaves rounding of this size."""
+        visited = visits(chain)
+        own = reached(visited[:, None], chain.weighed(table.abs()))
+        size = own + self._pi * own.sum(1, keepdim=True)
+        if whole:
+            size = size + own.sum() * visited[:, None] * (chain.probs + self._pi)
+        return size
+
+    def _without_noise(self, table: Tensor, size: Tensor) -> ExactVector:
         mean = self.score.in_own_rows(table)
-        return ExactVector(mean, torch.full_like(mean, nan), nan, mean.abs(), CHAIN)
+        return ExactVector(mean, torch.full_like(mean, nan), nan, self.score.in_own_rows(size), CHAIN)
 
     def _table(self, term: Term) -> Tensor:
         return self.pair.table(term).view_as(self.pair.joint.log_q)
@@ -210,7 +223,9 @@ class SequenceGradients:
     def follows(self, quantity: Quantity) -> tuple[OnQ, Mapping[str, Tensor]]:
         """What ``klbench.measure.follows`` asks for: the gradients of its list, and those that only sequences have."""
         assert quantity.level is not None
-        own, over = own_coefficient(quantity.estimator.term), self._constant(quantity.level)
+        own = own_coefficient(quantity.estimator.term)
+        # the mean length is a number like any other: what is over it follows what the sum does
+        over = self.mean_length if quantity.level.is_ratio_of_sums else self._constant(quantity.level)
         targets = {true_coefficient(target): target for target in _listed()}
 
         def on_q(term: Term) -> ExactVector | None:
@@ -240,7 +255,7 @@ class SequenceGradients:
             return None if gradient is None else ExactVector(gradient, self._unknown, nan, gradient.abs(), CHAIN)
         if target == FORWARD_KL:
             of_p = Chain(self.pair.joint.log_p.exp(), self.pair.joint.following, self._on_q.start, self._on_q.length)
-            return self._without_noise(gradient_of_forward_kl(of_p, self._pi))
+            return self._without_noise(gradient_of_forward_kl(of_p, self._pi), visits(of_p)[:, None] * self._pi)
         pair = self.pair.on_policy
         if pair.count_of_paths == torch.inf:
             return None

@@ -131,7 +131,7 @@ class SampledRatio:
         variance = second - self._off * self._off
         mean = float(self.sums.shift[self.index]) + self._off
         # a constant: what is left is rounding
-        if variance <= max(CONSTANT_ROUNDING * second, (CONSTANT_ROUNDING * mean) ** 2):
+        if variance <= max(CONSTANT_ROUNDING * second, CONSTANT_ROUNDING * mean * (CONSTANT_ROUNDING * mean)):
             return 0.0
         return variance
 
