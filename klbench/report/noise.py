@@ -75,10 +75,7 @@ def _noisier(case: CaseResult, kind: Kind, way: str, is_told: bool) -> Iterator[
     noise = {_called(row): _noise(row) for row in rows if not row.is_gradient or _is_unbiased(row)}
     known = {name: value for name, value in noise.items() if isfinite(value) and value > 0}
     right = {_called(row) for row in rows if _is_unbiased(row)}
-    # where all are known to be biased, none is the measure of the others
-    among = {name: value for name, value in known.items() if name in right} or (
-        known if _no_bias_is_known(rows) else {}
-    )
+    among = {name: value for name, value in known.items() if name in right} or known
     if among:
         quietest = min(among, key=among.__getitem__)
         for name, value in known.items():
@@ -92,10 +89,6 @@ def _called(row: Row) -> str:
     place = f" ({placed(row.placement, row.weighting)})" if row.is_gradient else ""
     of_sequences = " (sequence)" if row.level == "sequence" else ""
     return row.estimator + of_sequences + place
-
-
-def _no_bias_is_known(rows: Sequence[Row]) -> bool:
-    return all(isnan(row.exact_bias_over_true) for row in rows)
 
 
 def _noise(row: Row) -> float:

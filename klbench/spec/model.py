@@ -27,7 +27,7 @@ from klbench.distributions.shape import check_pair, form
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
 from klbench.row import Row, columns_of
-from klbench.spec import together
+from klbench.spec import expected, together
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.every import Asked
@@ -48,7 +48,9 @@ from klbench.spec.fields import (
     GridValues,
     Levels,
     Measure,
+    OneAggregation,
     OneDtype,
+    OneLevel,
     PairName,
     Parameters,
     Placements,
@@ -119,11 +121,27 @@ class Published(Form):
         default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
     )
 
+    level: OneLevel | None = Field(
+        default=None,
+        description="Policies over sequences only. The level of the row it is of. Default: that which the spec has, "
+        "token if it has both.",
+    )
+    aggregation: OneAggregation | None = Field(
+        default=None,
+        description="Policies over sequences only. The aggregation of the row it is of. Default: that which the spec "
+        "has, of several seq-mean-token-sum.",
+    )
+
     @model_validator(mode="after")
     def _within_is_a_distance(self) -> Self:
         if self.within < 0:
             raise Refusal(f"within is {self.within}", help=["a number >= 0"], path=("within",))
         return self
+
+    @property
+    def expectation(self) -> Expectation:
+        """The same, as the checks have it."""
+        return Expectation(self.value, self.within, self.dtype, self.level, self.aggregation)
 
 
 class PairSpec(Form):
@@ -216,9 +234,7 @@ class PairSpec(Form):
             Refusal: a distribution does not take such a number.
         """
         expect = {
-            estimator: {
-                name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()
-            }
+            estimator: {name: published.expectation for name, published in columns.items()}
             for estimator, columns in self.expect.items()
         }
         filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
@@ -374,6 +390,8 @@ class Spec(Form):
                         raise Refusal(
                             f"nothing is measured in {published.dtype}", help=help, path=(*place, column, "dtype")
                         )
+                    with refusing(*place, column):
+                        expected.check(self, pair, estimator, published.expectation)
         return self
 
     @model_validator(mode="after")

@@ -110,9 +110,3 @@ def test_sequences_and_tokens_estimate_one_number_of_the_reverse_kl_alone() -> N
     far = ("Markov(vocab=4, scale=1.5, seed=1, length=6)", "Perturb(q, scale=1.5, seed=2)")
     assert not [note for note in notes(far, keys, ("chi2_pq",)) if "the noise of" in note]
     assert "k3 (sequence) has" in the_note(notes(far, keys, ("k3",)), "the noise of")
-
-
-def test_a_biased_quietest_is_no_measure() -> None:
-    """All is biased where the sampler never draws most of q."""
-    found = notes((*LASTS, "TopK(q, 2)"), "", ("k1", "k3"))
-    assert not [note for note in found if "the noise of" in note]
