@@ -78,10 +78,10 @@ class GradientsByChain:
         if made is None:
             return None
         by_length = weights.level.aggregation == "seq-mean-token-mean" and self.pair.joint_may_end
-        mean = None if by_length else self._mean(made)
-        moments = self._moments(made, by_length) if noise or mean is None else None
+        known = None if by_length else self._mean(made)
+        moments = self._moments(made, by_length) if noise or known is None else None
         scale = made.times / (1.0 if by_length else self._divisor(weights))
-        return _scaled(mean, moments, scale)
+        return _scaled(known, moments, scale)
 
     def _divisor(self, weights: TokenWeights) -> float:
         return weights.mean_length if weights.level.is_ratio_of_sums else constant_of(self.pair, weights.level)
@@ -145,21 +145,33 @@ class GradientsByChain:
             return None
         return _Line.of(term)
 
-    def _mean(self, made: _Made) -> Tensor | None:
-        """E g [J] at any length; None where only the carried moments have it."""
-        chain, mean = self._chain_of_mean(made), torch.zeros_like(self._pi)
+    def _mean(self, made: _Made) -> tuple[Tensor, Tensor] | None:
+        """(E g [J] at any length, how large the terms are that it is the sum of [J]: what cancels between them leaves
+        rounding of this size); None where only the carried moments have it."""
+        chain = self._chain_of_mean(made)
+        mean, size = torch.zeros_like(self._pi), torch.zeros_like(self._pi)
         if chain is None:
             return None
         if made.coefficients is not None:
             mean = mean + mean_token_gradient(chain, self._pi, made.coefficients)
+            size = size + self._size(chain, made.coefficients)
         if made.prefixes is not None:
             whole, weight = made.prefixes
             there = visits(chain) * chain.weighed(weight).sum(1)
-            mean = mean + reached(there[:, None], self.pair.row_gradients(whole))
+            of_rows = reached(there[:, None], self.pair.row_gradients(whole))
+            mean, size = mean + of_rows, size + of_rows.abs()
         if made.value is not None:
             # of a return too: on samples of q what has been drawn already has no part in a token's mean gradient
             mean = mean + mean_whole_gradient(chain, self._pi, made.value)
-        return self.score.in_own_rows(mean)
+            size = size + self._size(chain, made.value, whole=True)
+        return self.score.in_own_rows(mean), self.score.in_own_rows(size)
+
+    def _size(self, chain: Chain, table: Tensor, *, whole: bool = False) -> Tensor:
+        """How large the terms of a mean gradient are [S, V]; of a value times the score of the whole sequence too."""
+        visited = visits(chain)
+        own = reached(visited[:, None], chain.weighed(table.abs()))
+        size = own + self._pi * own.sum(1, keepdim=True)
+        return size + own.sum() * visited[:, None] * (chain.probs + self._pi) if whole else size
 
     def _chain_of_mean(self, made: _Made) -> Chain | None:
         if made.exponent == 1 and not unseen_mass(self.pair)[1]:
@@ -240,12 +252,13 @@ def constant_of(pair: SequencePair, level: Level) -> float:
     return level.norm
 
 
-def _scaled(mean: Tensor | None, moments: GradientMoments | None, scale: float) -> ExactVector | None:
-    """The moments of ``scale`` times a gradient; of a known mean [J], if there is one."""
+def _scaled(known: tuple[Tensor, Tensor] | None, moments: GradientMoments | None, scale: float) -> ExactVector | None:
+    """The moments of ``scale`` times a gradient; of a known mean [J] and size [J], if there are."""
     if moments is None:
-        if mean is None:
+        if known is None:
             return None
-        return ExactVector(scale * mean, torch.full_like(mean, nan), nan, (scale * mean).abs(), CHAIN)
-    mean = moments.mean.flatten() if mean is None else mean
+        mean, size = (scale * each for each in known)
+        return ExactVector(mean, torch.full_like(mean, nan), nan, size, CHAIN)
+    mean = moments.mean.flatten() if known is None else known[0]
     stdev, size = (scale * each.flatten().sqrt() for each in (moments.variance, moments.square))
     return ExactVector(scale * mean, stdev, nan, size, CHAIN)

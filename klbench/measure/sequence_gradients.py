@@ -128,9 +128,9 @@ class SequenceGradients:
     def _along_chain(self) -> GradientsByChain:
         return GradientsByChain(self.pair, self.score)
 
-    def _without_noise(self, table: Tensor) -> ExactVector:
+    def _without_noise(self, table: Tensor, size: Tensor) -> ExactVector:
         mean = self.score.in_own_rows(table)
-        return ExactVector(mean, torch.full_like(mean, nan), nan, mean.abs(), CHAIN)
+        return ExactVector(mean, torch.full_like(mean, nan), nan, self.score.in_own_rows(size), CHAIN)
 
     def true(self, aim: Aim) -> Truth:
         """The gradient of what is estimated, in q's logits [J]; NaN throughout where it is not known."""
@@ -191,7 +191,9 @@ class SequenceGradients:
     def follows(self, quantity: Quantity) -> tuple[OnQ, Mapping[str, Tensor]]:
         """What ``klbench.measure.follows`` asks for: the gradients of its list, and those that only sequences have."""
         assert quantity.level is not None
-        own, over = own_coefficient(quantity.estimator.term), constant_of(self.pair, quantity.level)
+        own = own_coefficient(quantity.estimator.term)
+        # the mean length is a number like any other: what is over it follows what the sum does
+        over = self.mean_length if quantity.level.is_ratio_of_sums else constant_of(self.pair, quantity.level)
         targets = {true_coefficient(target): target for target in _listed()}
 
         def on_q(term: Term) -> ExactVector | None:
@@ -215,7 +217,7 @@ class SequenceGradients:
             return None if gradient is None else ExactVector(gradient, self._unknown, nan, gradient.abs(), CHAIN)
         if target == FORWARD_KL:
             of_p = Chain(self.pair.joint.log_p.exp(), self.pair.joint.following, self._on_q.start, self._on_q.length)
-            return self._without_noise(gradient_of_forward_kl(of_p, self._pi))
+            return self._without_noise(gradient_of_forward_kl(of_p, self._pi), visits(of_p)[:, None] * self._pi)
         pair = self.pair.on_policy
         if pair.count_of_paths == torch.inf:
             return None

@@ -114,7 +114,9 @@ class Values(Kind):
 
     def plain(self, estimator: Estimator, level: Level | None) -> tuple[Quantity, ...]:
         """See ``Kind``."""
-        return (Quantity(estimator if self.pair.sampler is None else weighted(estimator), level=level),)
+        prefixes = self.prefixes(level)
+        of_sampler = tuple(Quantity(weighted(estimator, prefix), level=level) for prefix in prefixes)
+        return of_sampler or (Quantity(estimator, level=level),)
 
     def at_home(self, estimator: Estimator, level: Level | None) -> tuple[Quantity, ...]:
         """See ``Kind``."""

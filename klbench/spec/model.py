@@ -27,7 +27,7 @@ from klbench.distributions.shape import check_pair, form
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
 from klbench.row import Row, columns_of
-from klbench.spec import together
+from klbench.spec import expected, together
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case, Expectation
 from klbench.spec.every import Asked
@@ -48,7 +48,9 @@ from klbench.spec.fields import (
     GridValues,
     Levels,
     Measure,
+    OneAggregation,
     OneDtype,
+    OneLevel,
     PairName,
     Parameters,
     Placements,
@@ -64,7 +66,7 @@ from klbench.spec.grid import MOST_CASES, combinations, count_cases
 from klbench.spec.naming import pair_name
 from klbench.spec.nodes import Node
 from klbench.spec.placing import NOT_JUDGED
-from klbench.spec.refusal import Refusal, refusing, shown, unknown_key
+from klbench.spec.refusal import Refusal, Step, refusing, shown, unknown_key
 from klbench.spec.written import Written
 
 DEFAULT_SAMPLES = 1_000_000
@@ -119,11 +121,27 @@ class Published(Form):
         default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
     )
 
+    level: OneLevel | None = Field(
+        default=None,
+        description="Policies over sequences only. The level of the row it is of. Default: that which the spec has, "
+        "token if it has both.",
+    )
+    aggregation: OneAggregation | None = Field(
+        default=None,
+        description="Policies over sequences only. The aggregation of the row it is of. Default: that which the spec "
+        "has, of several seq-mean-token-sum.",
+    )
+
     @model_validator(mode="after")
     def _within_is_a_distance(self) -> Self:
         if self.within < 0:
             raise Refusal(f"within is {self.within}", help=["a number >= 0"], path=("within",))
         return self
+
+    @property
+    def expectation(self) -> Expectation:
+        """The same, as the checks have it."""
+        return Expectation(self.value, self.within, self.dtype, self.level, self.aggregation)
 
 
 class PairSpec(Form):
@@ -216,9 +234,7 @@ class PairSpec(Form):
             Refusal: a distribution does not take such a number.
         """
         expect = {
-            estimator: {
-                name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()
-            }
+            estimator: {name: published.expectation for name, published in columns.items()}
             for estimator, columns in self.expect.items()
         }
         filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
@@ -374,6 +390,8 @@ class Spec(Form):
                         raise Refusal(
                             f"nothing is measured in {published.dtype}", help=help, path=(*place, column, "dtype")
                         )
+                    with refusing(*place, column):
+                        expected.check(self, pair, estimator, published.expectation)
         return self
 
     @model_validator(mode="after")
@@ -394,6 +412,10 @@ class Spec(Form):
     def place_of(self, estimator: str) -> Location | None:
         """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""
         return self._written.place_of(estimator)
+
+    def place_at(self, *path: Step) -> Location | None:
+        """Where the value under these keys and indices stands; None in a spec that was not read from a text."""
+        return self._written.place_at(path)
 
     def files(self) -> tuple[WrittenText, ...]:
         """The files that its pairs name, each once."""
