@@ -35,8 +35,8 @@ for a token's weight, over sequences for a sequence's; under token-mean it is ov
 
 
 def weighed(estimator: Estimator, prefix: str) -> Estimator:
-    """The estimator with a weight before it, ``ratio``, ``ratio-sequence`` or ``ratio-geometric``, or one of these after
-    ``self-normalised-``, and what to know of that."""
+    """The estimator with a weight before it, ``ratio``, ``ratio-sequence`` or ``ratio-geometric``, or one of these
+    after ``self-normalised-``, and what to know of that."""
     scope, plain = SCOPE_OF[prefix.removeprefix(SELF_NORMALISED)], estimator.biased_when
     over_mean = _OVER_MEAN * prefix.startswith(SELF_NORMALISED)
     return replace(
