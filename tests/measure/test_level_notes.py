@@ -110,3 +110,8 @@ def test_sequences_and_tokens_estimate_one_number_of_the_reverse_kl_alone() -> N
     far = ("Markov(vocab=4, scale=1.5, seed=1, length=6)", "Perturb(q, scale=1.5, seed=2)")
     assert not [note for note in notes(far, keys, ("chi2_pq",)) if "the noise of" in note]
     assert "k3 (sequence) has" in the_note(notes(far, keys, ("k3",)), "the noise of")
+
+
+def test_a_precision_that_is_missed_is_told_once_for_an_estimator() -> None:
+    found = [note for note in notes(ENDS, f"{ALL}precision: 0.0001\n", ("k1", "k3")) if "was not reached" in note]
+    assert sorted(note.partition(" ")[0].rstrip(":") for note in found) == ["k1", "k3"]
