@@ -80,8 +80,8 @@ class Values(Kind):
         shift = dict(zip(self.terms, self.shift(problem), strict=True))
         ratios = {term: ratio for term in self.terms if (ratio := ratio_of(term))}
         of_samples = tuple(term for term in self.terms if term not in ratios)
-        if not set(of_samples) - set(self._controls.terms):
-            # controls alone are nothing to measure
+        if all(quantity.measured in ratios for quantity in self.quantities):
+            # the controls are left, and nothing to regress on them
             of_samples = ()
         return (
             *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
