@@ -17,6 +17,7 @@ from klbench.errors import RunError, SpecError, UserError
 from klbench.keeper import NOTHING_KEPT, Keeper
 from klbench.measure.case import measure, measure_shard
 from klbench.measure.crossings import crossing_notes
+from klbench.measure.reach import hold_to_reach
 from klbench.measure.setting import Machine
 from klbench.measure.shard import Shard
 from klbench.observer import SILENT, Observer
@@ -105,7 +106,9 @@ def refuse_precision(spec: Spec) -> None:
 
 @contextmanager
 def _each_case(spec: Spec, observer: Observer) -> Iterator[Sequence[Case]]:
-    """The cases of a spec, to be measured inside."""
+    """The cases of a spec, to be measured inside; each can be, or nothing is."""
+    with one_torch_thread():
+        hold_to_reach(spec)
     cases = spec.cases()
     observer.started(spec, cases)
     keep_freed_memory()

@@ -13,7 +13,13 @@ from klbench.identity.identity import Identity
 from klbench.wording import joined
 
 HERE = "▸"
-_HOW = "Computed exactly, on five tokens where no clamp is active. Stale samples (off-policy) are an older policy's."
+ON_SEQUENCES = (
+    "Computed exactly, on sequences of two tokens; token-local: prefixes held as they are drawn. Stale samples "
+    "(off-policy) are an older policy's."
+)
+ON_ONE_TOKEN = (
+    "Computed exactly, on five tokens where no clamp is active. Stale samples (off-policy) are an older policy's."
+)
 
 
 def card(title: str, summary: str, facts: Mapping[str, str], *below: RenderableType) -> RenderableType:
@@ -38,7 +44,7 @@ def stacked(cards: Iterable[RenderableType]) -> RenderableType:
     return Group(first, *(line for other in others for line in ("", other)))
 
 
-def follows_table(identity: Identity, default: str = "", whose: str = "its") -> RenderableType:
+def follows_table(identity: Identity, default: str = "", whose: str = "its", how: str = ON_ONE_TOKEN) -> RenderableType:
     """What a gradient follows in each place, on samples of q and on stale ones; ``default`` is marked."""
     table = Table.grid(padding=(0, 2, 0, 0))
     headers = f"{whose} gradient follows", "on samples of q", "on stale ones"
@@ -47,7 +53,7 @@ def follows_table(identity: Identity, default: str = "", whose: str = "its") -> 
         is_default = place == default
         marked = Text(f"{HERE if is_default else ' '} in the {place}", style="bold" if is_default else "dim")
         table.add_row(marked, _follows(name), _follows(identity.stale_follows[place]))
-    return Group("", table, Text(_HOW, style="dim"))
+    return Group("", table, Text(how, style="dim"))
 
 
 def _follows(name: str) -> Text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,7 +115,8 @@ def data(
     folder = Path(out) / spec.name
     ensure_writable(folder, (*FILES, *NAMES))
     how = How("cpu", Engines(EngineName.THREADS, threads), fresh=True, quiet=quiet)
-    results, made = written(spec, folder, Call(command_line(context), ()), how)
+    with _without_place():
+        results, made = written(spec, folder, Call(command_line(context), ()), how)
     tell(results, folder, made, format, quiet=quiet, check=check)
     if worst:
         from klbench.cli.worst import show_worst
@@ -135,12 +138,24 @@ def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name:
     called = name or named_by(files)
     pair: dict[str, Any] = {"name": called, "data": files, "columns": columns, "skip_bad": skip_bad}
     given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys, "pairs": [pair]}
-    try:
-        spec = read_text(yaml.safe_dump(given), "klbench data")
+    with _without_place():
+        spec = read_text(yaml.safe_dump(given), _NOWHERE)
         if "estimators" not in keys:
             entries = {entry for each in spec.pairs if (entry := getattr(each, "entry", None))}
             given["estimators"] = ["k1", "k2", "k3", "k1_cv(optimal)", *sorted(entries)]
-            spec = read_text(yaml.safe_dump(given), "klbench data")
-    except SpecError as error:
-        raise SpecError(error.message, help=error.help) from None
+            spec = read_text(yaml.safe_dump(given), _NOWHERE)
     return spec
+
+
+@contextmanager
+def _without_place() -> Iterator[None]:
+    """Take the place from an error in a spec that nobody wrote."""
+    try:
+        yield
+    except SpecError as error:
+        if error.location is None or error.location.source != _NOWHERE:
+            raise
+        raise SpecError(error.message, help=error.help) from None
+
+
+_NOWHERE = "klbench data"

@@ -33,27 +33,33 @@ def identify(name: Name) -> None:
     tensor out. Its module is imported, from the current folder or wherever Python finds it: that runs its code.
     """
     import_torch()
-    from klbench.cli.card import card, follows_table
+    from klbench.cli.card import ON_ONE_TOKEN, ON_SEQUENCES, card, follows_table
     from klbench.identity.identify import identify as identify_estimator
     from klbench.identity.likeness import likeness
+    from klbench.identity.on_sequences import identify_on_sequences, needs_sequences, paragraph_on_sequences
     from klbench.identity.words import of_likeness, paragraph
 
     with redirect_stdout(sys.stderr):
         estimator = _ready(name)
-        identity = identify_estimator(estimator)
-        like = likeness(estimator)
-    told = f"{paragraph(identity)} {of_likeness(like)}"
-    output.data(card(f"{estimator.name}, identified", told, {}, follows_table(identity)))
+        if needs_sequences(estimator):
+            identity = identify_on_sequences(estimator)
+            told, how = paragraph_on_sequences(identity, estimator), ON_SEQUENCES
+        else:
+            identity = identify_estimator(estimator)
+            told, how = f"{paragraph(identity)} {of_likeness(likeness(estimator))}", ON_ONE_TOKEN
+    output.data(card(f"{estimator.name}, identified", told, {}, follows_table(identity, how=how)))
 
 
 def _ready(name: str) -> Estimator:
     from klbench.estimators.catalogue import find, unweighted
+    from klbench.estimators.weights import WEIGHT_OF
     from klbench.users.ready import ready
 
     estimator = find(name)
     if estimator.weighted:
-        hints = [f"klbench identify {unweighted(name)} shows its gradients with that weight and without"]
-        raise SpecError(f"{estimator.name} is {unweighted(name)} times ρ = q/sampler", help=hints)
+        without, of_one = unweighted(name), "" if estimator.scope == "sample" else "; of one token all weights are one"
+        hints = [f"klbench identify {without} shows its gradients with that weight and without{of_one}"]
+        raise SpecError(f"{estimator.name} is {without} times {WEIGHT_OF[estimator.scope]}", help=hints)
     if estimator.control is not None:
         hints = ["identify a member of the family, with a number in the parentheses: k1_cv(0.5)"]
         raise SpecError(f"{estimator.name} has a coefficient that is fitted to each pair", help=hints)

@@ -47,9 +47,9 @@ def written(spec: Spec, folder: Path, call: Call, how: How) -> tuple[Results, Se
     Raises:
         Interrupted: with what is kept of the run, and how to go on.
         RunError: the run cannot be finished, or its files cannot be written.
-        SpecError: a user's function cannot be used.
+        SpecError: a case cannot be measured, or a user's function cannot be used.
     """
-    _get_ready(how.quiet)
+    _get_ready(spec, how.quiet)
     from klbench.files.store import NAMES
     from klbench.runner import run
 
@@ -71,7 +71,7 @@ def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
     from klbench.measure.shard import Shard
 
     one = Shard.read(shard)
-    _get_ready(how.quiet)
+    _get_ready(spec, how.quiet)
     from klbench.runner import refuse_precision, run_shard
 
     refuse_precision(spec)
@@ -119,11 +119,15 @@ def write(
     return results, [name for name, text in files.items() if text is not None]
 
 
-def _get_ready(quiet: bool) -> None:
+def _get_ready(spec: Spec, quiet: bool) -> None:
     import_torch(quiet=quiet)
     # both import torch's parts: an interrupt meanwhile is heard only outside of under_way
     import klbench.resume
     import klbench.runner  # noqa: F401
+    from klbench.measure.reach import hold_to_reach
+
+    # a run does so too: here it comes before a word on what the run would replace or go on with
+    hold_to_reach(spec)
 
 
 def _say_what_goes(claimed: Claim, spec: Spec, folder: Path, *, quiet: bool) -> None:

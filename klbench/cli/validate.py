@@ -54,6 +54,9 @@ def validate(
 
     resolved = read_spec(spec, overrides or ())
     import_torch()
+    from klbench.measure.reach import hold_to_reach
+
+    hold_to_reach(resolved)
     if format is Format.TABLE:
         _show(resolved, within)
     else:

@@ -66,7 +66,7 @@ class TokenWeights:
             return None
         lengths, scope = at.spread(at.lengths), SCOPES.get(self.weighting)
         shares = self._divided(lengths.new_ones(lengths.shape), lengths)
-        if self.weighting == "none" or at.sequences.log_weight is None:
+        if self.weighting == "none":
             return shares
         if scope is None:
             return shares * at.tokens(Term(_one, weighted=True, clip=self.clip))

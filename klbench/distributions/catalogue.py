@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import klbench.distributions.families
 from klbench.distributions.constraints import known
-from klbench.distributions.expression import Text, Value
+from klbench.distributions.expression import Text, Value, value_text
 from klbench.distributions.family import Family, Parameter
 from klbench.errors import SpecError, unknown
 from klbench.wording import counted, joined
@@ -171,7 +171,9 @@ def _check_rules(family: Family, given: Mapping[str, Value]) -> None:
         if len(concerned) == len(rule.arguments) and all(map(known, concerned)) and not rule.holds(values):
             shown = ", ".join(f"{name}={_show(values[name])}" for name in rule.arguments)
             needed = rule.text if isinstance(rule.text, str) else rule.text(values)
-            raise ArgumentError(f"{family.name} needs {needed}, given {shown}", argument=rule.arguments[-1])
+            advice = [rule.advice(values)] if rule.advice else []
+            help = [*advice, f"for example {family.example}"]
+            raise ArgumentError(f"{family.name} needs {needed}, given {shown}", argument=rule.arguments[-1], help=help)
 
 
 def _axes(value: Value) -> int:
@@ -180,5 +182,5 @@ def _axes(value: Value) -> int:
 
 def _show(value: Value, limit: int = 60) -> str:
     """The value as a user would write it, cut where it is long."""
-    text = f"[{', '.join(_show(item, limit) for item in value[:9])}]" if isinstance(value, tuple) else str(value)
+    text = f"[{', '.join(_show(item, limit) for item in value[:9])}]" if isinstance(value, tuple) else value_text(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

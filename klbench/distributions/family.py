@@ -65,11 +65,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Rule:
-    """What several arguments must fulfil together; ``text``, or what it says of them, completes "Family needs ..."."""
+    """What several arguments must fulfil together; ``text``, or what it says of them, completes "Family needs ...", and
+    ``advice`` says what to do."""
 
     text: str | Callable[[Arguments], str]
     arguments: tuple[str, ...]
     holds: Callable[[Arguments], bool]
+    advice: Callable[[Arguments], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from types import ModuleType
 
 import klbench.estimators
 from klbench.errors import SpecError, unknown
-from klbench.estimators.estimator import OPTIMAL, WEIGHT, Estimator, EstimatorFamily, weighted
+from klbench.estimators.estimator import OPTIMAL, WEIGHT, Estimator, EstimatorFamily
+from klbench.estimators.weights import weighed
 from klbench.estimators.whole import WHOLE, WHOLE_FAMILIES
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW
@@ -80,7 +81,7 @@ def find(name: str) -> Estimator:
     _refuse_two_weights(plain)
     match = _RATIO.match(name.strip())
     assert match is not None, "there is a weight before the plain name"
-    return weighted(estimator, match["prefix"])
+    return weighed(estimator, match["prefix"])
 
 
 def unweighted(name: str) -> str:

@@ -178,7 +178,7 @@ def weighted(estimator: Estimator, prefix: str = "ratio") -> Estimator:
         normalised=normalised,
         biased_when=_also("the sampler misses part of q's support", estimator.biased_when),
         infinite_variance_when=_also(no_moment, plain),
-        summary=f"{estimator.summary}\n\n{_TIMES_WEIGHT}{_OVER_MEAN * normalised}",
+        summary=f"{estimator.summary}\n\nTimes the importance weight ρ = q(x)/sampler(x), if x comes from a sampler.",
     )
 
 
@@ -186,12 +186,6 @@ SELF_NORMALISED = "self-normalised-"
 """Before the name of a weight: the weights are divided by their mean over all samples."""
 WEIGHT = "(self-normalised-)?ratio(-sequence|-geometric)?"
 """The names of weights, as a pattern."""
-_TIMES_WEIGHT = "Times the importance weight ρ = q(x)/sampler(x), if x comes from a sampler."
-_OVER_MEAN = """
-
-The weights are divided by their mean over all samples (self-normalised importance sampling). A ratio of two means: its
-bias at n samples is of the order 1/n, and the numbers here are those of many samples. The mean weight is over tokens
-for a token's weight, over sequences for a sequence's; under token-mean it is over tokens."""
 
 
 SCOPE_OF: Mapping[str, Scope] = {"ratio": "sample", "ratio-sequence": "sequence", "ratio-geometric": "geometric"}

@@ -3,14 +3,15 @@
 The samples are the rollout engine's, so each estimates KL(rollout‖trainer): log r is log(sampler/q), clamped to ±20 at
 every token. A ``token_`` statistic rejects tokens; ``seq_sum_`` and ``seq_mean_`` reject sequences, by the sum or the
 mean of the values of their tokens. All are logged, and nothing is differentiated. ``seq_max_`` is the largest of a
-sequence's values and no average, so it is not here.
+sequence's values and no average, so it is not here. Beside them k1 and k3 are logged without a clamp, as
+``rollout_corr/kl`` and ``rollout_corr/k3_kl``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from klbench.frameworks.arithmetic import K2, NEGATED_K1, UPSIDE_DOWN, Arithmetic
+from klbench.frameworks.arithmetic import K2, NEGATED_K1, UPSIDE_DOWN, UPSIDE_DOWN_LOG_FIRST, Arithmetic
 from klbench.frameworks.entry import Entry, Source
 from klbench.frameworks.on_sequences import OnSequences, mean_of_means, mean_of_sums, token_mean
 
@@ -50,4 +51,20 @@ def _statistics() -> Iterator[Entry]:
             )
 
 
-ENTRIES = tuple(_statistics())
+def _metrics() -> Iterator[Entry]:
+    for name, value, arithmetic in (("kl", "k1", NEGATED_K1), ("k3_kl", "k3", UPSIDE_DOWN_LOG_FIRST)):
+        yield Entry(
+            "verl",
+            f"rollout_corr_{name}",
+            arithmetic,
+            Source(_SOURCE.repository, _SOURCE.file, "compute_offpolicy_metrics", read=True),
+            f"Logged as rollout_corr/{name}: the {value} of KL(sampler‖q), the rollout engine against the trainer, "
+            "without a clamp. On samples of q itself it is 0.",
+            since="0.7.1",
+            placement=None,
+            against_sampler=True,
+            on_sequences=token_mean("over all tokens of the batch"),
+        )
+
+
+ENTRIES = (*_statistics(), *_metrics())

@@ -17,6 +17,7 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.error_bars import error_of_mean, error_of_stdev, holds_below_float64
 from klbench.row import Row, falls_far_short, held_to_exact, rounding_is_unseen
 from klbench.stats.estimate import Estimate
+from klbench.tolerances import CONSTANT_ROUNDING
 
 if TYPE_CHECKING:
     from klbench.measure.quantity import Quantity
@@ -113,10 +114,15 @@ class Answer:
 
     @cached_property
     def bias(self) -> Estimate:
-        """The measured mean less the true value."""
+        """The measured mean less the true value; 0 where what is no more than rounding is left of a constant."""
         if self.paired is not None:
             return self.paired
-        return self.of_mean(self.sampled.off(self.true.value)) if self.sampled else Estimate()
+        if not self.sampled:
+            return Estimate()
+        bias = self.of_mean(self.sampled.off(self.true.value))
+        is_constant = self.is_full_precision and self.exact_noise == 0 and self.exact_bias == 0
+        is_rounding = is_constant and abs(bias.value) <= CONSTANT_ROUNDING * abs(self.true.size)
+        return Estimate(0.0, bias.mcse) if is_rounding else bias
 
     @property
     def rounded(self) -> Estimate:

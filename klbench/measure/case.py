@@ -128,4 +128,4 @@ class _Watched:
 def _latest(kinds: tuple[Kind, ...], so_far: Sample) -> Headline:
     """The headline of the kind that is being sampled now."""
     begun = [kind for kind in kinds if any(quantity in so_far.places for quantity in kind.quantities)]
-    return begun[-1].headline(so_far)
+    return begun[-1].headline(so_far) if begun else NOTHING_YET

@@ -17,11 +17,11 @@ from klbench.derived.measured import Measured
 from klbench.derived.precision import Evaluated, in_precision
 from klbench.derived.token_weights import MeasuredWeights, RoundingOfWeights
 from klbench.distributions.score import Score
-from klbench.errors import SpecError
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS, Placement, Weighting
 from klbench.measure.answer import Answer
 from klbench.measure.baseline import value_and_weight, with_baseline
+from klbench.measure.components import components_within_reach
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import follows
 from klbench.measure.kind import Kind
@@ -39,13 +39,6 @@ from klbench.roads.exact_vector import Atoms, ExactVector
 from klbench.roads.gradient_sums import BatchedGradients, CountedGradients, SummedGradients, TokenGradients
 from klbench.row import Components
 from klbench.stats.estimate import Estimate
-
-MOST_COMPONENTS = 1024
-"""The most rows and columns of a covariance matrix, which is kept whole where draws are not counted."""
-
-
-_FEWER_PARAMETERS = "name fewer with parameters, or take a Categorical without a baseline, whose draws are counted"
-_FEWER_CELLS = "take a policy with fewer states times tokens, such as Markov(vocab=31, ...)"
 
 
 class Gradients(Kind):
@@ -157,14 +150,7 @@ class Gradients(Kind):
         return Pass(Blocks(problem, self.plan.seed, self.plan.samples, accumulator), places)
 
     def _components_within_reach(self, score: Score) -> int:
-        components = len(score.components[0])
-        if components > MOST_COMPONENTS:
-            what = "a baseline takes" if self._baseline else "these take"
-            raise SpecError(
-                f"the gradient has {components:,} components, more than {what}: {MOST_COMPONENTS:,}",
-                help=[_FEWER_CELLS if isinstance(score, SequenceScore) else _FEWER_PARAMETERS],
-            )
-        return components
+        return components_within_reach(score, with_baseline=self._baseline is not None)
 
     def _exact(self, quantity: Quantity) -> ExactVector | None:
         if isinstance(self.gradients, SequenceGradients):
@@ -180,7 +166,13 @@ class Gradients(Kind):
 
     def plain(self, estimator: Estimator, level: Level | None) -> Iterator[Quantity]:
         """See ``Kind``: in the loss and in the reward."""
-        weightings: tuple[Weighting, ...] = ("none",) if self.pair.sampler is None else ("ratio", "detached")
+        known: dict[str, tuple[Weighting, ...]] = {
+            "ratio": ("ratio", "detached"),
+            "ratio-sequence": ("ratio-sequence",),
+        }
+        weightings: list[Weighting] = [weighting for prefix in self.prefixes(level) for weighting in known[prefix]] or [
+            "none"
+        ]
         for placement, weighting in product(PLACEMENTS, weightings):
             yield Quantity(estimator, place=Place(placement, weighting), level=level)
 

@@ -79,6 +79,13 @@ class Kind(ABC):
     def plain(self, estimator: Estimator, level: Level | None) -> Iterable[Quantity]:
         """The quantities that klbench's own estimator may be at a level: weighted if the samples are stale."""
 
+    def prefixes(self, level: Level | None) -> tuple[str, ...]:
+        """The weights that may correct samples of a sampler, if there is one: a token's leaves its prefix as drawn, and
+        of sequences that of a sequence is the same as a token's."""
+        if self.pair.sampler is None:
+            return ()
+        return ("ratio", "ratio-sequence") if level is not None and level.name == "token" else ("ratio",)
+
     @abstractmethod
     def at_home(self, estimator: Estimator, level: Level | None) -> Iterable[Quantity]:
         """The quantities that a framework's estimator is in that framework, at a level."""

@@ -12,6 +12,7 @@ from klbench.measure.quantity import Aim
 from klbench.problems.sequences import SequencePair
 from klbench.roads.chain import expected_length, visits
 from klbench.roads.sequence_chain import chain_of
+from klbench.wording import agreeing, counted, joined
 
 if TYPE_CHECKING:
     from klbench.measure.kind import Kind
@@ -22,25 +23,28 @@ def about_aggregations(kind: Kind) -> Iterator[str]:
     if not isinstance(kind.pair, SequencePair):
         return
     levels = dict.fromkeys(quantity.level for quantity in kind.quantities if quantity.level is not None)
+    alike: dict[str, list[str]] = {}
     for level in levels:
         estimated = kind.target(Aim(REVERSE_KL, level)).value
-        if level.aggregation in (None, "seq-mean-token-sum") or not isfinite(estimated):
-            continue
-        meaning, consequence = _meaning(level, kind.pair), _consequence(level, kind.pair)
-        yield f"{level.aggregation} estimates {meaning}: {estimated:.6g}.{consequence}"
+        if level.aggregation not in (None, "seq-mean-token-sum") and isfinite(estimated):
+            meaning = f"{_meaning(level, kind.pair)}: {estimated:.6g}.{_consequence(level, kind.pair)}"
+            alike.setdefault(meaning, []).append(level.aggregation)
+    for meaning, aggregations in alike.items():
+        yield f"{joined(aggregations)} {agreeing(aggregations, 'estimates', 'estimate')} {meaning}"
 
 
 def _meaning(level: Level, pair: SequencePair) -> str:
+    length = pair.joint.length
+    if not pair.joint_may_end and (level.aggregation != "seq-mean-token-sum-norm" or level.norm == length):
+        return f"the KL of sequences over their length, {counted(length, 'token')}"
     match level.aggregation:
         case "token-mean":
-            length = expected_length(chain_of(pair.on_policy))
-            return f"the KL of sequences over their mean length, {length:.6g} tokens"
+            mean_length = expected_length(chain_of(pair.on_policy))
+            return f"the KL of sequences over their mean length, {mean_length:.6g} tokens"
         case "seq-mean-token-sum-norm":
             return f"the KL of sequences over {level.norm:g}"
-        case _ if pair.joint_may_end:
-            return "the mean over sequences of their token means, which is not the KL of sequences over any number"
         case _:
-            return f"the KL of sequences over their length, {pair.joint.length} tokens"
+            return "the mean over sequences of their token means, which is not the KL of sequences over any number"
 
 
 def _consequence(level: Level, pair: SequencePair) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import isinf, isnan
 from typing import TYPE_CHECKING
 
 from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.measure.called import Caller, plainly
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
 from klbench.problems.dump import Dump
 from klbench.stats.tail import TRUSTED
-from klbench.wording import few, joined
+from klbench.wording import agreeing, counted, few, joined
 
 if TYPE_CHECKING:
     from klbench.measure.answer import Answer
     from klbench.measure.kind import Kind
     from klbench.measure.setting import Setting
+    from klbench.measure.truth import Unseen
     from klbench.row import Row
 
 _ITSELF = "E_q[k]"
@@ -43,20 +46,21 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
         yield from about_fits(setting.fits)
         return
     yield from about_the_setting(setting)
-    yield from (_of_gradients if kind.name == "gradient" else _of_values)(kind, answers)
+    gradients = kind.name == "gradient"
+    yield from _of_gradients(kind, answers) if gradients else _of_values(kind, answers, setting.unseen)
     yield from clamp_notes(kind.estimators, setting)
     yield from about_rounding(rows)
 
 
-def _of_values(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
+def _of_values(kind: Kind, answers: Sequence[Answer], unseen: Unseen) -> Iterator[str]:
     yield from about_aggregations(kind)
     yield from _about_moments(answers)
     yield from _about_rare_draws(answers)
     yield from _about_tails(answers)
     yield from _about_nonfinite_values(answers)
     without = [answer.quantity for answer in answers if answer.exact is None]
-    yield from about_missing_roads(kind.pair, without)
-    yield from instead_of_values(kind, answers)
+    yield from about_missing_roads(kind.pair, without, Caller.among(kind.quantities))
+    yield from instead_of_values(kind, answers, unseen)
 
 
 def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
@@ -75,17 +79,19 @@ def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
 def _about_moments(answers: Sequence[Answer]) -> Iterator[str]:
     """Means and variances that are infinite."""
     of_values = [answer for answer in answers if answer.quantity.place is None]
-    meanless = _names([answer for answer in of_values if answer.exact and isinf(answer.exact.mean)])
+    meanless = [answer for answer in of_values if answer.exact and isinf(answer.exact.mean)]
     if meanless:
-        yield f"{', '.join(meanless)}: the mean is infinite; the measured one grows with the number of samples."
-    endless = [name for name in _names([answer for answer in answers if _is_endless(answer)]) if name not in meanless]
+        names = _names(meanless, answers, ", ".join)
+        yield f"{names}: the mean is infinite; the measured one grows with the number of samples."
+    without_mean = {answer.quantity.called for answer in meanless}
+    endless = [answer for answer in answers if _is_endless(answer) and answer.quantity.called not in without_mean]
     if endless:
         advice = (
             "The mean converges slowly, and usually from below."
             if of_values
             else "Use one that has a variance, or clamp and accept the bias."
         )
-        names = ", ".join(endless)
+        names = _names(endless, answers, ", ".join)
         yield f"{names}: the variance is infinite, so there is no error bar and more samples hardly help. {advice}"
 
 
@@ -102,20 +108,26 @@ def _has_no_mean(answer: Answer) -> bool:
 
 
 def _about_rare_draws(answers: Sequence[Answer]) -> Iterator[str]:
-    missed = _names([answer for answer in answers if answer.misses_rare_draws and answer.has_variance])
+    missed = [answer for answer in answers if answer.misses_rare_draws and answer.has_variance]
     if missed:
         yield (
-            f"Rare samples carry most of the variance of {joined(missed)} and were not drawn, so the measured stdev is "
-            "far below the exact one. The error bars of means use the exact stdev; use the exact columns."
+            f"Rare samples carry most of the variance of {_names(missed, answers)} and were not drawn, so the measured "
+            "stdev is far below the exact one. The error bars of means use the exact stdev; use the exact columns."
         )
 
 
 def _about_tails(answers: Sequence[Answer]) -> Iterator[str]:
-    for answer in answers:
-        if answer.exact is None and answer.khat > TRUSTED:
-            called = answer.quantity.called + dtype_words(answer.quantity.dtype)
-            khat = "k̂" if answer.quantity.place is None else "k̂ of its length"
-            yield f"{called}: {khat} is {answer.khat:.2f}. {_advice(answer.khat)}"
+    """Estimators with a heavy tail and no exact numbers, each at the level and in the precision where k̂ is largest."""
+    heavy = [answer for answer in answers if answer.exact is None and answer.khat > TRUSTED]
+    by_name: dict[str, list[Answer]] = {}
+    for answer in heavy:
+        by_name.setdefault(plainly(answer.quantity), []).append(answer)
+    for alike in by_name.values():
+        answer = max(alike, key=lambda answer: answer.khat)
+        called = answer.quantity.called + dtype_words(answer.quantity.dtype)
+        khat = "k̂" if answer.quantity.place is None else "k̂ of its length"
+        most = "" if len({answer.quantity.level for answer in alike}) == 1 else ", the largest of its levels"
+        yield f"{called}: {khat} is {answer.khat:.2f}{most}. {_advice(answer.khat)}"
 
 
 def _advice(khat: float) -> str:
@@ -133,28 +145,56 @@ def dtype_words(dtype: str) -> str:
 
 
 def _about_nonfinite_values(answers: Sequence[Answer]) -> Iterator[str]:
+    alike: dict[tuple[str, str, bool], list[Answer]] = {}
+    for those in _nonfinite_by_name(answers):
+        # tokens are many more than samples, and are told where there is nothing else
+        of_samples = [one for one in those if not one.quantity.is_of_tokens] or those
+        worst = max(of_samples, key=lambda one: one.nonfinite)
+        varies = len({one.nonfinite for one in of_samples}) > 1
+        how_many = _how_many(worst, "up to " * varies)
+        alike.setdefault((worst.quantity.dtype, how_many, any(map(_has_no_mean, those))), []).extend(those)
+    for (dtype, how_many, has_no_mean), those in alike.items():
+        names, where = _names(those, answers), dtype_words(dtype)
+        if has_no_mean:
+            have = agreeing({plainly(one.quantity) for one in those}, "it has", "they have")
+            yield f"{names}: NaN or infinite for {how_many}{where}, so {have} neither mean nor variance."
+        else:
+            yield f"{names}: {how_many} infinite or NaN{where}. They are part of the mean."
+
+
+def _nonfinite_by_name(answers: Sequence[Answer]) -> Iterator[list[Answer]]:
+    """For each estimator in each precision the answers with values that are not finite; in a lower precision only what
+    float64 has not as well."""
+    in_full = {one.quantity: one.nonfinite for one in answers if one.is_full_precision}
+    found: dict[tuple[str, str], list[Answer]] = {}
     for answer in answers:
-        name, count, total = answer.quantity.called, answer.nonfinite, answer.count
-        where = dtype_words(answer.quantity.dtype)
-        if _has_no_mean(answer):
-            how_many = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
-            yield f"{name}: NaN or infinite for {how_many} samples{where}, so it has neither mean nor variance."
-        elif count:
-            are = "value is" if count == 1 else "values are"
-            yield f"{name}: {count:,} {are} infinite or NaN{where}. They are part of the mean."
+        before = None if answer.is_full_precision else in_full.get(replace(answer.quantity, dtype=FULL_PRECISION))
+        if answer.nonfinite and answer.nonfinite != before:
+            found.setdefault((answer.quantity.dtype, plainly(answer.quantity)), []).append(answer)
+    yield from found.values()
+
+
+def _how_many(answer: Answer, most: str) -> str:
+    """``all 2,000 samples`` or ``up to 12 of 2,000 samples`` have no number; ``12 values are``, where the mean has."""
+    count, total = answer.nonfinite, answer.count
+    if not _has_no_mean(answer):
+        return f"{most}{count:,} {'value is' if count == 1 else 'values are'}"
+    if answer.quantity.is_of_tokens:
+        return f"{most}{counted(count, 'token')}"
+    return f"all {total:,} samples" if count == total else f"{most}{count:,} of {total:,} samples"
 
 
 def _about_nonfinite_gradients(answers: Sequence[Answer]) -> Iterator[str]:
-    alike: dict[tuple[str, int, int, int], list[str]] = {}
+    alike: dict[tuple[str, int, int, int], list[Answer]] = {}
     for answer in answers:
         if answer.nonfinite:
             key = answer.quantity.dtype, answer.nonfinite, answer.count, answer.quantity.unit
-            alike.setdefault(key, []).append(answer.quantity.called)
-    for (dtype, nonfinite, count, unit), names in alike.items():
+            alike.setdefault(key, []).append(answer)
+    for (dtype, nonfinite, count, unit), those in alike.items():
         units = "samples" if unit == 1 else "batches"
         yield (
-            f"The gradient of {joined(names)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} {units}. "
-            "One of them spoils a training step. If exp overflows, clamp log_ratio before it."
+            f"The gradient of {_names(those, answers)} in {dtype} is infinite or NaN in {nonfinite:,} of {count:,} "
+            f"{units}. One of them spoils a training step. If exp overflows, clamp log_ratio before it."
         )
 
 
@@ -209,24 +249,30 @@ def _about_no_exact(answers: Sequence[Answer]) -> Iterator[str]:
         if answer.exact and answer not in known and answer.has_variance and answer.sampled and not answer.nonfinite
     ]
     if known and lost:
-        yield f"No exact numbers for {joined(_names(lost))}: rounding leaves too few digits here."
+        yield f"No exact numbers for {_names(lost, answers)}: rounding leaves too few digits here."
 
 
-def _names(answers: Sequence[Answer]) -> list[str]:
-    """The names of the quantities, none of them twice."""
-    return list(dict.fromkeys(answer.quantity.called for answer in answers))
+def _names(
+    some: Sequence[Answer], answers: Sequence[Answer], shortened: Callable[[Sequence[str]], str] = joined
+) -> str:
+    """What some of the answers are of, each estimator once with its levels."""
+    return Caller.among(one.quantity for one in answers).names([one.quantity for one in some], shortened)
 
 
 def about_rounding(rows: Sequence[Row]) -> Iterator[str]:
     """A sentence for each precision that changes a mean by more than a hundredth of the true value."""
-    by_dtype: dict[str, dict[str, str]] = {}
+    by_dtype: dict[str, dict[str, Row]] = {}
     for row in rows:
         size, error = abs(row.rounding_over_true), row.rounding_over_true_mcse
         if size > max(_WORTH_A_NOTE, _CERTAIN * error):
-            by_dtype.setdefault(row.dtype, {}).setdefault(row.estimator, _change(row))
+            largest = by_dtype.setdefault(row.dtype, {})
+            before = largest.setdefault(row.estimator, row)
+            # of its placements the first, of its levels the largest
+            if row.level and size > abs(before.rounding_over_true):
+                largest[row.estimator] = row
     for dtype, changes in by_dtype.items():
         what = "gradient" if rows[0].is_gradient else "mean"
-        changed = [f"of {name} by {change}" for name, change in changes.items()]
+        changed = [f"of {row.called} by {_change(row)}" for row in changes.values()]
         remedy = _REMEDY.get(dtype, _REMEDY["bfloat16"])
         yield f"In {dtype}, rounding changes the {what} {few(changed)} of the true {_TRUE[what]}. {remedy}"
 

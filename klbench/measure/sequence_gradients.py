@@ -15,14 +15,14 @@ from math import inf, nan
 import torch
 from torch import Tensor
 
-from klbench.derived.coefficient import coefficient, own_coefficient, true_coefficient
+from klbench.derived.coefficient import own_coefficient, true_coefficient
 from klbench.derived.level import AtLevel, Level
-from klbench.derived.token_weights import SCOPES, TokenWeights
+from klbench.derived.token_weights import TokenWeights
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL, Divergence
-from klbench.estimators.term import LogProbs, Term
-from klbench.estimators.whole import Whole
+from klbench.estimators.term import Term
 from klbench.measure.baseline import combined, value_and_weight
 from klbench.measure.follows import OnQ
+from klbench.measure.gradients_by_chain import GradientsByChain, constant_of
 from klbench.measure.place import Baseline
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import Truth
@@ -32,10 +32,9 @@ from klbench.roads.chain import Chain, expected_length, visits
 from klbench.roads.chain_gradients import (
     gradient_of_forward_kl,
     gradient_of_mean_length,
-    mean_token_gradient,
     mean_whole_gradient,
 )
-from klbench.roads.chain_sums import mean_of_sums, reached
+from klbench.roads.chain_sums import mean_of_sums
 from klbench.roads.exact_vector import ExactVector
 from klbench.roads.gradient_sums import gradients_of
 from klbench.roads.sequence_chain import CHAIN, PATHS, chain_of
@@ -95,7 +94,7 @@ class SequenceGradients:
         if self._are_listed:
             walks, probs = self.pair.paths.walks, self.pair.paths.probs
             return _of_listed(gradients_of(self.score, self.pair.log_probs(walks), weights), probs)
-        return self._by_chain(weights)
+        return self._along_chain.of(weights)
 
     def _with_baseline(self, quantity: Quantity, baseline: Baseline) -> ExactVector | None:
         """Of a batch centred by its own mean, or by the others'."""
@@ -103,8 +102,10 @@ class SequenceGradients:
             if self.pair.sampler is not None:
                 return None
             # on samples of q the score has mean 0, and centring changes the mean by what it shrinks
-            plain = self._by_chain(self.weights(quantity))
-            return None if plain is None else replace(plain, mean=baseline.shrinks * plain.mean)
+            plain = self._along_chain.of(self.weights(quantity), noise=False)
+            if plain is None:
+                return None
+            return replace(plain, mean=baseline.shrinks * plain.mean, stdev=torch.full_like(plain.mean, nan))
         assert quantity.level is not None
         at, probs = self.pair.log_probs(self.pair.paths.walks), self.pair.paths.probs
         value, weight = value_and_weight(quantity)
@@ -123,34 +124,13 @@ class SequenceGradients:
     def _are_listed(self) -> bool:
         return self.pair.count_of_paths * self.score.probs.numel() <= _FEW_NUMBERS
 
-    def _by_chain(self, weights: TokenWeights) -> ExactVector | None:
-        level, scoped = weights.level, weights.weighting in SCOPES
-        if (level.name == "sequence" and not _is_linear(weights)) or (scoped and self.pair.sampler is not None):
-            return None
-        if level.aggregation == "seq-mean-token-mean" and self.pair.joint_may_end:
-            return None
-        table = self._table(coefficient(weights.term, weights.placement, weights.weighting, weights.clip))
-        chain = chain_of(self.pair)
-        if level.name == "token" and weights.placement == "loss":
-            mean = mean_token_gradient(chain, self._pi, table)
-            if weights.term.whole is not None:
-                if weights.weighting != "none" and self.pair.sampler is not None:
-                    return None
-                assert isinstance(weights.term.whole, Whole)
-                mean = mean + reached(visits(chain)[:, None], self.pair.row_gradients(weights.term.whole))
-        elif weights.to_go and self.pair.sampler is not None:
-            return None
-        else:
-            # of a return too: on samples of q what has been drawn already has no part in a token's mean gradient
-            mean = mean_whole_gradient(chain, self._pi, table)
-        return self._without_noise(mean / (self.mean_length if level.is_ratio_of_sums else self._constant(level)))
+    @cached_property
+    def _along_chain(self) -> GradientsByChain:
+        return GradientsByChain(self.pair, self.score)
 
-    def _without_noise(self, table: Tensor) -> ExactVector:
+    def _without_noise(self, table: Tensor, size: Tensor) -> ExactVector:
         mean = self.score.in_own_rows(table)
-        return ExactVector(mean, torch.full_like(mean, nan), nan, mean.abs(), CHAIN)
-
-    def _table(self, term: Term) -> Tensor:
-        return self.pair.table(term).view_as(self.pair.joint.log_q)
+        return ExactVector(mean, torch.full_like(mean, nan), nan, self.score.in_own_rows(size), CHAIN)
 
     def true(self, aim: Aim) -> Truth:
         """The gradient of what is estimated, in q's logits [J]; NaN throughout where it is not known."""
@@ -186,7 +166,7 @@ class SequenceGradients:
             length = float(visited.sum())
             mean = float(mean_of_sums(on_q, table[None], visited)) / length
             whole = (whole - mean * gradient_of_mean_length(on_q)) / length
-        return self.score.in_own_rows(whole / self._constant(level))
+        return self.score.in_own_rows(whole / constant_of(self.pair, level))
 
     def _of_mean_of_sequences(self, target: Divergence, value: Tensor) -> Tensor | None:
         pair = self.pair.on_policy
@@ -211,7 +191,9 @@ class SequenceGradients:
     def follows(self, quantity: Quantity) -> tuple[OnQ, Mapping[str, Tensor]]:
         """What ``klbench.measure.follows`` asks for: the gradients of its list, and those that only sequences have."""
         assert quantity.level is not None
-        own, over = own_coefficient(quantity.estimator.term), self._constant(quantity.level)
+        own = own_coefficient(quantity.estimator.term)
+        # the mean length is a number like any other: what is over it follows what the sum does
+        over = self.mean_length if quantity.level.is_ratio_of_sums else constant_of(self.pair, quantity.level)
         targets = {true_coefficient(target): target for target in _listed()}
 
         def on_q(term: Term) -> ExactVector | None:
@@ -222,12 +204,6 @@ class SequenceGradients:
 
         local = {LOCAL: REVERSE_KL, LOCAL_FORWARD: FORWARD_KL}
         return on_q, {name: self.score.in_own_rows(self._local(target)) / over for name, target in local.items()}
-
-    def _constant(self, level: Level) -> float:
-        """The constant that an aggregation divides all sums by, 1 where it is none."""
-        if level.aggregation == "seq-mean-token-mean" and not self.pair.joint_may_end:
-            return float(self.pair.joint.length)
-        return level.norm
 
     def _of_divergence(self, target: Divergence) -> ExactVector | None:
         """∇ of a divergence of whole sequences."""
@@ -241,7 +217,7 @@ class SequenceGradients:
             return None if gradient is None else ExactVector(gradient, self._unknown, nan, gradient.abs(), CHAIN)
         if target == FORWARD_KL:
             of_p = Chain(self.pair.joint.log_p.exp(), self.pair.joint.following, self._on_q.start, self._on_q.length)
-            return self._without_noise(gradient_of_forward_kl(of_p, self._pi))
+            return self._without_noise(gradient_of_forward_kl(of_p, self._pi), visits(of_p)[:, None] * self._pi)
         pair = self.pair.on_policy
         if pair.count_of_paths == torch.inf:
             return None
@@ -289,14 +265,6 @@ def _listed() -> tuple[Divergence, ...]:
     from klbench.estimators.divergence import CHI2_PQ, CHI2_QP, TOTAL_VARIATION
 
     return REVERSE_KL, FORWARD_KL, CHI2_QP, CHI2_PQ, TOTAL_VARIATION
-
-
-def _is_linear(weights: TokenWeights) -> bool:
-    """Whether a coefficient at level sequence is a sum over tokens: that of k1 in the reward is."""
-    factor = coefficient(weights.term, weights.placement, "none")
-    probe = torch.tensor([-1.5, -0.4, 0.0, 0.7, 2.0], dtype=torch.float64)
-    values = factor.values(LogProbs(probe, None, lambda: (torch.zeros_like(probe), probe, torch.zeros_like(probe))))
-    return bool((values + probe).abs().max() <= EPSILON) and weights.weighting == "none"
 
 
 def _rounding(pair: SequencePair) -> float:

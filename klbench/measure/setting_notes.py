@@ -24,6 +24,7 @@ from klbench.wording import agreeing, few, joined
 
 if TYPE_CHECKING:
     from klbench.measure.asked import Fit
+    from klbench.measure.called import Caller
     from klbench.measure.quantity import Quantity
     from klbench.measure.setting import Setting
     from klbench.measure.truth import Truth, Unseen
@@ -96,19 +97,18 @@ def about_fits(fits: Mapping[str, Fit]) -> Iterator[str]:
             yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own{best}; k1_cv({value:.6g}) keeps it."
 
 
-def about_missing_roads(pair: AnyPair, without: Sequence[Quantity]) -> Iterator[str]:
+def about_missing_roads(pair: AnyPair, without: Sequence[Quantity], caller: Caller) -> Iterator[str]:
     """A sentence for each reason, naming the quantities ``without`` exact moments it holds for.
 
     A pair of scalars always has a method, and a failure there means too little accuracy: nothing is said.
     """
     if isinstance(pair, Pair) and not pair.q.event_shape:
         return
-    names: dict[str, list[str]] = {}
+    names: dict[str, list[Quantity]] = {}
     for quantity in without:
-        names.setdefault(_reason(pair, quantity.estimator), []).append(quantity.called)
-    for reason, called in names.items():
-        whose = few(list(dict.fromkeys(called)))
-        yield f"No exact columns for {whose}. klbench has no exact method here: {reason}."
+        names.setdefault(_reason(pair, quantity.estimator), []).append(quantity)
+    for reason, quantities in names.items():
+        yield f"No exact columns for {caller.names(quantities, few)}. klbench has no exact method here: {reason}."
 
 
 def _reason(pair: AnyPair, estimator: Estimator) -> str:

@@ -84,17 +84,25 @@ def samples_at_stop(needed: float, block: int, most: int) -> int:
 
 
 def about_precision(rows: Iterable[Row], precision: float | None) -> Iterator[str]:
-    """A sentence on each row whose error bars are still larger than ``precision``, with what it would take."""
+    """A sentence on each row whose error bars are still larger than ``precision``, with what it would take; of the
+    levels of one estimator on that which takes most."""
     if precision is None:
         return
+    missed: dict[object, Error] = {}
     for row in rows:
         error = worst([row])
         if error is not None and error.size > precision:
-            called = f"{row.called} as {row.placement}" if row.is_gradient else row.called
-            yield (
-                f"{called}: the precision {precision:g} was not reached with {counted(row.samples, 'sample')}: the "
-                f"standard error of {error.column} is {error.size:.2g}. {_what_it_takes(error, precision)}"
-            )
+            key = row.estimator, row.placement, row.weighting, row.dtype
+            before = missed.setdefault(key, error)
+            if error.size > before.size:
+                missed[key] = error
+    for error in missed.values():
+        row = error.row
+        called = f"{row.called} as {row.placement}" if row.is_gradient else row.called
+        yield (
+            f"{called}: the precision {precision:g} was not reached with {counted(row.samples, 'sample')}: the "
+            f"standard error of {error.column} is {error.size:.2g}. {_what_it_takes(error, precision)}"
+        )
 
 
 def _what_it_takes(error: Error, precision: float) -> str:

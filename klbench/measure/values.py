@@ -102,6 +102,9 @@ class Values(Kind):
         grouped = problem.units is not None
         ratios: dict[Key, Ratio] = {term: ratio for term in self.terms if (ratio := ratio_of(term, grouped=grouped))}
         of_samples = tuple(term for term in self.terms if term not in ratios)
+        if all(quantity.measured in ratios for quantity in self.quantities):
+            # the controls are left, and nothing to regress on them
+            of_samples = ()
         ratios |= {each: each for each in self._about_data}
         return (
             *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
@@ -151,7 +154,9 @@ class Values(Kind):
 
     def plain(self, estimator: Estimator, level: Level | None) -> tuple[Quantity, ...]:
         """See ``Kind``."""
-        return (Quantity(estimator if self.pair.sampler is None else weighted(estimator), level=level),)
+        prefixes = self.prefixes(level)
+        of_sampler = tuple(Quantity(weighted(estimator, prefix), level=level) for prefix in prefixes)
+        return of_sampler or (Quantity(estimator, level=level),)
 
     def at_home(self, estimator: Estimator, level: Level | None) -> tuple[Quantity, ...]:
         """See ``Kind``."""

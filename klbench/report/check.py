@@ -39,8 +39,15 @@ def check(results: Results) -> Iterator[Point]:
             yield from _agreement(result, row)
             yield from _numbers(result, row)
             for column, expectation in result.case.expect.get(row.estimator, {}).items():
-                if expectation.dtype in (None, row.dtype) and not row.is_gradient:
+                if _is_of(expectation, row, result):
                     yield _expected(result, row, column, expectation)
+
+
+def _is_of(expectation: Expectation, row: Row, result: CaseResult) -> bool:
+    if row.is_gradient or expectation.dtype not in (None, row.dtype):
+        return False
+    same = [other for other in result.rows if other.estimator == row.estimator and not other.is_gradient]
+    return expectation.row_of([(other.level, other.aggregation) for other in same]) == (row.level, row.aggregation)
 
 
 def not_checkable(results: Results) -> Iterator[str]:

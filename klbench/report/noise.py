@@ -20,6 +20,8 @@ from klbench.wording import few
 
 _WORTH_A_NOTE = 2.0
 """Twice the noise, and so four times the samples; smaller factors show in the table only."""
+_OF_SEQUENCES = "at level sequence"
+REVERSE_KL = "reverse KL"
 _UNBIASED = 0.01
 """A share of the true value, as in the notes on bias."""
 _MOST = 4
@@ -36,31 +38,40 @@ class Noisier:
     at: str
 
 
-Kind = tuple[str, bool, str]
-"""A target, whether it is of its gradient, and how token values are made one number of, where they are not summed."""
+Kind = tuple[str, bool]
+"""A target, and whether it is of its gradient."""
 _SUM = "seq-mean-token-sum"
 
 
 def noise_notes(cases: Sequence[CaseResult]) -> Iterator[str]:
-    """A sentence for each target whose estimators differ in noise by more than 2; over a grid, by how much at most."""
-    kinds = dict.fromkeys(_kind(row) for case in cases for row in case.rows)
-    for kind in kinds:
-        noisier = [item for case in cases for item in _noisier(case, kind)]
+    """A sentence for each target whose estimators differ in noise by more than 2; over a grid, or several ways to make
+    one number of token values, by how much at most."""
+    kinds: dict[Kind, dict[str, None]] = {}
+    for case in cases:
+        for row in case.rows:
+            kinds.setdefault((row.target, row.is_gradient), {})[_way(row)] = None
+    for kind, ways in kinds.items():
+        noisier = [item for case in cases for way in ways for item in _noisier(case, kind, way, len(ways) > 1)]
         largest: dict[tuple[str, str], Noisier] = {}
         for item in sorted(noisier, key=lambda noisier: -noisier.factor):
             largest.setdefault((item.name, item.quietest), item)
         if largest:
-            yield _sentence([*largest.values()], over_a_grid=len(cases) > 1)
+            yield _sentence([*largest.values()], at_most=len(cases) > 1 or len(ways) > 1)
 
 
-def _kind(row: Row) -> Kind:
-    """What a row estimates: a sum over tokens and a value of the sequence are estimates of one number."""
-    return row.target, row.is_gradient, "" if row.level == "sequence" else row.aggregation.removesuffix(_SUM)
+def _way(row: Row) -> str:
+    """What a row makes of tokens. Of the reverse KL a sum over tokens and a value of the sequence estimate one number;
+    of other divergences two."""
+    if row.level == "sequence":
+        return _SUM if row.target == REVERSE_KL else _OF_SEQUENCES
+    return row.aggregation
 
 
-def _noisier(case: CaseResult, kind: Kind) -> Iterator[Noisier]:
+def _noisier(case: CaseResult, kind: Kind, way: str, is_told: bool) -> Iterator[Noisier]:
     dtype = case.rows[0].dtype
-    rows = [row for row in case.rows if (_kind(row), row.dtype) == (kind, dtype)]
+    rows = [
+        row for row in case.rows if (row.target, row.is_gradient) == kind and _way(row) == way and row.dtype == dtype
+    ]
     noise = {_called(row): _noise(row) for row in rows if not row.is_gradient or _is_unbiased(row)}
     known = {name: value for name, value in noise.items() if isfinite(value) and value > 0}
     right = {_called(row) for row in rows if _is_unbiased(row)}
@@ -69,12 +80,15 @@ def _noisier(case: CaseResult, kind: Kind) -> Iterator[Noisier]:
         quietest = min(among, key=among.__getitem__)
         for name, value in known.items():
             if value > _WORTH_A_NOTE * known[quietest]:
-                yield Noisier(name, quietest, value / known[quietest], parameters_text(case.case.parameters))
+                at = [f"at {parameters_text(case.case.parameters)}"] if case.case.parameters else []
+                under = [way if way == _OF_SEQUENCES else f"under {way}"] if is_told else []
+                yield Noisier(name, quietest, value / known[quietest], ", ".join([*at, *under]))
 
 
 def _called(row: Row) -> str:
     place = f" ({placed(row.placement, row.weighting)})" if row.is_gradient else ""
-    return row.called + place
+    of_sequences = " (sequence)" if row.level == "sequence" else ""
+    return row.estimator + of_sequences + place
 
 
 def _noise(row: Row) -> float:
@@ -92,9 +106,9 @@ def _is_unbiased(row: Row) -> bool:
     return abs(row.bias_over_true) <= max(_UNBIASED, 3 * row.bias_over_true_mcse)
 
 
-def _sentence(noisier: Sequence[Noisier], *, over_a_grid: bool) -> str:
+def _sentence(noisier: Sequence[Noisier], *, at_most: bool) -> str:
     groups = _alike(noisier)
-    first, *rest = (_clause(names, example, over_a_grid) for names, example in groups[:_MOST])
+    first, *rest = (_clause(names, example, at_most) for names, example in groups[:_MOST])
     more = len(groups) - _MOST
     others = [*rest, *[f"{more} more by more than 2"] * (more > 0)]
     return "; ".join([f"{first} for the same error bar", *others]) + "."
@@ -112,9 +126,9 @@ def _names(group: Sequence[Noisier]) -> str:
     return few([item.name for item in group])
 
 
-def _clause(names: str, noisier: Noisier, over_a_grid: bool) -> str:
+def _clause(names: str, noisier: Noisier, at_most: bool) -> str:
     """``k3 has up to 110 times the noise of k1 (at b = 1) and takes up to 11,000 times the samples``."""
-    most, at = ("up to ", f" (at {noisier.at})") if over_a_grid and noisier.at else ("", "")
+    most, at = ("up to ", f" ({noisier.at})") if at_most and noisier.at else ("", "")
     has, takes = ("have", "take") if " and " in names else ("has", "takes")
     noise, samples = _times(noisier.factor), _times(noisier.factor**2)
     return f"{names} {has} {most}{noise} the noise of {noisier.quietest}{at} and {takes} {most}{samples} the samples"

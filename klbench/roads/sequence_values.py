@@ -108,7 +108,7 @@ def _by_chain(pair: SequencePair, measured: AtLevel) -> Exact:
     if not isfinite(mean):
         return Exact(mean, inf, inf, size, CHAIN, rounding)
     # a constant: what is left is rounding, below 0 too
-    constant = variance <= (CONSTANT_ROUNDING * mean) ** 2
+    constant = variance <= CONSTANT_ROUNDING * mean * (CONSTANT_ROUNDING * mean)
     return Exact(mean, 0.0 if constant else sqrt(variance), nan, size, CHAIN, rounding, of_mean)
 
 

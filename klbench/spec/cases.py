@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,11 @@ from klbench.distributions.expression import Expression
 
 if TYPE_CHECKING:
     from klbench.dumps.source import Side
+    from klbench.estimators.vocabulary import Aggregation, LevelName
+
+Place = tuple[str, str]
+"""The level and the aggregation of a row; empty for what it has not."""
+DEFAULT: Place = ("token", "seq-mean-token-sum")
 
 
 @dataclass(frozen=True)
@@ -20,11 +25,23 @@ class Expectation:
         value: what was published.
         within: how far off a measured one may be, beyond its error.
         dtype: the precision it is of; None for every row of the estimator.
+        level, aggregation: the row of sequences it is of; None for the one there is, else the sum over tokens.
     """
 
     value: float
     within: float
     dtype: str | None = None
+    level: LevelName | None = None
+    aggregation: Aggregation | None = None
+
+    def row_of(self, measured: Sequence[Place]) -> Place | None:
+        """Which of the measured levels it is of; None where that is none of them, or not one of several."""
+        meant = [
+            (level, aggregation)
+            for level, aggregation in dict.fromkeys(measured)
+            if self.level in (None, level) and self.aggregation in (None, aggregation)
+        ]
+        return meant[0] if len(meant) == 1 else DEFAULT if DEFAULT in meant else None
 
 
 @dataclass(frozen=True)

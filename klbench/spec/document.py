@@ -24,6 +24,11 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _QUOTES = 'a distribution inside { } or [ ], or one that starts with {, needs quotes: q: "N({mu}, 1)"'
 
+_WITH_PREFIXES = re.compile(r"[A-Za-z]\w*\(\{\s*[\"'].*")
+_A_TREE = 'Tree({"": [0.5, 0.5], "0": [0.9, 0.1]})'
+_SHORT = 80
+"""Characters of an expression that a help quotes."""
+
 
 def decode(data: bytes, name: str) -> str:
     """The text of a file.
@@ -160,7 +165,9 @@ class _Builder:
         location = node.location()
         whole = _balanced(location.text[node.column - 1 :])
         message = f"inside {{ }} and [ ] a text with round brackets needs quotes: this reads {shown(node.text)}"
-        advice = f'write it with quotes: "{whole}"' if whole.endswith(")") else "a round bracket is not closed"
+        advice = (
+            f"write it with quotes: {_in_quotes(whole)}" if whole.endswith(")") else "a round bracket is not closed"
+        )
         return SpecError(message, location=location, help=[advice])
 
     def _sequence(self, event: Any, depth: int) -> SequenceNode:
@@ -194,7 +201,16 @@ class _Builder:
 def _advice(problem: str, line: str) -> list[str]:
     if "\\t" in problem or line.lstrip(" ").startswith("\t"):
         return ["indent with spaces, not tabs"]
+    if tree := _WITH_PREFIXES.search(line):
+        whole = _balanced(tree[0])
+        shown = whole if whole.endswith(")") and len(whole) <= _SHORT else _A_TREE
+        return [f"a distribution with {{ and : in it needs quotes around all of it: {_in_quotes(shown)}"]
     return [_QUOTES] if "{" in line or "[" in line else []
+
+
+def _in_quotes(text: str) -> str:
+    """A text in the quotes that it has not inside itself."""
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 def _balanced(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from klbench.spec.cases import Expectation
-from klbench.spec.fields import EstimatorName, FiniteNumber, OneDtype
+from klbench.spec.fields import EstimatorName, FiniteNumber, OneAggregation, OneDtype, OneLevel
 from klbench.spec.refusal import Refusal, shown, unknown_key
 
 
@@ -48,11 +48,27 @@ class Published(Form):
         default=None, description="The precision it is of, one of the spec's; without it every row of the estimator."
     )
 
+    level: OneLevel | None = Field(
+        default=None,
+        description="Policies over sequences only. The level of the row it is of. Default: that which the spec has, "
+        "token if it has both.",
+    )
+    aggregation: OneAggregation | None = Field(
+        default=None,
+        description="Policies over sequences only. The aggregation of the row it is of. Default: that which the spec "
+        "has, of several seq-mean-token-sum.",
+    )
+
     @model_validator(mode="after")
     def _within_is_a_distance(self) -> Self:
         if self.within < 0:
             raise Refusal(f"within is {self.within}", help=["a number >= 0"], path=("within",))
         return self
+
+    @property
+    def expectation(self) -> Expectation:
+        """The same, as the checks have it."""
+        return Expectation(self.value, self.within, self.dtype, self.level, self.aggregation)
 
 
 Expected = Mapping[EstimatorName, Mapping[str, Published]]
@@ -62,6 +78,6 @@ Expected = Mapping[EstimatorName, Mapping[str, Published]]
 def expectations(expect: Expected) -> dict[str, dict[str, Expectation]]:
     """The same as a case has them."""
     return {
-        estimator: {name: Expectation(column.value, column.within, column.dtype) for name, column in columns.items()}
+        estimator: {name: published.expectation for name, published in columns.items()}
         for estimator, columns in expect.items()
     }

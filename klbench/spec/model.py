@@ -26,7 +26,7 @@ from klbench.dumps.source import Source
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
 from klbench.row import Row, columns_of
-from klbench.spec import together
+from klbench.spec import expected, together
 from klbench.spec.algebra import substitute
 from klbench.spec.cases import Case
 from klbench.spec.data_pair import DataPair
@@ -62,7 +62,7 @@ from klbench.spec.grid import MOST_CASES, combinations, count_cases
 from klbench.spec.naming import pair_name
 from klbench.spec.nodes import Node
 from klbench.spec.placing import NOT_JUDGED
-from klbench.spec.refusal import Refusal, refusing, shown, unknown_key
+from klbench.spec.refusal import Refusal, Step, refusing, shown, unknown_key
 from klbench.spec.written import Written
 
 DEFAULT_SAMPLES = 1_000_000
@@ -340,6 +340,8 @@ class Spec(Form):
                         raise Refusal(
                             f"nothing is measured in {published.dtype}", help=help, path=(*place, column, "dtype")
                         )
+                    with refusing(*place, column):
+                        expected.check(self, pair, estimator, published.expectation)
         return self
 
     @model_validator(mode="after")
@@ -360,6 +362,10 @@ class Spec(Form):
     def place_of(self, estimator: str) -> Location | None:
         """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""
         return self._written.place_of(estimator)
+
+    def place_at(self, *path: Step) -> Location | None:
+        """Where the value under these keys and indices stands; None in a spec that was not read from a text."""
+        return self._written.place_at(path)
 
     def files(self) -> tuple[WrittenText, ...]:
         """The files that its pairs name, each once."""

@@ -40,6 +40,7 @@ def check(spec: Spec) -> None:
     """
     _check_levels(spec)
     _check_data(spec)
+    _check_clip(spec)
     _check_whole(spec)
     if "gradient" not in spec.measure:
         _refuse_keys(spec.model_fields_set)
@@ -67,6 +68,23 @@ def _check_levels(spec: Spec) -> None:
     if spec.aggregation is not None and "token" not in (spec.level or ("token",)):
         help = ["add token to level, or take aggregation out"]
         raise Refusal("nothing is aggregated at level sequence", help=help, path=("aggregation",), at_key=True)
+
+
+def _check_clip(spec: Spec) -> None:
+    if spec.clip is None:
+        return
+    asked = [find(name) for name in spec.estimators]
+    gradients = spec.weightings if spec.weightings is not None else [estimator.weighting for estimator in asked]
+    of_values = [estimator.weighted or estimator.weighting != "none" for estimator in asked]
+    weighted = ("value" in spec.measure and any(of_values)) or (
+        "gradient" in spec.measure and any(weighting != "none" for weighting in gradients)
+    )
+    if not weighted:
+        example = "weightings: [ratio]" if "value" not in spec.measure else "ratio*k3 or ratio-sequence*k3"
+        help = [f"weigh an estimator, with {example}, or take clip out"]
+        raise Refusal(
+            "clip cuts importance weights off, and nothing is weighted", help=help, path=("clip",), at_key=True
+        )
 
 
 def _check_whole(spec: Spec) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from klbench.errors import Location
 from klbench.spec.nodes import Node, ScalarNode, SequenceNode, find
+from klbench.spec.refusal import Step
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,10 @@ class Written:
     """The tree a spec was read from, if it was. What a spec is does not depend on it: any two are equal."""
 
     tree: Node | None = field(default=None, compare=False, repr=False)
+
+    def place_at(self, path: Iterable[Step]) -> Location | None:
+        """Where the value at the end of a path of keys and indices starts; the last before it that is there."""
+        return None if self.tree is None else find(self.tree, path).location()
 
     def place_of(self, estimator: str) -> Location | None:
         """Where the list of estimators names this one, plain or weighted."""

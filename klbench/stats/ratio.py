@@ -116,7 +116,8 @@ class SampledRatio:
         """The standard deviation of one unit, of a token where the mean is over tokens."""
         variance = self._estimate(self._variance)
         # a constant: what is left is rounding
-        if variance.value <= max((CONSTANT_ROUNDING * self.mean.value) ** 2, CONSTANT_ROUNDING * self._off_centre**2):
+        mean, off = CONSTANT_ROUNDING * self.mean.value, self._off_centre
+        if variance.value <= max(mean * mean, CONSTANT_ROUNDING * off * off):
             return Estimate(0.0, 0.0 if self.count > 1 else nan)
         if not variance.value > 0:
             return Estimate()

@@ -91,7 +91,7 @@ def test_what_it_raises_is_shown_as_theirs_with_the_place(call: Call, here: Path
         ("nowhere_to_be_found:my_kl", ["unknown framework or module", "module:function"]),
         ("k9", ["unknown estimator 'k9'", "did you mean"]),
         ("k1_cv(optimal)", ["fitted to each pair", "k1_cv(0.5)"]),
-        ("ratio*k3", ["ratio*k3 is k3 times ρ = q/sampler", "klbench identify k3"]),
+        ("ratio*k3", ["ratio*k3 is k3 times the importance weight", "klbench identify k3"]),
         ("{}:", ["unknown framework or module", "module:function"]),
         ("schulman", ["unknown estimator 'schulman'", "allowed: k1, k2"]),
         ("{}.py", ["unknown estimator", "allowed: k1"]),

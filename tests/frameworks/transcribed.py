@@ -259,6 +259,15 @@ def verl_rejection(kind: str) -> Transcribed:
     return statistic
 
 
+def verl_rollout_kl(old: Tensor, _: Tensor, rollout: Tensor) -> Tensor:
+    return rollout - old
+
+
+def verl_rollout_k3(old: Tensor, _: Tensor, rollout: Tensor) -> Tensor:
+    log_ratio = old - rollout
+    return torch.exp(log_ratio) - log_ratio - 1
+
+
 def tinker_v1(training: Tensor, _: Tensor, sampling: Tensor) -> Tensor:
     return sampling - training
 
@@ -369,6 +378,8 @@ PLAIN: dict[str, dict[str, Transcribed]] = {
             for level in ("token", "seq_sum", "seq_mean")
             for kind in ("k1", "k2", "k3")
         },
+        "rollout_corr_kl": verl_rollout_kl,
+        "rollout_corr_k3_kl": verl_rollout_k3,
     },
     "xtuner": {**_VERL},
 }

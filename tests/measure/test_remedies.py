@@ -66,7 +66,12 @@ def test_what_a_baseline_only_shrinks_is_not_said_to_be_missing() -> None:
 
 def test_stale_values_are_to_be_weighted() -> None:
     (note,) = value_notes("[k1]", sampler="N(0.2, 1)")
-    assert note.startswith("k1 is biased here; ratio*k3 and ratio*k1 are not, the quieter first.")
+    start, cost = note.split(": stdev/true ")
+    assert start == "k1 is biased here; ratio*k3 and ratio*k1 are not, the quieter first"
+    pair = '{q: "N(0, 1)", p: "N(1, 1)", sampler: "N(0.2, 1)"}'
+    weighted = read_text(f"name: x\nsamples: 100\nestimators: [ratio*k3, ratio*k1]\npairs: [{pair}]\n")
+    (case,) = run(weighted, device="cpu", threads=1).cases
+    assert cost == " and ".join(f"{row.exact_stdev_over_true:.3g}" for row in case.rows) + "."
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,7 @@ def test_stale_values_are_to_be_weighted() -> None:
             "",
             "N(0.2, 1)",
             "Nothing measured descends the reverse KL here; k1 (reward × ratio) and k1 (loss × ratio) do, "
-            "the quieter first.",
+            "the quieter first: stdev/true ",
         ),
         ("[forward_kl]", "placements: [loss]", None, "Nothing measured descends the forward KL here; k3 (loss) does."),
     ],
@@ -131,7 +136,7 @@ def test_of_the_release_that_was_asked_for() -> None:
 
 def test_where_a_framework_has_nothing_it_is_said() -> None:
     (note,) = value_notes('["verl:kl", "roll:kl"]', sampler="N(0.2, 1)")
-    assert note.startswith("verl:kl and roll:kl are biased here; ratio*k3 and ratio*k1 are not, the quieter first.")
+    assert note.startswith("verl:kl and roll:kl are biased here; ratio*k3 and ratio*k1 are not, the quieter first: ")
     assert note.endswith("Nothing in verl or roll is right here.")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from math import inf
+from unittest.mock import PropertyMock, patch
 
 import klbench
 from klbench import Results, Spec
@@ -72,3 +75,10 @@ def built(trio: Trio) -> SequencePair:
     pair = build_pair(case)
     assert isinstance(pair, SequencePair)
     return pair
+
+
+@contextmanager
+def too_many_to_list() -> Iterator[None]:
+    """Pairs whose sequences are not listed."""
+    with patch.object(SequencePair, "count_of_paths", new_callable=PropertyMock, return_value=inf):
+        yield

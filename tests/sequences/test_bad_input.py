@@ -54,7 +54,17 @@ WRONG = {
     "an eos of one alone": (
         'q: "Markov(vocab=3, length=4, eos=0)", p: "Markov(vocab=3, length=4)"',
         "",
-        ("cannot be compared", "a sequence of q ends, and one of p goes on"),
+        ("s.yaml:5:", "^", "cannot be compared", "a sequence of q ends, and one of p goes on"),
+    ),
+    "an eos of the sampler alone": (
+        f'{CHAIN}, sampler: "Markov(vocab=3, length=4, eos=1)"',
+        "",
+        ("s.yaml:5:", "sampler", "a sequence of sampler ends, and one of q goes on"),
+    ),
+    "trees of other prefixes": (
+        """q: 'Tree({"": [0.5, 0.5], "0": [0.9, 0.1]})', p: 'Tree({"": [0.5, 0.5], "1": [0.9, 0.1]})'""",
+        "",
+        ("s.yaml:5:", "^", "with the token 0 at the start a sequence of p ends, and one of q goes on"),
     ),
     "an eos outside": ('q: "Markov(vocab=3, length=4, eos=3)", p: q', "", ("s.yaml:5:", "eos")),
     "no length": ('q: "Markov(vocab=3, length=0)", p: "Markov(vocab=3, length=4)"', "", ("s.yaml:5:", "length")),

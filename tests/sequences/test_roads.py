@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from math import inf, isfinite
-from unittest.mock import PropertyMock, patch
+from math import isfinite
 
 import pytest
-import torch
 
-import klbench
 from klbench.derived.level import AtLevel, Level
 from klbench.estimators.catalogue import find
-from klbench.measure.plan import Plan
 from klbench.measure.sequence_gradients import SequenceGradients
-from klbench.problems.sequences import SequencePair
 from klbench.roads.sequence_values import exact_of_sequences
 from tests.sequences.cases import CASES
 from tests.sequences.enumerated import LEVELS, NORM
-from tests.sequences.runs import built
+from tests.sequences.runs import built, too_many_to_list
 
 NAMES = tuple(name for name in CASES if name not in ("a vocabulary of one", "infinite KL"))
 ESTIMATORS = (
@@ -35,13 +28,6 @@ ESTIMATORS = (
     "topk(1)",
     "topk_bucket(1)",
 )
-
-
-@contextmanager
-def too_many_to_list() -> Iterator[None]:
-    """Pairs whose sequences are not listed."""
-    with patch.object(SequencePair, "count_of_paths", new_callable=PropertyMock, return_value=inf):
-        yield
 
 
 def _levels() -> Iterator[Level]:
@@ -79,38 +65,6 @@ def test_values(case: str) -> None:
 def _gradients(case: str) -> SequenceGradients:
     pair = built(CASES[case])
     return SequenceGradients(pair, pair.score(None))
-
-
-@pytest.mark.parametrize("case", ["published", "chain", "chain with eos", "chain with eos, sampler", "tree, sampler"])
-def test_mean_gradients(case: str) -> None:
-    spec = klbench.read_text(
-        json.dumps(
-            {
-                "name": "gradients",
-                "measure": "gradient",
-                "estimators": ["k1", "k2", "k3", "full", "topk(1)", "k1-return"],
-                "placements": ["loss", "reward"],
-                "weightings": ["none", "ratio", "detached"],
-                "level": ["token", "sequence"],
-                "aggregation": [aggregation for _, aggregation in LEVELS if aggregation],
-                "pairs": [{"name": "pair", **CASES[case].pair}],
-            }
-        )
-    )
-    (one,) = spec.cases()
-    listed, along = _gradients(case), _gradients(case)
-    plan = Plan.of(spec, one, torch.device("cpu"))
-    (kind,) = plan.kinds(listed.pair, {name: find(name) for name in spec.estimators})
-    compared = 0
-    for quantity in kind.quantities:
-        known = listed.of(quantity)
-        with too_many_to_list():
-            other = along.of(quantity)
-        assert known is not None
-        if other is not None:
-            compared += 1
-            assert (known.mean - other.mean).abs().max() < 1e-12, quantity.called
-    assert compared > len(kind.quantities) / 4
 
 
 @pytest.mark.parametrize("case", ["published", "chain", "chain with eos", "tree"])

@@ -17,8 +17,7 @@ from klbench.roads.ratio_sums import RatioAccumulator
 from tests.sequences.cases import CASES
 from tests.sequences.enumerated import ESTIMATORS, LEVELS, log_ratio
 from tests.sequences.policies import Trio
-from tests.sequences.runs import built, by_cell, run_of, spec_of
-from tests.sequences.test_roads import too_many_to_list
+from tests.sequences.runs import built, by_cell, run_of, spec_of, too_many_to_list
 from tests.sequences.test_values import of_level
 
 NAMES = tuple(

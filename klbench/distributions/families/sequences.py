@@ -121,6 +121,10 @@ def _eos_is_a_token(a: Arguments) -> bool:
     return vocabulary is None or not known(a["eos"]) or a["eos"] < vocabulary
 
 
+def _which_eos(a: Arguments) -> str:
+    return f"a token from 0 to {(_chain_vocabulary(a) or 1) - 1}; without eos all sequences have the same length"
+
+
 FAMILIES = (
     _policy(
         "Markov",
@@ -145,8 +149,10 @@ FAMILIES = (
             Rule(
                 "a row of transition for each of the tokens of initial, as long", ("initial", "transition"), _is_square
             ),
-            Rule("an eos below the number of tokens", ("initial", "eos"), _eos_is_a_token),
-            Rule("an eos below the number of tokens", ("vocab", "eos"), _eos_is_a_token),
+            *(
+                Rule("an eos below the number of tokens", (form, "eos"), _eos_is_a_token, _which_eos)
+                for form in ("initial", "vocab")
+            ),
         ),
     ),
     _policy(
