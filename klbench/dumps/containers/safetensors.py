@@ -79,7 +79,7 @@ def _place(path: Path, name: str, about: Any) -> tuple[tuple[int, ...], int, int
     shape, offsets = (about.get("shape"), about.get("data_offsets")) if isinstance(about, dict) else (None, None)
     if not _whole_numbers(shape) or not _whole_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise torn(path, ".safetensors", f"tensor {name} has no shape and place")
-    return tuple(shape), *offsets
+    return tuple(shape), offsets[0], offsets[1]
 
 
 def _whole_numbers(value: Any) -> TypeGuard[list[int]]:
