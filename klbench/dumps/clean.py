@@ -61,7 +61,7 @@ def clean(row: Row) -> Clean:
     rounded = sum(_ensure_log_probs(row, role, values, positions) for role, values in counted.items())
     fillers = {} if len(positions) == length else {role: _fillers(values[~counts]) for role, values in whole.items()}
     group, grouped_by = _group(row)
-    texts = None if row.texts is None else tuple(row.texts[at] for at in positions)
+    texts = None if row.texts is None else tuple(row.texts[at] for at in positions.tolist())
     known = {name: np.asarray(values, np.float64)[counts] for name, values in row.known.items()}
     return Clean(row.place, counted, positions, group, grouped_by, texts, known, fillers, rounded)
 

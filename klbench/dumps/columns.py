@@ -16,8 +16,10 @@ Columns = Mapping[str, str]
 
 
 def ensure_known_places(columns: Columns) -> None:
-    """Raises:
-    SpecError: a column is named for something that there is not.
+    """Holds that what the user named is something that a dump has.
+
+    Raises:
+        SpecError: a column is named for something that there is not.
     """
     for place in columns:
         if place not in PLACES:

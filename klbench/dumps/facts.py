@@ -58,10 +58,10 @@ class Facts:
             self.equal[one, other] += int((row.log_probs[one] == row.log_probs[other]).sum())
 
     def precision(self, role: Role) -> str | None:
-        """The coarsest precision that holds every counted log-probability of a role; None where all are 0 or none is."""
-        return (
-            next((name for name in PRECISIONS if name in self._fits.get(role, ())), None) if self._told[role] else None
-        )
+        """The coarsest precision that holds every counted log-probability of a role; None where all are 0."""
+        if not self._told[role]:
+            return None
+        return next(name for name in PRECISIONS if name in self._fits[role])
 
     def are_one(self, one: Role, other: Role) -> bool:
         """Whether two columns are equal to the bit wherever a token counts."""

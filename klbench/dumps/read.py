@@ -108,13 +108,15 @@ def open_dump(paths: Sequence[Path], columns: Mapping[str, str], seed: int = 0) 
 
 
 def ensure_two_roles(dump: OpenDump) -> None:
-    """Raises:
-    SpecError: a dump has log-probabilities of one policy alone, of which there is no KL.
+    """Holds that a dump has log-probabilities of two policies.
+
+    Raises:
+        SpecError: it has those of one alone, of which there is no KL.
     """
     if len(dump.roles) < 2:
         help = [
             dump.said,
-            "a KL compares two: a file that has the policy's or the reference's log-probabilities of the same tokens too",
+            "a KL compares two: the policy's or the reference's log-probabilities of the same tokens are needed too",
             "klbench explain data has the names of columns, and the lines that write the neutral form",
         ]
         raise SpecError(f"{dump.layout}: there is only {', '.join(dump.roles) or 'nothing'}", help=help)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from klbench.dumps.columns import Columns
 from klbench.dumps.containers.container import Record
@@ -68,7 +68,7 @@ def _chunk(q: Logits, p: Logits, chunk: int, seed: int) -> tuple[Row, float]:
         log_q[start:stop] = np.take_along_axis(of_q, drawn, 1)[:, 0]
         log_p[start:stop] = np.take_along_axis(of_p, drawn, 1)[:, 0]
     log_probs: dict[Role, Any] = {"log_q": log_q, "log_p": log_p}
-    return Row(f"{q.path}, chunk {chunk}", log_probs, None, chunk, known={"full": full}), farthest
+    return Row(f"{q.path}, chunk {chunk}", log_probs, None, chunk, known={"full": cast(Any, full)}), farthest
 
 
 def _normalised(logits: Logits, chunk: int, start: int, stop: int) -> tuple[Any, float]:

@@ -76,9 +76,8 @@ def responses(record: Record) -> Iterator[Response]:
     if body is None:
         help = ["a response of an engine a line, all of one kind"]
         raise SpecError(f"{record.place}: this is no response with log-probabilities", help=help)
-    group = next(
-        (value for name in ("group", "prompt_id") if isinstance(value := record.value.get(name), str | int)), None
-    )
+    named = (record.value.get(name) for name in ("group", "prompt_id"))
+    group = next((value for value in named if isinstance(value, str | int)), None)
     if "meta_info" in body:
         yield _sglang(record.place, body["meta_info"], group)
     elif "completion_probabilities" in body:

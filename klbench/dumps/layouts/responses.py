@@ -6,7 +6,7 @@ they are matched by their ids, else by their texts, and never by their number al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from klbench.dumps.containers.container import Record
 from klbench.dumps.layouts.layout import Layout, Opening, Together
 from klbench.dumps.layouts.response_tokens import Response, Tokens, is_response, responses
 from klbench.dumps.row import Role, Row
+from klbench.dumps.shapes import fitted
 from klbench.errors import SpecError
 
 
@@ -25,16 +26,15 @@ def _roles(record: Record, columns: Columns) -> tuple[Role, ...]:
     return ("log_sampler",)
 
 
-def _rows(record: Record, _: Opening) -> Iterator[Row]:
+def _rows(record: Record, opening: Opening) -> Iterator[Row]:
     for response in responses(record):
-        tokens = response.generated
-        yield Row(
-            response.place, {"log_sampler": tokens.log_probs}, None, _group(response), response.prompt, tokens.texts
-        )
+        yield _row(response, {"log_sampler": response.generated.log_probs}, opening)
 
 
-def _group(response: Response) -> str | int | None:
-    return response.group
+def _row(response: Response, log_probs: Mapping[Role, list[float | None]], opening: Opening) -> Row:
+    named = {role: ("the log-probabilities", values) for role, values in log_probs.items()}
+    fitting, _ = fitted(response.place, named, None, opening.notices)
+    return Row(response.place, fitting, None, response.group, response.prompt, response.generated.texts)
 
 
 def _side_by_side(files: tuple[Iterator[Record], ...], opening: Opening) -> Iterator[Row]:
@@ -44,10 +44,11 @@ def _side_by_side(files: tuple[Iterator[Record], ...], opening: Opening) -> Iter
             there, which = (one, "second") if other is None else (other, "first")
             help = ["the same responses in the same order in both files"]
             raise SpecError(f"{there.place if there else ''}: the {which} file has no response for it", help=help)
-        tokens = one.generated
-        again = _same_tokens(one, other)
-        log_probs: dict[Role, list[float | None]] = {"log_p": again, "log_sampler": tokens.log_probs}
-        yield Row(one.place, log_probs, None, _group(one), one.prompt, tokens.texts)
+        log_probs: dict[Role, list[float | None]] = {
+            "log_p": _same_tokens(one, other),
+            "log_sampler": one.generated.log_probs,
+        }
+        yield _row(one, log_probs, opening)
 
 
 def _all(records: Iterable[Record]) -> Iterator[Response]:

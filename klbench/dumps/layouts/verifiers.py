@@ -173,8 +173,8 @@ LAYOUTS = (
     Layout(
         "verifiers traces",
         lambda _, __: (
-            "verifiers' traces: a branch from the first message to a last one is a sequence; logprobs is the sampler's, "
-            "reference_logprobs p, trainer_logprobs q, one entry for each token that counts; groups by task"
+            "verifiers' traces: a branch from the first message to a last one is a sequence; logprobs is the "
+            "sampler's, reference_logprobs p, trainer_logprobs q, one entry for each token that counts; groups by task"
         ),
         _is_traces,
         _roles,
