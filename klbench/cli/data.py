@@ -133,6 +133,7 @@ def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name:
     import yaml
 
     from klbench.dumps.source import named_by
+    from klbench.spec.data_pair import DataPair
     from klbench.spec.read import read_text
 
     called = name or named_by(files)
@@ -141,8 +142,9 @@ def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name:
     with _without_place():
         spec = read_text(yaml.safe_dump(given), _NOWHERE)
         if "estimators" not in keys:
-            entries = {entry for each in spec.pairs if (entry := getattr(each, "entry", None))}
-            given["estimators"] = ["k1", "k2", "k3", "k1_cv(optimal)", *sorted(entries)]
+            (read,) = spec.pairs
+            assert isinstance(read, DataPair)
+            given["estimators"] = [*DEFAULT, *read.known, *([read.entry] if read.entry else [])]
             spec = read_text(yaml.safe_dump(given), _NOWHERE)
     return spec
 
@@ -159,3 +161,5 @@ def _without_place() -> Iterator[None]:
 
 
 _NOWHERE = "klbench data"
+DEFAULT = ("k1", "k2", "k3", "k1_cv(optimal)")
+"""The estimators that are measured if none is named; the last is k1 regressed on r − 1."""

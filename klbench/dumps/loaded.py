@@ -55,7 +55,7 @@ class _Reading:
                     raise
                 self.skipped.append(error.message)
                 continue
-            self.facts.add(row, cleaned)
+            self.facts.add(cleaned)
             yield cleaned
 
 

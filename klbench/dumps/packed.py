@@ -100,7 +100,8 @@ class Packed:
         starts, lengths = self.starts[sequences], self.starts[sequences + 1] - self.starts[sequences]
         ends = np.cumsum(lengths)
         within: Whole = np.arange(int(ends[-1]) if len(ends) else 0)
-        return within + np.repeat(starts - (ends - lengths), lengths)
+        tokens: Whole = within + np.repeat(starts - (ends - lengths), lengths)
+        return tokens
 
 
 class Packer:

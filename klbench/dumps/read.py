@@ -40,6 +40,11 @@ class OpenDump:
     _declared: Layout
     _ahead: list[Iterator[Record]] = field(default_factory=list)
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The estimators of whole distributions whose exact value each token has."""
+        return self._declared.known
+
     def rows(self) -> Iterator[Row]:
         """The sequences, in the order of the files and of what is in them. Files are read anew for each call.
 

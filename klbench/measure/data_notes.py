@@ -74,7 +74,7 @@ def about_data(
     """The notes of a dump: how it was read, how its tokens were drawn, what its numbers can tell."""
     found = {names: sample.of(ratio).mean for names, ratio in asked(pair, estimators, levels).items()}
     yield from _about_reading(pair, loaded)
-    if equal_to_the_bit(pair):
+    if loaded.facts.are_one(pair.q, pair.p):
         yield (
             f"{pair.q} and {pair.p} are equal to the bit in every token: one column was written twice (verl's bypass "
             "mode does so). That says nothing of how far the two policies are apart."
@@ -88,11 +88,17 @@ def about_data(
     yield from _about_clamps(found)
 
 
-def equal_to_the_bit(pair: Dump) -> bool:
-    """Whether q's and p's log-probabilities are the same numbers throughout."""
-    one, other = pair.packed.log_probs[pair.q], pair.packed.log_probs[pair.p]
-    step = 2**20
-    return all(bool((one[at : at + step] == other[at : at + step]).all()) for at in range(0, len(one), step))
+def _about_groups(loaded: Loaded, groups: int) -> str:
+    by, counted = loaded.facts.grouped_by, wording.counted(groups, "group")
+    if by["sequence"]:
+        some = "" if by["sequence"] == by.total() else f"{wording.counted(by['sequence'], 'sequence')} without: "
+        return (
+            f"The file has neither group ids nor prompts ({some}each sequence is taken as independent): where answers "
+            "share a prompt the error bars are too short. Name the column: --group COL."
+        )
+    if by["prompt"]:
+        return f"The file has no group ids: sequences with the same prompt share an error, {counted} of them."
+    return f"Errors are those of {counted}: sequences of one share an error."
 
 
 def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
@@ -105,7 +111,7 @@ def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
         named = wording.few(list(packed.empty))
         count = wording.counted(len(packed.empty), "sequence")
         yield f"{count} without a counted token {wording.agreeing(packed.empty, 'is', 'are')} in no mean: {named}."
-    yield from loaded.facts.about_groups(packed.groups, packed.sequences)
+    yield _about_groups(loaded, packed.groups)
 
 
 def _about_drawing(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:

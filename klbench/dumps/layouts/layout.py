@@ -42,6 +42,7 @@ class Layout:
         entry: the estimator of the framework that is measured by default, None where there is none.
         together: the sequences of several files that belong together, record by record; None where files follow one
             another.
+        known: the estimators of whole distributions whose exact value each token has.
         last: it is tried once no other layout knows the record.
     """
 
@@ -53,6 +54,7 @@ class Layout:
     entry: str | None = None
     together: Together | None = None
     last: bool = False
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

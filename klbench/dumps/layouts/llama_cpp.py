@@ -124,4 +124,5 @@ LAYOUT = Layout(
     _roles,
     _two_files,
     together=Together(2, 2, ("log_q", "log_p"), _said, _rows),
+    known=("full",),
 )
