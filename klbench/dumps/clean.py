@@ -110,7 +110,8 @@ def _ensure_log_probs(row: Row, role: Role, values: Any, positions: Any) -> int:
         return int((values > 0).sum())
     at = int(positions[int(np.flatnonzero(~good)[0])])
     more = int((~good).sum()) - 1
-    given = row.log_probs[role][at]
+    entry = row.log_probs[role][at]
+    given = None if entry is None else _finite(entry)
     others = f", and {more:,} more tokens of it" if more else ""
     help = [
         f"{_meaning(given)}; mask such tokens, or write what the model gave",
