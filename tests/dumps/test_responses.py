@@ -52,7 +52,7 @@ def test_one_file_is_the_samplers(record: dict[str, Any], lines: Written) -> Non
     (row,) = dump.rows()
     assert (dump.layout, dump.roles, dump.entry) == ("responses", ("log_sampler",), None)
     assert values(row, "log_sampler") == DRAWN
-    assert row.texts == tuple(TEXTS)
+    assert row.texts == TEXTS
     with pytest.raises(SpecError, match="only log_sampler"):
         ensure_two_roles(dump)
 
