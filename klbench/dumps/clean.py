@@ -133,15 +133,7 @@ def _meaning(given: float | None) -> str:
 
 
 def _shown(given: float | None) -> str:
-    return (
-        "null"
-        if given is None
-        else "NaN"
-        if given != given
-        else f"{float(given):g}"
-        if abs(given) < 1e300
-        else "infinite"
-    )
+    return "null" if given is None else "NaN" if given != given else f"{given:g}"
 
 
 def _fillers(values: Any) -> dict[str, int]:
