@@ -373,3 +373,14 @@ def test_nothing_is_written(tmp_path: Path) -> None:
 def test_bytes_of_bfloat16_that_are_too_few(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="log_q"):
         rows(write_safetensors(tmp_path / "run.safetensors", {"log_q": ("BF16", np.zeros((2, 3), np.uint8))}))
+
+
+def test_a_packed_file_that_ends_between_lines(tmp_path: Path) -> None:
+    """What was unpacked is whole lines: only the missing end tells that there were more."""
+    zstandard = pytest.importorskip("zstandard")
+    packer = zstandard.ZstdCompressor().compressobj()
+    text = json.dumps(GOOD).encode() + b"\n"
+    packed = packer.compress(text) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    (tmp_path / "run.jsonl.zst").write_bytes(packed)
+    with pytest.raises(SpecError, match="ends before its Zstandard frame"):
+        rows(tmp_path / "run.jsonl.zst")
