@@ -96,6 +96,10 @@ def _is_first(pair: Dump) -> bool:
     return pair.sampler is not None or "log_p" not in pair.packed.log_probs or pair.p == "log_p"
 
 
+def _fillers(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count:,} times)" for name, count in numbers.items())
+
+
 def _about_groups(loaded: Loaded, groups: int) -> str:
     by, counted = loaded.facts.grouped_by, wording.counted(groups, "group")
     if by["sequence"]:
@@ -111,7 +115,13 @@ def _about_groups(loaded: Loaded, groups: int) -> str:
 
 def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
     yield from loaded.notices
-    packed = pair.packed
+    packed, facts = pair.packed, loaded.facts
+    if facts.fillers:
+        under = (f"{role} {_fillers(numbers)}" for role, numbers in facts.fillers.items())
+        yield f"Under the mask, where no token counts, stand: {'; '.join(under)}."
+    if facts.rounded:
+        count = wording.counted(facts.rounded, "log-probability")
+        yield f"{count} above 0 by at most 0.001, as rounding makes them: kept as they are."
     if loaded.skipped:
         named = wording.few(list(loaded.skipped))
         yield f"{wording.counted(len(loaded.skipped), 'sequence')} left out as unusable: {named}."
