@@ -120,8 +120,8 @@ def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
         under = (f"{role} {_fillers(numbers)}" for role, numbers in facts.fillers.items())
         yield f"Under the mask, where no token counts, stand: {'; '.join(under)}."
     if facts.rounded:
-        count = wording.counted(facts.rounded, "log-probability")
-        yield f"{count} above 0 by at most 0.001, as rounding makes them: kept as they are."
+        count = wording.counted(facts.rounded, "number")
+        yield f"{count} above 0 by at most 0.001, as rounding makes log-probabilities: kept as they are."
     if loaded.skipped:
         named = wording.few(list(loaded.skipped))
         yield f"{wording.counted(len(loaded.skipped), 'sequence')} left out as unusable: {named}."
