@@ -6,9 +6,11 @@ into a folder of its own as plain numbers. What is measured then looks up sequen
 
 from __future__ import annotations
 
+import mmap as mmap_module
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,6 +21,8 @@ from klbench.dumps.row import Role
 
 if TYPE_CHECKING:
     from klbench.dumps.clean import Clean
+
+MADV_DONTNEED = getattr(mmap_module, "MADV_DONTNEED", 4)
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -53,7 +57,8 @@ class Packed:
         places: where each sequence is in its file [n].
         texts: the text of each token, where the file has it.
         empty: the places of sequences without a counted token, which are not among the n.
-        folder: where the numbers lie, as long as somebody has this.
+        mappings: the mapped files.
+        folder: where they lie, as long as somebody has this.
     """
 
     log_probs: Mapping[Role, Numbers]
@@ -65,7 +70,13 @@ class Packed:
     places: Sequence[str]
     empty: Sequence[str]
     texts: Texts | None
+    mappings: Sequence[mmap] = field(repr=False, compare=False)
     folder: TemporaryDirectory[str] = field(repr=False, compare=False)
+
+    def release(self) -> None:
+        """Let go of the pages that were read: they would count as memory as long as the files are mapped."""
+        for mapping in self.mappings if hasattr(mmap, "madvise") else ():
+            mapping.madvise(MADV_DONTNEED)
 
     @property
     def sequences(self) -> int:
@@ -119,6 +130,7 @@ class Packer:
         self._text_ends: array[int] | None = array("q")
         self._places: list[str] = []
         self._empty: list[str] = []
+        self._mappings: list[mmap] = []
 
     def add(self, rows: Iterable[Clean]) -> Packed:
         """Pack all of these rows."""
@@ -168,11 +180,14 @@ class Packer:
             None
             if self._text_ends is None
             else Texts(Path(self._texts.name), np.array(self._text_ends, dtype=np.int64)),
+            self._mappings,
             self._folder,
         )
 
     def _mapped(self, name: str) -> np.ndarray:
-        count, kind = self._starts[-1], np.int64 if name == "positions" else np.float64
-        if not count:
+        kind = np.int64 if name == "positions" else np.float64
+        if not self._starts[-1]:
             return np.empty(0, dtype=kind)
-        return np.memmap(self._files[name].name, dtype=kind, mode="r", shape=(count,))
+        with Path(self._files[name].name).open("rb") as file:
+            self._mappings.append(mmap(file.fileno(), 0, access=ACCESS_READ))
+        return np.frombuffer(self._mappings[-1], dtype=kind)
