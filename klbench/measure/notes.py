@@ -10,7 +10,7 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_missing_roads, about_the_setting, clamp_notes
-from klbench.problems.dump import Dump
+from klbench.problems.build import Unlisted
 from klbench.stats.tail import TRUSTED
 from klbench.wording import few, joined
 
@@ -38,7 +38,7 @@ MOST_SAMPLES = 1e13
 
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
     """The notes of a case: about the pair first, then about what was measured on it."""
-    if isinstance(setting.pair, Dump):
+    if isinstance(setting.pair, Unlisted):
         yield from _about_tails(answers)
         return
     yield from about_the_setting(setting)
