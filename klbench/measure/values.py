@@ -175,7 +175,7 @@ class Values(Kind):
 
     def headline(self, sample: Sample) -> Headline:
         """See ``Kind``: the mean itself if there is no true value to compare it with."""
-        bias, quantity = super().headline(sample), self.quantities[-1]
+        bias, quantity = super().headline(sample), [each for each in self.quantities if each in sample.places][-1]
         if isfinite(bias.value):
             return bias
         mean = sample.of(quantity).mean

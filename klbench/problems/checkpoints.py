@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from threading import Lock
+from weakref import finalize
 
 import torch
 
@@ -201,11 +203,14 @@ class Checkpoints:
 
     def _parts(self, seed: int) -> Parts:
         """Where the parts of this very pair and seed are kept."""
-        return Parts(Path(self.folder or self._own_folder.name) / self._digest / str(seed))
+        return Parts(Path(self.folder or self._own_folder) / self._digest / str(seed))
 
     @cached_property
-    def _own_folder(self) -> TemporaryDirectory[str]:
-        return TemporaryDirectory(prefix="klbench-", ignore_cleanup_errors=True)
+    def _own_folder(self) -> str:
+        """A folder that goes with this."""
+        folder = mkdtemp(prefix="klbench-")
+        finalize(self, rmtree, folder, ignore_errors=True)
+        return folder
 
     @cached_property
     def _digest(self) -> str:
