@@ -16,7 +16,7 @@ GGUF = ".gguf"
 CONFIG = "config.json"
 """What every folder of a checkpoint has."""
 _HUB = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
-_ALLOWED = 'a folder that save_pretrained has written, seen from the spec\'s folder, or a hub\'s name: "owner/name"'
+_ALLOWED = "a folder that save_pretrained has written, seen from the spec's folder, or a hub's name: \"owner/name\""
 
 
 def checkpoint_fault(name: Text) -> tuple[str, str] | None:

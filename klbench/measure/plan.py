@@ -83,9 +83,7 @@ class Plan:
     shift: tuple[float, ...] | None = None
 
     @staticmethod
-    def of(
-        spec: Spec, case: Case, device: torch.device, dump: Dump | None = None, folder: str | None = None
-    ) -> Plan:
+    def of(spec: Spec, case: Case, device: torch.device, dump: Dump | None = None, folder: str | None = None) -> Plan:
         """The plan of a case of a spec, with nothing fitted yet; ``dump`` is the problem of a case of data."""
         length = form(case.q).length if dump is None else dump.packed.longest
         length = length if case.prompted is None else case.prompted.length

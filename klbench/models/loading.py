@@ -1,4 +1,7 @@
-"""Loading a checkpoint and its tokenizer with transformers: once in a process, in evaluation mode, never its own code."""
+"""Loading a checkpoint and its tokenizer with transformers: once in a process, for evaluation.
+
+Code that a checkpoint brings along is never run.
+"""
 
 from __future__ import annotations
 
@@ -166,4 +169,3 @@ def _told(checkpoint: Checkpoint, done: str) -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
-

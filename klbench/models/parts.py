@@ -6,7 +6,6 @@ whole, whoever wrote it and however that ended.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ class Parts:
             self.folder.mkdir(parents=True, exist_ok=True)
             with half.open("wb") as file:
                 np.savez(file, **_written(drawn))  # type: ignore[arg-type]
-            os.replace(half, place)
+            half.replace(place)
         except OSError as error:
             half.unlink(missing_ok=True)
             message = f"cannot keep what was drawn in {self.folder}: {error.strerror or error}"

@@ -385,9 +385,7 @@ class Spec(Form):
 
     def written_as(self, tree: Node, folder: str) -> Self:
         """The same spec, which knows where it is written, and the folder of its files if it has any."""
-        known = self.model_copy(
-            update={"folder": folder if self._names_files() else None}
-        )
+        known = self.model_copy(update={"folder": folder if self._names_files() else None})
         known._written = Written(tree)
         return known
 
