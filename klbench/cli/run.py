@@ -134,9 +134,7 @@ def run(
         option = "--check" if check else "-f"
         raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
     if shard is not None and save is not None:
-        raise typer.BadParameter(
-            "a shard has not all that is scored: save a whole run", param_hint="--save"
-        )
+        raise typer.BadParameter("a shard has not all that is scored: save a whole run", param_hint="--save")
     from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
     from klbench.report.manifest import Call

@@ -109,8 +109,8 @@ class Checkpoints:
 
     @cached_property
     def _at_once(self) -> int:
-        longest = self.prompted.length + max(map(len, self._prompts))
-        fit = min(_ROW_NUMBERS // self._cast.q.loaded.vocabulary, _TOKENS // longest)
+        longest = self.prompted.length + max(map(len, self.prompts))
+        fit = min(_ROW_NUMBERS // self.cast.q.loaded.vocabulary, _TOKENS // longest)
         return max(1, min(self.sequences_of_block, fit))
 
     @property
@@ -130,11 +130,11 @@ class Checkpoints:
             place[0] += count
             uniforms = stream.uniform(count, self.prompted.length)
             numbers = torch.arange(first, first + count) + number * self.sequences_of_block
-            groups = numbers % len(self._prompts)
+            groups = numbers % len(self.prompts)
             scored = parts.find(number, first, count)
             if scored is None:
                 with self._one_at_a_time():
-                    scored = draw(self._cast, [self._prompts[group] for group in groups.tolist()], uniforms)
+                    scored = draw(self.cast, [self.prompts[group] for group in groups.tolist()], uniforms)
                 parts.put(number, first, count, scored)
             return self._sequences(scored, groups, numbers)
 
@@ -162,7 +162,13 @@ class Checkpoints:
         return nullcontext() if self.runs_on.type == "cpu" else self._turn
 
     @cached_property
-    def _cast(self) -> Cast:
+    def cast(self) -> Cast:
+        """Who draws and who scores, loaded.
+
+        Raises:
+            SpecError: they have not the same tokens.
+            RunError: one of them cannot be loaded here.
+        """
         expressions = {"q": self.q, "p": self.p, **({} if self.sampler is None else {"sampler": self.sampler})}
         members = {}
         for role, expression in expressions.items():
@@ -186,11 +192,15 @@ class Checkpoints:
         return tokenizer_of(policy_of(self.q).checkpoint)
 
     @cached_property
-    def _prompts(self) -> Sequence[list[int]]:
-        """The tokens of each prompt, held to what the models read."""
+    def prompts(self) -> Sequence[list[int]]:
+        """The tokens of each prompt, held to what the models read.
+
+        Raises:
+            SpecError: a prompt has none, or too many.
+        """
         called = policy_of(self.q).checkpoint.called
         prompts = tokens_of(self.prompted.prompts(), self._tokenizer, called)
-        cast, longest = self._cast, max(map(len, prompts))
+        cast, longest = self.cast, max(map(len, prompts))
         for member in cast.members.values():
             loaded, asked = member.loaded, longest + self.prompted.length
             if loaded.longest is not None and asked > loaded.longest:
