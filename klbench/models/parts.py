@@ -28,9 +28,10 @@ class Parts:
     def find(self, block: int, first: int, count: int) -> Drawn | None:
         """What was drawn of so many sequences of a block, from ``first`` on; None where it is not here."""
         try:
-            with np.load(self._place(block, first, count), allow_pickle=False) as arrays:
+            # NumPy leaves a file open that it finds torn
+            with self._place(block, first, count).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return _read({name: torch.from_numpy(arrays[name]) for name in arrays.files})
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
     def put(self, block: int, first: int, count: int, drawn: Drawn) -> None:

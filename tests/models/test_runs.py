@@ -101,7 +101,7 @@ def test_bytes_do_not_depend_on_threads_or_processes(bench: Bench) -> None:
     three = klbench.run(spec, device="cpu", threads=3)
     assert to_csv(one) == to_csv(three)
     plan = Plan.of(spec, spec.cases()[0], torch.device("cpu"))
-    (far,) = measure_blocks(plan, "", 0, range(1), False)
+    (far,) = measure_blocks(plan, str(Path.cwd()), 0, range(1), False)
     (near,) = kind_of("value")(plan, bench.problem(Q, P), imported(spec.estimators)).passes(bench.problem(Q, P))
     assert to_bytes(Merged().add(far.sums)) == to_bytes(Merged().add(near.blocks.block(0)))
 

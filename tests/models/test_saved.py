@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("sampler", [None, HOT])
-def test_npz_has_what_was_measured(bench: Bench, sampler: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_npz_has_what_was_measured(bench: Bench, sampler: str | None) -> None:
     written(bench, sampler)
     before = names_in(bench.folder)
     assert run(bench, "--save", str(bench.folder / "scored.npz")) == 0
@@ -75,7 +76,7 @@ def test_parquet_has_the_same(bench: Bench) -> None:
         assert table.column_names == ["log_q", "log_p", "log_sampler", "full", "group"]
         assert [len(row) for row in table["log_q"].to_pylist()] == mask.sum(1).tolist()
         for name in ("log_q", "log_p", "log_sampler", "full"):
-            assert sum(table[name].to_pylist(), []) == arrays[name][mask].tolist()
+            assert [*chain.from_iterable(table[name].to_pylist())] == arrays[name][mask].tolist()
         assert table["group"].to_pylist() == arrays["group"].tolist()
 
 
