@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import lru_cache
+from io import StringIO
 from threading import Lock
 from typing import Any
 
@@ -154,7 +155,8 @@ def _told(checkpoint: Checkpoint, done: str) -> Iterator[None]:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
-        yield
+        with redirect_stderr(StringIO()):  # the bars of what reads GGUF have no switch
+            yield
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             help = ["a narrower dtype, such as bfloat16", "a smaller checkpoint"]

@@ -12,7 +12,7 @@ from klbench.problems.checkpoints import Checkpoints
 from tests.models.conftest import Bench
 
 COUNT = 30
-CLOSE = 1e-5
+CLOSE = 2e-5
 
 
 def in_batches(problem: Checkpoints, size: int) -> list[Drawn]:
