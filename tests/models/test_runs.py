@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import hypot, isfinite, isnan
+from math import hypot, inf, isfinite, isnan
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +204,18 @@ def test_rows_are_finite(bench: Bench) -> None:
     for row in case.rows:
         assert isfinite(row.mean)
         assert row.level == "token"
+
+
+def test_tokens_that_q_never_draws_have_no_weight(bench: Bench) -> None:
+    """A sampler with more support than q: what q cannot draw counts 0, and the rest as much as on samples of q."""
+    q, level = 'TopP(Model("q"), 0.7)', ("token", "seq-mean-token-sum")
+    own = rows_by(bench.run(q, P, estimators=("k1", "full"), samples=4000, length=1).cases[0].rows)
+    (case,) = bench.run(q, P, Q, estimators=("ratio*k1", "ratio*k3"), samples=4000, length=1).cases
+    row, truth = rows_by(case.rows)["ratio*k1", *level], own["full", *level]
+    assert not row.nonfinite
+    assert abs(row.mean - truth.mean) < MANY * hypot(row.mean_mcse, truth.mean_mcse)
+
+
+def test_a_reference_without_the_support_of_q_is_infinitely_far(bench: Bench) -> None:
+    (case,) = bench.run(Q, 'TopK(Model("q"), 3)', estimators=("k1", "full"), samples=64, length=4).cases
+    assert {row.mean for row in case.rows} == {inf}
