@@ -1,11 +1,11 @@
 """Checkpoints of language models as a source: sequences drawn after prompts, scored with whole distributions.
 
 The tokens of a sequence are decided by the seed, the number of its block and its own number there: each token by a
-number in (0, 1) of its own, which is looked up in the cumulated probabilities of the model that draws. How many
-sequences are drawn at once changes them only as far as the kernels of a model round otherwise for another batch.
-Measured on a CPU with 1 thread, batches of 1, 3 and 32 sequences with prompts of several lengths, log-probabilities
-differ by at most: MEASURED. On a GPU, and between kinds of devices, more. So a run has batches of a size that only
-the pair and the kind of device decide, and the same bytes whatever else differs.
+number in (0, 1) of its own, which seeds a race of exponentials among all tokens (``klbench.models.drawing.pick``).
+How many sequences are drawn at once changes them only as far as the kernels of a model round otherwise for another
+batch. MEASURED
+So a run has batches of a size that only the pair and the kind of device decide, and the same bytes whatever else
+differs.
 """
 
 from __future__ import annotations
