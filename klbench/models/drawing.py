@@ -158,7 +158,8 @@ def pick(log_probs: Tensor, uniforms: Tensor) -> Tensor:
     numbers = torch.arange(1, log_probs.shape[1] + 1, device=log_probs.device)
     mixed = _mixed(seeds[:, None] + numbers * _GAMMA)
     exponentials = (_shifted(mixed, 11).double().add_(0.5)).mul_(2.0**-53).log_().neg_()
-    return (log_probs - exponentials.log_()).argmax(1)
+    winners: Tensor = (log_probs - exponentials.log_()).argmax(1)
+    return winners
 
 
 _GAMMA, _FIRST, _SECOND = (number - 2**64 for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
