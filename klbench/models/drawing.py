@@ -168,14 +168,15 @@ _GAMMA, _FIRST, _SECOND = (number - 2**64 for number in (0x9E3779B97F4A7C15, 0xB
 
 def _mixed(state: Tensor) -> Tensor:
     """64 bits as SplitMix64 mixes them; int64, which wraps."""
-    state = (state ^ _shifted(state, 30)) * _FIRST
-    state = (state ^ _shifted(state, 27)) * _SECOND
-    return state ^ _shifted(state, 31)
+    first: Tensor = (state ^ _shifted(state, 30)) * _FIRST
+    second: Tensor = (first ^ _shifted(first, 27)) * _SECOND
+    return second ^ _shifted(second, 31)
 
 
 def _shifted(bits: Tensor, by: int) -> Tensor:
     """Bits moved to the right, with zeros behind them."""
-    return (bits >> by) & (2 ** (64 - by) - 1)
+    moved: Tensor = (bits >> by) & ((1 << (64 - by)) - 1)
+    return moved
 
 
 class _Scored:

@@ -4,9 +4,9 @@ The tokens of a sequence are decided by the seed, the number of its block and it
 number in (0, 1) of its own, which seeds a race of exponentials among all tokens (``klbench.models.drawing.pick``).
 How many sequences are drawn at once changes them only as far as the kernels of a model round otherwise for another
 batch. Measured on a CPU with one thread, 32 answers of 12 tokens by a model of 135 million weights (SmolLM2), in
-batches of 1, 3 and 32: in float32 the same tokens in all answers, log-probabilities within 3e-5; in bfloat16, whose step
-is 2^-8, within 0.2, which is of the size of what is measured when two precisions are compared. On a GPU, and between
-kinds of devices, more may differ.
+batches of 1, 3 and 32: in float32 the same tokens in all answers, log-probabilities within 3e-5; in bfloat16, whose
+step is 2^-8, within 0.2, which is of the size of what is measured when two precisions are compared. On a GPU, and
+between kinds of devices, more may differ.
 So a run has batches of a size that only the pair and the kind of device decide, and the same bytes whatever else
 differs.
 """
