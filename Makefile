@@ -37,7 +37,7 @@ identities: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv: torch and the rest take a minute or two"
 	$(PYTHON) -m venv .venv
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[data,dev,ray]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[data,dev,models,ray]'
 	touch $@
 
 clean:

@@ -39,6 +39,8 @@ _WORDS = {
     "spec": "another spec",
     "code": "other code of your functions",
     "files": "another content of the files that the spec names",
+    "models": "another content of the checkpoints",
+    "prompts": "other prompts",
     "shard": "another shard",
 }
 """What a store is of when an entry of its identity is not this run's, in the order it is looked at."""
@@ -57,6 +59,8 @@ def identity_of(spec: Spec, device: str, shard: str = "") -> Mapping[str, str]:
         "code": code_of(functions),
         "files": digest(spec.files()),
         "data": str([source.stamps() for source in spec.sources()]),
+        "models": str([checkpoint.stamp() for checkpoint in spec.checkpoints()]),
+        "prompts": str([prompted.digest() for prompted in spec.prompts()]),
         "shard": shard,
     }
 

@@ -44,6 +44,7 @@ def run(
     engine: Engine | None = None,
     observer: Observer = SILENT,
     keeper: Keeper = NOTHING_KEPT,
+    folder: str | None = None,
 ) -> Results:
     """Run every case of a spec.
 
@@ -58,13 +59,14 @@ def run(
         engine: who measures blocks, in place of threads of this process. Changes no number.
         observer: told of the progress.
         keeper: keeps what is done, and knows what an earlier run of the same has done.
+        folder: where what checkpoints draw and score is kept, sequence by sequence; nowhere by default.
 
     Raises:
         RunError: no such device, or its memory does not hold one block; or the engine cannot go on.
         SpecError: the spec cannot be found or something in it is wrong, located; or a user's function cannot be used.
     """
     spec = resolved(spec, as_overrides(overrides, samples=samples, seed=seed))
-    machine = Machine(resolve_device(device), engine or threads_for(threads))
+    machine = Machine(resolve_device(device), engine or threads_for(threads), folder)
     start = time.perf_counter()
     results = []
     with _each_case(spec, observer) as cases:

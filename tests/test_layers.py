@@ -21,6 +21,7 @@ ORDER = (
         "users",
         "derived",
         "dumps",
+        "models",
         "problems",
         "stats",
         "roads",

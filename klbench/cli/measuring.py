@@ -19,6 +19,7 @@ from klbench.errors import Interrupted, RunError
 from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
 
 if TYPE_CHECKING:
+    from klbench.cli.kept import Kept
     from klbench.engines.engine import Engine
     from klbench.files.folder import Claim
     from klbench.observer import Observer
@@ -39,6 +40,7 @@ class How:
     engines: Engines = field(default_factory=Engines)
     fresh: bool = False
     quiet: bool = False
+    kept: Kept | None = None
 
 
 def written(spec: Spec, folder: Path, call: Call, how: How) -> tuple[Results, Sequence[str]]:
@@ -54,7 +56,8 @@ def written(spec: Spec, folder: Path, call: Call, how: How) -> tuple[Results, Se
     from klbench.runner import run
 
     def measured(engine: Engine, watched: Observer, keeper: FileKeeper) -> Results:
-        return run(spec, device=how.device, engine=engine, observer=watched, keeper=keeper)
+        parts = None if how.kept is None else str(how.kept.parts)
+        return run(spec, device=how.device, engine=engine, observer=watched, keeper=keeper, folder=parts)
 
     kept_run = partial(_kept_run, spec, folder, "", how, measured)
     return write(spec, folder, call, kept_run, NAMES, quiet=how.quiet)

@@ -10,6 +10,7 @@ import typer
 
 from klbench.cli.completion import devices
 from klbench.cli.engines import EngineName, Engines
+from klbench.cli.kept import Kept
 from klbench.cli.measuring import How, measured_shard, written
 from klbench.cli.options import Check, Format, Out, Overrides, Quiet, RunShown, SpecSource, command_line, not_empty
 from klbench.cli.outcome import tell
@@ -86,6 +87,17 @@ ShardOf = Annotated[
 ]
 
 
+Save = Annotated[
+    str | None,
+    typer.Option(
+        "--save",
+        metavar="FILE.npz|.parquet",
+        callback=not_empty,
+        help="Checkpoints: keep the log-probabilities that were scored, for klbench data.",
+    ),
+]
+
+
 def run(
     context: typer.Context,
     spec: SpecSource,
@@ -101,6 +113,7 @@ def run(
     workers: Workers = None,
     gpus_per_task: Gpus = None,
     shard: ShardOf = None,
+    save: Save = None,
     check: Check = False,
     no_import: NoImport = False,
     fresh: Fresh = False,
@@ -111,6 +124,7 @@ def run(
 
     The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well. Until then
     DIR/<name>/blocks.sqlite keeps what is done: the same command goes on with a run that was interrupted or killed.
+    Of checkpoints, --save FILE keeps what was scored as well; until then FILE.parts has what is drawn.
     With --shard it is DIR/<name>/shard-I-of-N/blocks.sqlite, and klbench merge DIR/<name> writes the results.
     For example: klbench run schulman samples=1e6 --check
     """
@@ -119,6 +133,8 @@ def run(
     if shard is not None and (check or format is not Format.TABLE):
         option = "--check" if check else "-f"
         raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
+    if shard is not None and save is not None:
+        raise typer.BadParameter("a shard has not all that is scored: save a whole run", param_hint="--save")
     from klbench.files.folder import ensure_writable
     from klbench.report.folder import FILES
     from klbench.report.manifest import Call
@@ -135,9 +151,10 @@ def run(
     resolved = read_spec(spec, [*(overrides or ()), *given])
     if no_import:
         refuse_imports(resolved)
+    kept = None if save is None else Kept.of(resolved, Path(save))
     from klbench.files.store import NAMES  # SQLite, which a wrong spec need not wait for
 
-    folder, how = Path(out) / resolved.name, How(device, engines, fresh, quiet)
+    folder, how = Path(out) / resolved.name, How(device, engines, fresh, quiet, kept)
     if shard is not None:
         measured_shard(resolved, folder, shard, how)
         return
@@ -145,4 +162,6 @@ def run(
     ensure_writable(folder, (*FILES, *NAMES))
     call = Call(command_line(context), (*(overrides or ()), *(f"{option.key}={option.value}" for option in given)))
     results, files = written(resolved, folder, call, how)
+    if kept is not None:
+        kept.save(results, quiet=quiet)
     tell(results, folder, files, format, quiet=quiet, check=check)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from klbench.report.answers import Answer
     from klbench.report.table import Tables
     from klbench.spec.cases import Case
-    from klbench.spec.model import AnyPairSpec, Spec
+    from klbench.spec.model import AnyPairSpec, PairSpec, Spec
 
 
 _SHORTEST = 0.1
@@ -125,10 +125,21 @@ def _pair(pair: AnyPairSpec, spec: Spec) -> Iterator[str]:
     if isinstance(pair, DataPair):
         yield from pair.said()
         return
+    if pair.prompts is not None:
+        yield from _prompted(pair)
     if "gradient" in spec.measure:
         from klbench.distributions.parameters import differentiable
 
         yield f"∇ in {', '.join(spec.parameters or differentiable(pair.q))}"
+
+
+def _prompted(pair: PairSpec) -> Iterator[str]:
+    """``sequences of up to 64 tokens after 12 prompts of prompts.txt``."""
+    from klbench.wording import counted
+
+    for prompted in dict.fromkeys(case.prompted for case in pair.cases() if case.prompted):
+        tokens, prompts = counted(prompted.length, "token"), counted(len(prompted.prompts()), "prompt")
+        yield f"sequences of up to {tokens} after {prompts} of {prompted.file}"
 
 
 def _answers(spec: Spec, pair: AnyPairSpec) -> list[Answer]:
@@ -238,6 +249,8 @@ def _cost(spec: Spec, answered: Sequence[tuple[Case, float]]) -> str:
     from klbench.runner import available_cores, resolve_device
     from klbench.wording import counted, joined
 
+    if spec.checkpoints():
+        return "What klbench run takes is not known: only klbench run loads the checkpoints."
     machine = Machine(resolve_device("auto"), Threads(available_cores()))
     estimate = cost(spec, answered, machine)
     if estimate is None:

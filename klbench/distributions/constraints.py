@@ -143,6 +143,7 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) > 0 and all(map(_is_simplex, value))
 
 
+_REVISION = re.compile(r"[\w][\w./-]{0,199}", re.ASCII)
 _PREFIX = re.compile(r"(\d{1,9}(\s*,\s*\d{1,9})*)?", re.ASCII)
 
 
@@ -197,12 +198,22 @@ def _array_fault(name: Text) -> tuple[str, str] | None:
     return array_fault(name)
 
 
+def _checkpoint_fault(name: Text) -> tuple[str, str] | None:
+    from klbench.distributions.checkpoints import checkpoint_fault
+
+    return checkpoint_fault(name)
+
+
 MOST_TOKENS = 2**20
 """Tokens of a vocabulary: as many as can be listed for the exact roads."""
 MOST_ROWS = 100_000
 """Prefixes of a tree."""
 UNITS = ("char", "word")
 """What the tokens of a text are."""
+MODEL_DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+"""The precisions of a checkpoint; auto is the one that its files have."""
+WORDS = (*UNITS, *MODEL_DTYPES)
+"""The words that an expression has without quotes."""
 REAL = Constraint("a finite number", _number(_any))
 POSITIVE = Constraint("a number > 0", _number(lambda x: x > 0))
 NON_NEGATIVE = Constraint("a number >= 0", _number(lambda x: x >= 0))
@@ -238,6 +249,22 @@ ARRAY = Constraint(
 )
 ORDER = Constraint("a whole number from 1 to 16", _number(lambda x: 1 <= x <= 16 and x == int(x)))
 UNIT = Constraint("char or word", lambda value: isinstance(value, Text) and value.text in UNITS, kinds=(Text,))
+CHECKPOINT = Constraint(
+    "a checkpoint, its folder or its name on a hub in quotes",
+    lambda value: _checkpoint_fault(value) is None,
+    fault=_checkpoint_fault,
+    kinds=(Text,),
+)
+MODEL_DTYPE = Constraint(
+    "auto, float32, bfloat16, float16 or float64",
+    lambda value: isinstance(value, Text) and value.text in MODEL_DTYPES,
+    kinds=(Text,),
+)
+REVISION = Constraint(
+    "the name of a branch, a tag or a commit in quotes",
+    lambda value: isinstance(value, Text) and bool(_REVISION.fullmatch(value.text)),
+    kinds=(Text,),
+)
 TOKEN_OR_TEXT = Constraint(
     "a token, its number or its text in quotes",
     lambda value: isinstance(value, Text) or TOKEN.check(value),

@@ -136,6 +136,9 @@ class Family:
             made of another one.
         length: ``bound arguments -> the most tokens of a sequence``, of a policy that is always over sequences; None
             where a grid parameter decides.
+        checkpoint: whether it is a model that is loaded, whose vocabulary is not known before.
+        instead: of a policy made of another one, what to write in its place where that is a checkpoint; empty where it
+            can be made of one.
         unscored: ``bound arguments -> {parameter: why it has no score}``; what the support depends on has none.
     """
 
@@ -163,6 +166,8 @@ class Family:
     logits: Callable[[Arguments], Tensor] | None = None
     change: Change | None = None
     length: Callable[[Arguments], int | None] | None = None
+    checkpoint: bool = False
+    instead: str = ""
     unscored: Callable[[Arguments], Mapping[str, str]] = lambda _: {}
 
     @property

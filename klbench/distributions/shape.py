@@ -30,7 +30,7 @@ class Form:
     """The kind, event shape, number of categories and space of a distribution; a size not yet known is None.
 
     A policy over sequences is of kind discrete, its categories are the vocabulary, and ``length`` is the most tokens of
-    a sequence.
+    a sequence. Of a ``checkpoint`` neither is known before it is loaded.
     """
 
     kind: Kind
@@ -39,8 +39,11 @@ class Form:
     space: str = "real numbers"
     sequence: bool = False
     length: int | None = None
+    checkpoint: bool = False
 
     def __str__(self) -> str:
+        if self.checkpoint:
+            return "discrete, sequences of tokens of a checkpoint"
         if self.sequence:
             sizes = ("?" if n is None else str(n) for n in (self.length, self.categories))
             return "discrete, sequences of up to {} of {} tokens".format(*sizes)
@@ -76,6 +79,8 @@ def mismatch(left: Form, right: Form) -> str | None:
         return f"one is {left.kind}, the other {right.kind}"
     if left.sequence != right.sequence:
         return "one is a policy over sequences, the other is over single draws"
+    if left.checkpoint != right.checkpoint:
+        return "one is a checkpoint, the other is not"
     if not _same_shape(left.event_shape, right.event_shape):
         return f"their dimensions differ: {left} and {right}"
     if left.space != right.space:
@@ -111,7 +116,7 @@ def _named(expression: Named) -> Form:
     arguments = with_defaults(family, expression.arguments)
     made = Form(family.kind, family.event_shape(arguments), family.categories(arguments), family.space)
     if family.length is not None:
-        made = replace(made, sequence=True, length=family.length(arguments))
+        made = replace(made, sequence=True, length=family.length(arguments), checkpoint=family.checkpoint)
     for parameter in family.parameters:
         if parameter.constraint is POLICY:
             base = arguments[parameter.name]
@@ -122,13 +127,17 @@ def _named(expression: Named) -> Form:
 
 def _as_base(made: Form, base: Form) -> Form:
     """What is made of a policy over sequences is one too."""
-    return replace(made, sequence=base.sequence, length=base.length)
+    return replace(made, sequence=base.sequence, length=base.length, checkpoint=base.checkpoint)
 
 
 def _check_policy(expression: Named, base: Expression) -> None:
     if references(base):
         return  # the pair puts q in its place, and asks again
     found = form(base)
+    if found.checkpoint:
+        if instead := find(expression.family).instead:
+            raise SpecError(f"{expression.family} is not made of a checkpoint", help=[instead])
+        return
     if found.event_shape or found.kind != "discrete" or (found.categories is None and not placeholders(base)):
         help = [
             "a policy over tokens: q, Zipf(vocab=100), Softmax(vocab=100), Categorical(...), or what is made of one"

@@ -41,7 +41,7 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
         RunError: the memory does not hold one block.
     """
     start = time.perf_counter()
-    setting = Setting.of(spec, case, machine.device)
+    setting = Setting.of(spec, case, machine.device, machine.folder)
     kinds = setting.plan.kinds(setting.pair, setting.estimators)
     held = setting.pair.packed.sequences if isinstance(setting.pair, Dump) else None
     rows = partial(_rows, spec, machine.device.type, held)
@@ -69,7 +69,7 @@ def measure_shard(spec: Spec, case: Case, machine: Machine, observer: Observer, 
     Raises:
         SpecError, RunError: as of the whole case.
     """
-    setting = Setting.of(spec, case, machine.device)
+    setting = Setting.of(spec, case, machine.device, machine.folder)
     kinds = setting.plan.kinds(setting.pair, setting.estimators)
     watched = _Watched(observer, case, spec.samples // shard.of, None)
     _drawing(setting, kinds, machine, kept, watched.drawn).shard(shard)

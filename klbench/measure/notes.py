@@ -12,7 +12,7 @@ from klbench.measure.called import Caller, plainly
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
-from klbench.problems.dump import Dump
+from klbench.problems.build import Unlisted
 from klbench.stats.tail import TRUSTED
 from klbench.wording import agreeing, counted, few, joined
 
@@ -41,7 +41,7 @@ MOST_SAMPLES = 1e13
 
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
     """The notes of a case: about the pair first, then about what was measured on it."""
-    if isinstance(setting.pair, Dump):
+    if isinstance(setting.pair, Unlisted):
         yield from _about_tails(answers)
         yield from about_fits(setting.fits, on="these data")
         return

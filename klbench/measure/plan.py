@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from klbench.estimators.estimator import Estimator
     from klbench.estimators.vocabulary import Aggregation, LevelName, Placement, Weighting
     from klbench.measure.kind import Kind
+    from klbench.models.prompts import Prompted
     from klbench.problems.build import AnyPair
     from klbench.problems.dump import Dump
     from klbench.spec.cases import Case
@@ -52,6 +53,8 @@ class Plan:
         length: of sequences, where what a framework ships is taken as it ships it; None where the spec says how.
         clip: the largest importance weight.
         data: what of a run is measured, where nothing is drawn; ``samples`` is then how many groups there are.
+        prompted: what checkpoints answer, and how long at most.
+        folder: where what checkpoints draw is kept; None for nowhere that lasts.
         kl: what the controls have as their mean; NaN where there are no controls.
         shift: what the moments of values are taken about: empty for 0, None for what the pilot sample says.
     """
@@ -74,13 +77,16 @@ class Plan:
     length: int | None = None
     clip: float = inf
     data: Side | None = None
+    prompted: Prompted | None = None
+    folder: str | None = None
     kl: float = nan
     shift: tuple[float, ...] | None = None
 
     @staticmethod
-    def of(spec: Spec, case: Case, device: torch.device, dump: Dump | None = None) -> Plan:
+    def of(spec: Spec, case: Case, device: torch.device, dump: Dump | None = None, folder: str | None = None) -> Plan:
         """The plan of a case of a spec, with nothing fitted yet; ``dump`` is the problem of a case of data."""
         length = form(case.q).length if dump is None else dump.packed.longest
+        length = length if case.prompted is None else case.prompted.length
         return Plan(
             *(case.q, case.p, case.sampler, spec.seed, dump.units if dump else spec.samples, str(device)),
             measure=spec.measure,
@@ -95,6 +101,8 @@ class Plan:
             length=length if spec.level is None and spec.aggregation is None else None,
             clip=inf if spec.clip is None else spec.clip,
             data=case.data,
+            prompted=case.prompted,
+            folder=folder,
         )
 
     def fitted(self, coefficients: Mapping[str, float]) -> Plan:

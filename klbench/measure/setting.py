@@ -17,6 +17,7 @@ from klbench.measure.asked import Fit, fit_all, imported, settled
 from klbench.measure.plan import Plan
 from klbench.measure.truth import Truth, Unseen, known_mean, true_of
 from klbench.problems.build import AnyPair, build_pair
+from klbench.problems.checkpoints import Checkpoints
 from klbench.problems.dump import Dump
 from klbench.problems.pair import Pair
 from klbench.roads.blocks import PILOT
@@ -27,10 +28,12 @@ from klbench.spec.model import Spec
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a run takes place: the device, and who measures its blocks."""
+    """Where a run takes place: the device, who measures its blocks, and the folder in which what checkpoints draw is
+    kept, None for nowhere that lasts."""
 
     device: torch.device
     engine: Engine
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,17 @@ class Setting:
     unseen: Unseen
 
     @staticmethod
-    def of(spec: Spec, case: Case, device: torch.device) -> Setting:
+    def of(spec: Spec, case: Case, device: torch.device, folder: str | None = None) -> Setting:
         """Build the pair, import and fit the estimators.
 
         Raises:
             SpecError: a user's function cannot be used.
         """
-        pair = build_pair(case)
-        problem = pair if device.type == "cpu" or not isinstance(pair, Pair) else build_pair(case, device)
-        dump = pair if isinstance(pair, Dump) else None
-        asked, plan = imported(spec.estimators), Plan.of(spec, case, problem.device, dump)
+        pair = build_pair(case, names=spec.estimators, folder=folder)
+        anywhere = isinstance(pair, Pair | Checkpoints)
+        problem = pair if device.type == "cpu" or not anywhere else build_pair(case, device, spec.estimators, folder)
+        dump, on = pair if isinstance(pair, Dump) else None, device if isinstance(pair, Checkpoints) else problem.device
+        asked, plan = imported(spec.estimators), Plan.of(spec, case, on, dump, folder)
         fits = fit_all(asked, pair, lambda terms: pilot(problem, plan.seed, terms), plan.levels[0])
         coefficients = {name: fit.coefficient for name, fit in fits.items()}
         kl, unseen = true_of(pair, REVERSE_KL), Unseen.of(pair)

@@ -22,8 +22,7 @@ from klbench.distributions.closed_form import kl_closed_form
 from klbench.distributions.distribution import Distribution, Power, Single
 from klbench.estimators.divergence import Divergence
 from klbench.estimators.term import Term
-from klbench.problems.build import AnyPair
-from klbench.problems.dump import Dump
+from klbench.problems.build import AnyPair, Unlisted
 from klbench.problems.pair import Pair
 from klbench.roads.exact import exact
 from klbench.roads.growth import growth
@@ -53,7 +52,7 @@ def true_of(pair: AnyPair, target: Divergence, level: Level | None = None) -> Tr
     """The divergence between the q and p of a pair; of sequences as a level makes one number of it."""
     if isinstance(pair, Pair):
         return true_value(target, pair.q, pair.p)
-    if isinstance(pair, Dump):
+    if isinstance(pair, Unlisted):
         return Truth()
     return Truth(*true_of_sequences(pair.on_policy, target, level or Level()))
 
@@ -105,7 +104,7 @@ class Unseen:
     def of(pair: AnyPair) -> Unseen:
         """The mass that samples of a pair never show."""
         if not isinstance(pair, Pair):
-            return Unseen(None, None) if isinstance(pair, Dump) else Unseen(*unseen_mass(pair))
+            return Unseen(None, None) if isinstance(pair, Unlisted) else Unseen(*unseen_mass(pair))
         return Unseen(mass_off(pair.q, pair.p), mass_off(pair.sampler, pair.q) if pair.sampler else 0.0)
 
 

@@ -53,6 +53,7 @@ def measure_blocks(plan: Plan, folder: str, number_of_pass: int, numbers: range,
 
 @lru_cache(_REMEMBERED)
 def _passes(plan: Plan) -> tuple[Pass, ...]:
-    pair, coefficients = build_pair(plan, plan.device), dict(plan.estimators)
+    coefficients = dict(plan.estimators)
+    pair = build_pair(plan, plan.device, coefficients, plan.folder)
     estimators = settled(imported(coefficients), coefficients)
     return tuple(drawn for kind in plan.kinds(pair, estimators) for drawn in kind.passes(pair))

@@ -155,8 +155,8 @@ class SequenceProbs:
     def of_tokens(self) -> LogProbs:
         """The log-probabilities of all tokens [N]."""
         x = self.x
-        weight = None if x.log_sampler is None else x.log_q - x.log_sampler
-        return LogProbs(x.log_p - x.log_q, weight, self._absolute, known=x.known)
+        weight = None if x.log_sampler is None else _difference(x.log_q, x.log_sampler)
+        return LogProbs(_difference(x.log_p, x.log_q), weight, self._absolute, known=x.known)
 
     def _absolute(self) -> tuple[Tensor, Tensor, Tensor]:
         x = self.x
@@ -191,3 +191,8 @@ class SequenceProbs:
     def spread(self, values: Tensor) -> Tensor:
         """Values of sequences [n], given to each of their tokens [N]."""
         return values[self.x.owner]
+
+
+def _difference(first: Tensor, second: Tensor) -> Tensor:
+    """first − second [N], −inf and not NaN where the first is −inf."""
+    return torch.where(first.isneginf(), first, first - second)

@@ -1,15 +1,16 @@
 """What the block loop and the accumulators ask of a source of log-probabilities.
 
-Three kinds are built: a pair of distributions (``klbench.problems.pair``), a pair of policies over sequences
+Four kinds are built: a pair of distributions (``klbench.problems.pair``), a pair of policies over sequences
 (``klbench.problems.sequences``), whose samples are ``Walks`` and whose log-probabilities are of tokens (``TokenProbs``
-in ``klbench.derived.level``), and the files of a training run (``klbench.problems.dump``), which have so many rows and
-no more (``units``), groups of rows that share an error (``groups``), no score and no exact method.
+in ``klbench.derived.level``), the files of a training run (``klbench.problems.dump``), which have so many rows and
+no more (``units``), groups of rows that share an error (``groups``), no score and no exact method, and checkpoints of
+language models (``klbench.problems.checkpoints``), which have no score and no exact method either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +66,18 @@ class Problem(Protocol):
         """The score of the policy in some of its parameters, all for None; None where there is nothing to derive."""
 
 
+@runtime_checkable
+class Slow(Protocol):
+    """A problem whose samples take so long that it says itself how many a block has, and a pilot."""
+
+    @property
+    def sequences_of_block(self) -> int:
+        """How many samples a full block has."""
+
+
 def block_size(problem: Problem) -> int:
     """How many samples a full block of a problem has."""
+    if isinstance(problem, Slow):
+        return problem.sequences_of_block
     samples = BLOCK[problem.device.type]
     return max(samples // problem.tokens, FEWEST_SEQUENCES) if problem.tokens > 1 else samples

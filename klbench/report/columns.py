@@ -113,7 +113,9 @@ def component_columns_in(results: Results) -> tuple[Column, ...]:
 
 def has_sequences(results: Results) -> bool:
     """Whether a case is of policies over sequences."""
-    return any(result.case.data or form(result.case.q).length is not None for result in results.cases)
+    return any(
+        result.case.data or result.case.prompted or form(result.case.q).length is not None for result in results.cases
+    )
 
 
 def _grid(results: Results) -> list[Column]:

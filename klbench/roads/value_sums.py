@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from klbench.derived.measured import Measured
-from klbench.problems.problem import Problem
+from klbench.problems.problem import Problem, Slow
 from klbench.roads.blocks import PILOT, Accumulator, chunks
 from klbench.stats import moments
 from klbench.stats.mergeable import SumsAndTails
@@ -62,6 +62,8 @@ class ValueAccumulator(Accumulator[ValueSums]):
 
 def pilot_size(problem: Problem) -> int:
     """How many samples the pilot has: of sequences fewer, for each has many tokens."""
+    if isinstance(problem, Slow):
+        return problem.sequences_of_block
     size = max(PILOT_SIZE // problem.tokens, _FEWEST)
     return size if problem.units is None else min(size, problem.units)
 

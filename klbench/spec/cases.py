@@ -11,6 +11,7 @@ from klbench.distributions.expression import Expression
 if TYPE_CHECKING:
     from klbench.dumps.source import Side
     from klbench.estimators.vocabulary import Aggregation, LevelName
+    from klbench.models.prompts import Prompted
 
 Place = tuple[str, str]
 """The level and the aggregation of a row; empty for what it has not."""
@@ -50,7 +51,7 @@ class Case:
 
     ``sampler`` is None where samples come from q. ``parameters`` are the grid's values for this case, in the order of
     the grid. ``expect`` maps an estimator's name to a column's name to the published value. Where log-probabilities are
-    ``data`` that a run has saved, q, p and sampler name the columns.
+    ``data`` that a run has saved, q, p and sampler name the columns. Checkpoints are ``prompted``.
     """
 
     pair: str
@@ -60,3 +61,4 @@ class Case:
     parameters: Mapping[str, float] = field(default_factory=dict)
     expect: Mapping[str, Mapping[str, Expectation]] = field(default_factory=dict)
     data: Side | None = None
+    prompted: Prompted | None = None

@@ -273,6 +273,7 @@ Precision = Annotated[
     _read_by(numbers.precision, {"type": "number", "minimum": numbers.LEAST_PRECISION, "exclusiveMaximum": 1}),
 ]
 Batch = Annotated[int, _count(numbers.batch, 2, numbers.MOST_BATCH)]
+SequenceLength = Annotated[int, _count(numbers.sequence_length, 1, numbers.MOST_LENGTH)]
 Seed = Annotated[int, _read_by(numbers.seed, {"type": "integer", "minimum": 0, "maximum": numbers.MOST_SEED})]
 Measure = Annotated[tuple[str, ...], _some_of(MEASURES, "measure")]
 BaselineName = Annotated[str, _choice(BASELINES, "baseline")]

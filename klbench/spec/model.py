@@ -25,6 +25,8 @@ from klbench.distributions.shape import check_pair, form
 from klbench.dumps.source import Source
 from klbench.errors import Location
 from klbench.estimators.vocabulary import FULL_PRECISION, PLACEMENTS
+from klbench.models.policy import Checkpoint, checkpoints_of
+from klbench.models.prompts import Prompted
 from klbench.row import Row, columns_of
 from klbench.spec import expected, together
 from klbench.spec.algebra import substitute
@@ -54,8 +56,10 @@ from klbench.spec.fields import (
     Reading,
     Samples,
     Seed,
+    SequenceLength,
     Text,
     Weightings,
+    folder_of,
 )
 from klbench.spec.form import Expected, Form, expectations
 from klbench.spec.grid import MOST_CASES, combinations, count_cases
@@ -91,6 +95,14 @@ class PairSpec(Form):
     sampler: Distribution | None = Field(
         None, description="Where the samples come from, when that is not q: an old policy, a truncated sampler."
     )
+    prompts: Text | None = Field(
+        None,
+        description="Checkpoints only. The file of what sequences answer, relative to the spec's folder: a text a "
+        "line, or .jsonl of {messages: [...]} or {prompt: ...}, which go through the chat template, or {text: ...}.",
+    )
+    length: SequenceLength | None = Field(
+        None, description="Checkpoints only. The most tokens of a sequence, its eos included."
+    )
     grid: Mapping[GridName, GridValues] = Field(
         default_factory=dict,
         description="Values for the parameters in braces: {mu: [0.1, 1]}. Several parameters: every combination.",
@@ -104,6 +116,8 @@ class PairSpec(Form):
         description="Published values by estimator and column, checked by --check in every case of the pair.",
         json_schema_extra={"propertyNames": {**ESTIMATOR}},
     )
+
+    _prompted: Prompted | None = PrivateAttr(default=None)
 
     @field_validator("q", mode="after")
     @classmethod
@@ -154,6 +168,26 @@ class PairSpec(Form):
         return self
 
     @model_validator(mode="after")
+    def _prompts_are_there(self, info: ValidationInfo) -> Self:
+        given = {"prompts": self.prompts, "length": self.length}
+        if not form(self.q).checkpoint:
+            for key, value in given.items():
+                if value is not None:
+                    help = [f"take {key} out, or take a checkpoint for q: Model(...)"]
+                    raise Refusal(f"{key} is for checkpoints", help=help, path=(key,), at_key=True)
+            return self
+        missing = [key for key, value in given.items() if value is None]
+        if missing:
+            help = ["prompts: prompts.txt, a text a line", "length: 64, the most tokens of an answer"]
+            raise Refusal(f"a pair of checkpoints needs {' and '.join(missing)}", help=help, path=("q",))
+        assert self.prompts is not None
+        assert self.length is not None
+        self._prompted = Prompted(self.prompts, folder_of(info.context), self.length)
+        with refusing("prompts"):
+            self._prompted.prompts()
+        return self
+
+    @model_validator(mode="after")
     def _cases_are_valid(self) -> Self:
         numbers = count_cases(self.grid) * sum(size(e) for e in self.roles.values() if placeholders(e))
         if numbers > MOST_NUMBERS:
@@ -177,7 +211,7 @@ class PairSpec(Form):
         """
         filled = {role: _filled(role, expression, parameters) for role, expression in self.roles.items()}
         q, p, sampler = filled["q"], filled["p"], filled.get("sampler")
-        return Case(self.name, q, p, sampler, parameters, expectations(self.expect))
+        return Case(self.name, q, p, sampler, parameters, expectations(self.expect), prompted=self._prompted)
 
 
 def _undefined(name: str, grid: Mapping[str, object]) -> Refusal:
@@ -353,11 +387,13 @@ class Spec(Form):
 
     def written_as(self, tree: Node, folder: str) -> Self:
         """The same spec, which knows where it is written, and the folder of its files if it has any."""
-        known = self.model_copy(
-            update={"folder": folder if self.sources() or any(not is_shipped(name) for name in self.files()) else None}
-        )
+        known = self.model_copy(update={"folder": folder if self._names_files() else None})
         known._written = Written(tree)
         return known
+
+    def _names_files(self) -> bool:
+        """Whether there are files, other than those that ship with klbench, that are sought in a folder."""
+        return bool(self.sources() or self.checkpoints()) or any(not is_shipped(name) for name in self.files())
 
     def place_of(self, estimator: str) -> Location | None:
         """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""
@@ -375,6 +411,15 @@ class Spec(Form):
     def sources(self) -> tuple[Source, ...]:
         """The files of log-probabilities of its pairs, each once."""
         return tuple(dict.fromkeys(case.data.source for case in self.cases() if case.data))
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints of its pairs, each once."""
+        prompted = (case for case in self.cases() if case.prompted)
+        return tuple(dict.fromkeys(each for case in prompted for each in checkpoints_of(case.q, case.p, case.sampler)))
+
+    def prompts(self) -> tuple[Prompted, ...]:
+        """What checkpoints are asked, each once."""
+        return tuple(dict.fromkeys(case.prompted for case in self.cases() if case.prompted))
 
     def cases(self) -> tuple[Case, ...]:
         """Every case in the order of the pairs and of their grids."""

@@ -14,6 +14,7 @@ from klbench.spec.refusal import Refusal, shown
 
 MOST_SAMPLES = 10**13
 MOST_BATCH = 10**6
+MOST_LENGTH = 2**20
 LEAST_PRECISION = 1e-7
 """A smaller one takes more samples than a run may have."""
 MOST_SEED = 2**63 - 1
@@ -103,6 +104,18 @@ def batch(value: object) -> int:
     count = _exact(value)
     if count is None or count != count.to_integral_value() or not 2 <= count <= MOST_BATCH:
         raise Refusal(f"{shown(value)} is not a batch size", help=[f"batch: a whole number from 2 to {MOST_BATCH}"])
+    return int(count)
+
+
+def sequence_length(value: object) -> int:
+    """The most tokens of a sequence, written as a sample count.
+
+    Raises:
+        Refusal: not a whole number from 1 to ``MOST_LENGTH``.
+    """
+    count = _exact(value)
+    if count is None or count != count.to_integral_value() or not 1 <= count <= MOST_LENGTH:
+        raise Refusal(f"{shown(value)} is not a length", help=[f"length: a whole number from 1 to {MOST_LENGTH:,}"])
     return int(count)
 
 

@@ -108,7 +108,8 @@ def _check_whole(spec: Spec) -> None:
                     _check_known(name, pair, path)
                     continue
                 for case in pair.cases():
-                    _check_vocabulary(name, estimator.whole, form(case.q), "gradient" in spec.measure, path)
+                    if case.prompted is None:  # a checkpoint's vocabulary is known once it is loaded
+                        _check_vocabulary(name, estimator.whole, form(case.q), "gradient" in spec.measure, path)
 
 
 def _check_known(name: str, pair: DataPair, path: tuple[str, int]) -> None:
@@ -124,6 +125,9 @@ def _check_data(spec: Spec) -> None:
 
     for index, pair in enumerate(spec.pairs):
         if not isinstance(pair, DataPair):
+            if pair.prompts is not None and "gradient" in spec.measure:
+                help = ["take measure out: gradients are measured of policies that are tables, Markov(...), Tree(...)"]
+                raise Refusal("checkpoints have values and no gradients", help=help, path=("pairs", index, "q"))
             continue
         if "gradient" in spec.measure:
             help = ["take measure out: a file of log-probabilities has no parameters to derive in"]

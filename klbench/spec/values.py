@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from math import inf
 
-from klbench.distributions.constraints import UNITS
+from klbench.distributions.constraints import WORDS
 from klbench.distributions.expression import Operation, Placeholder, Rows, Text, Value
 from klbench.spec.arithmetic import MOST_OPERATIONS, operation
 from klbench.spec.numbers import finite, number
@@ -42,7 +42,7 @@ class ValueReader(TokenReader):
         if self._take("["):
             with self._nested():
                 return tuple(self._separated(self._value, "]"))
-        if self._next.kind == "text" or (self._takes_texts and self._next.text in UNITS):
+        if self._next.kind == "text" or (self._takes_texts and self._next.text in WORDS):
             return self._text()
         if self._take("{"):
             return self._rows()

@@ -84,13 +84,20 @@ def _policy(
     )
 
 
-def _of_policy(name: str, summary: str, parameter: tuple[Parameter, ...], change: Change, *examples: str) -> Family:
+def _of_policy(
+    name: str,
+    summary: str,
+    parameter: tuple[Parameter, ...],
+    change: Change,
+    *examples: str,
+    instead: str = "",
+) -> Family:
     """What is made of a policy over one token, or at every state of one over sequences."""
 
     def logits(arguments: Arguments) -> Tensor:
         return change(_log_probs(arguments[BASE]), arguments)
 
-    return replace(_policy(name, summary, (_BASE, *parameter), logits, *examples), change=change)
+    return replace(_policy(name, summary, (_BASE, *parameter), logits, *examples), change=change, instead=instead)
 
 
 def _random(arguments: Arguments, of: str, count: int) -> Tensor:
@@ -179,6 +186,7 @@ FAMILIES = (
         perturb,
         "Perturb(Softmax(vocab=5, scale=2), scale=0.1, seed=3)",
         "Perturb(Markov(vocab=5, scale=2, length=8), scale=0.1)",
+        instead="the checkpoint after some steps of training, or the same one in another precision: dtype=bfloat16",
     ),
     _policy(
         "Softmax",
@@ -193,6 +201,7 @@ FAMILIES = (
         (Parameter("temperature", POSITIVE),),
         temper,
         "Temper(Zipf(vocab=10), temperature=0.8)",
+        instead='the temperature of the model itself: Model("folder", temperature=0.8)',
     ),
     _of_policy(
         "TopK",

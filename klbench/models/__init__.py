@@ -1,0 +1,1 @@
+"""Checkpoints of language models as policies: loaded, drawn from and scored with transformers."""
