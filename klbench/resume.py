@@ -39,11 +39,12 @@ _WORDS = {
     "spec": "another spec",
     "code": "other code of your functions",
     "files": "another content of the files that the spec names",
+    "data": "another content of the files of log-probabilities",
     "models": "another content of the checkpoints",
     "prompts": "other prompts",
     "shard": "another shard",
 }
-"""What a store is of when an entry of its identity is not this run's, in the order it is looked at."""
+"""What a store is of when an entry of its identity is not this run's, in any order."""
 
 
 def identity_of(spec: Spec, device: str, shard: str = "") -> Mapping[str, str]:
@@ -197,7 +198,8 @@ def keeper_for(
 
 def of_another(theirs: Mapping[str, str], identity: Mapping[str, str]) -> str | None:
     """Why a store of the one identity is not of the other: ``it is of another seed``; None if it is."""
-    return next((f"it is of {words}" for name, words in _WORDS.items() if theirs.get(name) != identity[name]), None)
+    differs = (name for name in identity if theirs.get(name) != identity[name])
+    return next((f"it is of {_WORDS[name]}" for name in differs), None)
 
 
 def records_of(contents: Contents) -> tuple[Record, ...]:

@@ -12,7 +12,9 @@ from klbench.measure.called import Caller, plainly
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
+from klbench.measure.values import FULL
 from klbench.problems.build import Unlisted
+from klbench.problems.checkpoints import Checkpoints
 from klbench.stats.tail import TRUSTED
 from klbench.wording import agreeing, counted, few, joined
 
@@ -43,7 +45,9 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
     """The notes of a case: about the pair first, then about what was measured on it."""
     if isinstance(setting.pair, Unlisted):
         yield from _about_tails(answers)
-        yield from about_fits(setting.fits, on="these data")
+        own = {} if isinstance(setting.pair, Checkpoints) else {"on": "these data"}
+        yield from about_fits(setting.fits, **own)
+        yield from _about_reference(rows)
         return
     yield from about_the_setting(setting)
     gradients = kind.name == "gradient"
@@ -74,6 +78,14 @@ def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
     yield from _about_rare_draws(answers)
     yield from _about_tails(answers)
     yield from _about_nonfinite_gradients(answers)
+
+
+def _about_reference(rows: Sequence[Row]) -> Iterator[str]:
+    if any(row.true_from == FULL for row in rows):
+        yield (
+            "true is the mean of full, the exact KL of the next token, over the prefixes that were drawn. A bias is the "
+            "mean difference from it on the same tokens, with the error of that: it is known better than either mean."
+        )
 
 
 def _about_moments(answers: Sequence[Answer]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from klbench.measure.plan import Key, Pass, Plan, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import Truth, true_of
 from klbench.observer import Headline
+from klbench.problems.build import Unlisted
 from klbench.problems.dump import Dump
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem, Slow
@@ -73,9 +74,8 @@ class Values(Kind):
     def _references(self) -> Mapping[Quantity, tuple[AtLevel, Apart]]:
         """Where whole distributions are known and no exact value: the KL of the next token at every prefix, which
         stands for the truth, and what each quantity has beyond it."""
-        known = self.pair.known if isinstance(self.pair, Dump) else {}
         full = find("full")
-        if full.whole not in known.values():
+        if not isinstance(self.pair, Unlisted) or full.whole not in self.pair.wholes:
             return {}
         references = {}
         for quantity in self.quantities:

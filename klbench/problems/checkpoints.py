@@ -87,6 +87,11 @@ class Checkpoints:
     _turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     @property
+    def wholes(self) -> tuple[OfRows, ...]:
+        """The functions of whole distributions whose value every token has."""
+        return tuple(self.wanted.values())
+
+    @property
     def device(self) -> torch.device:
         """See ``Problem``: where its numbers are."""
         return torch.device("cpu")

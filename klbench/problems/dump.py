@@ -72,6 +72,11 @@ class Dump:
     known: Mapping[str, OfRows] = field(default_factory=dict)
 
     @property
+    def wholes(self) -> tuple[OfRows, ...]:
+        """The functions of whole distributions whose value every token has."""
+        return tuple(self.known.values())
+
+    @property
     def device(self) -> torch.device:
         """See ``Problem``."""
         return torch.device("cpu")
