@@ -12,7 +12,7 @@ from klbench.measure.called import Caller, plainly
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
-from klbench.measure.values import FULL
+from klbench.measure.truth import FULL
 from klbench.problems.build import Unlisted
 from klbench.problems.checkpoints import Checkpoints
 from klbench.stats.tail import TRUSTED
@@ -83,8 +83,8 @@ def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
 def _about_reference(rows: Sequence[Row]) -> Iterator[str]:
     if any(row.true_from == FULL for row in rows):
         yield (
-            "true is the mean of full, the exact KL of the next token, over the prefixes that were drawn. A bias is the "
-            "mean difference from it on the same tokens, with the error of that: it is known better than either mean."
+            "true is the mean of full, the exact KL of the next token, over the prefixes that were drawn. A bias is "
+            "the mean difference from it on the same tokens, with its own error: it is known better than either mean."
         )
 
 

@@ -29,6 +29,9 @@ from klbench.roads.growth import growth
 from klbench.roads.sequence_chain import unseen_mass
 from klbench.roads.sequence_values import true_of_sequences
 
+FULL = "full"
+"""Where a true value is from that is measured: whole distributions at every prefix that was drawn."""
+
 
 @dataclass(frozen=True)
 class Truth:

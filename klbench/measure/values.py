@@ -26,7 +26,7 @@ from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.kind import Kind
 from klbench.measure.plan import Key, Pass, Plan, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
-from klbench.measure.truth import Truth, true_of
+from klbench.measure.truth import FULL, Truth, true_of
 from klbench.observer import Headline
 from klbench.problems.build import Unlisted
 from klbench.problems.dump import Dump
@@ -224,10 +224,6 @@ class Values(Kind):
     def label(self, quantity: Quantity) -> str:
         """See ``Kind``."""
         return f"{quantity.estimator.name} bias/true"
-
-
-FULL = "full"
-"""Where a true value is from that is measured: whole distributions at every prefix that was drawn."""
 
 
 def _is_rounding(answer: Answer) -> bool:
