@@ -10,12 +10,12 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from klbench.dumps.row import Role
+from klbench.dumps.scratch import Scratch
 
 if TYPE_CHECKING:
     from klbench.dumps.clean import Clean
@@ -65,7 +65,7 @@ class Packed:
     places: Sequence[str]
     empty: Sequence[str]
     texts: Texts | None
-    folder: TemporaryDirectory[str] = field(repr=False, compare=False)
+    folder: Scratch = field(repr=False, compare=False)
 
     @property
     def sequences(self) -> int:
@@ -108,8 +108,8 @@ class Packer:
     """Writes rows into a folder, one after another, and hands over what they are together."""
 
     def __init__(self, roles: Sequence[Role], known: Sequence[str] = ()) -> None:
-        self._folder = TemporaryDirectory(prefix="klbench-", ignore_cleanup_errors=True)
-        root = Path(self._folder.name)
+        self._folder = Scratch()
+        root = self._folder.path
         self._files: dict[str, BinaryIO] = {name: (root / f"{name}.f64").open("wb") for name in (*roles, *known)}
         self._files["positions"] = (root / "positions.i64").open("wb")
         self._roles, self._names = tuple(roles), tuple(known)

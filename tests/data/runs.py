@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import klbench
-from klbench.cli.entry import main
+import klbench.cli
 from klbench.results import Results
 from klbench.row import Row
 
@@ -29,12 +29,10 @@ class Done:
 def called(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
     """``klbench ARGUMENTS`` in this process."""
     capsys.readouterr()
-    try:
-        status = main(list(arguments))
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else 1
+    with pytest.raises(SystemExit) as ended:
+        klbench.cli.main(arguments)
     told = capsys.readouterr()
-    return Done(int(status or 0), told.out, told.err)
+    return Done(int(ended.value.code or 0), told.out, told.err)
 
 
 def table(path: Path) -> list[dict[str, str]]:
