@@ -86,7 +86,7 @@ def sides_of(source: Source, roles: Sequence[Role]) -> tuple[Side, ...]:
         return (Side(source, "log_sampler", "log_q", None),)
     if {"log_p", "log_sampler"} <= there:
         return (Side(source, "log_sampler", "log_p", None),)
-    have = " and ".join(sorted(there)) or "none of them"
+    have = f"{' and '.join(sorted(there))} alone" if there else "none of them"
     help = ["two of log_q, log_p, log_sampler are compared", "klbench explain data lists the names that are known"]
     raise SpecError(f"{Path(source.paths[0]).name} has {have}", help=help)
 

@@ -204,7 +204,8 @@ def _shown(check: Check) -> str:
 
 
 def _number(estimate: Estimate) -> str:
-    return f"{estimate.value:.3g} ± {estimate.mcse:.1g}"
+    # of a single group there is no error
+    return f"{estimate.value:.3g} ± {estimate.mcse:.1g}" if isfinite(estimate.mcse) else f"{estimate.value:.3g}"
 
 
 def _weighted_log(log_ratio: Tensor) -> Tensor:

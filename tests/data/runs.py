@@ -41,7 +41,9 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def spec_of(files: str | Sequence[str], estimators: Sequence[str], pair: dict[str, Any] | None = None, **keys: Any) -> str:
+def spec_of(
+    files: str | Sequence[str], estimators: Sequence[str], pair: dict[str, Any] | None = None, **keys: Any
+) -> str:
     """A spec with one pair of data, as text."""
     one = {"name": "run", "data": files if isinstance(files, str) else list(files), **(pair or {})}
     given = {"name": "mine", "estimators": list(estimators), **keys, "pairs": [one]}

@@ -58,7 +58,9 @@ def drawn(seed: int, path: Path) -> int:
 @pytest.fixture(scope="module")
 def repetitions(tmp_path_factory: pytest.TempPathFactory) -> list[Repetition]:
     path = tmp_path_factory.mktemp("coverage") / "run.npz"
-    text = spec_of(str(path), ["k1", "k3"], level=["token", "sequence"], aggregation=["seq-mean-token-sum", "token-mean"])
+    text = spec_of(
+        str(path), ["k1", "k3"], level=["token", "sequence"], aggregation=["seq-mean-token-sum", "token-mean"]
+    )
     found = []
     for seed in range(REPETITIONS):
         tokens = drawn(seed, path)
