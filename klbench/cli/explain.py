@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from klbench.report.records import Record
 
 
+DATA = "data"
+"""What has a page of its own: the files of a run."""
 _ALIKE = 0.7
 """How alike a name must be to one of the many there are: less, and what is suggested has nothing to do with it."""
 
@@ -63,6 +65,11 @@ def explain(
     format: Shown = Format.TABLE,
 ) -> None:
     """Explain an estimator, framework, distribution, column or word."""
+    if name.strip() == DATA:
+        from klbench.cli.explain_data import explain_data
+
+        explain_data(format)
+        return
     if format is not Format.TABLE:
         from klbench.cli.records import show_one
 

@@ -57,6 +57,12 @@ HEADERS = {
     "formula": "What an estimator computes of one sample. r = p/q.",
     "samples_needed": "The least number of samples n with bias² + stdev²/n ≤ (within · true)², in klbench validate. "
     "inf: no number is enough, because the bias or the variance is too large. Empty: klbench has no exact method.",
+    "mean_ratio_minus_one": "In checks.csv: the mean of p/q - 1. It is 0, to within its error, if the tokens were "
+    "drawn from q.",
+    "mean_weight_minus_one": "In checks.csv: the mean of q/sampler - 1. It is 0, to within its error, if the tokens "
+    "were drawn from the sampler as its log-probabilities say.",
+    "ess_share": "In checks.csv: the effective sample size of the weights w = q/sampler over their number, "
+    "(Σ w)² / (n Σ w²). 1 where all are alike.",
     "because": "Why no number of samples is enough, or why klbench does not know how many are.",
     "unbiased": "Whether the mean over samples of q is the target, for every q and p.",
 }

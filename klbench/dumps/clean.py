@@ -110,7 +110,8 @@ def _ensure_log_probs(row: Row, role: Role, values: Any, positions: Any) -> int:
         return int((values > 0).sum())
     at = int(positions[int(np.flatnonzero(~good)[0])])
     more = int((~good).sum()) - 1
-    given = row.log_probs[role][at]
+    entry = row.log_probs[role][at]
+    given = None if entry is None else _finite(entry)
     others = f", and {more:,} more tokens of it" if more else ""
     help = [
         f"{_meaning(given)}; mask such tokens, or write what the model gave",
@@ -132,15 +133,7 @@ def _meaning(given: float | None) -> str:
 
 
 def _shown(given: float | None) -> str:
-    return (
-        "null"
-        if given is None
-        else "NaN"
-        if given != given
-        else f"{float(given):g}"
-        if abs(given) < 1e300
-        else "infinite"
-    )
+    return "null" if given is None else "NaN" if given != given else f"{given:g}"
 
 
 def _fillers(values: Any) -> dict[str, int]:

@@ -140,13 +140,24 @@ def _in_order(
     pool = block_threads(in_flight)
     try:
         for number in numbers:
-            running.append((number, pool.submit(task(number))))
+            running.append((number, _begun(pool, task, number)))
             if len(running) > in_flight:
                 yield _first(running, waiting)
         while running:
             yield _first(running, waiting)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begun(pool: ThreadPoolExecutor, task: Callable[[int], Callable[[], T]], number: int) -> Future[T]:
+    """A task begun. One that cannot begin, because no thread can be had, fails in its turn as any other: it is not
+    lost."""
+    try:
+        return pool.submit(task(number))
+    except (MemoryError, RuntimeError) as error:
+        failed: Future[T] = Future()
+        failed.set_exception(error)
+        return failed
 
 
 def _first(running: deque[tuple[int, Future[T]]], waiting: Callable[[], None]) -> T:

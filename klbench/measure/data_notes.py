@@ -73,7 +73,9 @@ def about_data(
 ) -> Iterator[str]:
     """The notes of a dump: how it was read, how its tokens were drawn, what its numbers can tell."""
     found = {names: sample.of(ratio).mean for names, ratio in asked(pair, estimators, levels).items()}
-    yield from _about_reading(pair, loaded)
+    # of a dump that is compared in two ways this is told with the first
+    if _is_first(pair):
+        yield from _about_reading(pair, loaded)
     if loaded.facts.are_one(pair.q, pair.p):
         yield (
             f"{pair.q} and {pair.p} are equal to the bit in every token: one column was written twice (verl's bypass "
@@ -82,10 +84,20 @@ def about_data(
         return
     checks = {(check.check, check.level): check for check in answered(pair, sample)}
     yield from _about_differences(found)
-    yield from _about_drawing(checks)
-    yield from _about_mismatch(found)
+    if _is_first(pair):
+        yield from _about_drawing(checks)
+    yield from _about_ratio(checks)
+    yield from _about_mismatch(found, checks)
     yield from _about_precision(pair, loaded, found)
     yield from _about_clamps(found)
+
+
+def _is_first(pair: Dump) -> bool:
+    return pair.sampler is not None or "log_p" not in pair.packed.log_probs or pair.p == "log_p"
+
+
+def _fillers(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count:,} times)" for name, count in numbers.items())
 
 
 def _about_groups(loaded: Loaded, groups: int) -> str:
@@ -103,7 +115,13 @@ def _about_groups(loaded: Loaded, groups: int) -> str:
 
 def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
     yield from loaded.notices
-    packed = pair.packed
+    packed, facts = pair.packed, loaded.facts
+    if facts.fillers:
+        under = (f"{role} {_fillers(numbers)}" for role, numbers in facts.fillers.items())
+        yield f"Under the mask, where no token counts, stand: {'; '.join(under)}."
+    if facts.rounded:
+        count = wording.counted(facts.rounded, "number")
+        yield f"{count} above 0 by at most 0.001, as rounding makes log-probabilities: kept as they are."
     if loaded.skipped:
         named = wording.few(list(loaded.skipped))
         yield f"{wording.counted(len(loaded.skipped), 'sequence')} left out as unusable: {named}."
@@ -119,16 +137,12 @@ def _about_drawing(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
     name = WEIGHT if (WEIGHT, "token") in checks else RATIO
     token, sequence = checks[name, "token"], checks[name, "sequence"]
     what = "q/sampler" if name == WEIGHT else "p/q"
-    both = f"{_shown(token)} a token, {_shown(sequence)} a sequence"
+    both = f"{_shown(token)} a token (z = {token.z:.3g}), {_shown(sequence)} a sequence"
     if abs(token.z) > SURE:
-        raised = "above" if token.value > 0 else "below"
         causes = _CAUSES[token.value > 0] if name == WEIGHT else _STALE
-        yield (
-            f"The mean of {what} - 1 is {both}: 0 if the tokens were drawn as is claimed. It is {raised} 0 by "
-            f"{abs(token.z):.1f} errors, so they were not. {causes}"
-        )
+        yield f"The mean of {what} - 1 is {both}. It would be 0 if the tokens were drawn as is claimed. {causes}"
     elif isfinite(token.z):
-        yield f"The mean of {what} - 1 is {both}: as it is if the tokens were drawn as is claimed."
+        yield f"The mean of {what} - 1 is {both}: 0 to within its error, as it is if the tokens were drawn as claimed."
     share = checks.get((ESS, "sequence"))
     if share is not None and share.value < FEW_EFFECTIVE:
         yield (
@@ -138,15 +152,25 @@ def _about_drawing(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
 
 
 _CAUSES = {
-    True: "So it is where tokens come from a policy nearer to q than log_sampler says: log-probabilities returned "
-    "before temperature or top-p (vLLM's raw_logprobs), or of other weights than those that drew.",
-    False: "So it is where a part of q is never drawn: top-p or top-k with renormalised log-probabilities. The mean is "
-    "then the mass that is dropped, and all of k1 is raised by the log of the kept mass.",
+    True: "Above 0, tokens come from a policy nearer to q than log_sampler says: log-probabilities returned before "
+    "temperature or top-p (vLLM's raw_logprobs), or of other weights than those that drew.",
+    False: "Below 0, a part of q is never drawn: top-p or top-k with renormalised log-probabilities. The mean is then "
+    "the mass that is dropped, and all of k1 is raised by the log of the kept mass.",
 }
 _STALE = (
     "A stale policy, another temperature, top-p or another engine drew them: k1, k2 and k3 then estimate no KL(q‖p). "
     "Give log_sampler, and weigh with it: ratio*k3."
 )
+
+
+def _about_ratio(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
+    """What is built on r − 1, where its mean is not 0."""
+    token = checks[RATIO, "token"]
+    if abs(token.z) > SURE:
+        yield (
+            f"The mean of r - 1 is {_shown(token)} a token and not 0. k3 and every _cv are k1 and a multiple of it: "
+            "so far they are from k1, and no sample size mends that."
+        )
 
 
 def _about_differences(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
@@ -161,16 +185,21 @@ def _about_differences(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[st
         yield f"Less {other} on the same tokens{where}: {', '.join(apart_by_name)}."
 
 
-def _about_mismatch(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
+def _about_mismatch(
+    found: Mapping[tuple[str, ...], Estimate], checks: Mapping[tuple[str, str], Check]
+) -> Iterator[str]:
     """The trainer against the engine, as the frameworks' own metrics have it."""
     if ("reverse", "token") not in found:
         return
-    yield (
-        "Trainer q against the engine that drew the tokens: "
-        f"KL(q‖sampler) {_number(found['reverse', 'token'])} a token, weighted; "
-        f"χ² {_number(found['chi2', 'token'])} a token, {_number(found['chi2', 'sequence'])} a sequence "
-        "(verl: chi2_token, chi2_seq)."
-    )
+    if checks[WEIGHT, "token"].z < -SURE:
+        yield "KL(q‖sampler) and χ² do not exist here: q has tokens that the engine never draws."
+    else:
+        yield (
+            "Trainer q against the engine that drew the tokens: "
+            f"KL(q‖sampler) {_number(found['reverse', 'token'])} a token, weighted; "
+            f"χ² {_number(found['chi2', 'token'])} a token, {_number(found['chi2', 'sequence'])} a sequence "
+            "(verl: chi2_token, chi2_seq)."
+        )
     outside = (
         f"{100 * found[names].value:.3g}({100 * found[names].mcse:.1g}) % outside [{names[1]}, {names[2]}]"
         for names in found

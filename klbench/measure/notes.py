@@ -43,7 +43,7 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
     """The notes of a case: about the pair first, then about what was measured on it."""
     if isinstance(setting.pair, Dump):
         yield from _about_tails(answers)
-        yield from about_fits(setting.fits)
+        yield from about_fits(setting.fits, on="these data")
         return
     yield from about_the_setting(setting)
     gradients = kind.name == "gradient"

@@ -87,14 +87,14 @@ def about_crowding(at_ends: float) -> Iterator[str]:
         )
 
 
-def about_fits(fits: Mapping[str, Fit]) -> Iterator[str]:
-    """Note the coefficients that were fitted."""
+def about_fits(fits: Mapping[str, Fit], on: str = "a pilot sample of its own") -> Iterator[str]:
+    """Note the coefficients that were fitted, and on what."""
     for name, fit in fits.items():
         value, best = fit.coefficient, "" if isnan(fit.optimum) else f" (the exact optimum is {fit.optimum:.6g})"
         if value == 0:
             yield f"{name}: λ = 0, so it is k1. The variance of r is infinite or 0, and no multiple of r - 1 helps."
         else:
-            yield f"{name}: λ = {value:.6g}, fitted on a pilot sample of its own{best}; k1_cv({value:.6g}) keeps it."
+            yield f"{name}: λ = {value:.6g}, fitted on {on}{best}; k1_cv({value:.6g}) keeps it."
 
 
 def about_missing_roads(pair: AnyPair, without: Sequence[Quantity], caller: Caller) -> Iterator[str]:

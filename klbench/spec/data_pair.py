@@ -67,11 +67,12 @@ class DataPair(Form):
 
     @model_validator(mode="after")
     def _files_are_there(self, info: ValidationInfo) -> Self:
-        from klbench.dumps.read import open_dump
+        from klbench.dumps.read import ensure_two_roles, open_dump
 
         with refusing("data"):
             paths = files_of(self.data, folder_of(info.context))
             opened = open_dump([Path(path) for path in paths], self.columns)
+            ensure_two_roles(opened)
             source = Source(paths, tuple(self.columns.items()), self.skip_bad)
             self._sides = sides_of(source, opened.roles)
         self._said, self._entry, self._known = opened.said, opened.entry, tuple(opened.known)

@@ -102,6 +102,22 @@ def test_short_memory_makes_fewer_in_flight_and_the_same_results(fits: int) -> N
     assert list(in_order(task, range(30), 8)) == [number * number for number in range(30)]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_task_that_no_thread_can_be_had_for_is_not_lost(count: int, error: Exception) -> None:
+    """It was: its number was taken and nobody had it, so a block was missing and nothing said so."""
+    refused: list[int] = []
+
+    def task(number: int) -> Callable[[], int]:
+        if number % 7 == 0 and number not in refused:
+            refused.append(number)
+            raise error
+        return lambda: number
+
+    assert list(in_order(task, range(count), 32)) == list(range(count))
+    assert refused
+
+
 def test_a_block_that_does_not_fit_at_all_is_said_to_the_user() -> None:
     def task(_: int) -> Callable[[], int]:
         def work() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +18,8 @@ from klbench.dumps.notices import Notices
 _KINDS = "biufU"
 """NumPy's kinds of numbers, truth values and text."""
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
+_OF_ARCHIVE = (None, errno.EINVAL)
+"""What an OSError says where a place in the archive is none; any other comes from the disk."""
 
 
 def records(path: Path, notices: Notices) -> Iterator[Record]:  # noqa: ARG001
@@ -25,10 +29,8 @@ def records(path: Path, notices: Notices) -> Iterator[Record]:  # noqa: ARG001
         SpecError: it is no .npz, it is torn, or there is nothing in it that can be read.
     """
     with from_disk(path):
-        try:
+        with _readable(path):
             archive = zipfile.ZipFile(path)
-        except _FAULTS as error:
-            raise torn(path, ".npz", error) from None
         with archive:
             columns = {}
             for member in archive.infolist():
@@ -39,11 +41,9 @@ def records(path: Path, notices: Notices) -> Iterator[Record]:  # noqa: ARG001
 
 def _column(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Column | Unusable:
     name = member.filename.removesuffix(".npy")
-    try:
+    with _readable(path, f"array {name}: "):
         file = archive.open(member)
         shape, by_columns, dtype = _header(file)
-    except _FAULTS as error:
-        raise torn(path, ".npz", f"array {name}: {error}") from None
     if dtype.hasobject:
         help = (
             "numpy.savez of lists makes such an array; save numbers as float64 and text as str, padded to one length",
@@ -100,13 +100,28 @@ def _whole(path: Path, file: IO[bytes], shape: tuple[int, ...], dtype: Any) -> C
     return block
 
 
-def _bytes(path: Path, file: IO[bytes], size: int) -> bytes:
+@contextmanager
+def _readable(path: Path, what: str = "") -> Iterator[None]:
+    """Around what reads the archive.
+
+    Raises:
+        SpecError: it is torn, or no archive.
+    """
     try:
+        yield
+    except _FAULTS as error:
+        raise torn(path, ".npz", f"{what}{error}") from None
+    except OSError as error:
+        if error.errno not in _OF_ARCHIVE:
+            raise
+        raise torn(path, ".npz", f"{what}{error}") from None
+
+
+def _bytes(path: Path, file: IO[bytes], size: int) -> bytes:
+    with _readable(path):
         found = file.read(size)
         if len(found) == size and not file.peek(1):  # type: ignore[attr-defined]
             file.read(1)  # at the end zipfile holds the checksum
-    except _FAULTS as error:
-        raise torn(path, ".npz", error) from None
     if len(found) < size:
         raise torn(path, ".npz", "it ends too early")
     return found

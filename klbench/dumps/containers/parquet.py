@@ -37,7 +37,7 @@ def records(path: Path, notices: Notices) -> Iterator[Record]:  # noqa: ARG001
                     number += 1
         except pyarrow.ArrowMemoryError as error:
             raise MemoryError(str(error)) from error
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError, LookupError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
             raise torn(path, ".parquet", str(error).splitlines()[0]) from None

@@ -16,6 +16,7 @@ from klbench.dumps.snippets import of_pt
 from klbench.errors import SpecError
 from klbench.memory import is_out_of_memory
 
+_DENSE = ("a dense tensor of floats",)
 _REFUSED = re.compile(r"(?:GLOBAL|class|Unsupported class|type) ([\w.]*\w\.\w+)")
 
 
@@ -108,6 +109,8 @@ def _column(value: Any) -> Column | Unusable | None:
             return _of_list(list(value.unbind()))
         if value.dim() == 0:
             return None
+        if str(value.layout) != "torch.strided" or value.is_quantized or value.is_meta:
+            return Unusable(f"is a tensor of the layout {value.layout}, dtype {value.dtype}", _DENSE)
         return Column(tuple(value.shape), lambda start, stop: _plain(value[start:stop]))
     return _of_list(value) if isinstance(value, list | tuple) else None
 
@@ -126,7 +129,7 @@ def _plain(value: Any) -> Any:
         value = value.detach()
         array = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
     except (TypeError, RuntimeError) as error:
-        return Unusable(f"cannot be read: {str(error).splitlines()[0]}", ("a dense tensor of floats",))
+        return Unusable(f"cannot be read: {str(error).splitlines()[0]}", _DENSE)
     return array.item() if array.shape == () else array
 
 

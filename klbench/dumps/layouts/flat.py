@@ -18,6 +18,7 @@ from klbench.errors import SpecError
 Group = Callable[[Record], str | int | None]
 Prompt = Callable[[Record, Any], tuple[int, ...] | None]
 """The token ids of a record's prompt, given its mask."""
+_LEFT_OUT = "left out by the framework itself: no token counts"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class Flat:
         columns = {role: (name, usable(record, name)) for role, name in found.items() if name is not None}
         mask = self._mask(record, opening)
         log_probs, mask = fitted(record.place, columns, mask, opening.notices)
+        if self.rejected(record):
+            mask = [0] * max(map(len, log_probs.values()), default=0)
+            opening.notices.count(_LEFT_OUT)
         if self.drops_first and mask is not None and len(mask) and mask[0]:
             mask = [0, *mask[1:]]
             opening.notices.count("the first token has no log-probability and does not count")
@@ -97,10 +101,8 @@ class Flat:
         factor = FACTORS.get(name)
         if factor is not None and "mask" not in opening.columns and record.value.get(factor) is not None:
             mask = _product(record, mask, factor)
-        if self.rejected(record):
-            mask = [0] * len(mask)
-        if self.rejected(record) or (factor and not any(mask)):
-            opening.notices.count("left out by the framework itself: no token counts")
+            if not any(mask):
+                opening.notices.count(_LEFT_OUT)
         return mask
 
     def _group(self, record: Record, columns: Columns) -> str | int | None:

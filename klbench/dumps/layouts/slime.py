@@ -47,7 +47,6 @@ _ROLLOUT = Flat(
     Names(log_sampler=("rollout_log_probs",), mask=("loss_mask",), group=("group_index",)),
     prompt=_prompt("response_length"),
     rejected=lambda record: bool(record.value.get("remove_sample")),
-    mask=lambda record: [0] * len(record.value["rollout_log_probs"]) if record.value.get("remove_sample") else None,
 )
 
 LAYOUTS = (
