@@ -39,6 +39,7 @@ _WORDS = {
     "spec": "another spec",
     "code": "other code of your functions",
     "files": "another content of the files that the spec names",
+    "data": "other files of log-probabilities, or they have changed",
     "shard": "another shard",
 }
 """What a store is of when an entry of its identity is not this run's, in the order it is looked at."""

@@ -43,6 +43,7 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
     """The notes of a case: about the pair first, then about what was measured on it."""
     if isinstance(setting.pair, Dump):
         yield from _about_tails(answers)
+        yield from _about_nonfinite_data(answers)
         yield from about_fits(setting.fits, on="these data")
         return
     yield from about_the_setting(setting)
@@ -142,6 +143,14 @@ def _advice(khat: float) -> str:
 def dtype_words(dtype: str) -> str:
     """`` in bfloat16``; empty for float64, in which the truth is computed."""
     return "" if dtype == FULL_PRECISION else f" in {dtype}"
+
+
+def _about_nonfinite_data(answers: Sequence[Answer]) -> Iterator[str]:
+    for one in answers:
+        if one.nonfinite:
+            values = counted(one.nonfinite, "value")
+            name = _names([one], answers)
+            yield f"{name}: {values} infinite or NaN, and so is the mean. worst.csv names the largest |log r|."
 
 
 def _about_nonfinite_values(answers: Sequence[Answer]) -> Iterator[str]:

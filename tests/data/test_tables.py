@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +159,7 @@ def test_positions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [row for row in table(here / "results" / "run" / "positions.csv") if row["pair"] == "run: q‖p"]
     assert sum(int(row["tokens"]) for row in rows) == sum(int(line.mask.sum()) for line in lines)
     assert int(rows[0]["first_position"]) == 0
-    for one, next_one in zip(rows, rows[1:], strict=False):
+    for one, next_one in pairwise(rows):
         assert int(next_one["first_position"]) == int(one["last_position"]) + 1
     data = compared(lines, "log_q", "log_p", None)
     counted = [line for line in lines if line.mask.any()]
