@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -122,8 +123,11 @@ class Packer:
 
     def add(self, rows: Iterable[Clean]) -> Packed:
         """Pack all of these rows."""
-        for row in rows:
-            self._one(row)
+        with ExitStack() as opened:
+            for file in (*self._files.values(), self._texts):
+                opened.callback(file.close)
+            for row in rows:
+                self._one(row)
         return self._packed()
 
     def _one(self, row: Clean) -> None:
@@ -151,8 +155,6 @@ class Packer:
                 self._text_ends.append(self._texts.tell() + self._texts.write(text.encode(errors="replace")))
 
     def _packed(self) -> Packed:
-        for file in (*self._files.values(), self._texts):
-            file.close()
         group_of = np.array(self._group_of, dtype=np.int64)
         order = np.argsort(group_of, kind="stable")
         sizes = np.bincount(group_of, minlength=len(self._groups))

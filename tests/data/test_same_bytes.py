@@ -66,7 +66,9 @@ def stored(lines: Sequence[Line]) -> dict[str, tuple[str, ...]]:
 
 
 def test_files_parts_patterns_and_padding(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = {name: measured(capsys, f"out-{number}", *files) for number, (name, files) in enumerate(stored(made(32)).items())}
+    found = {
+        name: measured(capsys, f"out-{number}", *files) for number, (name, files) in enumerate(stored(made(32)).items())
+    }
     assert len(found) == 7
     for name, files in found.items():
         assert files == found["whole"], name
