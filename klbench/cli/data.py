@@ -109,7 +109,7 @@ def data(
 
     named = {"log_q": log_q, "log_p": log_p, "log_sampler": log_sampler, "mask": mask, "group": group}
     columns = {role: column for role, column in named.items() if column is not None}
-    keys = {"estimators": estimator, "level": level, "aggregation": aggregation}
+    keys: dict[str, Any] = {"estimators": estimator, "level": level, "aggregation": aggregation}
     keys |= {"norm": _number(norm), "clip": _number(clip)}
     given = {key: value for key, value in keys.items() if value is not None and value != []}
     spec = _spec(files, columns, given, name, skip_bad=skip_bad)

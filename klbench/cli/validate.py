@@ -99,7 +99,7 @@ def _show(spec: Spec, within: float) -> None:
             output.data(Text(f"• {sentence}"))
     output.data(Text(""))
     if not took:
-        output.data(Text("All of the files is measured: nothing is drawn, and nothing is known without reading them."))
+        output.data(Text("All of the files is measured: nothing is drawn, and klbench run tells its means."))
         return
     for line in _legend(spec, within):
         output.data(Text(line, style="dim"))

@@ -6,6 +6,7 @@ into a folder of its own as plain numbers. What is measured then looks up sequen
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -103,6 +104,18 @@ class Packed:
         within: Whole = np.arange(int(ends[-1]) if len(ends) else 0)
         tokens: Whole = within + np.repeat(starts - (ends - lengths), lengths)
         return tokens
+
+    def let_go(self) -> None:
+        """Give the pages that were looked at back to the system's cache, so that they do not add up to the whole."""
+        if _ADVICE is not None:
+            for column in (*self.log_probs.values(), *self.known.values(), self.positions):
+                mapped = getattr(column, "_mmap", None)
+                if mapped is not None:
+                    mapped.madvise(_ADVICE)
+
+
+_ADVICE: int | None = getattr(mmap, "MADV_DONTNEED", None)
+"""Of numbers that are only read no more is lost than the time to map them again; not every system knows it."""
 
 
 class Packer:

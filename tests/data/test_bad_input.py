@@ -171,7 +171,7 @@ MISSPELT = {
     "--level": ("tokens", "unknown level 'tokens'", "did you mean token?"),
     "--aggregation": ("token-sum", "unknown aggregation 'token-sum'", "did you mean"),
     "--estimator": ("k33", "unknown estimator 'k33'", "did you mean k3?"),
-    "--norm": ("0", "'0' is not a number > 0", "a number"),
+    "--norm": ("0", "0 is not a number > 0", "a number"),
     "--clip": ("much", "'much' is not a number > 0", "a number"),
     "--name": ("a b", "'a b' is not a name", "letters, digits"),
     "--mask": ("", "'--mask'", "is empty"),

@@ -13,18 +13,12 @@ import pytest
 from klbench.files.store import NAME
 from klbench.problems.dump import Dump
 from tests.data.dumps import Line, made, write_jsonl, write_npz
-from tests.data.runs import called, run_of, spec_of, table
+from tests.data.runs import called, spec_of, table
 from tests.data.second_road import LEVELS
 
 ASKED = tuple(part for _, aggregation in LEVELS if aggregation for part in ("--aggregation", aggregation))
 FILES = ("results.csv", "checks.csv", "positions.csv")
 """worst.csv names the files, which differ."""
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def measured(capsys: pytest.CaptureFixture[str], out: str, *arguments: str) -> dict[str, bytes]:

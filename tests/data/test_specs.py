@@ -17,17 +17,24 @@ ASKED = tuple(part for _, aggregation in LEVELS if aggregation for part in ("--a
 OUT = ("results.csv", "checks.csv", "positions.csv", "worst.csv")
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 CALLS = {
     "plain": ("run.jsonl",),
     "levels": ("run.jsonl", *ASKED),
     "one level": ("run.jsonl", "--level", "sequence"),
-    "estimators": ("run.jsonl", "-e", "k1", "-e", "ratio*k3", "-e", "k1_cv(optimal)", "--clip", "1.2", "--norm", "9"),
+    "estimators": (
+        "run.jsonl",
+        "-e",
+        "k1",
+        "-e",
+        "ratio*k3",
+        "-e",
+        "k1_cv(optimal)",
+        "--clip",
+        "1.2",
+        "--norm",
+        "9",
+        *ASKED,
+    ),
     "columns": ("run.jsonl", "--log-q", "log_p", "--log-p", "log_q"),
     "several": ("run.jsonl", "more.jsonl"),
     "a pattern": ("*.jsonl", "--name", "both"),

@@ -16,12 +16,6 @@ from tests.data.second_road import LEVELS, clustered, compared, expected
 CLOSE = pytest.approx
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_results_csv_of_the_command_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = made(21)
     write_jsonl(here / "run.jsonl", lines)
