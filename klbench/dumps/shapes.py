@@ -138,7 +138,7 @@ def _unlike(place: str, lengths: Mapping[str, int], of_mask: int | None = None, 
 
 
 def _one_short(place: str, lengths: Mapping[str, int], kinds: Mapping[str, str | None]) -> SpecError:
-    """One column has the first token, which counts, and another has one entry less: the first or the last is missing."""
+    """One column has the first token, which counts, and another has an entry less: nobody knows which."""
     short = joined([f"{name} {lengths[name]:,}" for name, kind in kinds.items() if kind == "shifted"])
     whole = joined([f"{name} {lengths[name]:,}" for name, kind in kinds.items() if kind == "whole"])
     help = [

@@ -11,6 +11,7 @@ import yaml
 
 from tests.data.runs import called, table
 
+pytestmark = pytest.mark.usefixtures("dump")
 EXPECTED = {"k1": {"mean": {"value": 0, "within": 0.001}}}
 
 
@@ -30,7 +31,7 @@ def spec(expect: dict[str, Any], **keys: Any) -> None:
     Path("ci.yaml").write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
 
 
-def test_a_mismatch_fails_the_build(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mismatch_fails_the_build(capsys: pytest.CaptureFixture[str]) -> None:
     spec(EXPECTED, aggregation="token-mean")
     done = called(capsys, "run", "ci.yaml", "--check")
     assert done.status == 1, done.err
@@ -39,7 +40,7 @@ def test_a_mismatch_fails_the_build(dump: Path, capsys: pytest.CaptureFixture[st
     assert called(capsys, "run", "ci.yaml").status == 0
 
 
-def test_the_trainer_after_it_is_mended_passes(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_trainer_after_it_is_mended_passes(capsys: pytest.CaptureFixture[str]) -> None:
     with np.load("run.npz") as arrays:
         mended = {**arrays, "log_sampler": arrays["log_sampler"] - 0.01}
     np.savez("run.npz", **mended)
@@ -48,7 +49,7 @@ def test_the_trainer_after_it_is_mended_passes(dump: Path, capsys: pytest.Captur
     assert done.status == 0, done.err
 
 
-def test_five_errors_are_allowed_beyond_it(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_five_errors_are_allowed_beyond_it(capsys: pytest.CaptureFixture[str]) -> None:
     spec({}, aggregation="token-mean")
     assert called(capsys, "run", "ci.yaml").status == 0
     row = table(Path("results/ci/results.csv"))[0]
@@ -58,7 +59,7 @@ def test_five_errors_are_allowed_beyond_it(dump: Path, capsys: pytest.CaptureFix
         assert called(capsys, "run", "ci.yaml", "--check").status == status
 
 
-def test_a_place_among_several(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_place_among_several(capsys: pytest.CaptureFixture[str]) -> None:
     """0.01 a token is 0.5 a sequence."""
     both = {"level": ["token", "sequence"], "aggregation": ["seq-mean-token-sum", "token-mean"]}
     for place, value in (
@@ -72,7 +73,7 @@ def test_a_place_among_several(dump: Path, capsys: pytest.CaptureFixture[str]) -
             assert called(capsys, "run", "ci.yaml", "--check").status == status, place
 
 
-def test_a_precision(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_precision(capsys: pytest.CaptureFixture[str]) -> None:
     """In bfloat16 log-probabilities are rounded first: its mean is another, and told by its dtype."""
     keys = {"aggregation": "token-mean", "dtype": ["float64", "bfloat16"]}
     for dtype in ("float64", "bfloat16"):
@@ -85,7 +86,7 @@ def test_a_precision(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows[0]["mean"] != rows[1]["mean"]
 
 
-def test_the_check_of_klbench_data_is_of_finite_values(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_check_of_klbench_data_is_of_finite_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert called(capsys, "data", "run.npz", "--check").status == 0
     np.savez(
         "run.npz", log_q=np.array([[-900.0], [-1.0]]), log_sampler=np.array([[-1.0], [-1.0]]), mask=np.ones((2, 1))

@@ -100,7 +100,8 @@ def log_ratios(q: Numbers, p: Numbers) -> Numbers:
     return (np.take_along_axis(p, at, 2) - np.take_along_axis(q, at, 2))[..., 0]
 
 
-def test_the_estimators_agree_with_full(files: tuple[Numbers, Numbers], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("files")
+def test_the_estimators_agree_with_full(capsys: pytest.CaptureFixture[str]) -> None:
     """Unbiased estimators on tokens that were drawn from q: within five of their own errors. k2 is not."""
     assert called(capsys, "data", "q.kld", "p.kld", "--aggregation", "token-mean", "--name", "l").status == 0
     rows = {row["estimator"]: row for row in table(Path("results/l/results.csv")) if row["level"] == "token"}
@@ -113,7 +114,8 @@ def test_the_estimators_agree_with_full(files: tuple[Numbers, Numbers], capsys: 
     assert abs(float(checks["mean_ratio_minus_one", "token"]["z"])) < 5
 
 
-def test_files_of_other_texts_are_refused(files: tuple[Numbers, Numbers], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("files")
+def test_files_of_other_texts_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(82)
     written(Path("other.kld"), random.normal(0, 2, (CHUNKS, ROWS, 101)), random.integers(0, 101, (CHUNKS, CONTEXT)))
     done = called(capsys, "data", "q.kld", "other.kld")

@@ -17,6 +17,7 @@ from tests.data.runs import called, spec_of, table
 from tests.data.second_road import LEVELS
 
 ASKED = tuple(part for _, aggregation in LEVELS if aggregation for part in ("--aggregation", aggregation))
+pytestmark = pytest.mark.usefixtures("here")
 FILES = ("results.csv", "checks.csv", "positions.csv")
 """worst.csv names the files, which differ."""
 
@@ -27,7 +28,7 @@ def measured(capsys: pytest.CaptureFixture[str], out: str, *arguments: str) -> d
     return {name: (Path(out) / "run" / name).read_bytes() for name in FILES}
 
 
-def test_one_thread_and_two(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_thread_and_two(capsys: pytest.CaptureFixture[str]) -> None:
     """Of more sequences than a block has."""
     width = 40
     random = np.random.default_rng(31)
@@ -37,7 +38,7 @@ def test_one_thread_and_two(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     np.savez("run.npz", log_q=log_q, log_p=log_p, mask=mask, group=random.integers(0, 9000, 30_000))
     one, two = (measured(capsys, f"out{threads}", "run.npz", "-j", str(threads)) for threads in (1, 2))
     assert one == two
-    assert (here / "out1/run/worst.csv").read_bytes() == (here / "out2/run/worst.csv").read_bytes()
+    assert Path("out1/run/worst.csv").read_bytes() == Path("out2/run/worst.csv").read_bytes()
 
 
 def stored(lines: Sequence[Line]) -> dict[str, tuple[str, ...]]:
@@ -59,7 +60,7 @@ def stored(lines: Sequence[Line]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def test_files_parts_patterns_and_padding(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_parts_patterns_and_padding(capsys: pytest.CaptureFixture[str]) -> None:
     found = {
         name: measured(capsys, f"out-{number}", *files) for number, (name, files) in enumerate(stored(made(32)).items())
     }
@@ -79,7 +80,7 @@ def exact(seed: int) -> list[Line]:
     return lines
 
 
-def test_rows_in_another_order(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_in_another_order(capsys: pytest.CaptureFixture[str]) -> None:
     """Sums are exact, and groups come in the order in which they are met: what is left is the rounding of squares."""
     lines = exact(33)
     write_jsonl(Path("run.jsonl"), lines)
@@ -127,7 +128,7 @@ def big(seed: int) -> None:
 
 
 def test_an_interrupted_run_goes_on_and_a_changed_file_starts_anew(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("spec.yaml").write_text(spec_of("run.npz", ["k1", "k3"]), encoding="utf-8")
     big(34)

@@ -63,9 +63,7 @@ def test_the_written_spec_gives_the_same_bytes(here: Path, capsys: pytest.Captur
         assert (Path("two") / folder.name / "spec.yaml").read_bytes() == (folder / "spec.yaml").read_bytes()
 
 
-def test_a_spec_in_another_folder_finds_its_files(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_spec_in_another_folder_finds_its_files(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A path in a spec is seen from the spec's folder."""
     (here / "specs").mkdir()
     write_npz(here / "specs" / "run.npz", made(64))
@@ -86,7 +84,7 @@ def test_validate_says_what_is_compared_and_samples_nothing(here: Path, capsys: 
         assert called(capsys, "validate", "s.yaml", "-f", form).status == 0
 
 
-def test_explain_and_schema(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_and_schema(capsys: pytest.CaptureFixture[str]) -> None:
     done = called(capsys, "explain", "data")
     assert done.status == 0
     for name in (
@@ -108,7 +106,7 @@ def test_explain_and_schema(here: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert f'"{column}"' in text
 
 
-def test_data_beside_distributions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_beside_distributions(here: Path) -> None:
     """A pair of data changes no row of another pair, and takes no seed or number of samples."""
     write_jsonl(here / "run.jsonl", made(66))
     text = spec_of("run.jsonl", ["k1", "k3"])
