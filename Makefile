@@ -22,6 +22,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/sequences.py
+	$(BIN)/python benchmarks/data.py
 
 results: .venv/ready
 	$(BIN)/python results/regenerate.py

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from math import isnan
+from math import floor, inf, isnan, log10
 
 from klbench.tolerances import SHARE_ROUNDING
 
@@ -27,6 +27,18 @@ def few(names: Sequence[str], last: str = "and") -> str:
 def agreeing(subjects: Sized, one: str, many: str) -> str:
     """The form of a word that goes with so many subjects: ``is`` with one of them, else ``are``."""
     return one if len(subjects) == 1 else many
+
+
+def with_error(value: float, error: float) -> str:
+    """A number and its error to two digits of that: ``0.0264 ± 0.0041``."""
+    if not (0 < error < inf) or error < _SMALLEST:
+        return f"{value:.3g} ± {error:.2g}"
+    places = max(0, 1 - floor(log10(error)))
+    return f"{value:.{places}f} ± {error:.{places}f}"
+
+
+_SMALLEST = 1e-6
+"""A smaller error has too many zeros to be read."""
 
 
 def counted(number: int, one: str) -> str:

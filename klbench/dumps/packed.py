@@ -6,11 +6,12 @@ into a folder of its own as plain numbers. What is measured then looks up sequen
 
 from __future__ import annotations
 
-import mmap
+import mmap as mmap_module
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,6 +22,8 @@ from klbench.dumps.scratch import Scratch
 
 if TYPE_CHECKING:
     from klbench.dumps.clean import Clean
+
+MADV_DONTNEED = getattr(mmap_module, "MADV_DONTNEED", 4)
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -55,7 +58,8 @@ class Packed:
         places: where each sequence is in its file [n].
         texts: the text of each token, where the file has it.
         empty: the places of sequences without a counted token, which are not among the n.
-        folder: where the numbers lie, as long as somebody has this.
+        mappings: the mapped files.
+        folder: where they lie, as long as somebody has this.
     """
 
     log_probs: Mapping[Role, Numbers]
@@ -67,7 +71,13 @@ class Packed:
     places: Sequence[str]
     empty: Sequence[str]
     texts: Texts | None
+    mappings: Sequence[mmap] = field(repr=False, compare=False)
     folder: Scratch = field(repr=False, compare=False)
+
+    def release(self) -> None:
+        """Let go of the pages that were read: they would count as memory as long as the files are mapped."""
+        for mapping in self.mappings if hasattr(mmap, "madvise") else ():
+            mapping.madvise(MADV_DONTNEED)
 
     @property
     def sequences(self) -> int:
@@ -105,18 +115,6 @@ class Packed:
         tokens: Whole = within + np.repeat(starts - (ends - lengths), lengths)
         return tokens
 
-    def let_go(self) -> None:
-        """Give the pages that were looked at back to the system's cache, so that they do not add up to the whole."""
-        if _ADVICE is not None:
-            for column in (*self.log_probs.values(), *self.known.values(), self.positions):
-                mapped = getattr(column, "_mmap", None)
-                if mapped is not None:
-                    mapped.madvise(_ADVICE)
-
-
-_ADVICE: int | None = getattr(mmap, "MADV_DONTNEED", None)
-"""Of numbers that are only read no more is lost than the time to map them again; not every system knows it."""
-
 
 class Packer:
     """Writes rows into a folder, one after another, and hands over what they are together."""
@@ -133,6 +131,7 @@ class Packer:
         self._text_ends: array[int] | None = array("q")
         self._places: list[str] = []
         self._empty: list[str] = []
+        self._mappings: list[mmap] = []
 
     def add(self, rows: Iterable[Clean]) -> Packed:
         """Pack all of these rows."""
@@ -183,11 +182,14 @@ class Packer:
             None
             if self._text_ends is None
             else Texts(Path(self._texts.name), np.array(self._text_ends, dtype=np.int64)),
+            self._mappings,
             self._folder,
         )
 
     def _mapped(self, name: str) -> np.ndarray:
-        count, kind = self._starts[-1], np.int64 if name == "positions" else np.float64
-        if not count:
+        kind = np.int64 if name == "positions" else np.float64
+        if not self._starts[-1]:
             return np.empty(0, dtype=kind)
-        return np.memmap(self._files[name].name, dtype=kind, mode="r", shape=(count,))
+        with Path(self._files[name].name).open("rb") as file:
+            self._mappings.append(mmap(file.fileno(), 0, access=ACCESS_READ))
+        return np.frombuffer(self._mappings[-1], dtype=kind)

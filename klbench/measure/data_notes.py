@@ -137,7 +137,7 @@ def _about_drawing(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
     name = WEIGHT if (WEIGHT, "token") in checks else RATIO
     token, sequence = checks[name, "token"], checks[name, "sequence"]
     what = "q/sampler" if name == WEIGHT else "p/q"
-    both = f"{_shown(token)} a token (z = {token.z:.3g}), {_shown(sequence)} a sequence"
+    both = f"{_shown(token)} a token (z = {token.z:.0f}), {_shown(sequence)} a sequence"
     if abs(token.z) > SURE:
         causes = _CAUSES[token.value > 0] if name == WEIGHT else _STALE
         yield f"The mean of {what} - 1 is {both}. It would be 0 if the tokens were drawn as is claimed. {causes}"
@@ -175,14 +175,14 @@ def _about_ratio(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
 
 def _about_differences(found: Mapping[tuple[str, ...], Estimate]) -> Iterator[str]:
     """The paired differences of each level: estimators of one number, on the same tokens."""
-    by_level: dict[tuple[str, str], list[str]] = {}
+    by_level: dict[str, list[str]] = {}
     for names, apart in found.items():
         if names[0] == "apart":
             _, one, other, level = names
-            by_level.setdefault((other, level), []).append(f"{one} {_number(apart)}")
-    for (other, level), apart_by_name in by_level.items():
+            by_level.setdefault(level, []).append(f"{one} - {other} = {_number(apart)}")
+    for level, differences in by_level.items():
         where = f" ({level})" if level else ""
-        yield f"Less {other} on the same tokens{where}: {', '.join(apart_by_name)}."
+        yield f"Differences on the same tokens{where}: {', '.join(differences)}."
 
 
 def _about_mismatch(
@@ -200,11 +200,7 @@ def _about_mismatch(
             f"χ² {_number(found['chi2', 'token'])} a token, {_number(found['chi2', 'sequence'])} a sequence "
             "(verl: chi2_token, chi2_seq)."
         )
-    outside = (
-        f"{100 * found[names].value:.3g}({100 * found[names].mcse:.1g}) % outside [{names[1]}, {names[2]}]"
-        for names in found
-        if names[0] == "outside"
-    )
+    outside = (f"{_percent(found[names])} outside [{names[1]}, {names[2]}]" for names in found if names[0] == "outside")
     yield f"Weights q/sampler of tokens: {', '.join(outside)}."
 
 
@@ -232,9 +228,14 @@ def _shown(check: Check) -> str:
     return _number(Estimate(check.value, check.mcse))
 
 
+def _percent(share: Estimate) -> str:
+    return f"{wording.with_error(100 * share.value, 100 * share.mcse)} %" if share.value else "0 %"
+
+
 def _number(estimate: Estimate) -> str:
     # of a single group there is no error
-    return f"{estimate.value:.3g} ± {estimate.mcse:.1g}" if isfinite(estimate.mcse) else f"{estimate.value:.3g}"
+    has_error = isfinite(estimate.mcse)
+    return wording.with_error(estimate.value, estimate.mcse) if has_error else f"{estimate.value:.3g}"
 
 
 def _weighted_log(log_ratio: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ class Dump:
         known = {
             function: torch.from_numpy(np.array(packed.known[name][tokens])) for name, function in self.known.items()
         }
-        packed.let_go()
+        packed.release()
         return Sequences(
             log_probs[self.q],
             log_probs[self.p],

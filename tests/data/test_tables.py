@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from klbench.wording import with_error
 from tests.data.dumps import Line, Numbers, made, write_jsonl
 from tests.data.runs import called, run_of, spec_of, table
 from tests.data.second_road import LEVELS, clustered, compared, expected
@@ -178,4 +179,4 @@ def test_paired_differences_have_their_own_errors(here: Path) -> None:
     apart = np.array([(np.expm1(each) - each + each).sum() for each in data.log_ratios])
     error = clustered(apart - apart.mean(), data.groups, len(apart))
     notes = " ".join(note for result in results.cases for note in result.notes)
-    assert f"k3 {apart.mean():.3g} ± {error:.1g}" in notes
+    assert f"k3 {with_error(float(apart.mean()), error)}" in notes
