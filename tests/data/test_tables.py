@@ -179,4 +179,4 @@ def test_paired_differences_have_their_own_errors(here: Path) -> None:
     apart = np.array([(np.expm1(each) - each + each).sum() for each in data.log_ratios])
     error = clustered(apart - apart.mean(), data.groups, len(apart))
     notes = " ".join(note for result in results.cases for note in result.notes)
-    assert f"k3 {with_error(float(apart.mean()), error)}" in notes
+    assert f"k3 - k1 = {with_error(float(apart.mean()), error)}" in notes
