@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,8 +109,10 @@ def data(
 
     named = {"log_q": log_q, "log_p": log_p, "log_sampler": log_sampler, "mask": mask, "group": group}
     columns = {role: column for role, column in named.items() if column is not None}
-    keys = {"estimators": estimator, "level": level, "aggregation": aggregation, "norm": norm, "clip": clip}
-    spec = _spec(files, columns, {key: value for key, value in keys.items() if value}, name, skip_bad=skip_bad)
+    keys: dict[str, Any] = {"estimators": estimator, "level": level, "aggregation": aggregation}
+    keys |= {"norm": _number(norm), "clip": _number(clip)}
+    given = {key: value for key, value in keys.items() if value is not None and value != []}
+    spec = _spec(files, columns, given, name, skip_bad=skip_bad)
     from klbench.files.store import NAMES
 
     folder = Path(out) / spec.name
@@ -122,6 +125,14 @@ def data(
         from klbench.cli.worst import show_worst
 
         show_worst(results, worst)
+
+
+def _number(written: str | None) -> float | str | None:
+    """A number as a spec has it; what is none is left for the spec to refuse."""
+    try:
+        return None if written is None else float(written)
+    except ValueError:
+        return written
 
 
 def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name: str | None, *, skip_bad: bool) -> Spec:
@@ -157,9 +168,10 @@ def _without_place() -> Iterator[None]:
     except SpecError as error:
         if error.location is None or error.location.source != _NOWHERE:
             raise
-        raise SpecError(error.message, help=error.help) from None
+        raise SpecError(error.message, help=[_PLACE.sub("", line) for line in error.help]) from None
 
 
 _NOWHERE = "klbench data"
+_PLACE = re.compile(rf"{_NOWHERE}:[0-9]+:[0-9]+: ")
 DEFAULT = ("k1", "k2", "k3", "k1_cv(optimal)")
 """The estimators that are measured if none is named; the last is k1 regressed on r − 1."""

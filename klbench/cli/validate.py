@@ -71,12 +71,16 @@ def _write(spec: Spec, within: float, format: Format) -> None:
         output.document(answers.to_csv(known, within))
         return
     grouped = answers.by_pair(known)
-    crossings = {pair.name: [*_crossings(spec, pair, grouped[pair.name])] for pair in spec.pairs}
+    # a file may be compared in two ways, and each has a name of its own
+    crossings: dict[str, list[str]] = {name: [] for name in grouped}
+    crossings |= {pair.name: [*_crossings(spec, pair, grouped[pair.name])] for pair in spec.pairs if pair.grid}
     write = answers.to_json if format is Format.JSON else answers.to_markdown
     output.document(write(known, crossings, within))
 
 
 def _show(spec: Spec, within: float) -> None:
+    from klbench.spec.data_pair import DataPair
+
     for line in _overview(spec):
         output.data(Text(line))
     took: list[tuple[Case, float]] = []
@@ -84,6 +88,8 @@ def _show(spec: Spec, within: float) -> None:
         output.data(Text(f"\n{pair.name}", style="bold cyan"))
         for line in _pair(pair, spec):
             output.data(Text(line))
+        if isinstance(pair, DataPair):
+            continue
         known = _answers(spec, pair)
         took += [(answer.case, answer.seconds) for answer in known]
         for line in _true_values(known):
@@ -92,6 +98,9 @@ def _show(spec: Spec, within: float) -> None:
         for sentence in (*_stops(spec, known), *_crossings(spec, pair, known)):
             output.data(Text(f"• {sentence}"))
     output.data(Text(""))
+    if not took:
+        output.data(Text("All of the files is measured: nothing is drawn, and klbench run tells its means."))
+        return
     for line in _legend(spec, within):
         output.data(Text(line, style="dim"))
     output.data(Text(_cost(spec, took)))
@@ -100,11 +109,13 @@ def _show(spec: Spec, within: float) -> None:
 def _overview(spec: Spec) -> Iterator[str]:
     from klbench.wording import counted
 
-    cases = len(spec.cases())
+    cases = sum(case.data is None for case in spec.cases())
     yield from filter(None, (spec.name, spec.description))
     yield f"estimators: {', '.join(spec.estimators)} · seed {spec.seed} · {', '.join(spec.dtype)}"
     if "gradient" in spec.measure:
         yield _gradient(spec)
+    if not cases:
+        return
     total = f" = {counted(cases * spec.samples, 'sample')}" if cases > 1 else ""
     yield f"{counted(cases, 'case')} × {counted(spec.samples, 'sample')}{total}"
 
@@ -118,12 +129,14 @@ def _gradient(spec: Spec) -> str:
 
 
 def _pair(pair: AnyPairSpec, spec: Spec) -> Iterator[str]:
-    from klbench.report.summary import distributions
+    from klbench.report.summary import columns_of, distributions
     from klbench.spec.data_pair import DataPair
 
     yield from distributions(pair)
     if isinstance(pair, DataPair):
         yield from pair.said()
+        for case in pair.cases():
+            yield from columns_of(case)
         return
     if pair.prompts is not None:
         yield from _prompted(pair)

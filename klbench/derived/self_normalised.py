@@ -32,6 +32,7 @@ class SelfNormalised:
 
     term: Evaluated
     level: Level | None = None
+    of_units = False
 
     @property
     def weighting(self) -> Term:
@@ -165,6 +166,11 @@ class Pooled:
 
     term: AtLevel | Apart
 
+    @property
+    def of_units(self) -> bool:
+        """Whether the values are of sequences, whose variance is over n − 1 as that of samples is."""
+        return not self.term.level.is_ratio_of_sums
+
     def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:
         """(Σ (v − c), Σ (v − c)², how many values) of every sequence [n, 3]."""
         off = self.weighed(at) - centre
@@ -191,6 +197,7 @@ class EffectiveShare:
     """The effective sample size of weights over their number, (Σ w)² / (n Σ w²): 1 where all are alike."""
 
     term: AtLevel
+    of_units = False
 
     def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:  # noqa: ARG002
         """(Σ w, Σ w², how many weights) of every sequence [n, 3]."""

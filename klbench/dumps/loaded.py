@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from klbench.dumps.clean import Clean, clean
 from klbench.dumps.facts import Facts
 from klbench.dumps.packed import Packed, Packer
 from klbench.dumps.read import open_dump
-from klbench.errors import SpecError
+from klbench.errors import RunError, SpecError
 
 if TYPE_CHECKING:
     from klbench.dumps.read import OpenDump
@@ -68,7 +69,13 @@ def load(source: Source) -> Loaded:
     """
     opened = open_dump([Path(path) for path in source.paths], dict(source.columns), source.seed)
     reading = _Reading(opened, source.skip_bad)
-    packed = Packer(opened.roles, opened.known).add(reading.rows())
+    try:
+        packed = Packer(opened.roles, opened.known).add(reading.rows())
+    except OSError as error:
+        # what a file does not give is told where it is read: this is of what is written
+        help = ["8 bytes for each log-probability and counted token", "TMPDIR=FOLDER takes another folder"]
+        where = f"{gettempdir()} does not hold the numbers of {Path(source.paths[0]).name}"
+        raise RunError(f"{where}: {error.strerror or error}", help=help) from error
     if not packed.sequences:
         help = ["a row needs a counted token with log-probabilities"]
         raise SpecError(f"{Path(source.paths[0]).name} has no sequence that can be measured", help=help)

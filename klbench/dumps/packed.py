@@ -9,15 +9,16 @@ from __future__ import annotations
 import mmap as mmap_module
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from klbench.dumps.row import Role
+from klbench.dumps.scratch import Scratch
 
 if TYPE_CHECKING:
     from klbench.dumps.clean import Clean
@@ -71,7 +72,7 @@ class Packed:
     empty: Sequence[str]
     texts: Texts | None
     mappings: Sequence[mmap] = field(repr=False, compare=False)
-    folder: TemporaryDirectory[str] = field(repr=False, compare=False)
+    folder: Scratch = field(repr=False, compare=False)
 
     def release(self) -> None:
         """Let go of the pages that were read: they would count as memory as long as the files are mapped."""
@@ -119,8 +120,8 @@ class Packer:
     """Writes rows into a folder, one after another, and hands over what they are together."""
 
     def __init__(self, roles: Sequence[Role], known: Sequence[str] = ()) -> None:
-        self._folder = TemporaryDirectory(prefix="klbench-", ignore_cleanup_errors=True)
-        root = Path(self._folder.name)
+        self._folder = Scratch()
+        root = self._folder.path
         self._files: dict[str, BinaryIO] = {name: (root / f"{name}.f64").open("wb") for name in (*roles, *known)}
         self._files["positions"] = (root / "positions.i64").open("wb")
         self._roles, self._names = tuple(roles), tuple(known)
@@ -134,8 +135,11 @@ class Packer:
 
     def add(self, rows: Iterable[Clean]) -> Packed:
         """Pack all of these rows."""
-        for row in rows:
-            self._one(row)
+        with ExitStack() as opened:
+            for file in (*self._files.values(), self._texts):
+                opened.callback(file.close)
+            for row in rows:
+                self._one(row)
         return self._packed()
 
     def _one(self, row: Clean) -> None:
@@ -163,8 +167,6 @@ class Packer:
                 self._text_ends.append(self._texts.tell() + self._texts.write(text.encode(errors="replace")))
 
     def _packed(self) -> Packed:
-        for file in (*self._files.values(), self._texts):
-            file.close()
         group_of = np.array(self._group_of, dtype=np.int64)
         order = np.argsort(group_of, kind="stable")
         sizes = np.bincount(group_of, minlength=len(self._groups))

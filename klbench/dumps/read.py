@@ -142,7 +142,7 @@ def _opened(
         if not together.least <= len(paths) <= together.files:
             number = f"{together.files}" if together.least == together.files else f"at most {together.files}"
             help = ["the first file has the tokens, the second scores the same ones"]
-            raise SpecError(f"{layout.name}: {number} files are read together, {len(paths)} are named", help=help)
+            raise SpecError(f"{layout.name}: {number} files are read together, and {len(paths)} named", help=help)
         roles, sentence = together.roles, together.said(paths)
     return OpenDump(layout.name, sentence, roles, layout.entry, [], paths, columns, seed, layout, ahead)
 

@@ -97,6 +97,8 @@ def fitted(place: str, columns: Named, mask: Any | None, notices: Notices) -> tu
     kinds = {name: _kind(place, name, length, mask, counted) for name, length in lengths.items()}
     if None in kinds.values():
         raise _unlike(place, lengths, len(mask), counted)
+    if {"whole", "shifted"} <= set(kinds.values()) and mask[0]:
+        raise _one_short(place, lengths, kinds)
     if "shifted" in kinds.values() and len(mask) and mask[0]:
         mask = [0, *mask[1:]]
         notices.count("rows are shifted by one: no log-probability of the first token, which does not count")
@@ -133,6 +135,17 @@ def _unlike(place: str, lengths: Mapping[str, int], of_mask: int | None = None, 
         "klbench cuts nothing off: write the columns so that their tokens are the same",
     ]
     return SpecError(f"{place}: the columns do not fit the mask of {of_mask:,} tokens: {said}", help=help)
+
+
+def _one_short(place: str, lengths: Mapping[str, int], kinds: Mapping[str, str | None]) -> SpecError:
+    """One column has the first token, which counts, and another has an entry less: nobody knows which."""
+    short = joined([f"{name} {lengths[name]:,}" for name, kind in kinds.items() if kind == "shifted"])
+    whole = joined([f"{name} {lengths[name]:,}" for name, kind in kinds.items() if kind == "whole"])
+    help = [
+        "shifted columns lack the first token's entry, and here the first token counts and another column has it",
+        "klbench cuts nothing off: write the columns so that their tokens are the same",
+    ]
+    return SpecError(f"{place}: the columns differ in length: {short}, but {whole}", help=help)
 
 
 def _is_list(value: Any) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from klbench.dumps.row import Role
+from klbench.dumps.scratch import Scratch
 from klbench.errors import SpecError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def sides_of(source: Source, roles: Sequence[Role]) -> tuple[Side, ...]:
         return (Side(source, "log_sampler", "log_q", None),)
     if {"log_p", "log_sampler"} <= there:
         return (Side(source, "log_sampler", "log_p", None),)
-    have = " and ".join(sorted(there)) or "none of them"
+    have = f"{' and '.join(sorted(there))} alone" if there else "none of them"
     help = ["two of log_q, log_p, log_sampler are compared", "klbench explain data lists the names that are known"]
     raise SpecError(f"{Path(source.paths[0]).name} has {have}", help=help)
 
@@ -138,10 +138,10 @@ STANDARD_INPUT = "-"
 
 
 @lru_cache(maxsize=1)
-def _standard_input() -> tuple[TemporaryDirectory[str], Path]:
+def _standard_input() -> tuple[Scratch, Path]:
     """Standard input, kept in a file of its own as long as the process: lines of JSON."""
-    folder = TemporaryDirectory(prefix="klbench-", ignore_cleanup_errors=True)
-    path = Path(folder.name) / "stdin.jsonl"
+    folder = Scratch()
+    path = folder.path / "stdin.jsonl"
     with path.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     return folder, path

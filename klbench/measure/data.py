@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import commonpath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from klbench.measure.data_checks import Check, answered
@@ -46,5 +48,5 @@ def data_result(case: Case, pair: Dump, sample: Sample) -> DataResult:
         packed.groups,
         answered(pair, sample),
         positions_of(pair),
-        worst_of(pair),
+        worst_of(pair, folder=commonpath([Path(path).parent for path in case.data.source.paths])),
     )

@@ -53,11 +53,13 @@ def asked(pair: AnyPair) -> Mapping[tuple[str, str], Ratio]:
     ratio = Term(_less_one)
     # the engine's own log-probabilities: the trainer's are what they are compared with
     weight = Term(_one, weighted=True) if pair.sampler is not None else Term(_ratio)
+    # about 0, not 1: squares of what is nearly 1 would leave no digit of the error
+    less_one = Term(_none, joint=_weight_less_one, looks_at="sampler") if pair.sampler is not None else ratio
     known: dict[tuple[str, str], Ratio] = {}
     for name, level in LEVELS.items():
         known[RATIO, name] = Pooled(AtLevel(ratio, level))
         if pair.sampler is not None or pair.q == "log_sampler":
-            known[WEIGHT, name] = Pooled(AtLevel(weight, level))
+            known[WEIGHT, name] = Pooled(AtLevel(less_one, level))
             known[ESS, name] = EffectiveShare(AtLevel(weight, level))
     return known
 
@@ -67,8 +69,8 @@ def answered(pair: AnyPair, sample: Sample) -> tuple[Check, ...]:
     checks = []
     for (name, level), ratio in asked(pair).items():
         found = sample.of(ratio).mean
-        value = found.value - 1 if name == WEIGHT else found.value
-        checks.append(Check(name, level, value, found.mcse, nan if name == ESS else z_score(value, 0.0, found.mcse)))
+        z = nan if name == ESS else z_score(found.value, 0.0, found.mcse)
+        checks.append(Check(name, level, found.value, found.mcse, z))
     return tuple(checks)
 
 
@@ -82,3 +84,11 @@ def _ratio(log_ratio: Tensor) -> Tensor:
 
 def _one(log_ratio: Tensor) -> Tensor:
     return log_ratio.new_ones(log_ratio.shape)
+
+
+def _none(log_ratio: Tensor) -> Tensor:
+    return log_ratio.new_zeros(log_ratio.shape)
+
+
+def _weight_less_one(log_q: Tensor, log_p: Tensor, log_sampler: Tensor) -> Tensor:  # noqa: ARG001
+    return (log_q - log_sampler).expm1()

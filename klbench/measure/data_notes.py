@@ -192,7 +192,10 @@ def _about_mismatch(
     if ("reverse", "token") not in found:
         return
     if checks[WEIGHT, "token"].z < -SURE:
-        yield "KL(q‖sampler) and χ² do not exist here: q has tokens that the engine never draws."
+        yield (
+            "KL(q‖sampler) and χ² are not given: with a mean of q/sampler below 1, q may have tokens that the engine "
+            "never draws, and then they do not exist."
+        )
     else:
         yield (
             "Trainer q against the engine that drew the tokens: "
@@ -200,11 +203,7 @@ def _about_mismatch(
             f"χ² {_number(found['chi2', 'token'])} a token, {_number(found['chi2', 'sequence'])} a sequence "
             "(verl: chi2_token, chi2_seq)."
         )
-    outside = (
-        f"{_percent(found[names])} outside [{names[1]}, {names[2]}]"
-        for names in found
-        if names[0] == "outside"
-    )
+    outside = (f"{_percent(found[names])} outside [{names[1]}, {names[2]}]" for names in found if names[0] == "outside")
     yield f"Weights q/sampler of tokens: {', '.join(outside)}."
 
 
@@ -237,7 +236,9 @@ def _percent(share: Estimate) -> str:
 
 
 def _number(estimate: Estimate) -> str:
-    return wording.with_error(estimate.value, estimate.mcse)
+    # of a single group there is no error
+    has_error = isfinite(estimate.mcse)
+    return wording.with_error(estimate.value, estimate.mcse) if has_error else f"{estimate.value:.3g}"
 
 
 def _weighted_log(log_ratio: Tensor) -> Tensor:

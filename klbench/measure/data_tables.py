@@ -114,8 +114,9 @@ def _edges(pair: Dump) -> np.ndarray:
     return np.unique([lowest, *(min(edge, len(counts)) for edge in inner), len(counts)])
 
 
-def worst_of(pair: Dump) -> tuple[Worst, ...]:
-    """The tokens, then the sequences, with the largest |log_ratio|; equals in the order of the file."""
+def worst_of(pair: Dump, folder: str = "") -> tuple[Worst, ...]:
+    """The tokens, then the sequences, with the largest |log_ratio|; equals in the order of the file. Places are told as
+    seen from ``folder``."""
     tokens: list[tuple[float, int, int, float]] = []
     sequences: list[tuple[float, int, int, float]] = []
     for x, numbers in _blocks(pair):
@@ -129,7 +130,7 @@ def worst_of(pair: Dump) -> tuple[Worst, ...]:
             Worst(
                 "token",
                 rank,
-                packed.places[sequence],
+                packed.places[sequence].removeprefix(f"{folder}/"),
                 int(packed.positions[-token]),
                 value,
                 packed.texts.of(-token) if packed.texts else "",
@@ -137,7 +138,7 @@ def worst_of(pair: Dump) -> tuple[Worst, ...]:
             for rank, (_, token, sequence, value) in enumerate(tokens, 1)
         ),
         *(
-            Worst("sequence", rank, packed.places[sequence], None, value, "")
+            Worst("sequence", rank, packed.places[sequence].removeprefix(f"{folder}/"), None, value, "")
             for rank, (_, _, sequence, value) in enumerate(sequences, 1)
         ),
     )

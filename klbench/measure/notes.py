@@ -14,7 +14,7 @@ from klbench.measure.remedies import instead_of_gradients, instead_of_values
 from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
 from klbench.measure.truth import FULL
 from klbench.problems.build import Unlisted
-from klbench.problems.checkpoints import Checkpoints
+from klbench.problems.dump import Dump
 from klbench.stats.tail import TRUSTED
 from klbench.wording import agreeing, counted, few, joined
 
@@ -37,6 +37,8 @@ _REMEDY = {
 }
 _TRUE = {"mean": "value", "gradient": "gradient"}
 _MANY = 10.0
+_FEW_GROUPS = 30
+"""With fewer a coefficient that is fitted on them takes a part of their spread away."""
 MOST_SAMPLES = 1e13
 """The most samples that anybody takes."""
 
@@ -45,8 +47,10 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
     """The notes of a case: about the pair first, then about what was measured on it."""
     if isinstance(setting.pair, Unlisted):
         yield from _about_tails(answers)
-        own = {} if isinstance(setting.pair, Checkpoints) else {"on": "these data"}
-        yield from about_fits(setting.fits, **own)
+        yield from _about_nonfinite_data(answers)
+        yield from about_fits(setting.fits, **({"on": "these data"} if isinstance(setting.pair, Dump) else {}))
+        if setting.fits and isinstance(setting.pair, Dump) and setting.pair.units < _FEW_GROUPS:
+            yield f"With {counted(setting.pair.units, 'group')} the error bar of a coefficient's fit is too short."
         yield from _about_reference(rows)
         return
     yield from about_the_setting(setting)
@@ -154,6 +158,14 @@ def _advice(khat: float) -> str:
 def dtype_words(dtype: str) -> str:
     """`` in bfloat16``; empty for float64, in which the truth is computed."""
     return "" if dtype == FULL_PRECISION else f" in {dtype}"
+
+
+def _about_nonfinite_data(answers: Sequence[Answer]) -> Iterator[str]:
+    for one in answers:
+        if one.nonfinite:
+            values = counted(one.nonfinite, "value")
+            name = _names([one], answers)
+            yield f"{name}: {values} infinite or NaN, and so is the mean. worst.csv names the largest |log r|."
 
 
 def _about_nonfinite_values(answers: Sequence[Answer]) -> Iterator[str]:

@@ -91,7 +91,7 @@ def summaries(results: Results) -> Iterator[Summary]:
         yield Summary(
             name=name,
             divergence=_divergence(cases),
-            distributions=distributions(pairs[name]) or _columns(cases[0].case),
+            distributions=distributions(pairs[name]) or columns_of(cases[0].case),
             gradient=true_gradient(cases),
             facts=_facts(cases, results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
@@ -105,7 +105,7 @@ def distributions(pair: AnyPairSpec) -> tuple[str, ...]:
     return tuple(f"{role} = {text if len(text) <= LONGEST else _shortened(text)}" for role, text in texts.items())
 
 
-def _columns(case: Case) -> tuple[str, ...]:
+def columns_of(case: Case) -> tuple[str, ...]:
     """``q = log_sampler, p = log_q``: whose columns are compared."""
     sampler = "" if case.sampler is None else f", drawn by {case.sampler}"
     return (f"q = {case.q}, p = {case.p}{sampler}",)

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from klbench.distributions.expression import Expression, Reference
 from klbench.dumps.source import Side, Source, files_of, sides_of
+from klbench.errors import choice_of
 from klbench.spec.cases import Case
 from klbench.spec.fields import ESTIMATOR, DataFiles, PairName, Text, folder_of
 from klbench.spec.form import Expected, Form, expectations
@@ -61,7 +62,7 @@ class DataPair(Form):
         if isinstance(written, Mapping):
             for name in written:
                 if name not in COLUMNS:
-                    raise Refusal(f"{shown(name)} is no column", help=[f"allowed: {', '.join(COLUMNS)}"], path=(name,))
+                    raise Refusal(f"{shown(name)} is no column", help=choice_of(str(name), COLUMNS), path=(name,))
         return written
 
     @model_validator(mode="after")

@@ -27,6 +27,10 @@ COUNT = 2
 class Smooth(Protocol):
     """A mean and a variance as functions of means of features [F], of values about a centre."""
 
+    @property
+    def of_units(self) -> bool:
+        """Whether the variance is one of n values, which is over n − 1."""
+
     def mean(self, means: Tensor, centre: float) -> Tensor:
         """The estimate."""
 
@@ -121,7 +125,9 @@ class SampledRatio:
             return Estimate(0.0, 0.0 if self.count > 1 else nan)
         if not variance.value > 0:
             return Estimate()
-        return Estimate(sqrt(variance.value), variance.mcse / (2 * sqrt(variance.value)))
+        noise = Estimate(sqrt(variance.value), variance.mcse / (2 * sqrt(variance.value)))
+        bessel = self.tokens / (self.tokens - 1) if self.ratio.of_units and self.tokens > 1 else 1.0
+        return noise.times(sqrt(bessel))
 
     def off(self, true: float) -> Estimate:
         """mean − true."""

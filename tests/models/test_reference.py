@@ -1,4 +1,4 @@
-"""``true_from: full``: whole distributions stand for the truth, and a bias is a paired difference with its own error."""
+"""``true_from: full``: whole distributions stand for the truth; a bias is a paired difference with its own error."""
 
 from __future__ import annotations
 
