@@ -98,7 +98,7 @@ def _plain(data: Compared, values: list[Numbers], aggregation: str, norm: float)
         tokens = np.concatenate(values)
         mean = tokens.mean()
         deviations = np.array([(each - mean).sum() for each in values])
-        return _found(data, mean, deviations, lengths.sum(), tokens)
+        return _found(data, mean, deviations, lengths.sum(), tokens, ddof=0)
     sums = np.array([each.sum() for each in values])
     if aggregation == "seq-mean-token-mean":
         sums = sums / lengths
@@ -107,8 +107,9 @@ def _plain(data: Compared, values: list[Numbers], aggregation: str, norm: float)
     return _found(data, sums.mean(), sums - sums.mean(), float(len(sums)), sums)
 
 
-def _found(data: Compared, mean: float, deviations: Numbers, number: float, units: Numbers) -> Found:
-    return Found(float(mean), clustered(deviations, data.groups, number), float(units.std()), float((units < 0).mean()))
+def _found(data: Compared, mean: float, deviations: Numbers, number: float, units: Numbers, ddof: int = 1) -> Found:
+    stdev = float(units.std(ddof=ddof))
+    return Found(float(mean), clustered(deviations, data.groups, number), stdev, float((units < 0).mean()))
 
 
 def clustered(deviations: Numbers, groups: Sequence[int], number: float) -> float:

@@ -148,7 +148,7 @@ def test_an_interrupted_run_goes_on_and_a_changed_file_starts_anew(
     done = called(capsys, "run", "spec.yaml")
     assert done.status == 0, done.err
     assert "blocks are here" not in done.err
-    assert "it is of other files of log-probabilities, or they have changed" in done.err
+    assert "it is of another content of the files of log-probabilities" in done.err
     assert called(capsys, "run", "spec.yaml", "-o", "anew").status == 0
     assert Path("results/mine/results.csv").read_bytes() == Path("anew/mine/results.csv").read_bytes()
     assert Path("results/mine/results.csv").read_bytes() != Path("whole/mine/results.csv").read_bytes()

@@ -9,13 +9,14 @@ from hashlib import sha256
 from klbench.report.folder import FILES, to_files
 from tests.report import made_up, made_up_gradients
 
+DATA_FILES = ("checks.csv", "positions.csv", "worst.csv")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_values_have_no_components_and_say_that_none_may_stay() -> None:
     files = to_files(made_up.made_up(), NOW)
     assert tuple(files) == FILES
-    assert [name for name, text in files.items() if text is None] == ["components.csv"]
+    assert [name for name, text in files.items() if text is None] == ["components.csv", *DATA_FILES]
     assert "components_sha256" not in json.loads(files["manifest.json"] or "")
 
 
