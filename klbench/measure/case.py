@@ -19,6 +19,7 @@ from klbench.measure.quantity import Quantity
 from klbench.measure.setting import Machine, Setting
 from klbench.measure.shard import Shard
 from klbench.measure.stopping import Stop, about_precision
+from klbench.measure.truth import FULL, Truth
 from klbench.measure.worker import measure_blocks
 from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.problems.dump import Dump
@@ -60,7 +61,14 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
         sentences |= dict.fromkeys(about_data(setting.pair, loaded, kinds[0].estimators, setting.plan.levels, sample))
     took = time.perf_counter() - start
     data = data_result(case, setting.pair, sample) if isinstance(setting.pair, Dump) else None
-    return CaseResult(case, setting.kl.value, setting.kl.road, tuple(measured), tuple(sentences), took, data)
+    kl = measured_kl(measured) or setting.kl
+    return CaseResult(case, kl.value, kl.road, tuple(measured), tuple(sentences), took, data)
+
+
+def measured_kl(rows: Sequence[Row]) -> Truth | None:
+    """The KL of sequences where whole distributions that were drawn stand for it; None where they do not."""
+    of_sums = (row for row in rows if row.aggregation in ("", "seq-mean-token-sum") and row.true_from == FULL)
+    return next((Truth(row.true, FULL) for row in of_sums), None)
 
 
 def measure_shard(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: Kept, shard: Shard) -> None:
