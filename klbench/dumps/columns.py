@@ -38,7 +38,9 @@ def column(record: Record, names: Names, columns: Columns, place: Place) -> str 
         if there.get(name) is None:
             raise SpecError(f"{record.place}: there is no column {name} ({OPTIONS[place]})", help=_others(name, there))
         return name
-    found = [name for name in names.of(place) if is_there(there.get(name))]
+    # a column that the user named for one place is no candidate for another
+    taken = set(columns.values())
+    found = [name for name in names.of(place) if name not in taken and is_there(there.get(name))]
     if len(found) > 1:
         help = [f"say which: {OPTIONS[place]} {joined(found, 'or')}"]
         raise SpecError(f"{record.place}: {joined(found)} may each be {place}", help=help)

@@ -13,6 +13,7 @@ from klbench.dumps.facts import Facts
 from klbench.dumps.packed import Packed, Packer
 from klbench.dumps.read import open_dump
 from klbench.errors import RunError, SpecError
+from klbench.wording import counted
 
 if TYPE_CHECKING:
     from klbench.dumps.read import OpenDump
@@ -46,6 +47,7 @@ class _Reading:
     skip_bad: bool
     facts: Facts = field(default_factory=Facts)
     skipped: list[str] = field(default_factory=list)
+    ends_in_zeros: int = 0
 
     def rows(self) -> Iterator[Clean]:
         for row in self.opened.rows():
@@ -57,6 +59,7 @@ class _Reading:
                 self.skipped.append(error.message)
                 continue
             self.facts.add(cleaned)
+            self.ends_in_zeros += row.mask is None and _ends_in_zeros(cleaned)
             yield cleaned
 
 
@@ -77,6 +80,23 @@ def load(source: Source) -> Loaded:
         where = f"{gettempdir()} does not hold the numbers of {Path(source.paths[0]).name}"
         raise RunError(f"{where}: {error.strerror or error}", help=help) from error
     if not packed.sequences:
-        help = ["a row needs a counted token with log-probabilities"]
+        help = [*reading.skipped[:1], "a row needs a counted token with log-probabilities"]
         raise SpecError(f"{Path(source.paths[0]).name} has no sequence that can be measured", help=help)
-    return Loaded(packed, opened.said, tuple(opened.notices), reading.facts, tuple(reading.skipped))
+    said = opened.said if len(source.paths) == 1 else f"{len(source.paths)} files; {opened.said}"
+    notices = [*opened.notices, *([_padding(reading.ends_in_zeros)] if reading.ends_in_zeros else [])]
+    return Loaded(packed, said, tuple(notices), reading.facts, tuple(reading.skipped))
+
+
+def _ends_in_zeros(row: Clean) -> bool:
+    """Whether the last few log-probabilities are exactly 0 in every column, as padding is."""
+    return len(row.positions) > _FEW and all(not values[-_FEW:].any() for values in row.log_probs.values())
+
+
+_FEW = 3
+
+
+def _padding(rows: int) -> str:
+    return (
+        f"{counted(rows, 'sequence')} without a mask ending in log-probabilities of exactly 0 in every column: if that "
+        "is padding, it counts as tokens here. Give a mask: --mask COL."
+    )

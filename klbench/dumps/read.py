@@ -12,9 +12,11 @@ from klbench.dumps.containers.container import STANDARD_INPUT, Record
 from klbench.dumps.containers.found import container_of
 from klbench.dumps.layouts.found import layout_of
 from klbench.dumps.layouts.layout import Layout, Opening
+from klbench.dumps.names import NEUTRAL, OPTIONS
 from klbench.dumps.notices import Notices
-from klbench.dumps.row import Role, Row
-from klbench.errors import SpecError
+from klbench.dumps.row import ROLES, Role, Row
+from klbench.errors import SURELY, SpecError, nearest
+from klbench.wording import few
 
 
 @dataclass
@@ -27,6 +29,7 @@ class OpenDump:
         roles: whose log-probabilities there are, by the first record.
         entry: the framework's estimator that is measured by default, or None.
         notices: what is to be said, filled while rows are read and complete once all are.
+        there: the names of the first record's columns.
     """
 
     layout: str
@@ -39,6 +42,12 @@ class OpenDump:
     _seed: int
     _declared: Layout
     _ahead: list[Iterator[Record]] = field(default_factory=list)
+    there: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The name of the first file."""
+        return "standard input" if self._paths[0] == STANDARD_INPUT else self._paths[0].name
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -120,11 +129,20 @@ def ensure_two_roles(dump: OpenDump) -> None:
     """
     if len(dump.roles) < 2:
         help = [
-            dump.said,
+            *([f"its columns: {few(list(dump.there))}"] if dump.there else []),
+            *_meant(dump.there),
             "a KL compares two: the policy's or the reference's log-probabilities of the same tokens are needed too",
             "klbench explain data has the names of columns, and the lines that write the neutral form",
         ]
-        raise SpecError(f"{dump.layout}: there is only {', '.join(dump.roles) or 'nothing'}", help=help)
+        raise SpecError(f"{dump.file}: there is only {', '.join(dump.roles) or 'nothing'}", help=help)
+
+
+def _meant(there: Sequence[str]) -> Iterator[str]:
+    """The columns that nobody knows and that are nearly called as one that is known."""
+    for name in there:
+        near = None if name in NEUTRAL.all() else nearest(name, ROLES, alike=SURELY)
+        if near is not None:
+            yield f"{name}: did you mean {near}? {OPTIONS[near]} {name} says so"
 
 
 def _opened(
@@ -144,7 +162,8 @@ def _opened(
             help = ["the first file has the tokens, the second scores the same ones"]
             raise SpecError(f"{layout.name}: {number} files are read together, and {len(paths)} named", help=help)
         roles, sentence = together.roles, together.said(paths)
-    return OpenDump(layout.name, sentence, roles, layout.entry, [], paths, columns, seed, layout, ahead)
+    there = tuple(map(str, first.value)) if isinstance(first.value, Mapping) else ()
+    return OpenDump(layout.name, sentence, roles, layout.entry, [], paths, columns, seed, layout, ahead, there)
 
 
 def _first(path: Path, ahead: list[Iterator[Record]], notices: list[str]) -> Record:

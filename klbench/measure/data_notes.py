@@ -77,14 +77,13 @@ def about_data(
     if _is_first(pair):
         yield from _about_reading(pair, loaded)
     if loaded.facts.are_one(pair.q, pair.p):
-        yield (
-            f"{pair.q} and {pair.p} are equal to the bit in every token: one column was written twice (verl's bypass "
-            "mode does so). That says nothing of how far the two policies are apart."
-        )
+        yield _one_column(pair.q, pair.p, "how far the two policies are apart")
         return
     checks = {(check.check, check.level): check for check in answered(pair, sample)}
     yield from _about_differences(found)
-    if _is_first(pair):
+    if pair.sampler is not None and loaded.facts.are_one(pair.q, pair.sampler):
+        yield _one_column(pair.q, pair.sampler, "what drew the tokens")
+    elif _is_first(pair):
         yield from _about_drawing(checks)
     yield from _about_ratio(checks)
     yield from _about_mismatch(found, checks)
@@ -94,6 +93,13 @@ def about_data(
 
 def _is_first(pair: Dump) -> bool:
     return pair.sampler is not None or "log_p" not in pair.packed.log_probs or pair.p == "log_p"
+
+
+def _one_column(one: str, other: str, unknown: str) -> str:
+    return (
+        f"{one} and {other} are equal to the bit in every token: one column was written twice (verl's bypass mode does "
+        f"so). They say nothing of {unknown}."
+    )
 
 
 def _fillers(numbers: Mapping[str, int]) -> str:
@@ -118,10 +124,10 @@ def _about_reading(pair: Dump, loaded: Loaded) -> Iterator[str]:
     packed, facts = pair.packed, loaded.facts
     if facts.fillers:
         under = (f"{role} {_fillers(numbers)}" for role, numbers in facts.fillers.items())
-        yield f"Under the mask, where no token counts, stand: {'; '.join(under)}."
+        yield f"Masked positions, which do not count, hold: {'; '.join(under)}."
     if facts.rounded:
-        count = wording.counted(facts.rounded, "number")
-        yield f"{count} above 0 by at most 0.001, as rounding makes log-probabilities: kept as they are."
+        count = wording.counted(facts.rounded, "log-prob")
+        yield f"{count} above 0 by rounding (less than 0.001; more would be an error): kept as they are."
     if loaded.skipped:
         named = wording.few(list(loaded.skipped))
         yield f"{wording.counted(len(loaded.skipped), 'sequence')} left out as unusable: {named}."
@@ -137,14 +143,16 @@ def _about_drawing(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
     name = WEIGHT if (WEIGHT, "token") in checks else RATIO
     token, sequence = checks[name, "token"], checks[name, "sequence"]
     what = "q/sampler" if name == WEIGHT else "p/q"
-    both = f"{_shown(token)} a token (z = {token.z:.0f}), {_shown(sequence)} a sequence"
+    share = checks.get((ESS, "sequence"))
+    few = share is not None and share.value < FEW_EFFECTIVE
+    tail = ", whose error is not to be trusted" if few else ""
+    both = f"{_shown(token)} a token (z = {token.z:.1f}), {_shown(sequence)} a sequence{tail}"
     if abs(token.z) > SURE:
         causes = _CAUSES[token.value > 0] if name == WEIGHT else _STALE
         yield f"The mean of {what} - 1 is {both}. It would be 0 if the tokens were drawn as is claimed. {causes}"
     elif isfinite(token.z):
-        yield f"The mean of {what} - 1 is {both}: 0 to within its error, as it is if the tokens were drawn as claimed."
-    share = checks.get((ESS, "sequence"))
-    if share is not None and share.value < FEW_EFFECTIVE:
+        yield f"The mean of {what} - 1 is {both}. By token it is 0 to within its error, as if drawn as is claimed."
+    if few and share is not None:
         yield (
             f"The effective sample size of whole sequences' weights is {wording.share(share.value)} of their number "
             f"(tokens: {wording.share(checks[ESS, 'token'].value)}): means weighted by sequences rest on few of them."
@@ -155,7 +163,7 @@ _CAUSES = {
     True: "Above 0, tokens come from a policy nearer to q than log_sampler says: log-probabilities returned before "
     "temperature or top-p (vLLM's raw_logprobs), or of other weights than those that drew.",
     False: "Below 0, a part of q is never drawn: top-p or top-k with renormalised log-probabilities. The mean is then "
-    "the mass that is dropped, and all of k1 is raised by the log of the kept mass.",
+    "minus the mass that is dropped, and k1 of sampler‖q is minus the log of the kept mass at every token.",
 }
 _STALE = (
     "A stale policy, another temperature, top-p or another engine drew them: k1, k2 and k3 then estimate no KL(q‖p). "
@@ -168,8 +176,8 @@ def _about_ratio(checks: Mapping[tuple[str, str], Check]) -> Iterator[str]:
     token = checks[RATIO, "token"]
     if abs(token.z) > SURE:
         yield (
-            f"The mean of r - 1 is {_shown(token)} a token and not 0. k3 and every _cv are k1 and a multiple of it: "
-            "so far they are from k1, and no sample size mends that."
+            f"The mean of r - 1 is {_shown(token)} a token and not 0. k3 is k1 + (r - 1), and a _cv has a multiple of "
+            "r - 1: they are off by so much from k1, at any number of samples. Take k1."
         )
 
 

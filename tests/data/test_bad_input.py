@@ -121,7 +121,7 @@ def test_masks_that_do_not_fit(call: Call) -> None:
     np.savez("run.npz", log_q=-np.ones((2, 3)), log_p=-np.ones((3, 3)), mask=np.ones((2, 3)))
     refused(call("data", "run.npz"), "log_p has 3 rows, other columns have 2")
     np.savez("run.npz", log_q=-np.ones((2, 3)), log_p=-np.ones((2, 3)))
-    refused(call("data", "run.npz"), "a padded array needs a mask", "--mask")
+    refused(call("data", "run.npz"), "needs a mask, and there is none", "--mask")
 
 
 def test_a_column_that_is_missing_in_one_line(call: Call) -> None:

@@ -40,7 +40,7 @@ def records(path: Path, notices: Notices) -> Iterator[Record]:
                 if not line.endswith(b"\n"):  # no line follows: the run was killed as it wrote this one
                     notices.say(f"{name}:{number}: the last line is torn, as a killed run leaves it, and is left out")
                     return
-                raise _not_json(f"{name}:{number}", error) from None
+                raise _not_json(f"{name}:{number}", error, line) from None
             yield Record(f"{name}:{number}", value)
 
 
@@ -64,14 +64,16 @@ def _read(file: BinaryIO, path: Path) -> bytes:
         raise torn(path, "a packed file", error) from None
 
 
-def _not_json(place: str, error: Exception) -> SpecError:
+def _not_json(place: str, error: Exception, line: bytes) -> SpecError:
     why = error.msg if isinstance(error, json.JSONDecodeError) else error
-    at = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-    help = [
-        "one JSON object a line, a sequence each",
-        "a file that is one array is made so by: python -c 'import json, sys; "
-        "[print(json.dumps(row)) for row in json.load(sys.stdin)]'",
-    ]
+    # a torn line ends in a newline, at which the parser counts columns anew
+    at = f" at column {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+    help = ["one JSON object a line, a sequence each"]
+    if line.lstrip().startswith(b"["):
+        help.append(
+            "a file that is one array is made so by: python -c 'import json, sys; "
+            "[print(json.dumps(row)) for row in json.load(sys.stdin)]'"
+        )
     return SpecError(f"{place}: the line is not JSON{at}: {why}", help=help)
 
 

@@ -175,10 +175,10 @@ def _product(record: Record, mask: Any, name: str) -> list[float]:
 def _no_mask(record: Record, names: Names) -> SpecError:
     help = [
         "padding is 0.0 in most files, and so are log-probabilities of certain tokens: a mask has 1 where a token "
-        "counts, 0 elsewhere",
+        "counts, 0 elsewhere; all 1 where nothing is padded",
         f"names that are known: {', '.join(names.mask or ('mask',))}; or {OPTIONS['mask']} COLUMN",
     ]
-    return SpecError(f"{record.place}: a padded array needs a mask, and there is none", help=help)
+    return SpecError(f"{record.place}: an array [sequences, tokens] needs a mask, and there is none", help=help)
 
 
 def _texts(record: Record, log_probs: Mapping[Role, Any]) -> tuple[str, ...] | None:
