@@ -161,7 +161,7 @@ def test_nemo_rl(lines: Written) -> None:
 
 def test_nemo_rl_needs_its_mask(lines: Written) -> None:
     unmasked = {name: value for name, value in NEMO.items() if name != "token_loss_mask"}
-    with pytest.raises(SpecError, match=r"run\.jsonl:1: needs a mask, and there is none"):
+    with pytest.raises(SpecError, match=r"run\.jsonl:1: a padded sequence needs a mask, and there is none"):
         rows(lines(unmasked))
 
 

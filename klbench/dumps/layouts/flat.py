@@ -178,7 +178,8 @@ def _no_mask(record: Record, names: Names) -> SpecError:
         "counts, 0 elsewhere; all 1 where nothing is padded",
         f"names that are known: {', '.join(names.mask or ('mask',))}; or {OPTIONS['mask']} COLUMN",
     ]
-    return SpecError(f"{record.place}: an array [sequences, tokens] needs a mask, and there is none", help=help)
+    what = "an array [sequences, tokens]" if record.padded else "a padded sequence"
+    return SpecError(f"{record.place}: {what} needs a mask, and there is none", help=help)
 
 
 def _texts(record: Record, log_probs: Mapping[Role, Any]) -> tuple[str, ...] | None:
