@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf, isfinite, nan
 
 from torch import Tensor
@@ -17,7 +18,9 @@ from klbench.derived.level import Level
 from klbench.derived.measured import Measured, at_level
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import SCOPE_OF, Estimator
-from klbench.estimators.term import Term
+from klbench.estimators.term import LooksAt, Term, on_samples_of_q
+from klbench.frameworks.catalogue import find as shipped
+from klbench.frameworks.catalogue import is_shipped
 from klbench.problems.build import AnyPair
 from klbench.roads.exact import exact
 from klbench.users.ready import ready
@@ -66,6 +69,26 @@ def as_measured(estimator: Estimator, measure: str, clip: float = inf) -> Estima
     if measure == "value" and estimator.weighting != "none":
         own = replace(estimator, weighted=True, scope=SCOPE_OF.get(estimator.weighting, "sample"))
     return replace(own, clip=clip) if own.weighted and clip != inf else own
+
+
+def is_of_mismatch(name: str) -> bool:
+    """Whether it is what a framework takes of the trainer against the engine, KL(sampler‖q), whatever p is."""
+    return is_shipped(name) and shipped(name).against_sampler
+
+
+@cache
+def of_mismatch(estimator: Estimator) -> Estimator:
+    """A framework's own estimator of KL(sampler‖q) where the engine that drew the tokens is the policy and the trainer
+    the reference: its function is then told so. The same for the same, by which its sums are found again."""
+    joint = estimator.joint
+    if joint is None or not is_of_mismatch(estimator.name):
+        return estimator
+
+    def told(log_engine: Tensor, log_trainer: Tensor, _: Tensor) -> Tensor:
+        return joint(log_trainer, log_trainer, log_engine)
+
+    looks_at: LooksAt = "absolute" if estimator.looks_at == "absolute" else "ratio"
+    return replace(estimator, function=on_samples_of_q(told), joint=told, looks_at=looks_at, expansion=None)
 
 
 def exactly_fitted(estimator: Estimator, pair: AnyPair, level: Level | None = None) -> Estimator | None:

@@ -40,7 +40,7 @@ def asked(
 ) -> Mapping[tuple[str, ...], Ratio]:
     """What is measured of a dump for its notes, by names."""
     known = dict(_differences(estimators, levels))
-    if pair.q == "log_sampler" and pair.p == "log_q":
+    if pair.is_mismatch:
         for name, function in (("reverse", _weighted_log), ("chi2", _chi_square)):
             for level in ("token", "sequence"):
                 known[name, level] = Pooled(AtLevel(Term(function), LEVELS[level]))

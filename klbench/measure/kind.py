@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.answer import Answer
-from klbench.measure.asked import as_measured
+from klbench.measure.asked import as_measured, of_mismatch
 from klbench.observer import Headline
+from klbench.problems.dump import Dump
 
 if TYPE_CHECKING:
     from klbench.derived.level import Level
@@ -39,7 +40,10 @@ class Kind(ABC):
 
     def __init__(self, plan: Plan, pair: AnyPair, estimators: Mapping[str, Estimator]) -> None:
         self.plan, self.pair = plan, pair
-        self.estimators = tuple(as_measured(estimator, self.name, plan.clip) for estimator in estimators.values())
+        asked = tuple(estimators.values())
+        if isinstance(pair, Dump) and pair.is_mismatch:
+            asked = tuple(of_mismatch(estimator) for estimator in asked)
+        self.estimators = tuple(as_measured(estimator, self.name, plan.clip) for estimator in asked)
         self._known: dict[Quantity, Exact | ExactVector | None] = {}
         self._targets: dict[Aim, Truth] = {}
 

@@ -8,6 +8,7 @@ from math import isinf, isnan
 from typing import TYPE_CHECKING
 
 from klbench.estimators.vocabulary import FULL_PRECISION
+from klbench.measure.asked import is_of_mismatch
 from klbench.measure.called import Caller, plainly
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
@@ -45,6 +46,7 @@ MOST_SAMPLES = 1e13
 
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
     """The notes of a case: about the pair first, then about what was measured on it."""
+    yield from _about_mismatch(setting, kind)
     if isinstance(setting.pair, Unlisted):
         yield from _about_tails(answers)
         yield from _about_nonfinite_data(answers)
@@ -82,6 +84,18 @@ def _of_gradients(kind: Kind, answers: Sequence[Answer]) -> Iterator[str]:
     yield from _about_rare_draws(answers)
     yield from _about_tails(answers)
     yield from _about_nonfinite_gradients(answers)
+
+
+def _about_mismatch(setting: Setting, kind: Kind) -> Iterator[str]:
+    if isinstance(setting.pair, Dump) and setting.pair.is_mismatch:
+        return
+    names = [estimator.name for estimator in kind.estimators if is_of_mismatch(estimator.name)]
+    if names:
+        yield (
+            f"{few(names)} {agreeing(names, 'estimates', 'estimate')} KL(sampler‖q), how far the trainer is from the "
+            "engine that drew the tokens, and not KL(q‖p): a bias against that says nothing of "
+            f"{agreeing(names, 'it', 'them')}."
+        )
 
 
 def _about_reference(rows: Sequence[Row]) -> Iterator[str]:

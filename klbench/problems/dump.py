@@ -72,6 +72,11 @@ class Dump:
     known: Mapping[str, OfRows] = field(default_factory=dict)
 
     @property
+    def is_mismatch(self) -> bool:
+        """Whether the trainer is compared with the engine that drew the tokens."""
+        return self.q == "log_sampler" and self.p == "log_q"
+
+    @property
     def wholes(self) -> tuple[OfRows, ...]:
         """The functions of whole distributions whose value every token has."""
         return tuple(self.known.values())
