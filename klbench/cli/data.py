@@ -64,6 +64,10 @@ Clip = Annotated[str | None, typer.Option("--clip", metavar="C", help="The large
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out sequences with unusable numbers, counted and named.")
 ]
+CompareOnly = Annotated[
+    str | None,
+    typer.Option("--compare", metavar="WHAT", help="Only one of two: reference (q‖p) or mismatch (sampler‖q)."),
+]
 WorstShown = Annotated[
     int, typer.Option("--worst", metavar="N", min=0, max=100, help="Show the N tokens and sequences farthest off.")
 ]
@@ -86,6 +90,7 @@ def data(
     aggregation: Aggregation = None,
     norm: Norm = None,
     clip: Clip = None,
+    compare: CompareOnly = None,
     name: Name = None,
     out: Out = "results",
     skip_bad: SkipBad = False,
@@ -112,7 +117,8 @@ def data(
     keys: dict[str, Any] = {"estimators": estimator, "level": level, "aggregation": aggregation}
     keys |= {"norm": _number(norm), "clip": _number(clip)}
     given = {key: value for key, value in keys.items() if value is not None and value != []}
-    spec = _spec(files, columns, given, name, skip_bad=skip_bad)
+    pair = {"data": files, "columns": columns, "skip_bad": skip_bad, **({"compare": compare} if compare else {})}
+    spec = _spec(pair, given, name)
     from klbench.files.store import NAMES
 
     folder = Path(out) / spec.name
@@ -135,7 +141,7 @@ def _number(written: str | None) -> float | str | None:
         return written
 
 
-def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name: str | None, *, skip_bad: bool) -> Spec:
+def _spec(pair: dict[str, Any], keys: dict[str, Any], name: str | None) -> Spec:
     """The spec that a call means.
 
     Raises:
@@ -147,9 +153,9 @@ def _spec(files: list[str], columns: dict[str, str], keys: dict[str, Any], name:
     from klbench.spec.data_pair import DataPair
     from klbench.spec.read import read_text
 
-    called = name or named_by(files)
-    pair: dict[str, Any] = {"name": called, "data": files, "columns": columns, "skip_bad": skip_bad}
-    given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys, "pairs": [pair]}
+    called = name or named_by(pair["data"])
+    given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys}
+    given["pairs"] = [{"name": called, **pair}]
     with _without_place():
         spec = read_text(yaml.safe_dump(given), _NOWHERE)
         if "estimators" not in keys:

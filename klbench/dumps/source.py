@@ -65,6 +65,16 @@ class Side:
     sampler: Role | None
     called: str = ""
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first that is told of these files, or the only one."""
+        return self.called in ("", "q‖p")
+
+    @property
+    def kind(self) -> str:
+        """``reference`` or ``mismatch``."""
+        return "reference" if self.p == "log_p" else "mismatch"
+
 
 def sides_of(source: Source, roles: Sequence[Role]) -> tuple[Side, ...]:
     """What can be compared, given which columns there are.

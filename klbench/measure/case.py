@@ -57,8 +57,9 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
         sentences |= dict.fromkeys(notes(setting, kind, answers, own))
     sentences |= dict.fromkeys(about_precision(measured, spec.precision))
     if case.data is not None and isinstance(setting.pair, Dump):
-        loaded = case.data.source.loaded()
-        sentences |= dict.fromkeys(about_data(setting.pair, loaded, kinds[0].estimators, setting.plan.levels, sample))
+        sentences |= dict.fromkeys(
+            about_data(setting.pair, case.data, kinds[0].estimators, setting.plan.levels, sample)
+        )
     took = time.perf_counter() - start
     data = data_result(case, setting.pair, sample) if isinstance(setting.pair, Dump) else None
     kl = measured_kl(measured) or setting.kl

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from klbench.dumps.loaded import Loaded
+    from klbench.dumps.source import Side
     from klbench.measure.plan import Sample
     from klbench.problems.dump import Dump
 
@@ -69,12 +70,17 @@ def _differences(
 
 
 def about_data(
-    pair: Dump, loaded: Loaded, estimators: Sequence[Estimator], levels: Sequence[Level | None], sample: Sample
+    pair: Dump,
+    side: Side,
+    estimators: Sequence[Estimator],
+    levels: Sequence[Level | None],
+    sample: Sample,
 ) -> Iterator[str]:
     """The notes of a dump: how it was read, how its tokens were drawn, what its numbers can tell."""
+    loaded, is_first = side.source.loaded(), side.is_first
     found = {names: sample.of(ratio).mean for names, ratio in asked(pair, estimators, levels).items()}
     # of a dump that is compared in two ways this is told with the first
-    if _is_first(pair):
+    if is_first:
         yield from _about_reading(pair, loaded)
     if loaded.facts.are_one(pair.q, pair.p):
         yield _one_column(pair.q, pair.p, "how far the two policies are apart")
@@ -83,16 +89,12 @@ def about_data(
     yield from _about_differences(found)
     if pair.sampler is not None and loaded.facts.are_one(pair.q, pair.sampler):
         yield _one_column(pair.q, pair.sampler, "what drew the tokens")
-    elif _is_first(pair):
+    elif is_first:
         yield from _about_drawing(checks)
     yield from _about_ratio(checks)
     yield from _about_mismatch(found, checks)
     yield from _about_precision(pair, loaded, found)
     yield from _about_clamps(found)
-
-
-def _is_first(pair: Dump) -> bool:
-    return pair.sampler is not None or "log_p" not in pair.packed.log_probs or pair.p == "log_p"
 
 
 def _one_column(one: str, other: str, unknown: str) -> str:

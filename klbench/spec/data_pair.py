@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,10 +13,10 @@ from klbench.distributions.expression import Expression, Reference
 from klbench.dumps.source import Side, Source, files_of, sides_of
 from klbench.errors import choice_of
 from klbench.spec.cases import Case
-from klbench.spec.fields import ESTIMATOR, DataFiles, PairName, Text, folder_of
+from klbench.spec.fields import ESTIMATOR, Compared, DataFiles, PairName, Text, folder_of
 from klbench.spec.form import Expected, Form, expectations
 from klbench.spec.refusal import Refusal, refusing, shown
-from klbench.wording import counted
+from klbench.wording import counted, joined
 
 _HELD = ("sequence", "token", "group")
 COLUMNS = ("log_q", "log_p", "log_sampler", "mask", "group")
@@ -41,6 +42,11 @@ class DataPair(Form):
         False,
         description="Whether sequences with NaN, infinite or positive log-probabilities are left out, counted and "
         "named. Default: they are an error.",
+    )
+    compare: Compared | None = Field(
+        None,
+        description="Which comparison is measured where the files have all three columns: reference, q with p, or "
+        "mismatch, the engine that drew the tokens with q. Default: both.",
     )
     name: PairName = Field(
         default_factory=lambda read: Path(read["data"][0]).name.partition(".")[0] or "data",
@@ -75,6 +81,14 @@ class DataPair(Form):
             ensure_two_roles(opened)
             source = Source(paths, tuple(self.columns.items()), self.skip_bad)
             self._sides = sides_of(source, opened.roles)
+        if self.compare is not None:
+            self._sides = tuple(replace(side, called="") for side in self._sides if side.kind == self.compare)
+            if not self._sides:
+                help = [
+                    f"the files have {joined(opened.roles)}",
+                    "take compare out, or name the column that is missing",
+                ]
+                raise Refusal(f"there is no {self.compare} to measure", help=help, path=("compare",))
         self._said, self._entry, self._known = opened.said, opened.entry, tuple(opened.known)
         return self
 

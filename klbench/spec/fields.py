@@ -293,6 +293,7 @@ Parameters = Annotated[
 DataFiles = Annotated[
     tuple[str, ...], _choices(_text, "file", {"type": "string", "minLength": 1}, "[step_1.jsonl, step_2.jsonl]")
 ]
+Compared = Annotated[str, _choice(("reference", "mismatch"), "comparison")]
 FiniteNumber = Annotated[float, _read_by(numbers.finite, _NUMBER)]
 Estimators = Annotated[
     tuple[str, ...],

@@ -50,6 +50,7 @@ def _pair(pair: AnyPairSpec) -> dict[str, object]:
         written["data"] = pair.data[0] if len(pair.data) == 1 else list(pair.data)
         written |= {"columns": dict(pair.columns)} if pair.columns else {}
         written |= {"skip_bad": True} if pair.skip_bad else {}
+        written |= {"compare": pair.compare} if pair.compare else {}
     elif pair.prompts is not None:
         written |= {"prompts": pair.prompts, "length": pair.length}
     if pair.grid:
