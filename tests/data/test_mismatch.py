@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import klbench
+from klbench.errors import SpecError
 from klbench.frameworks.catalogue import entries
 
 AGAINST = tuple(entry.qualified for entry in entries() if entry.against_sampler and entry.weighting == "none")
@@ -40,3 +41,22 @@ def test_of_pairs_it_is_said_that_they_estimate_another_kl() -> None:
     text = "name: s\nsamples: 1000\nestimators: [k1, verl:token_k1]\npairs: [{q: 'N(0, 1)', p: 'N(1, 1)'}]\n"
     (case,) = klbench.run(klbench.read_text(text), device="cpu").cases
     assert any("verl:token_k1 estimates KL(sampler‖q)" in note for note in case.notes)
+
+
+@pytest.mark.parametrize("compare", ["reference", "mismatch"])
+def test_one_comparison_of_two(tmp_path, compare: str) -> None:  # type: ignore[no-untyped-def]
+    row = {"log_q": [-1.0, -2.0], "log_p": [-1.5, -2.0], "log_sampler": [-1.1, -2.0]}
+    (tmp_path / "run.jsonl").write_text((json.dumps(row) + "\n") * 3)
+    pair = f"{{name: d, data: run.jsonl, compare: {compare}}}"
+    spec = klbench.read_text(f"name: d\nestimators: [k1]\npairs: [{pair}]\n", folder=str(tmp_path))
+    (case,) = klbench.run(spec, device="cpu").cases
+    assert case.case.pair == "d"
+    assert case.rows[0].mean == pytest.approx({"reference": 0.5, "mismatch": -0.1}[compare])
+    assert klbench.read_text(spec.to_yaml()) == spec
+
+
+def test_what_the_files_do_not_have_cannot_be_compared(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "run.jsonl").write_text(json.dumps({"log_q": [-1.0], "log_p": [-1.5]}) + "\n")
+    text = "name: d\nestimators: [k1]\npairs: [{name: d, data: run.jsonl, compare: mismatch}]\n"
+    with pytest.raises(SpecError, match="no mismatch to measure"):
+        klbench.read_text(text, folder=str(tmp_path))
