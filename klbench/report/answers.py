@@ -107,8 +107,8 @@ def _caption(answer: Answer) -> str:
 
 
 def _layouts(answers: Sequence[Answer], within: float) -> Iterator[Layout]:
-    """The layouts, the fullest first: with a column for reasons if there are any, then with a word in its place, then without
-    stdev and bias."""
+    """The layouts, the fullest first: with a column for reasons if there are any, then with a word in its place, then
+    without stdev and bias."""
     lines = [line for answer in answers for line in answer.lines]
     level = [LEVEL] * (len({(line.level, line.aggregation) for line in lines}) > 1)
     place = [PLACEMENT] * any(line.placement for line in lines)

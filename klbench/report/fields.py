@@ -199,12 +199,12 @@ MARKS = (
         ROUNDING.header,
     ),
     Meaning(
-        f"{UNTRUSTED} do not trust the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}) and the exact stdev is unknown or "
-        f"over {percent(CONFIRMED)} off, or rare samples did not occur.",
+        f"{UNTRUSTED} do not trust the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}) without an exact stdev within "
+        f"{100 * CONFIRMED:g} % of the measured one, or rare samples did not occur.",
         mark=UNTRUSTED,
     ),
     Meaning(
-        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples.",
+        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples or groups.",
         mark=NO_ERROR_BAR,
     ),
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),

@@ -156,8 +156,7 @@ class Drawing:
                 columns[0].widen(lacking)
 
     def _names(self) -> Text:
-        """The line above the headers: what estimators stand under, the names that columns share, each in the middle of a
-        rule."""
+        """The line above the headers: the names that columns share, each in the middle of a rule."""
         parts = [Text(" " * column.width) for column in self._labels]
         for heading, columns in self._under_names():
             parts.append(_ruled(heading.name, _width(columns)) if heading.is_joint else Text(" " * _width(columns)))
