@@ -145,8 +145,8 @@ _GRADIENT_ABSOLUTE: tuple[Layout, ...] = (
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE, NONFINITE),
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
 )
-_SPARED = (TRUE, EXACT_STDEV, EXACT_BIAS, EXACT_LENGTH, ROUNDING, STDEV, ABSOLUTE_STDEV, NOISE)
-"""The columns of the leanest layout that go where even that does not fit, in this order."""
+_SPARED = (TRUE, EXACT_STDEV, EXACT_BIAS, EXACT_LENGTH, ROUNDING, STDEV, ABSOLUTE_STDEV, NOISE, BIAS)
+"""The columns of the leanest layout that go where even that does not fit, in this order; of gradients the bias too."""
 
 
 def leaner(layout: Layout) -> Iterator[Layout]:

@@ -173,7 +173,7 @@ def test_a_disagreement_is_marked() -> None:
 
 
 def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
-    assert explained(made_up()) == ["KL(q‖p)", "-0.003(63)", "bias", "regressed:"]
+    assert explained(made_up()) == ["KL(q‖p)", "-0.003(63)", "bias", "regressed:", "–"]
     assert explained(made_up(), 58) == ["KL(q‖p)", "-0.003(63)", "bias", "ʳ"]
     named = replace(K1, estimator="k1_cv(0.5)", **NO_RATIOS, mean=0.0, mean_mcse=0.0, stdev=1.0, stdev_mcse=0.0)
     assert explained(made_up(rows=lambda _: (named,))) == ["KL(q‖p)"]
