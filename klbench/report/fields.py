@@ -204,7 +204,8 @@ MARKS = (
         mark=UNTRUSTED,
     ),
     Meaning(
-        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples or groups.",
+        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples or "
+        "groups.",
         mark=NO_ERROR_BAR,
     ),
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),

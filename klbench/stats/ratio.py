@@ -117,7 +117,7 @@ class SampledRatio:
 
     @cached_property
     def noise(self) -> Estimate:
-        """The standard deviation of one unit, of a token where the mean is over tokens; NaN where there is one alone."""
+        """The standard deviation of one unit, of a token where the mean is over tokens; NaN for one alone."""
         if self.tokens <= 1:
             return Estimate()
         variance = self._estimate(self._variance)
