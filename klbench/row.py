@@ -50,6 +50,8 @@ class About:
     z: str = ""
 
 
+CONFIRMED = 0.1
+"""A measured stdev within this share of the exact one is confirmed by it."""
 _KINDS: Mapping[str, ColumnKind] = {"int": "count", "float": "number"}
 
 
@@ -281,7 +283,7 @@ class Row:
     def confirmed(self) -> bool:
         """Whether the measured stdev is within a tenth of the exact one: then the error bar is right, whatever k̂
         says."""
-        return abs(self.stdev_over_true - self.exact_stdev_over_true) < 0.1 * self.exact_stdev_over_true
+        return abs(self.stdev_over_true - self.exact_stdev_over_true) < CONFIRMED * self.exact_stdev_over_true
 
 
 def held_to_exact(row: Row) -> Row:

@@ -84,6 +84,7 @@ def _show(spec: Spec, within: float) -> None:
     for line in _overview(spec):
         output.data(Text(line))
     took: list[tuple[Case, float]] = []
+    tables: list[Tables] = []
     for pair in spec.pairs:
         output.data(Text(f"\n{pair.name}", style="bold cyan"))
         for line in _pair(pair, spec):
@@ -94,14 +95,15 @@ def _show(spec: Spec, within: float) -> None:
         took += [(answer.case, answer.seconds) for answer in known]
         for line in _true_values(known):
             output.data(Text(line))
-        output.data(_table(known, within))
+        tables.append(_table(known, within))
+        output.data(tables[-1])
         for sentence in (*_stops(spec, known), *_crossings(spec, pair, known)):
             output.data(Text(f"• {sentence}"))
     output.data(Text(""))
     if not took:
         output.data(Text("All of the files is measured: nothing is drawn, and klbench run tells its means."))
         return
-    for line in _legend(spec, within):
+    for line in (*_legend(spec, within), *_about(tables)):
         output.data(Text(line, style="dim"))
     output.data(Text(_cost(spec, took)))
 
@@ -251,6 +253,26 @@ def _legend(spec: Spec, within: float) -> Iterator[str]:
     lower = [dtype for dtype in spec.dtype if dtype != FULL_PRECISION]
     if lower:
         yield f"In float64: rounding to {', '.join(lower)} comes on top, and klbench run measures it."
+
+
+def _about(tables: Sequence[Tables]) -> Iterator[str]:
+    """What a dash means where there is one, and which columns the terminal has no room for."""
+    import sys
+
+    from klbench.report.console import console_for
+    from klbench.report.elsewhere import left_out
+    from klbench.report.fields import NO_NUMBER
+    from klbench.report.legend import columns
+    from klbench.report.narrow import spelled
+    from klbench.wording import joined
+
+    width, encoding = console_for(sys.stdout).width, sys.stdout.encoding or "utf-8"
+    charts = [chart for table in tables for chart in table.summary.charts]
+    if any(column.shows(NO_NUMBER) for chart in charts for column in columns(chart, width, encoding)):
+        yield NO_NUMBER.sentence
+    hidden = dict.fromkeys(header for chart in charts for header in left_out(spelled(chart, encoding), width))
+    if hidden:
+        yield f"not shown, because the terminal is too narrow: {joined([*hidden])}. --format csv has all."
 
 
 def _cost(spec: Spec, answered: Sequence[tuple[Case, float]]) -> str:

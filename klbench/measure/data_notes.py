@@ -242,7 +242,7 @@ def _shown(check: Check) -> str:
 
 
 def _percent(share: Estimate) -> str:
-    return f"{wording.with_error(100 * share.value, 100 * share.mcse)} %" if share.value else "0 %"
+    return f"{_number(Estimate(100 * share.value, 100 * share.mcse))} %" if share.value else "0 %"
 
 
 def _number(estimate: Estimate) -> str:

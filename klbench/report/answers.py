@@ -107,7 +107,8 @@ def _caption(answer: Answer) -> str:
 
 
 def _layouts(answers: Sequence[Answer], within: float) -> Iterator[Layout]:
-    """The layouts, the fullest first: with a column for reasons if there are any, then with a word in its place."""
+    """The layouts, the fullest first: with a column for reasons if there are any, then with a word in its place, then
+    without stdev and bias."""
     lines = [line for answer in answers for line in answer.lines]
     level = [LEVEL] * (len({(line.level, line.aggregation) for line in lines}) > 1)
     place = [PLACEMENT] * any(line.placement for line in lines)
@@ -115,14 +116,17 @@ def _layouts(answers: Sequence[Answer], within: float) -> Iterator[Layout]:
     reason = Field("because", lambda line: line.reason(within), numeric=False)
     if any(line.reason(within) for line in lines):
         yield (*main, Field(header, lambda line: needed(line, within)), reason)
-    yield (*main, Field(header, lambda line: _in_a_word(line, within)))
+    samples = Field(header, lambda line: _in_a_word(line, within))
+    yield (*main, samples)
+    yield (*main[:-1], samples)
+    yield (*main[:-2], samples)
 
 
 PLACEMENT = Field(
     "placement", lambda line: placed(line.placement, line.weighting) if line.placement else MISSING, numeric=False
 )
-BIAS = Field("bias/true", lambda line: _shown(line.bias_over_true))
-STDEV = Field("stdev/true", lambda line: _shown(line.stdev_over_true))
+BIAS = Field("bias/true", lambda line: _shown(line.bias_over_true), ("exact_bias_over_true",))
+STDEV = Field("stdev/true", lambda line: _shown(line.stdev_over_true), ("exact_stdev_over_true",))
 
 
 def needed(line: Known, within: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from klbench.report.field import headings
 from klbench.report.summary import Chart, Summary
 from klbench.report.table import Drawing, drawing
 from klbench.wording import joined
@@ -12,23 +13,25 @@ from klbench.wording import joined
 def elsewhere(summaries: Sequence[Summary], width: int) -> Iterator[str]:
     """A sentence on the columns and components that the tables of these pairs leave out at this width."""
     main = [chart for summary in summaries for chart in summary.charts if not chart.spare]
-    left_out = list(dict.fromkeys(column for chart in main for column in _left_out(chart, width)))
-    if left_out:
+    hidden = list(dict.fromkeys(header for chart in main for header in left_out(chart, width)))
+    if hidden:
         needed = max(Drawing.fullest(chart).width for chart in main)
         yield (
-            f"not shown, because the terminal is too narrow: {joined(left_out)}. results.csv has them, and a terminal "
+            f"not shown, because the terminal is too narrow: {joined(hidden)}. results.csv has them, and a terminal "
             f"of {needed} columns shows them."
         )
     if any(_hides_components(summary, width) for summary in summaries):
         yield "components.csv has the gradients component by component."
 
 
-def _left_out(chart: Chart, width: int) -> Iterator[str]:
-    """The columns of results.csv that the fullest layout shows and the one that fits does not."""
+def left_out(chart: Chart, width: int) -> Iterator[str]:
+    """The headers of the fullest layout whose numbers the one that fits does not show."""
     drawn = drawing(chart, width)
     shown = {column for field in (drawn.layout if drawn else ()) for column in field.columns}
-    for field in chart.layouts[0]:
-        yield from (column for column in field.columns if column not in shown)
+    for heading in headings(chart.layouts[0]):
+        for field, header in zip(heading.fields, heading.whole, strict=True):
+            if not shown.issuperset(field.columns):
+                yield header
 
 
 def _hides_components(summary: Summary, width: int) -> bool:

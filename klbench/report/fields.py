@@ -6,7 +6,7 @@ layout does not fit, the next is tried.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan, sqrt
 
@@ -20,6 +20,7 @@ from klbench.report.field import (
     REGRESSED,
     ROUNDING,
     SURPRISE,
+    TRUE,
     UNTRUSTED,
     Field,
     Layout,
@@ -27,7 +28,7 @@ from klbench.report.field import (
     with_error,
 )
 from klbench.report.numbers import MISSING, count, exact_beside, fixed, measured, plain_number
-from klbench.row import About, Row, columns_of
+from klbench.row import CONFIRMED, About, Row, columns_of
 from klbench.stats.tail import TRUSTED
 from klbench.wording import percent
 
@@ -53,7 +54,7 @@ def _with_error(row: Row, about: About, order: int = 1) -> str:
 
 def _measured(name: str, header: str = MEASURED, group: str = "", order: int = 1) -> Field:
     about = _COLUMNS[name]
-    return Field(header, lambda row: _with_error(row, about, order), (name,) if group else (), group=group)
+    return Field(header, lambda row: _with_error(row, about, order), (name,), group=group)
 
 
 def _exact(name: str, group: str) -> Field:
@@ -144,6 +145,17 @@ _GRADIENT_ABSOLUTE: tuple[Layout, ...] = (
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE, NONFINITE),
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
 )
+_SPARED = (TRUE, EXACT_STDEV, EXACT_BIAS, EXACT_LENGTH, ROUNDING, STDEV, ABSOLUTE_STDEV, NOISE, BIAS)
+"""The columns of the leanest layout that go where even that does not fit, in this order; of gradients the bias too."""
+
+
+def leaner(layout: Layout) -> Iterator[Layout]:
+    """The layout without one column after the other; who is measured, and one measured number, stay."""
+    for spared in _SPARED:
+        if spared in layout:
+            layout = tuple(field for field in layout if field != spared)
+            yield layout
+
 
 _REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."
 _MEANINGS = (
@@ -180,21 +192,24 @@ _GRADIENT_MEANINGS = (
         "× detached",
     ),
 )
+NO_NUMBER = Meaning(f"{MISSING} there is none, or klbench has no exact method for it.", mark=MISSING, whole=True)
 MARKS = (
     Meaning(
         "rounding: the part of the bias that the precision makes; the same draws in float64 are the truth.",
         ROUNDING.header,
     ),
     Meaning(
-        f"{UNTRUSTED} do not trust the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}), or rare samples did not "
-        "occur.",
+        f"{UNTRUSTED} do not trust the error bar: k̂ > {TRUSTED} (a stdev: {TRUSTED / 2}) without an exact stdev within "
+        f"{100 * CONFIRMED:g} % of the measured one, or rare samples did not occur.",
         mark=UNTRUSTED,
     ),
     Meaning(
-        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples.",
+        f"{NO_ERROR_BAR} no error bar: the variance is infinite, or too rare to measure with this many samples or "
+        "groups.",
         mark=NO_ERROR_BAR,
     ),
     Meaning(f"{DISAGREES} more than {SURPRISE:g} standard errors from the exact value.", mark=DISAGREES),
+    NO_NUMBER,
 )
 """The meanings of the marks, which any table may have."""
 

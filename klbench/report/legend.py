@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
-from klbench.report.field import Layout, Meaning
+from klbench.report.field import Meaning
 from klbench.report.fields import MARKS, columns_for
 from klbench.report.narrow import spelled
 from klbench.report.summary import Chart, Summary
@@ -24,7 +24,7 @@ _SHORTHAND = re.compile(r"(-?\d+\.(\d+))\((\d+)\)(?!e)")
 def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") -> Iterator[str]:
     """A sentence for each mark and word that the tables show at this width."""
     charts = [chart for summary in summaries for chart in summary.charts]
-    seen = [column for chart in charts for column in _columns(chart, width, encoding)]
+    seen = [column for chart in charts for column in columns(chart, width, encoding)]
     yield _names_of_kls(summaries, seen)
     yield from _example(seen)
     meanings = dict.fromkeys(chain.from_iterable(_meanings(chart) for chart in charts))
@@ -32,7 +32,7 @@ def legend(summaries: Sequence[Summary], width: int, encoding: str = "utf-8") ->
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One column as it is drawn, with its header and the shared name above."""
 
     headers: tuple[str, ...]
@@ -40,15 +40,16 @@ class _Column:
     numeric: bool
 
     def shows(self, meaning: Meaning) -> bool:
+        """Whether the word or mark stands in it."""
         if meaning.header and meaning.header not in self.headers:
             return False
         if not meaning.mark:
             return True
-        # a mark stands only on numbers; elsewhere the letter is part of a name
-        return (self.numeric or bool(meaning.header)) and any(map(meaning.is_in, self.cells))
+        # a mark stands only on numbers; elsewhere the letter is part of a name, unless it is all there is
+        return (self.numeric or meaning.whole or bool(meaning.header)) and any(map(meaning.is_in, self.cells))
 
 
-def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[_Column]) -> str:
+def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[Column]) -> str:
     """A sentence that links the symbol of a KL to its name, if the tables show both."""
     rows = (row for summary in summaries for chart in summary.charts for block in chart.blocks for row in block.rows)
     cells = (cell for column in columns for cell in column.cells)
@@ -61,20 +62,24 @@ def _meanings(chart: Chart) -> Sequence[Meaning]:
     return (*columns_for(chart.blocks[0].rows).meanings, *MARKS)
 
 
-def _columns(chart: Chart, width: int, encoding: str) -> Iterator[_Column]:
-    rows = [row for block in chart.blocks for row in block.rows]
-    for field in _layout(chart, width, encoding):
-        yield _Column((field.group, field.header), tuple(map(field.show, rows)), field.numeric)
-
-
-def _layout(chart: Chart, width: int, encoding: str) -> Layout:
-    """The layout that is drawn. It is chosen by its width with the letters spelled out."""
+def columns(chart: Chart, width: int, encoding: str = "utf-8") -> Iterator[Column]:
+    """The columns of a chart as they are drawn at this width, those of labels among them."""
+    # the layout is chosen by its width with the letters spelled out
     written = spelled(chart, encoding)
     drawn = drawing(written, width)
-    return chart.layouts[written.layouts.index(drawn.layout)] if drawn else ()
+    if drawn is None:
+        return
+    rows = [row for block in chart.blocks for row in block.rows]
+    if drawn.is_labelled:
+        for header, cells in zip(
+            chart.label_headers, zip(*(block.labels for block in chart.blocks), strict=True), strict=True
+        ):
+            yield Column((header,), cells, numeric=False)
+    for field in chart.layouts[written.layouts.index(drawn.layout)]:
+        yield Column((field.group, field.header), tuple(map(field.show, rows)), field.numeric)
 
 
-def _example(columns: Sequence[_Column]) -> Iterator[str]:
+def _example(columns: Sequence[Column]) -> Iterator[str]:
     cells = (cell for column in columns if column.numeric for cell in column.cells)
     example = next(filter(None, map(_SHORTHAND.search, cells)), None)
     if example:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.report.component_fields import FEW, component_layouts, component_names
 from klbench.report.field import Layout, shown_in, told_apart, with_rounding
-from klbench.report.fields import columns_for, symbol
+from klbench.report.fields import columns_for, leaner, symbol
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
 from klbench.report.numbers import count, parameters_text, plain_number, true_value
@@ -222,4 +222,5 @@ def _has_ratio(row: Row) -> bool:
 
 
 def _with_content(layouts: Sequence[Layout], rows: Sequence[Row]) -> tuple[Layout, ...]:
-    return tuple(shown_in(told_apart(layout, rows), rows) for layout in layouts)
+    shown = [shown_in(told_apart(layout, rows), rows) for layout in layouts]
+    return (*shown, *leaner(shown[-1]))

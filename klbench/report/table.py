@@ -10,16 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.text import Text
 
-from klbench.report.field import DISAGREES, NO_ERROR_BAR, REGRESSED, UNTRUSTED, Field, Heading, Layout, headings
+from klbench.report.field import (
+    DISAGREES,
+    ESTIMATOR,
+    LEVEL,
+    NO_ERROR_BAR,
+    REGRESSED,
+    UNTRUSTED,
+    Field,
+    Heading,
+    Layout,
+    headings,
+)
 from klbench.report.numbers import aligned
 from klbench.report.summary import Block, Chart, Summary
 
-GAP = "  "
+GAP = INSET = "  "
 _MARKS = {UNTRUSTED: "yellow", NO_ERROR_BAR: "yellow", DISAGREES: "bold red", REGRESSED: "cyan"}
 
 
@@ -40,21 +52,25 @@ class Tables:
         for chart in self.summary.charts:
             if drawn := drawing(chart, options.max_width):
                 yield Text()
-                yield Text("\n", no_wrap=True, overflow="ignore").join(drawn.lines())
+                yield Text("\n", no_wrap=True, overflow="ignore").join(drawn.lines(options.max_width))
 
 
 def drawing(chart: Chart, width: int) -> Drawing | None:
     """The chart in its fullest layout that fits; None if none fits and the chart may be left out."""
-    drawings = list(_drawings(chart))
-    fitting = next((candidate for candidate in drawings if candidate.width <= width), drawings[-1])
-    return None if chart.spare and fitting.width > width else fitting
+    for candidate in _drawings(chart, chart.layouts):
+        if candidate.width <= width:
+            return candidate
+    return None if chart.spare else candidate
 
 
-def _drawings(chart: Chart) -> Iterator[Drawing]:
-    """The drawings, the fullest first; within a layout labels in columns come before captions."""
-    for layout in chart.layouts:
-        for way in (True,) if chart.captioned else (False, True):
+def _drawings(chart: Chart, layouts: Sequence[Layout]) -> Iterator[Drawing]:
+    """The drawings, the fullest first; within a layout labels in columns come before captions, and levels beside their
+    estimator before levels below it."""
+    for layout in layouts:
+        for way in (True,) if chart.captioned or not chart.label_headers else (False, True):
             yield Drawing(chart, layout, captioned=way)
+        if [field.header for field in layout[:2]] == [ESTIMATOR.header, LEVEL.header]:
+            yield Drawing(chart, layout, captioned=True, stacked=True)
 
 
 class _Column:
@@ -79,14 +95,21 @@ class _Column:
 
 
 class Drawing:
-    """One chart in one layout, its blocks told apart by captions or by labels."""
+    """One chart in one layout, its blocks told apart by captions or by labels.
 
-    def __init__(self, chart: Chart, layout: Layout, *, captioned: bool) -> None:
+    ``stacked``: an estimator stands on a line of its own, above the lines of its levels.
+    """
+
+    def __init__(self, chart: Chart, layout: Layout, *, captioned: bool, stacked: bool = False) -> None:
         self.layout, self.is_fullest = layout, layout == chart.layouts[0]
         rows = [row for block in chart.blocks for row in block.rows]
         labels = () if captioned else zip(*(block.labels for block in chart.blocks), strict=True)
         self._blocks, self._captioned = chart.blocks, captioned and bool(chart.label_headers)
+        self.is_labelled = bool(chart.label_headers) and not captioned
         self._labels = [_Column(header, cells) for header, cells in zip(chart.label_headers, labels, strict=False)]
+        self._above = [*said(layout[0], chart.blocks)] if stacked else [""] * len(rows)
+        self._stacked, self._inset = stacked, INSET * stacked
+        layout = layout[stacked:]
         self._headings = headings(layout)
         headers = (header for heading in self._headings for header in heading.headers)
         self._fields = [
@@ -94,18 +117,20 @@ class Drawing:
             for f, header in zip(layout, headers, strict=True)
         ]
         self._make_room_for_names()
-        self.width = _width([*self._labels, *self._fields])
+        self.width = max(_width([*self._labels, *self._fields]) + len(self._inset), *map(cell_len, ("", *self._above)))
 
     @staticmethod
     def fullest(chart: Chart) -> Drawing:
         """The narrowest drawing that shows every column."""
-        return min((drawn for drawn in _drawings(chart) if drawn.is_fullest), key=lambda drawn: drawn.width)
+        return min(_drawings(chart, chart.layouts[:1]), key=lambda drawn: drawn.width)
 
-    def lines(self) -> Iterator[Text]:
-        """The header, then block by block: its caption, its rows, a blank line where blocks have several."""
-        if any(heading.is_joint for heading in self._headings):
+    def lines(self, width: int) -> Iterator[Text]:
+        """The header, then block by block: its caption in lines of ``width``, its rows, a blank line where blocks have
+        several."""
+        if self._stacked or any(heading.is_joint for heading in self._headings):
             yield self._names()
-        yield Text(GAP.join(column.header for column in (*self._labels, *self._fields)).rstrip(), style="bold")
+        headers = GAP.join(column.header for column in (*self._labels, *self._fields))
+        yield Text((self._inset + headers).rstrip(), style="bold")
         yield Text("─" * self.width, style="dim")
         spaced = any(len(block.rows) > 1 or self._captioned for block in self._blocks)
         first = 0
@@ -113,8 +138,10 @@ class Drawing:
             if number and spaced:
                 yield Text()
             if self._captioned:
-                yield Text(block.caption, style="italic")
-            yield from (self._line(number, first, index) for index in range(first, first + len(block.rows)))
+                yield from (Text(line, style="italic") for line in wrap(block.caption, width, break_long_words=False))
+            for index in range(first, first + len(block.rows)):
+                yield from [Text(self._above[index])] * bool(self._above[index])
+                yield self._line(number, first, index)
             first += len(block.rows)
 
     def _under_names(self) -> Iterator[tuple[Heading, Sequence[_Column]]]:
@@ -133,13 +160,16 @@ class Drawing:
         parts = [Text(" " * column.width) for column in self._labels]
         for heading, columns in self._under_names():
             parts.append(_ruled(heading.name, _width(columns)) if heading.is_joint else Text(" " * _width(columns)))
+        if self._stacked:
+            first = parts[0].plain + self._inset
+            parts[0] = Text(ESTIMATOR.header.ljust(len(first)), style="bold")
         line = Text(GAP).join(parts)
         line.rstrip()
         return line
 
     def _line(self, block: int, first: int, index: int) -> Text:
         labels = [column.cell(block) if index == first else Text(" " * column.width) for column in self._labels]
-        line = Text(GAP).join([*labels, *(column.cell(index) for column in self._fields)])
+        line = Text(self._inset) + Text(GAP).join([*labels, *(column.cell(index) for column in self._fields)])
         line.rstrip()
         return line
 

@@ -117,7 +117,9 @@ class SampledRatio:
 
     @cached_property
     def noise(self) -> Estimate:
-        """The standard deviation of one unit, of a token where the mean is over tokens."""
+        """The standard deviation of one unit, of a token where the mean is over tokens; NaN for one alone."""
+        if self.tokens <= 1:
+            return Estimate()
         variance = self._estimate(self._variance)
         # a constant: what is left is rounding
         mean, off = CONSTANT_ROUNDING * self.mean.value, self._off_centre
@@ -126,7 +128,7 @@ class SampledRatio:
         if not variance.value > 0:
             return Estimate()
         noise = Estimate(sqrt(variance.value), variance.mcse / (2 * sqrt(variance.value)))
-        bessel = self.tokens / (self.tokens - 1) if self.ratio.of_units and self.tokens > 1 else 1.0
+        bessel = self.tokens / (self.tokens - 1) if self.ratio.of_units else 1.0
         return noise.times(sqrt(bessel))
 
     def off(self, true: float) -> Estimate:

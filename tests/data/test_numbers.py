@@ -109,6 +109,19 @@ def test_a_dump_of_one_group_has_no_error_bar(tmp_path: Path) -> None:
     assert all(np.isnan(row.mean_mcse) and np.isfinite(row.mean) for row in rows.values())
 
 
+def test_a_single_sequence_has_a_stdev_of_tokens_alone(tmp_path: Path) -> None:
+    rows = by_cell(measured(tmp_path, made(10, rows=1, groups=1)))
+    assert {np.isnan(row.stdev) for row in rows.values()} == {True, False}
+    assert all(np.isnan(row.stdev) == (row.aggregation != "token-mean") for row in rows.values())
+
+
+def test_no_note_of_one_group_says_nan(tmp_path: Path) -> None:
+    results = measured(tmp_path, made(10, groups=1))
+    notes = [note for case in results.cases for note in case.notes]
+    assert any("Weights q/sampler" in note for note in notes)
+    assert [note for note in notes if "nan" in note.split()] == []
+
+
 def test_a_large_dump_of_many_blocks(tmp_path: Path) -> None:
     """More groups than one block has."""
     lines = made(11, rows=20_000, groups=30_000, empty=range(0, 20_000, 997))

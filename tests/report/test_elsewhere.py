@@ -27,13 +27,13 @@ def said(width: int, *rows: Row, text: str = PLAIN) -> list[str]:
 
 def test_columns_without_room_are_named_with_the_width_that_has_it() -> None:
     assert said(80) == [
-        "not shown, because the terminal is too narrow: exact_stdev_over_true, cosine and exact_cosine. results.csv "
+        "not shown, because the terminal is too narrow: stdev/true exact, cosine and cosine exact. results.csv "
         "has them, and a terminal of 103 columns shows them."
     ]
     assert said(65)[1:] == [COMPONENTS], "their table has no room either"
     assert said(103) == []
     assert "cosine" in drawn(made_up_gradients.made_up(), 103)
-    assert said(102)[0].startswith("not shown, because the terminal is too narrow: exact_cosine.")
+    assert said(102)[0].startswith("not shown, because the terminal is too narrow: cosine exact.")
 
 
 @pytest.mark.parametrize("text", [made_up.CLOSE, made_up.GRID])

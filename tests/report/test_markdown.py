@@ -40,6 +40,7 @@ def test_the_whole_document() -> None:
 <sub>-0.003(63) means -0.003 ± 0.063, one standard error.</sub><br>
 <sub>bias and stdev are of one sample's value; exact is without sampling.</sub><br>
 <sub>regressed: the bias after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error.</sub><br>
+<sub>– there is none, or klbench has no exact method for it.</sub><br>
 """
     )
 
@@ -92,7 +93,8 @@ def test_the_whole_document_of_gradients() -> None:
 <sub>bias is ‖E g - ∇‖ and stdev √(trace of g's covariance): g is one sample's gradient, ∇ the target's; exact is without sampling.</sub><br>
 <sub>cosine: that of the angle between E g and ∇.</sub><br>
 <sub>× detached: times sg(ρ), the importance weight ρ = q/sampler held constant (stop-gradient).</sub><br>
-<sub>‡ no error bar: the variance is infinite, or too rare to measure with this many samples.</sub><br>
+<sub>‡ no error bar: the variance is infinite, or too rare to measure with this many samples or groups.</sub><br>
+<sub>– there is none, or klbench has no exact method for it.</sub><br>
 """
     )
 
