@@ -92,7 +92,9 @@ def _explain(name: str) -> None:
     elif name in by_family:
         _explain_family(by_family[name])
     elif not in_print and _stem(name) in {_stem(known) for known in estimators.every_name()}:
-        _explain_estimator(estimators.find(name))
+        _explain_estimator(
+            estimators.find(name), {word.kind.removeprefix("a "): word.meaning for word in words.meanings(name)}
+        )
     elif name in shipped.frameworks():
         _explain_framework(name)
     elif cards := [*in_print, *_in_results_or_spec(name)]:
