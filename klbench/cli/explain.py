@@ -92,7 +92,9 @@ def _explain(name: str) -> None:
     elif name in by_family:
         _explain_family(by_family[name])
     elif not in_print and _stem(name) in {_stem(known) for known in estimators.every_name()}:
-        _explain_estimator(estimators.find(name))
+        _explain_estimator(
+            estimators.find(name), {word.kind.removeprefix("a "): word.meaning for word in words.meanings(name)}
+        )
     elif name in shipped.frameworks():
         _explain_framework(name)
     elif cards := [*in_print, *_in_results_or_spec(name)]:
@@ -161,10 +163,23 @@ def _unknown(name: str) -> SpecError:
         return SpecError(f"{name!r} names a release and nothing in it", help=hints)
     if name in builtin.names():
         return SpecError(f"{name!r} is a built-in spec", help=[f"klbench validate {name} shows what it measures"])
+    if "*" in name.rstrip("*"):
+        return _no_such_weighted(name)
     near = nearest(name, _known(), alike=_ALIKE)
     meant = ", ".join(shipped.called(name) or filter(None, [near]))
     lists = "klbench list estimators|frameworks|distributions shows the names; so does the header of results.csv"
     return SpecError(f"unknown name {name!r}", help=[f"did you mean {meant}?" if meant else lists])
+
+
+def _no_such_weighted(name: str) -> SpecError:
+    """What finding it says: its weight, or the name behind that, is none."""
+    from klbench.estimators.catalogue import find
+
+    try:
+        find(name)
+    except SpecError as error:
+        return error
+    return SpecError(f"unknown name {name!r}")
 
 
 def _known() -> Iterator[str]:

@@ -15,6 +15,11 @@ from klbench.letters import narrowed
 _WEIGHT = "the importance weight ρ = q/sampler"
 _THE_WEIGHT = f"T{_WEIGHT[1:]}"
 _STOPPED = "The stopped gradient: a number that is held constant when the loss is differentiated."
+_LOCAL = "Of sequences: the mean gradient is that of"
+_HELD = (
+    "at each prefix, with the prefixes held as they are drawn. It is not the gradient of the KL of sequences: a token "
+    "changes which prefixes come after it, and that part is missing."
+)
 
 MARKS = {
     "†": "Do not trust this error bar. The tail of what is averaged is heavy (k̂ > 0.7; for a stdev k̂ > 0.35), or rare "
@@ -71,6 +76,8 @@ LABELS = {
     "nothing that has a name here. One active clamp is enough for that.",
     "0": "The mean gradient is 0. Training on it moves nothing on average and only adds noise.",
     "E_q[k]": "The mean gradient is that of the estimator's own mean, whatever it is meant to estimate.",
+    "token-local KL(q‖p)": f"{_LOCAL} the KL(q‖p) of the next token, {_HELD}",
+    "token-local KL(p‖q)": f"{_LOCAL} the KL(p‖q) of the next token, {_HELD}",
     "no gradient": "Autograd finds no way from log q to the value, so there is nothing to train on.",
 }
 WORDS = {
@@ -97,6 +104,9 @@ WORDS = {
     f"{_THE_WEIGHT} corrects for that.",
     "stale": f"Off-policy: stale samples come from an older policy, the sampler. {_THE_WEIGHT} corrects for that.",
     "nats": "The unit of a KL with natural logarithms. 1 nat is 1.4427 bits.",
+    "eos": "The token that ends a sequence (end of sequence), an argument of a policy: Markov(vocab=50, length=64, "
+    "eos=0). Its log-probability counts as any other's. Without it all sequences have the same length.",
+    "token-local": f"Of a KL, under follows: of the next token alone, {_HELD}",
     "logged": "The estimator is only written to the log. Nothing is trained on it.",
     "follows": "The divergence whose gradient equals the mean gradient, compared exactly.",
 }

@@ -54,6 +54,16 @@ COMPUTED = {
     "bfloat16": "8 significant bits; beyond log r = 88.7 exp overflows.",
     "float16": "11 significant bits; beyond log r = 11.1 exp overflows.",
 }
+TRUE_FROM = {
+    "closed-form": "Where a true or exact value is from: a formula of the parameters.",
+    "enumeration": "Where a true or exact value is from: the sum over all that can be drawn.",
+    "quadrature": "Where a true or exact value is from: a numerical integral, to the rounding of float64.",
+    "dynamic-programming": "Where a true or exact value is from, of sequences: sums over all of them, carried from "
+    "token to token, so that none is listed.",
+    "full": "Where a true value is from, of sequences that cannot be summed over: the measured mean of full, the exact "
+    "KL of the next token, over the prefixes that were drawn. It has an error of its own.",
+}
+"""The values of the column true_from."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ _VALUES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("an aggregation", "aggregation: [{}]", AGGREGATED),
     ("a baseline", "baseline: {}", CENTRED),
     ("a precision", "dtype: [{}]", COMPUTED),
+    ("a value of true_from", "", TRUE_FROM),
 )
 
 
@@ -85,11 +96,13 @@ def meanings(name: str) -> Iterator[Word]:
 
 def keys(name: str) -> Iterator[Word]:
     """The key of that name, of a spec or of a pair."""
+    from klbench.spec.form import EXPECTED
     from klbench.spec.model import PairSpec, Spec
 
+    written = EXPECTED if name == "expect" else ""
     for form in (Spec, PairSpec):
         if name in form.model_fields:
-            yield Word(f"a key of {form.noun}", "", form.model_fields[name].description or "")
+            yield Word(f"a key of {form.noun}", written, form.model_fields[name].description or "")
 
 
 def known() -> tuple[str, ...]:

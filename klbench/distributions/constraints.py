@@ -21,7 +21,7 @@ class Constraint:
     """``text`` completes "must be ..."; ``check`` says whether a known value is that; ``rank`` counts its axes.
 
     ``fault`` says of a known value that is not, where there is more to say, what is wrong, and what to do. ``kinds``
-    are what a value that is not of numbers is an instance of.
+    are what a value that is not of numbers is an instance of; ``words`` are all that a text may be, where they are few.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Constraint:
     rank: int = 0
     fault: Callable[[Any], tuple[str, str] | None] = lambda _: None
     kinds: tuple[type, ...] = ()
+    words: tuple[str, ...] = ()
 
     def is_for(self, value: object) -> bool:
         """Whether a value, known or not, is of the kind: numbers, or what is to be given instead."""
@@ -248,7 +249,9 @@ ARRAY = Constraint(
     kinds=(Text,),
 )
 ORDER = Constraint("a whole number from 1 to 16", _number(lambda x: 1 <= x <= 16 and x == int(x)))
-UNIT = Constraint("char or word", lambda value: isinstance(value, Text) and value.text in UNITS, kinds=(Text,))
+UNIT = Constraint(
+    "char or word", lambda value: isinstance(value, Text) and value.text in UNITS, kinds=(Text,), words=UNITS
+)
 CHECKPOINT = Constraint(
     "a checkpoint, its folder or its name on a hub in quotes",
     lambda value: _checkpoint_fault(value) is None,
@@ -259,6 +262,7 @@ MODEL_DTYPE = Constraint(
     "auto, float32, bfloat16, float16 or float64",
     lambda value: isinstance(value, Text) and value.text in MODEL_DTYPES,
     kinds=(Text,),
+    words=MODEL_DTYPES,
 )
 REVISION = Constraint(
     "the name of a branch, a tag or a commit in quotes",

@@ -16,14 +16,16 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 import klbench.estimators
-from klbench.errors import SpecError, unknown
-from klbench.estimators.estimator import OPTIMAL, WEIGHT, Estimator, EstimatorFamily
+from klbench.errors import SpecError, is_surely, nearest, unknown
+from klbench.estimators.estimator import OPTIMAL, WEIGHT, WEIGHTS, Estimator, EstimatorFamily
 from klbench.estimators.weights import weighed
 from klbench.estimators.whole import WHOLE, WHOLE_FAMILIES
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW
 
 _RATIO = re.compile(rf"(?P<prefix>{WEIGHT})\s*\*\s*")
+_BEFORE = re.compile(r"[^:]*\*\s*(?=\S)")
+"""All that stands before a name: ``verl:*`` has its star behind."""
 _NAME = re.compile(r"(?P<base>\w[\w-]*)\s*(?:\(\s*(?P<value>[^()]*?)\s*\))?")
 
 
@@ -75,6 +77,7 @@ def find(name: str) -> Estimator:
             has a weight of its own.
     """
     plain = unweighted(name)
+    refuse_other_weights(name)
     estimator = _find_named(plain) if ":" in plain else _find_native(name, plain)
     if plain == name.strip():
         return estimator
@@ -87,6 +90,17 @@ def find(name: str) -> Estimator:
 def unweighted(name: str) -> str:
     """The name without the weight before it: ``ratio*``, ``ratio-sequence*``, ``self-normalised-ratio*`` and so on."""
     return _RATIO.sub("", name.strip(), count=1) if _RATIO.match(name.strip()) else name.strip()
+
+
+def refuse_other_weights(name: str) -> None:
+    """Refuse what stands before a star and is no weight, or a second one.
+
+    Raises:
+        SpecError: with the weight that was probably meant, before the same name.
+    """
+    before, star, after = unweighted(name).partition("*")
+    if star and after.strip() and ":" not in before:
+        raise _no_such_weight(name.strip())
 
 
 def _refuse_two_weights(name: str) -> None:
@@ -152,16 +166,31 @@ def _unknown(given: str, name: str) -> SpecError:
     """The error for a name without a colon: a framework, or a framework's name for an estimator, gets its own help."""
     from klbench.frameworks import catalogue as shipped
 
-    error = unknown("estimator", given, _allowed())
+    before = given.strip().removesuffix(name)
+    error = unknown("estimator", given, _allowed(before))
     if meant := shipped.called(name):
-        return SpecError(error.message, help=[f"did you mean {', '.join(meant)}?"])
+        return SpecError(error.message, help=[f"did you mean {', '.join(before + one for one in meant)}?"])
     if name in shipped.frameworks():
         return SpecError(error.message, help=[f"{name} is a framework; klbench explain {name} lists what it ships"])
     return error
 
 
-def _allowed() -> tuple[str, ...]:
-    return (*every_name(), "ratio*k3")
+def _no_such_weight(given: str) -> SpecError:
+    """The error for what stands before a star and is no weight: the nearest weight, of the same name."""
+    before, name = given.partition("*")[0].strip(), _BEFORE.sub("", given)
+    near, weights = nearest(before, WEIGHTS), f"allowed: {', '.join(WEIGHTS)}"
+    meant = [] if near is None else [f"did you mean {near}*{name}?"]
+    message = f"unknown weight {before!r} in {given!r}"
+    if before in WEIGHTS:
+        message = f"{given!r} has more than one weight"
+    return SpecError(message, help=meant if is_surely(before, near, WEIGHTS) else [*meant, weights])
+
+
+def _allowed(before: str = "") -> tuple[str, ...]:
+    """Every name, behind a weight where there is one ``before`` it; without one the weights of a name too."""
+    if before:
+        return tuple(before + name for name in every_name())
+    return (*every_name(), *(f"{weight}*k3" for weight in WEIGHTS))
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -26,6 +26,7 @@ _BIASED_WHEN: Mapping[Scope, str] = {
     "sequence": _MISSES,
     "geometric": "the sampler is not q and sequences have more than one token: it is no weight that corrects samples",
 }
+_ALWAYS = "always, by the order of 1/n with n samples"
 
 _OVER_MEAN = """
 
@@ -38,11 +39,12 @@ def weighed(estimator: Estimator, prefix: str) -> Estimator:
     """The estimator with a weight before it, ``ratio``, ``ratio-sequence`` or ``ratio-geometric``, or one of these
     after ``self-normalised-``, and what to know of that."""
     scope, plain = SCOPE_OF[prefix.removeprefix(SELF_NORMALISED)], estimator.biased_when
-    over_mean = _OVER_MEAN * prefix.startswith(SELF_NORMALISED)
+    normalised = prefix.startswith(SELF_NORMALISED)
+    when = _BIASED_WHEN[scope] + ("" if plain.startswith("never") else f", or: {plain}")
     return replace(
         weighted(estimator, prefix),
-        unbiased=estimator.unbiased and scope != "geometric",
-        biased_when=_BIASED_WHEN[scope] + ("" if plain.startswith("never") else f", or: {plain}"),
+        unbiased=estimator.unbiased and scope != "geometric" and not normalised,
+        biased_when=f"{_ALWAYS}; more where {when}" if normalised else when,
         summary=f"{estimator.summary}\n\nTimes {WEIGHT_OF[scope]}, if x comes from a sampler. "
-        f"{_ON_SEQUENCES[scope]}{over_mean}",
+        f"{_ON_SEQUENCES[scope]}{_OVER_MEAN * normalised}",
     )

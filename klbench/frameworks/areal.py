@@ -30,6 +30,7 @@ FRAMEWORKS = (
     Framework(
         "areal",
         "1.0.4, 4aef98d8 of 2026-05-21, run",
+        newest="1.0.4",
         coefficient="kl_ctl, 0.1",
         log_probs="rollout against reference by default (recompute_logprob is off); the trainer's own where they are "
         "recomputed and not decoupled. A missing reference is taken as log-probability 0",

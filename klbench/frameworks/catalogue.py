@@ -2,7 +2,7 @@
 
 Every module of this package that declares ``ENTRIES`` and ``FRAMEWORKS`` is found by itself: a new entry touches one
 place. Without a version the newest is meant. A release is exact: ``verl@0.4`` is 0.4.0, and 0.4.1 is another. One newer
-than all that is known counts as the newest.
+than all that is known counts as the newest, if its first number is one that the framework has had.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def find(name: str) -> Entry:
         raise unknown(f"name in {match['framework']}", match["name"], _called(shipped))
     if match["version"] is None:
         return same_name[0]
-    version = release(match["version"], name)
+    version = _released(match["framework"], match["version"], name)
     for entry in same_name:
         if version in entry.releases_of(match["name"]):
             return entry
@@ -122,7 +122,7 @@ def every(framework: str, version: str = "") -> Mapping[str, Entry]:
     shipped = _of_framework(framework)
     if not version:
         return {entry.qualified: entry for entry in shipped}
-    number = release(version, f"{framework}@{version}")
+    number = _released(framework, version, f"{framework}@{version}")
     then = [entry for entry in shipped if number in entry.releases_of(entry.name)]
     if not then:
         seen = ", ".join(f"{entry.name} ({entry.versions})" for entry in shipped)
@@ -176,6 +176,20 @@ def _of_framework(framework: str) -> tuple[Entry, ...]:
     if not theirs:
         raise unknown("framework", framework, frameworks())
     return theirs
+
+
+def _released(framework: str, text: str, name: str) -> Version:
+    """The number of a release, of which ``name`` has the text; one that cannot be is refused.
+
+    Raises:
+        SpecError: it is no number, or its first number is beyond every release that is known.
+    """
+    version, newest = release(text, name), about()[framework].newest if framework in about() else ""
+    if newest and version[0] > release(newest, newest)[0]:
+        meant = name.replace(f"@{text}", f"@{'.'.join(newest.split('.')[:2])}", 1)
+        help = [f"the newest known is {newest}; did you mean {meant}?"]
+        raise SpecError(f"no release {text} of {framework} is known", help=help)
+    return version
 
 
 def _meant(name: str) -> tuple[Entry, ...]:

@@ -20,6 +20,7 @@ FRAMEWORKS = (
     Framework(
         "colossalai",
         "0.5.1, 4f9953be of 2026-04-09, run",
+        newest="0.5.1",
         log_probs="the trainer's against the reference",
         reward="at the log-probabilities stored with the samples",
         aggregation="up to 0.3.6 the masked mean over tokens, in the reward of the sequence. Now: reward per token; "

@@ -14,6 +14,7 @@ FRAMEWORKS = (
     Framework(
         "cosmos-rl",
         "0.4.4, 89f2e5b5 of 2026-07-31, run",
+        newest="0.4.4",
         coefficient="kl_beta, 0: the penalty is off unless it is set",
         log_probs="the current trainer's against the reference; the sampler of the weight is the trainer's old policy, "
         "or the rollout engine's by option",

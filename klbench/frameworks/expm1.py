@@ -24,6 +24,7 @@ FRAMEWORKS = (
     Framework(
         "compose-rl",
         "0.8.0, ae56991 of 2025-07-30, run",
+        newest="0.8.0",
         coefficient="kl_estimator, k1; kl_clip_range, 40",
         log_probs="the trainer's against the reference, in the loss or in the reward",
         either=True,
@@ -31,12 +32,14 @@ FRAMEWORKS = (
     Framework(
         "oat",
         "0.2.3, c1a074c of 2025-10-31, run",
+        newest="0.2.3",
         log_probs="the trainer's against the reference",
         precision="float32",
     ),
     Framework(
         "torchrl",
         "0.13.3, ae9719f1 of 2026-08-22, read and not run",
+        newest="0.13.3",
         log_probs="the trainer's against the reference; a transform of the reward subtracts k1",
         aggregation="mean over the padded tensor",
         in_loss=another_mean("the mean over the padded tensor: the length it divides by depends on the batch"),

@@ -15,6 +15,7 @@ class Framework:
     Args:
         name: its key, as a spec writes it before the colon.
         seen: the newest state of its code that was seen, and whether it was run.
+        newest: the number of the newest release that is known; empty where none is.
         coefficient: the options that switch the penalty on and weigh it, with their defaults.
         log_probs: which log-probabilities the KL is measured on, and against which.
         reward: at which log-probabilities k is taken where it goes into the reward, off-policy.
@@ -27,6 +28,7 @@ class Framework:
 
     name: str
     seen: str
+    newest: str = ""
     coefficient: str = ""
     log_probs: str = ""
     reward: str = ""

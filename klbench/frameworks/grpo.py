@@ -14,6 +14,7 @@ FRAMEWORKS = (
     Framework(
         "torchtune",
         "main, bd2a0fc7 of 2026-04-23, and 0.6.1, run",
+        newest="0.6.1",
         log_probs=_CURRENT,
         reward="at the log-probabilities stored with the samples",
         aggregation="GRPOLoss the token mean; GRPOSimpleLoss and LinearGRPOLoss the mean of the means of sequences",
@@ -36,13 +37,19 @@ FRAMEWORKS = (
     Framework(
         "megatron-lm",
         "core 0.19.0, d98e8a64 of 2026-08-22, run",
+        newest="0.19.0",
         coefficient="kl_beta, 0.001",
         log_probs=_CURRENT,
         aggregation="sum over masked tokens over their number; the importance weight does not touch the KL",
         precision="that of the logits, float32 in the batch-invariant mode",
         in_loss=token_mean("of the global batch"),
     ),
-    Framework("deepseek", "the technical report of V3.2, 2025: a formula, no code", log_probs="the old policy samples"),
+    Framework(
+        "deepseek",
+        "the technical report of V3.2, 2025: a formula, no code",
+        newest="3.2",
+        log_probs="the old policy samples",
+    ),
     Framework(
         "art",
         "779559fd of 2025-06, read and not run",

@@ -30,6 +30,7 @@ FRAMEWORKS = (
     Framework(
         "stable-baselines3",
         "2.8.0, e05d2dbe of 2026-06-15, run",
+        newest="2.8.0",
         coefficient="target_kl, none: it is only logged",
         log_probs=_SAME,
         aggregation="mean over the minibatch; the mean over minibatches is logged",

@@ -13,6 +13,7 @@ FRAMEWORKS = (
     Framework(
         "ms-swift",
         "4.5.2, 3602360a of 2026-08-22, run",
+        newest="4.5.2",
         coefficient="beta; kl_in_reward, off but for RLOO and REINFORCE++",
         log_probs="the trainer's: in the loss the current policy against the reference. The detached weight of the "
         "rollout multiplies the loss after the KL was added, and so the KL with it, unlike TRL",

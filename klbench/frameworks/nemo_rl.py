@@ -88,6 +88,7 @@ FRAMEWORKS = (
     Framework(
         "nemo-rl",
         "0.7.0, 7ea279ab of 2026-08-22, run",
+        newest="0.7.0",
         coefficient="reference_policy_kl_penalty, 0.01; use_kl_in_reward (REINFORCE++) subtracts the clamped value, "
         "unweighted, from the advantage instead",
         log_probs="the current trainer's, without top-k and top-p, against the reference; the weight of "

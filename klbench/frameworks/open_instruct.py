@@ -31,6 +31,7 @@ FRAMEWORKS = (
     Framework(
         "open-instruct",
         "0.3.0, e6c3044a of 2026-08-20, run",
+        newest="0.3.0",
         coefficient="beta, 0.05",
         log_probs="the current trainer's against the reference; ρ divides by the trainer's old policy, or by "
         "the rollout engine's with use_vllm_logprobs",

@@ -69,6 +69,7 @@ FRAMEWORKS = (
     Framework(
         "openrlhf",
         "0.11.0, 3c3be623 of 2026-08-13, run; the wheels of 0.4.5 to 0.6.0, read",
+        newest="0.11.0",
         coefficient="--algo.kl.init_coef, 0.01; --algo.kl.use_loss, off. The main branch after 0.11.0 bounds log r "
         "before k3's exp and has --algo.kl.unbiased_gradient, off",
         log_probs="the trainer's: in the loss the current policy against the reference",
@@ -85,6 +86,7 @@ FRAMEWORKS = (
     Framework(
         "labs-molt",
         "0.1.5, 2d62608 of 2026-08-06, read and not run",
+        newest="0.2.1",
         log_probs="the trainer's against the reference; from 0.2.1 (release notes) a KL to the rollout policy too",
         reward="at the log-probabilities stored with the samples",
         precision="float32",

@@ -32,6 +32,7 @@ FRAMEWORKS = (
     Framework(
         "prime-rl",
         "0.8.0, 559b4477 of 2026-08-21, run",
+        newest="0.8.0",
         coefficient="kl_tau, 1e-3",
         log_probs="trainer against rollout; against a reference in ref_kl alone",
         reward="at the current trainer's log-probabilities, detached",

@@ -32,6 +32,7 @@ FRAMEWORKS = (
     Framework(
         "llama-factory",
         "0.9.5, ff6d4d12 of 2026-08-18, and the TRL 0.9.6 it requires, run",
+        newest="0.9.5",
         coefficient="adaptive",
         log_probs=_TRAINER,
         reward=_STORED,
@@ -41,6 +42,7 @@ FRAMEWORKS = (
     Framework(
         "trlx",
         "0.7.0, 3340c2f3 of 2024-01-09, run",
+        newest="0.7.0",
         coefficient="adaptive",
         log_probs=_TRAINER,
         reward=_STORED,

@@ -14,6 +14,7 @@ FRAMEWORKS = (
     Framework(
         "roll",
         "0.3.0, 8eb27cc2 of 2026-08-19, run",
+        newest="0.3.0",
         log_probs="the trainer's: in the loss the current policy against the reference",
         reward="at the old policy's log-probabilities",
         aggregation="loss: seq-mean-token-mean (default), token-mean, seq-mean-token-sum, seq-mean-token-sum-norm "
@@ -27,6 +28,7 @@ FRAMEWORKS = (
     Framework(
         "chatlearn",
         "1.2.0, b7af31a9 of 2025-10-23, read and not run",
+        newest="1.2.0",
         log_probs="the trainer's against the reference",
         aggregation="masked mean",
         in_loss=not_settled("a masked mean; over what is not settled"),

@@ -13,6 +13,7 @@ FRAMEWORKS = (
     Framework(
         "skyrl",
         "0.3.0, a9564572 of 2026-08-21, run",
+        newest="0.3.0",
         coefficient="use_kl_loss, on; kl_loss_coef, 0.001; kl_estimator_type, k3",
         log_probs="the trainer's against the reference",
         reward="at the log-probabilities stored with the samples",

@@ -88,6 +88,7 @@ FRAMEWORKS = (
     Framework(
         "slime",
         "0.3.1, 624b824a of 2026-08-21, run",
+        newest="0.3.1",
         coefficient="--use-kl-loss, off; --kl-loss-coef, 0; --kl-coef puts any type into the reward, unweighted, where "
         "the returns of GRPO, GSPO and CISPO ignore it",
         log_probs="the current trainer's against the reference; the weight divides by the trainer's old policy, or the "

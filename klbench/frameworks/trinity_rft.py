@@ -13,6 +13,7 @@ FRAMEWORKS = (
     Framework(
         "trinity-rft",
         "the wheels of 0.3.3, 0.4.0 and 0.6.0, read; two stored versions of the file, run as transcribed",
+        newest="0.6.0",
         coefficient="kl_coef, 0.001; of PPO and GRPO the loss has k2 and the reward none",
         log_probs="the current trainer's against the reference; the old policy of the weight comes with the batch",
         reward="at the log-probabilities stored with the samples",

@@ -78,6 +78,7 @@ FRAMEWORKS = (
     Framework(
         "trl",
         "1.9.0 and 26 commits, f2cd5771 of 2026-07-24, run; the wheel of 1.10.0, read",
+        newest="1.10.0",
         coefficient="GRPO: beta, 0.0: the penalty is off unless it is set. PPO: kl_coef, 0.05. RLOO: beta, 0.05",
         log_probs="the current trainer's against the reference, with vLLM too; the weight divides by the trainer's old "
         "policy. Those of policy and reference are both tempered",
@@ -104,6 +105,7 @@ FRAMEWORKS = (
     Framework(
         "axolotl",
         "0.18.0, 067b021c of 2026-07-24, read and not run",
+        newest="0.18.0",
         coefficient="TRL's beta, 0.0",
         log_probs="as in TRL",
         aggregation="as in TRL",

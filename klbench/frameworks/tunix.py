@@ -37,6 +37,7 @@ FRAMEWORKS = (
     Framework(
         "tunix",
         "0.1.7, c7d8950f of 2026-08-21, run with torch in place of jax.numpy",
+        newest="0.1.7",
         coefficient="beta, 0.04; PPO's loss has a kl of its own under kl_coef",
         log_probs="GRPO: the current policy against the reference. PPO: the old policy against it, in the reward",
         reward="at the old policy's log-probabilities",

@@ -121,6 +121,7 @@ FRAMEWORKS = (
     Framework(
         "verl",
         "0.9.0, 1dda039b of 2026-08-22, run",
+        newest="0.9.0",
         coefficient="actor.use_kl_loss, off, and actor.kl_loss_coef, 0.001; algorithm.use_kl_in_reward, off, and "
         "algorithm.kl_ctrl.kl_coef, 0.001",
         log_probs="the trainer's: in the loss the current policy against the reference",
@@ -159,6 +160,7 @@ FRAMEWORKS = (
     Framework(
         "easyr1",
         "0.3.2, b44b311b of 2026-07-30, run",
+        newest="0.3.2",
         coefficient="use_kl_loss puts it into the loss instead of the reward",
         log_probs=_IN_BOTH,
         reward="at the log-probabilities stored with the samples",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from klbench.derived.level import Level
+from klbench.estimators.catalogue import unweighted
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.measure.quantity import Aim
 from klbench.problems.sequences import SequencePair
@@ -15,6 +16,7 @@ from klbench.roads.sequence_chain import chain_of
 from klbench.wording import agreeing, counted, joined
 
 if TYPE_CHECKING:
+    from klbench.estimators.estimator import Estimator
     from klbench.measure.kind import Kind
 
 
@@ -27,7 +29,7 @@ def about_aggregations(kind: Kind) -> Iterator[str]:
     for level in levels:
         estimated = kind.target(Aim(REVERSE_KL, level)).value
         if level.aggregation not in (None, "seq-mean-token-sum") and isfinite(estimated):
-            meaning = f"{_meaning(level, kind.pair)}: {estimated:.6g}.{_consequence(level, kind.pair)}"
+            meaning = f"{_meaning(level, kind.pair)}: {estimated:.6g}.{_consequence(level, kind.pair, kind.estimators)}"
             alike.setdefault(meaning, []).append(level.aggregation)
     for meaning, aggregations in alike.items():
         yield f"{joined(aggregations)} {agreeing(aggregations, 'estimates', 'estimate')} {meaning}"
@@ -47,10 +49,17 @@ def _meaning(level: Level, pair: SequencePair) -> str:
             return "the mean over sequences of their token means, which is not the KL of sequences over any number"
 
 
-def _consequence(level: Level, pair: SequencePair) -> str:
+def _consequence(level: Level, pair: SequencePair, estimators: Iterable[Estimator]) -> str:
+    """What varying lengths do to the means of sequences: to estimators of the spec, on samples of q."""
     if level.aggregation != "seq-mean-token-mean" or not pair.joint_may_end:
         return ""
-    return " Lengths depend on the tokens drawn, so k1 and k3 are biased for it even on samples of q; full is not."
+    names = {unweighted(estimator.name) for estimator in estimators}
+    biased, right = [name for name in ("k1", "k3") if name in names], "full" in names
+    if not biased and not right:
+        return ""
+    said = f"{joined(biased)} {agreeing(biased, 'is', 'are')} biased for it even on samples of q" if biased else ""
+    said += (", where full is not" if biased else "full is unbiased for it on samples of q alone") if right else ""
+    return f" Lengths depend on the tokens drawn, so {said}."
 
 
 def about_infinite(pair: SequencePair) -> str:

@@ -12,7 +12,13 @@ from klbench.measure.asked import is_of_mismatch
 from klbench.measure.called import Caller, plainly
 from klbench.measure.level_notes import about_aggregations
 from klbench.measure.remedies import instead_of_gradients, instead_of_values
-from klbench.measure.setting_notes import about_fits, about_missing_roads, about_the_setting, clamp_notes
+from klbench.measure.setting_notes import (
+    about_fits,
+    about_idle_weights,
+    about_missing_roads,
+    about_the_setting,
+    clamp_notes,
+)
 from klbench.measure.truth import FULL
 from klbench.problems.build import Unlisted
 from klbench.problems.dump import Dump
@@ -64,6 +70,7 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
 
 def _of_values(kind: Kind, answers: Sequence[Answer], unseen: Unseen) -> Iterator[str]:
     yield from about_aggregations(kind)
+    yield from about_idle_weights(kind.pair, kind.estimators)
     yield from _about_moments(answers)
     yield from _about_rare_draws(answers)
     yield from _about_tails(answers)

@@ -11,6 +11,7 @@ from klbench import wording
 from klbench.derived.clamps import clamped, has_clamp
 from klbench.derived.level import Level
 from klbench.derived.measured import at_level
+from klbench.estimators.catalogue import unweighted
 from klbench.estimators.estimator import Estimator
 from klbench.estimators.term import LooksAt, Term, on_samples_of_q
 from klbench.measure.level_notes import about_infinite
@@ -95,6 +96,13 @@ def about_fits(fits: Mapping[str, Fit], on: str = "a pilot sample of its own") -
             yield f"{name}: λ = 0, so it is k1. The variance of r is infinite or 0, and no multiple of r - 1 helps."
         else:
             yield f"{name}: λ = {value:.6g}, fitted on {on}{best}; k1_cv({value:.6g}) keeps it."
+
+
+def about_idle_weights(pair: AnyPair, estimators: Sequence[Estimator]) -> Iterator[str]:
+    """Note weights that a spec asks for where there is no sampler."""
+    idle = [estimator.name for estimator in estimators if unweighted(estimator.name) != estimator.name]
+    if idle and pair.sampler is None:
+        yield f"There is no sampler: samples come from q, and the weight of {few(idle)} is 1."
 
 
 def about_missing_roads(pair: AnyPair, without: Sequence[Quantity], caller: Caller) -> Iterator[str]:

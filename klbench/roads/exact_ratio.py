@@ -39,7 +39,7 @@ def exact_of_ratio(problem: Problem, measured: SelfNormalised, exact: Road) -> E
     """The exact moments of a self-normalised term; None without an exact method."""
     if isinstance(problem, SequencePair) and _are_listed(problem, measured):
         return _by_paths(problem, measured)
-    if isinstance(problem, SequencePair) and _is_of_whole_sequences(measured):
+    if isinstance(problem, SequencePair) and (problem.sampler is None or _is_of_whole_sequences(measured)):
         return _as_on_q(problem, measured, exact)
     term, level = measured.weighting, measured.level
     weighted = replace(term, normalised=False)
@@ -76,7 +76,7 @@ def _is_of_whole_sequences(measured: SelfNormalised) -> bool:
 
 
 def _as_on_q(pair: SequencePair, measured: SelfNormalised, exact: Road) -> Exact | None:
-    """The mean alone: what it is on samples of q, where the sampler has all of q's."""
+    """What it is on samples of q, where every weight is 1; the mean alone where a sampler has all of q's."""
     plain = replace(measured.weighting, weighted=False, normalised=False, scope="sample")
     assert measured.level is not None
     known = None if unseen_mass(pair)[1] else exact(pair.on_policy, AtLevel(plain, measured.level))

@@ -35,7 +35,7 @@ _LINEAR, _RATIO = (1, 0.0), (0, 1.0)
 
 def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
     """The exact moments of a value on sequences of what is drawn; None where there is no exact method."""
-    assert isinstance(measured.term, Term)
+    measured = _as_drawn(pair, measured)
     if pair.count_of_paths <= FEW_PATHS:
         return _by_paths(pair, measured)
     if is_sum_over_tokens(measured):
@@ -45,6 +45,15 @@ def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
     if pair.sampler is not None and _is_weighted_by_sequence(measured):
         return _mean_on_q(pair, measured)
     return _by_laws(pair, measured) if measured.level.name == "sequence" else None
+
+
+def _as_drawn(pair: SequencePair, measured: AtLevel) -> AtLevel:
+    """The same without a weight that is 1, as every weight is on samples of q."""
+    term = measured.term
+    assert isinstance(term, Term)
+    if pair.sampler is not None or not term.weighted:
+        return measured
+    return replace(measured, term=replace(term, weighted=False, normalised=False, scope="sample"))
 
 
 def _is_weighted_by_sequence(measured: AtLevel) -> bool:
@@ -66,14 +75,17 @@ def _mean_on_q(pair: SequencePair, measured: AtLevel) -> Exact | None:
 
 
 def _by_laws(pair: SequencePair, measured: AtLevel) -> Exact | None:
-    """Of a sum of powers and exponentials of the whole log_ratio, on sequences of q."""
+    """Of a sum of powers and exponentials of the whole log_ratio, on sequences of q; of log_ratio itself, which is the
+    sum of the tokens', on any."""
     term = measured.term
     assert isinstance(term, Term)
-    if pair.sampler is not None or term.expansion is None:
+    if term.expansion is None or term.weighted:
         return None
     kinds = {(power, rate) for _, power, rate in term.expansion}
     if kinds == {_LINEAR}:
         return _by_chain(pair, AtLevel(term, Level()))
+    if pair.sampler is not None:
+        return None
     steps = pair.joint.length * pair.joint.log_q.numel()
     if steps <= MOST_STEPS:
         known = exact_of_laws(chain_of(pair), pair.cells.log_ratio.view_as(pair.joint.log_q), term.expansion)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from klbench.errors import SpecError
-from klbench.estimators.catalogue import unweighted
+from klbench.estimators.catalogue import refuse_other_weights, unweighted
 from klbench.frameworks import catalogue
 from klbench.frameworks.entry import Entry
 from klbench.spec.refusal import Refusal
@@ -57,8 +57,9 @@ def of_framework(name: str) -> str:
     """The name as it is written without spaces, ``ratio*verl@0.4:*``.
 
     Raises:
-        SpecError: no such framework or release.
+        SpecError: no such weight, framework or release.
     """
+    refuse_other_weights(name)
     framework, version = _parts(name)
     catalogue.every(framework, version)
     return f"{_weight(name)}{framework}{f'@{version}' if version else ''}:*"

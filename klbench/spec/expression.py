@@ -17,6 +17,7 @@ from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.grammar import Parser
 from klbench.spec.refusal import Refusal, Step, refusing, shown
 from klbench.spec.tokens import PARAMETER, VALUES, WRITTEN
+from klbench.spec.unquoted import parameter_of
 
 _MAPPING = "as a mapping: {Normal: {loc: 0, scale: 1}}"
 
@@ -86,6 +87,8 @@ def _argument(
     folder: str | None, family: str, name: str | None, step: Step, value: object, place: Place | None = None
 ) -> Argument:
     place = place or Place(path=(family, step))
+    with refusing(*place.path, at_key=True):
+        parameter_of(family, name, 0)
     if isinstance(value, str) and _is_a_text(value, family, name, step):
         return Argument(name, Text(value, folder), place)
     return Argument(name, _value(value, folder, *place.path), place)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from klbench.row import Row, columns_of
 from klbench.spec.cases import Expectation
 from klbench.spec.fields import EstimatorName, FiniteNumber, OneAggregation, OneDtype, OneLevel
 from klbench.spec.refusal import Refusal, shown, unknown_key
@@ -71,7 +72,27 @@ class Published(Form):
         return Expectation(self.value, self.within, self.dtype, self.level, self.aggregation)
 
 
-Expected = Mapping[EstimatorName, Mapping[str, Published]]
+EXPECTED = "expect: {k1: {mean: {value: 0.5, within: 0.001}}}"
+"""How published values are written."""
+
+
+def _estimators_and_columns(written: Any) -> Any:
+    """Refuse published values that no estimator or no column is said of."""
+    if not isinstance(written, Mapping):
+        raise Refusal(f"expect cannot be {shown(written)}", help=[f"by estimator and column: {EXPECTED}"])
+    for name, columns in written.items():
+        if name in Published.model_fields:
+            missing = "neither estimator nor column"
+        elif not isinstance(columns, Mapping) or Published.model_fields.keys() & columns.keys():
+            missing = "no estimator" if name in columns_of(Row) else "no column"
+        else:
+            continue
+        message = f"there is {missing} of the results at this value"
+        raise Refusal(message, help=[f"by estimator and column: {EXPECTED}"], path=(name,))
+    return written
+
+
+Expected = Annotated[Mapping[EstimatorName, Mapping[str, Published]], BeforeValidator(_estimators_and_columns)]
 """Published values by estimator and column."""
 
 

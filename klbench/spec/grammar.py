@@ -13,13 +13,17 @@ and its nesting are bounded. A bracket with a name in it is around distributions
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from klbench.distributions.catalogue import takes_texts
 from klbench.distributions.expression import Expression, Reference, Value
+from klbench.distributions.family import Parameter
 from klbench.spec import algebra
 from klbench.spec.arguments import Argument, Place, bound
 from klbench.spec.arithmetic import SIGNS
+from klbench.spec.refusal import refusing
 from klbench.spec.tokens import WRITTEN, Token, placed
+from klbench.spec.unquoted import parameter_of, refusal_of
 from klbench.spec.values import ValueReader
 
 LONGEST_NAME = 80
@@ -126,17 +130,30 @@ class Parser(ValueReader):
             raise self._refusal("the sum has too many parts", f"at most {MOST_FAMILIES}", at=family)
         self._expect("(", f"its arguments follow in brackets: {family.text}(...)")
         outside, self._takes_texts = self._takes_texts, takes_texts(family.text)
-        arguments = self._separated(self._argument, ")")
+        position = count()
+        arguments = self._separated(lambda: self._argument(family.text, next(position)), ")")
         self._takes_texts = outside
         return bound(family.text, arguments, Place(family.offset))
 
-    def _argument(self) -> Argument:
+    def _argument(self, family: str, position: int) -> Argument:
+        token, name = self._next, None
+        if token.kind == "name" and self._after().text == "=":
+            name = self._consume().text
+            self._expect("=", "an argument by name is written name=value")
+        with refusing(offset=token.offset):
+            parameter = parameter_of(family, name, position)
+        self._refuse_a_bare_word(parameter)
+        return Argument(name, self._value_or_policy(), Place(token.offset))
+
+    def _refuse_a_bare_word(self, parameter: Parameter | None) -> None:
+        """Refuse a word where the argument is a text, and a text is in quotes."""
         token = self._next
-        if token.kind != "name" or self._after().text != "=":
-            return Argument(None, self._value_or_policy(), Place(token.offset))
-        self._consume()
-        self._expect("=", "an argument by name is written name=value")
-        return Argument(token.text, self._value_or_policy(), Place(token.offset))
+        is_one = token.kind == "name" and self._after().text != "("
+        if parameter is None or not is_one or token.text in (*NAMED_IN_A_PAIR, *_NOT_NAMED):
+            return
+        refusal = refusal_of(self._source, token.text, parameter, token.offset)
+        if refusal is not None:
+            raise refusal
 
     def _value_or_policy(self) -> Value:
         """A value, or a distribution that another one is made of: its name is followed by a bracket, or it is q."""

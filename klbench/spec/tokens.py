@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from klbench.distributions.catalogue import takes_texts
 from klbench.spec.refusal import Refusal, shown
+from klbench.spec.unquoted import path_at, without_quotes
 
 LONGEST_TEXT = 2 * 2**20
 MOST_TOKENS = 500_000
@@ -68,6 +69,9 @@ def tokens(text: str, written: str) -> Iterator[Token]:
         match = _TOKEN.match(text, offset)
         of_rows = match is not None and match[0] in (":", "}")
         if match is None or match.lastgroup is None or (of_rows and not rows):
+            path = path_at(text, offset) if calls[-1] and takes_texts(calls[-1]) else None
+            if path is not None:
+                raise without_quotes(*path)
             raise Refusal(f"unexpected {text[offset]!r}", help=[_INSTEAD.get(text[offset], written)], offset=offset)
         if match.lastgroup == "text" and not rows and calls[-1] and not takes_texts(calls[-1]):
             raise Refusal(f"unexpected {match[0][0]!r}", help=[_NO_TEXT], offset=offset)
@@ -96,6 +100,7 @@ class TokenReader:
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST_TEXT:
             raise Refusal(f"the expression has {len(text)} characters", help=[f"at most {LONGEST_TEXT}"])
+        self._source = text
         self._tokens = list(islice(tokens(text, self._written), MOST_TOKENS + 1))
         if len(self._tokens) > MOST_TOKENS:
             help = f"at most {MOST_TOKENS} of them in an expression"

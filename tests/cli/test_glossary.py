@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from klbench.cli import glossary
+from klbench.cli import glossary, words
 from klbench.cli.shipped import _narrow, _wide
 from klbench.estimators import catalogue
+from klbench.estimators.estimator import WEIGHTS
 from klbench.frameworks.catalogue import entries
 from klbench.identity.computed import load
 from klbench.letters import narrowed
 from klbench.measure.follows import LABELS
+from klbench.measure.sequence_gradients import LOCAL, LOCAL_FORWARD
+from klbench.measure.truth import FULL
 from klbench.report.component_fields import component_layouts
 from klbench.report.field import DISAGREES, DTYPE, NO_ERROR_BAR, REGRESSED, ROUNDING, UNTRUSTED, Field, headings
 from klbench.report.fields import GRADIENTS, VALUES
 from klbench.report.frameworks import NUMBERS, to_markdown
 from klbench.report.numbers import MISSING
 from klbench.report.summary import summaries
+from klbench.roads.sequence_chain import CHAIN, PATHS
+from klbench.row import Row, columns_of
+from klbench.spec.form import EXPECTED
 from tests.cli.conftest import Done
 from tests.report import made_up, made_up_gradients
 
@@ -78,6 +85,11 @@ WORDS = (
     "sg",
     "stop-gradient",
     "stale",
+    "token-local",
+    LOCAL,
+    LOCAL_FORWARD,
+    "eos",
+    *words.TRUE_FROM,
 )
 TARGETS = {estimator.target.name for estimator in catalogue.examples()}
 SUMS = ("2·KL(q‖p)", "2·KL(q‖p) − KL(p‖q)", "KL(q‖p) + KL(p‖q)", "½χ²(p‖q)", "3·TV", "−2·KL(p‖q)")
@@ -133,3 +145,28 @@ def test_a_target_has_both_its_names_where_an_estimator_is_explained_or_listed(c
     assert "forward KL, KL(p‖q)" in call("explain", "forward_kl").out
     assert "reverse KL, KL(q‖p)" in call("explain", "verl:low_var_kl").out
     assert "reverse KL: KL(q‖p); forward KL: KL(p‖q)." in call("list", "estimators").out
+
+
+def test_every_place_that_a_true_value_is_from_is_explained(call: Call) -> None:
+    said = columns_of(Row)["true_from"].description
+    assert {name for name in words.TRUE_FROM if name in said} == {*words.TRUE_FROM} - {FULL}
+    assert {CHAIN, PATHS, FULL} < {*words.TRUE_FROM}
+    for name, meaning in words.TRUE_FROM.items():
+        said = " ".join(call("explain", name).out.split())
+        assert "value of true_from" in said
+        assert meaning.partition(":")[0] in said
+
+
+def test_the_shape_of_expected_values_is_shown(call: Call) -> None:
+    assert EXPECTED in call("explain", "expect").out
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+@pytest.mark.parametrize("name", ["k1", "k3", "k2"])
+def test_a_weight_over_the_mean_weight_is_never_called_unbiased(call: Call, weight: str, name: str) -> None:
+    out = call("explain", f"{weight}*{name}").out
+    normalised = weight.startswith("self-normalised-")
+    unbiased = name != "k2" and not normalised and "geometric" not in weight
+    assert re.search(rf"unbiased +{'yes' if unbiased else 'no'}\b", out)
+    assert ("of the order of 1/n" in out or "order 1/n" in out) == normalised
+    assert bool(re.search(r"biased +always, by the order of 1/n", out)) == normalised

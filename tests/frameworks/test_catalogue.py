@@ -12,6 +12,7 @@ from klbench.errors import SpecError
 from klbench.frameworks import catalogue, grpo
 from klbench.frameworks.entry import Entry
 from klbench.frameworks.framework import Framework
+from klbench.frameworks.releases import release
 
 
 def test_names_are_unique_and_find_their_entry() -> None:
@@ -125,7 +126,7 @@ def test_names_choose_frameworks_and_entries() -> None:
     [
         ("nemo-rl:k3", "from 0.7"),
         ("nemo-rl@0.7:k3", "from 0.7"),
-        ("nemo-rl@1.0:k3", "from 0.7"),
+        ("nemo-rl@0.12:k3", "from 0.7"),
         ("nemo-rl@0.6:k3", "0.5 to 0.6"),
         ("nemo-rl@0.6.3:k3", "0.5 to 0.6"),
         ("nemo-rl@0.4:k3", "0.4"),
@@ -252,3 +253,45 @@ def test_listing_and_naming_import_nothing_heavy() -> None:
     *listed, _, imported = process.stdout.splitlines()
     assert len(listed) == len(catalogue.entries())
     assert imported == "imported:"
+
+
+NUMBERED = tuple(name for name, framework in catalogue.about().items() if framework.newest)
+
+
+def _beyond(framework: str) -> str:
+    major, *_ = catalogue.about()[framework].newest.split(".")
+    return f"{int(major) + 1}.0"
+
+
+def test_the_newest_release_is_as_new_as_all_that_entries_name() -> None:
+    assert len(NUMBERED) >= 28
+    for entry in catalogue.entries():
+        named = [text for text in (entry.since, entry.until, entry.main_after, entry.aliases_since) if text]
+        about = catalogue.about().get(entry.framework)
+        if named:
+            assert about is not None, entry.framework
+            assert about.newest, entry.framework
+            newest = release(about.newest, "newest")
+            assert all(release(text, "named")[:3] <= newest[:3] for text in named), entry.qualified
+
+
+@pytest.mark.parametrize("framework", NUMBERED)
+def test_a_release_beyond_every_known_one_is_refused(framework: str) -> None:
+    newest, version = catalogue.about()[framework].newest, _beyond(framework)
+    name = next(entry.name for entry in catalogue.entries() if entry.framework == framework)
+    numbers = ".".join(newest.split(".")[:2])
+    for look_up, asked in (
+        (lambda: catalogue.find(f"{framework}@{version}:{name}"), f"{framework}@{numbers}:{name}"),
+        (lambda: catalogue.every(framework, version), f"{framework}@{numbers}"),
+    ):
+        with pytest.raises(SpecError) as refused:
+            look_up()
+        assert refused.value.message == f"no release {version} of {framework} is known"
+        assert refused.value.help == (f"the newest known is {newest}; did you mean {asked}?",)
+
+
+@pytest.mark.parametrize("framework", NUMBERED)
+def test_a_release_newer_than_known_with_a_known_first_number_is_the_newest(framework: str) -> None:
+    major, *_ = catalogue.about()[framework].newest.split(".")
+    now = {entry.name for entry in catalogue.entries() if entry.framework == framework and not entry.until}
+    assert {entry.name for entry in catalogue.every(framework, f"{major}.999").values()} == now

@@ -64,7 +64,7 @@ def test_so_is_a_function_of_ones_own(mine: str) -> None:
         ("ratio*verl:k33", "unknown name in verl 'k33'"),
         ("ratio*k33", "unknown estimator 'ratio*k33'"),
         ("ratio*", "unknown estimator 'ratio*'"),
-        ("ratio*ratio*k3", "unknown estimator 'ratio*ratio*k3'"),
+        ("ratio*ratio*k3", "'ratio*ratio*k3' has more than one weight"),
     ],
 )
 def test_a_wrong_name_is_refused_as_it_is_without_the_weight(name: str, message: str) -> None:

@@ -115,3 +115,40 @@ def test_sequences_and_tokens_estimate_one_number_of_the_reverse_kl_alone() -> N
 def test_a_precision_that_is_missed_is_told_once_for_an_estimator() -> None:
     found = [note for note in notes(ENDS, f"{ALL}precision: 0.0001\n", ("k1", "k3")) if "was not reached" in note]
     assert sorted(note.partition(" ")[0].rstrip(":") for note in found) == ["k1", "k3"]
+
+
+@pytest.mark.parametrize(
+    ("estimators", "said"),
+    [
+        (("k1", "k3", "full"), "k1 and k3 are biased for it even on samples of q, where full is not."),
+        (("ratio*k3", "full"), "k3 is biased for it even on samples of q, where full is not."),
+        (("k1", "abs"), "k1 is biased for it even on samples of q."),
+        (("full",), "full is unbiased for it on samples of q alone."),
+        (("abs",), ""),
+    ],
+)
+@pytest.mark.parametrize("sampler", [(), ("Perturb(q, scale=0.5, seed=3)",)], ids=["of q", "of a sampler"])
+def test_varying_lengths_are_told_of_what_the_spec_has(
+    estimators: tuple[str, ...], said: str, sampler: tuple[str, ...]
+) -> None:
+    pair = (*ENDS, *sampler)
+    found = the_note(notes(pair, "aggregation: seq-mean-token-mean\n", estimators), "estimates the mean")
+    assert found.partition("Lengths depend on the tokens drawn, so ")[2] == said
+    assert said or "Lengths" not in found
+
+
+WEIGHTED = ("ratio*k3", "ratio-sequence*k1", "self-normalised-ratio-geometric*k3", "k3")
+IDLE = "There is no sampler: samples come from q, and the weight of "
+
+
+@pytest.mark.parametrize("pair", [ENDS, LASTS], ids=["ends", "lasts"])
+@pytest.mark.parametrize("keys", [ALL, ""])
+def test_weights_are_told_to_be_1_without_a_sampler_once(pair: tuple[str, ...], keys: str) -> None:
+    assert [note for note in notes(pair, keys, WEIGHTED) if note.startswith(IDLE)] == [
+        f"{IDLE}ratio*k3, ratio-sequence*k1 and self-normalised-ratio-geometric*k3 is 1."
+    ]
+
+
+def test_weights_with_a_sampler_or_a_frameworks_own_are_not_told() -> None:
+    sampled = notes((*ENDS, "Perturb(q, scale=0.5, seed=3)"), "", WEIGHTED)
+    assert not [note for note in (*sampled, *notes(ENDS, "", ("k3", "slime:k1_unbiased"))) if "the weight of" in note]

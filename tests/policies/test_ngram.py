@@ -147,7 +147,7 @@ REFUSED = {
     'Ngram("carroll.txt", 2, -0.1, length=3)': "smoothing must be a number >= 0",
     'Ngram("carroll.txt", 2, length=0)': "length must be",
     'Ngram("carroll.txt", 2, unit="line", length=3)': 'unit must be char or word, given "line"',
-    'Ngram("carroll.txt", 2, unit=line, length=3)': "'line' is not a number",
+    'Ngram("carroll.txt", 2, unit=line, length=3)': "unit cannot be 'line'",
     'Ngram("carroll.txt", 2, length=3, eos="€")': "an eos that occurs in the file",
     'Ngram("carroll.txt", 2, length=3, eos=57)': "an eos that occurs in the file",
     'Ngram("carroll.txt", 2, length=3, eos=-1)': "eos must be a token",
