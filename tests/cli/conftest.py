@@ -84,6 +84,7 @@ def measure_nothing(
     engine: Engine | None = None,
     observer: Observer = SILENT,
     keeper: Keeper = NOTHING_KEPT,  # noqa: ARG001
+    folder: str | None = None,  # noqa: ARG001
 ) -> Results:
     """The same numbers for every case, with the settings of the call."""
 
