@@ -17,8 +17,8 @@ from types import ModuleType
 
 import klbench.estimators
 from klbench.errors import SpecError, is_surely, nearest, unknown
-from klbench.estimators.estimator import OPTIMAL, WEIGHT, WEIGHTS, Estimator, EstimatorFamily
-from klbench.estimators.weights import weighed
+from klbench.estimators.estimator import OPTIMAL, WEIGHT, Estimator, EstimatorFamily
+from klbench.estimators.weights import WEIGHTS, weighed
 from klbench.estimators.whole import WHOLE, WHOLE_FAMILIES
 from klbench.users.estimator import is_user_name, user_estimator
 from klbench.users.module import HOW

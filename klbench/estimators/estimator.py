@@ -190,8 +190,6 @@ WEIGHT = "(self-normalised-)?ratio(-sequence|-geometric)?"
 
 SCOPE_OF: Mapping[str, Scope] = {"ratio": "sample", "ratio-sequence": "sequence", "ratio-geometric": "geometric"}
 """The names of weights in front of an estimator, ``ratio-sequence*k3``, and whose weight each is."""
-WEIGHTS = (*SCOPE_OF, *(f"{SELF_NORMALISED}{name}" for name in SCOPE_OF))
-"""The names of all weights."""
 
 
 def _also(first: str, then: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from klbench.estimators.estimator import SCOPE_OF, SELF_NORMALISED, Estimator, weighted
 from klbench.estimators.term import Scope
 
+WEIGHTS = (*SCOPE_OF, *(f"{SELF_NORMALISED}{name}" for name in SCOPE_OF))
+"""The names of all weights."""
 WEIGHT_OF: Mapping[Scope, str] = {
     "sample": "the importance weight ρ = q(x)/sampler(x)",
     "sequence": "the importance weight of the whole sequence, ρ = q(x)/sampler(x) of all its tokens",

@@ -10,7 +10,7 @@ import pytest
 from klbench.cli import glossary, words
 from klbench.cli.shipped import _narrow, _wide
 from klbench.estimators import catalogue
-from klbench.estimators.estimator import WEIGHTS
+from klbench.estimators.weights import WEIGHTS
 from klbench.frameworks.catalogue import entries
 from klbench.identity.computed import load
 from klbench.letters import narrowed

@@ -7,7 +7,7 @@ import pytest
 import klbench
 from klbench.errors import SpecError
 from klbench.estimators.catalogue import find
-from klbench.estimators.estimator import WEIGHTS
+from klbench.estimators.weights import WEIGHTS
 
 NAMES = ("k3", "k1_cv(0.5)", "verl:low_var_kl")
 
