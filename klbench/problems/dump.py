@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -166,22 +166,15 @@ class SequenceProbs:
         """The log-probabilities of all tokens [N]."""
         x = self.x
         weight = None if x.log_sampler is None else _difference(x.log_q, x.log_sampler)
-        return LogProbs(_difference(x.log_p, x.log_q), weight, self._absolute, known=x.known)
-
-    def _absolute(self) -> tuple[Tensor, Tensor, Tensor]:
-        x = self.x
-        return x.log_q, x.log_p, x.log_q if x.log_sampler is None else x.log_sampler
+        # not a method of this: it would be kept alive by its own log-probabilities, until a collection finds them
+        return LogProbs(_difference(x.log_p, x.log_q), weight, partial(_absolute, x), known=x.known)
 
     @cached_property
     def sequences(self) -> LogProbs:
         """The log-probabilities of whole sequences [n]."""
         of_tokens = self.of_tokens
         weight = None if of_tokens.log_weight is None else self.total(of_tokens.log_weight)
-        return LogProbs(self.total(of_tokens.log_ratio), weight, self._of_sequences)
-
-    def _of_sequences(self) -> tuple[Tensor, Tensor, Tensor]:
-        log_q, log_p, log_sampler = (self.total(log_probs) for log_probs in self._absolute())
-        return log_q, log_p, log_sampler
+        return LogProbs(self.total(of_tokens.log_ratio), weight, partial(_of_sequences, self.x))
 
     def tokens(self, term: Evaluated) -> Tensor:
         """The term's value for every token [N]."""
@@ -189,7 +182,7 @@ class SequenceProbs:
 
     def total(self, values: Tensor) -> Tensor:
         """Values of tokens [N], added up for each sequence [n]."""
-        return torch.bincount(self.x.owner, weights=values, minlength=len(self.x))
+        return _total(self.x, values)
 
     def to_go(self, values: Tensor) -> Tensor:
         """Values of tokens [N] -> the sum of each and of all after it in its sequence [N]."""
@@ -206,3 +199,19 @@ class SequenceProbs:
 def _difference(first: Tensor, second: Tensor) -> Tensor:
     """first − second [N], −inf and not NaN where the first is −inf."""
     return torch.where(first.isneginf(), first, first - second)
+
+
+def _total(x: Sequences, values: Tensor) -> Tensor:
+    """Values of tokens [N], added up for each sequence [n]."""
+    return torch.bincount(x.owner, weights=values, minlength=len(x))
+
+
+def _absolute(x: Sequences) -> tuple[Tensor, Tensor, Tensor]:
+    """(log_q, log_p, log_sampler) of all tokens, each [N]."""
+    return x.log_q, x.log_p, x.log_q if x.log_sampler is None else x.log_sampler
+
+
+def _of_sequences(x: Sequences) -> tuple[Tensor, Tensor, Tensor]:
+    """(log_q, log_p, log_sampler) of whole sequences, each [n]."""
+    log_q, log_p, log_sampler = (_total(x, log_probs) for log_probs in _absolute(x))
+    return log_q, log_p, log_sampler
