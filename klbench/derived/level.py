@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from klbench.derived.precision import Evaluated, Rounded, Rounding
+from klbench.derived.precision import Evaluated, term_of, with_term
 from klbench.estimators.vocabulary import Aggregation, LevelName, level_called
 
 if TYPE_CHECKING:
@@ -145,8 +145,7 @@ def log_weight_of(scope: str, at: TokenProbs) -> Tensor:
 
 def _without_sequence_weight(evaluated: Evaluated) -> tuple[Evaluated, Term | None]:
     """The term without a weight that is its sequence's, and the term that has that weight; None if it has none."""
-    term = evaluated.term if isinstance(evaluated, Rounded | Rounding) else evaluated
+    term = term_of(evaluated)
     if not term.weighted or term.scope == "sample":
         return evaluated, None
-    plain = replace(term, weighted=False)
-    return (replace(evaluated, term=plain) if isinstance(evaluated, Rounded | Rounding) else plain), term
+    return with_term(evaluated, replace(term, weighted=False)), term

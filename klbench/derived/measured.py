@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from klbench.derived.level import Apart, AtLevel, Level
-from klbench.derived.precision import Evaluated, Rounded, Rounding
+from klbench.derived.precision import Evaluated, term_of
 from klbench.derived.self_normalised import Pooled, Ratio, SelfNormalised
 
 Measured = Evaluated | AtLevel | Apart | SelfNormalised
@@ -12,7 +12,7 @@ Measured = Evaluated | AtLevel | Apart | SelfNormalised
 
 def at_level(term: Evaluated, level: Level | None) -> Measured:
     """The term at a level, itself where there are no tokens; with its weights over their mean where it has that."""
-    weighting = term.term if isinstance(term, Rounded | Rounding) else term
+    weighting = term_of(term)
     if weighting.weighted and weighting.normalised:
         return SelfNormalised(term, level)
     return term if level is None else AtLevel(term, level)

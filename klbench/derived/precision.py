@@ -8,7 +8,7 @@ noisy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,6 +51,16 @@ class Rounding:
 
 
 Evaluated = Term | Rounded | Rounding
+
+
+def term_of(evaluated: Evaluated) -> Term:
+    """The term that is computed, in whatever precision."""
+    return evaluated.term if isinstance(evaluated, Rounded | Rounding) else evaluated
+
+
+def with_term(evaluated: Evaluated, term: Term) -> Evaluated:
+    """Another term in the same precision."""
+    return replace(evaluated, term=term) if isinstance(evaluated, Rounded | Rounding) else term
 
 
 def in_precision(term: Term, dtype: str) -> Term | Rounded:

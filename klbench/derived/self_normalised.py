@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from klbench.derived.level import Apart, AtLevel, Level, TokenProbs, log_weight_of, of_sequences
-from klbench.derived.precision import Evaluated, Rounded, Rounding
-from klbench.estimators.term import LogProbs, Term, weigh
+from klbench.derived.precision import Evaluated, term_of, with_term
+from klbench.estimators.term import LogProbs, Term, one, weigh
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,13 +37,12 @@ class SelfNormalised:
     @property
     def weighting(self) -> Term:
         """The term that has the weight."""
-        return self.term.term if isinstance(self.term, Rounded | Rounding) else self.term
+        return term_of(self.term)
 
     @property
     def plain(self) -> Evaluated:
         """The term without its weight."""
-        plain = replace(self.weighting, weighted=False, normalised=False)
-        return replace(self.term, term=plain) if isinstance(self.term, Rounded | Rounding) else plain
+        return with_term(self.term, replace(self.weighting, weighted=False, normalised=False))
 
     @property
     def over(self) -> Literal["units", "tokens", "sums"]:
@@ -84,6 +83,11 @@ class SelfNormalised:
         linear = (value, weight, length)
         products = (linear[i] * linear[j] for i in range(3) for j in range(i, 3))
         return torch.stack([value, weight, torch.ones_like(value), length, *products], 1)
+
+    def measured(self, at: LogProbs | TokenProbs, centre: float) -> tuple[Tensor, Tensor]:
+        """(the weighted values, the features about a centre)."""
+        features = self.features(at, centre)
+        return (self.weighed(at) if centre or self.over == "tokens" else features[:, 0]), features
 
     def weighed(self, at: LogProbs | TokenProbs) -> Tensor:
         """The weighted value of each unit, or token where the mean is over tokens: not divided by any mean."""
@@ -128,7 +132,7 @@ class SelfNormalised:
         """The same of each token [N]."""
         values = at.tokens(self.plain)
         if self._is_of_tokens:
-            weights = at.tokens(Term(_one, weighted=True, clip=self.weighting.clip))
+            weights = at.tokens(Term(one, weighted=True, clip=self.weighting.clip))
         else:
             log_weight = self._log_weight(at)
             weights = at.spread(weigh(torch.ones_like(log_weight), log_weight, self.weighting.clip))
@@ -150,10 +154,6 @@ _SYMMETRIC = torch.tensor([[0, 1, 2], [1, 3, 4], [2, 4, 5]])
 """Where the products of three features stand."""
 
 
-def _one(log_ratio: Tensor) -> Tensor:
-    return log_ratio.new_ones(log_ratio.shape)
-
-
 def _times(weights: Tensor, values: Tensor) -> Tensor:
     """weights · values; 0 where the weight is 0, whatever the value there."""
     return torch.where(weights > 0, weights * values, 0.0)
@@ -173,7 +173,14 @@ class Pooled:
 
     def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:
         """(Σ (v − c), Σ (v − c)², how many values) of every sequence [n, 3]."""
-        off = self.weighed(at) - centre
+        return self.measured(at, centre)[1]
+
+    def measured(self, at: TokenProbs, centre: float | Tensor) -> tuple[Tensor, Tensor]:
+        """(the values, the features about a centre)."""
+        values = self.weighed(at)
+        return values, self._features(at, values - centre)
+
+    def _features(self, at: TokenProbs, off: Tensor) -> Tensor:
         if self.term.level.is_ratio_of_sums:
             return torch.stack([at.total(off), at.total(off * off), at.lengths], 1)
         return torch.stack([off, off * off, torch.ones_like(off)], 1)
@@ -203,9 +210,9 @@ class EffectiveShare:
         """(Σ w, Σ w², how many weights) of every sequence [n, 3]."""
         return Pooled(self.term).features(at, 0.0)
 
-    def weighed(self, at: TokenProbs) -> Tensor:
-        """The weights, one for each token [N] or sequence [n]."""
-        return Pooled(self.term).weighed(at)
+    def measured(self, at: TokenProbs, centre: float) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """(the weights, one for each token [N] or sequence [n], and the features)."""
+        return Pooled(self.term).measured(at, 0.0)
 
     def mean(self, means: Tensor, centre: float) -> Tensor:  # noqa: ARG002
         """The share, from the means of the features [3]."""

@@ -15,7 +15,7 @@ from klbench.derived.coefficient import coefficient
 from klbench.derived.level import AtLevel, Level, log_weight_of
 from klbench.derived.precision import Evaluated, in_precision
 from klbench.estimators.estimator import SCOPE_OF
-from klbench.estimators.term import Term, weigh
+from klbench.estimators.term import Term, one, weigh
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +69,7 @@ class TokenWeights:
         if self.weighting == "none":
             return shares
         if scope is None:
-            return shares * at.tokens(Term(_one, weighted=True, clip=self.clip))
+            return shares * at.tokens(Term(one, weighted=True, clip=self.clip))
         return weigh(shares, at.spread(log_weight_of(scope, at)), self.clip)
 
     def _coefficient(self, weighting: Weighting) -> Evaluated:
@@ -121,10 +121,6 @@ class RoundingOfWeights:
     def of_prefixes(self, at: TokenProbs) -> Tensor | None:  # noqa: ARG002
         """None: the gradient of whole distributions is taken in float64."""
         return None
-
-
-def _one(log_ratio: Tensor) -> Tensor:
-    return log_ratio.new_ones(log_ratio.shape)
 
 
 MeasuredWeights = TokenWeights | RoundingOfWeights

@@ -144,6 +144,11 @@ class Term:
         return self.joint or _lifted(self.function)
 
 
+def one(log_ratio: Tensor) -> Tensor:
+    """1 for every sample [n]: weighted, it is the weight."""
+    return log_ratio.new_ones(log_ratio.shape)
+
+
 def weigh(values: Tensor, log_weight: Tensor, clip: float = inf) -> Tensor:
     """values × min(q/sampler, clip) [n]; 0 for a sample q cannot produce, whatever the value there (log_ratio may be
     NaN)."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from klbench.derived.level import AtLevel, Level
 from klbench.derived.self_normalised import EffectiveShare, Pooled, Ratio
-from klbench.estimators.term import Term
+from klbench.estimators.term import Term, one
 from klbench.problems.dump import Dump
 from klbench.row import z_score
 
@@ -52,7 +52,7 @@ def asked(pair: AnyPair) -> Mapping[tuple[str, str], Ratio]:
         return {}
     ratio = Term(_less_one)
     # the engine's own log-probabilities: the trainer's are what they are compared with
-    weight = Term(_one, weighted=True) if pair.sampler is not None else Term(_ratio)
+    weight = Term(one, weighted=True) if pair.sampler is not None else Term(_ratio)
     # about 0, not 1: squares of what is nearly 1 would leave no digit of the error
     less_one = Term(_none, joint=_weight_less_one, looks_at="sampler") if pair.sampler is not None else ratio
     known: dict[tuple[str, str], Ratio] = {}
@@ -80,10 +80,6 @@ def _less_one(log_ratio: Tensor) -> Tensor:
 
 def _ratio(log_ratio: Tensor) -> Tensor:
     return log_ratio.exp()
-
-
-def _one(log_ratio: Tensor) -> Tensor:
-    return log_ratio.new_ones(log_ratio.shape)
 
 
 def _none(log_ratio: Tensor) -> Tensor:

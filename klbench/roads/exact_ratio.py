@@ -16,12 +16,12 @@ import torch
 
 from klbench.derived.level import AtLevel, Level
 from klbench.derived.self_normalised import SelfNormalised
-from klbench.estimators.term import Function, Joint, OfRows, Term
+from klbench.estimators.term import Function, Joint, OfRows, Term, one
 from klbench.problems.sequences import SequencePair
 from klbench.roads.chain import expected_length
 from klbench.roads.chain_sums import token_moments, variance_of_sums
 from klbench.roads.exact_moments import Exact
-from klbench.roads.sequence_chain import CHAIN, FEW_PATHS, PATHS, chain_of, unseen_mass
+from klbench.roads.sequence_chain import CHAIN, FEW_PATHS, PATHS, chain_of, has_whole_weight, unseen_mass
 from klbench.stats.ratio import with_variance
 from klbench.tolerances import CONSTANT_ROUNDING
 
@@ -39,7 +39,9 @@ def exact_of_ratio(problem: Problem, measured: SelfNormalised, exact: Road) -> E
     """The exact moments of a self-normalised term; None without an exact method."""
     if isinstance(problem, SequencePair) and _are_listed(problem, measured):
         return _by_paths(problem, measured)
-    if isinstance(problem, SequencePair) and (problem.sampler is None or _is_of_whole_sequences(measured)):
+    if isinstance(problem, SequencePair) and (
+        problem.sampler is None or has_whole_weight(measured.weighting, measured.level)
+    ):
         return _as_on_q(problem, measured, exact)
     term, level = measured.weighting, measured.level
     weighted = replace(term, normalised=False)
@@ -68,13 +70,6 @@ def _is_along_chain(measured: SelfNormalised) -> bool:
     return measured.weighting.scope == "sample" and measured.over in ("sums", "tokens")
 
 
-def _is_of_whole_sequences(measured: SelfNormalised) -> bool:
-    """Whether the weight is that of the whole sequence, and is not cut off."""
-    term, level = measured.weighting, measured.level
-    whole = term.scope == "sequence" or (level is not None and level.name == "sequence" and term.scope == "sample")
-    return whole and term.clip == inf
-
-
 def _as_on_q(pair: SequencePair, measured: SelfNormalised, exact: Road) -> Exact | None:
     """What it is on samples of q, where every weight is 1; the mean alone where a sampler has all of q's."""
     plain = replace(measured.weighting, weighted=False, normalised=False, scope="sample")
@@ -87,7 +82,7 @@ def _as_on_q(pair: SequencePair, measured: SelfNormalised, exact: Road) -> Exact
 
 def _mean_weight(problem: Problem, measured: SelfNormalised, exact: Road) -> float:
     """The mean weight, NaN where it is not known."""
-    term = Term(_one, weighted=True, scope=measured.weighting.scope, clip=measured.weighting.clip)
+    term = Term(one, weighted=True, scope=measured.weighting.scope, clip=measured.weighting.clip)
     if measured.level is None:
         known = exact(problem, term)
     elif _is_along_chain(measured):
@@ -149,10 +144,6 @@ _SQUARE = 3
 
 def _unless_constant(stdev: float, mean: float) -> float:
     return 0.0 if stdev <= CONSTANT_ROUNDING * abs(mean) else stdev
-
-
-def _one(log_ratio: Tensor) -> Tensor:
-    return log_ratio.new_ones(log_ratio.shape)
 
 
 def _less(term: Term, mean: float) -> Term:

@@ -39,9 +39,10 @@ class RatioAccumulator(Accumulator[TokenSums]):
     def measure(self, problem: Problem, x: Any, seen: TokenSums | None) -> TokenSums:
         """See ``Accumulator``."""
         at = problem.log_probs(x)
-        values = [ratio.weighed(at) for ratio in self.ratios]
+        centres = self.shift.tolist()
+        parts = [ratio.measured(at, centre) for ratio, centre in zip(self.ratios, centres, strict=True)]
         # one by one: the rounding of a product of many matrices depends on how many there are
-        features = [ratio.features(at, centre) for ratio, centre in zip(self.ratios, self.shift, strict=True)]
+        values, features = [one for one, _ in parts], [other for _, other in parts]
         if (groups := problem.groups(x)) is not None:
             features = [_by_group(part, groups) for part in features]
         most = max(part.shape[1] for part in features)

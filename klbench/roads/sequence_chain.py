@@ -7,6 +7,8 @@ from math import inf
 import torch
 from torch import Tensor
 
+from klbench.derived.level import Level
+from klbench.estimators.term import Term
 from klbench.problems.sequences import SequencePair
 from klbench.roads.chain import Chain, visits
 
@@ -18,6 +20,13 @@ FEW_PATHS = 2**14
 def chain_of(pair: SequencePair) -> Chain:
     """What is drawn, for sums along it."""
     return Chain(pair.base_probs, pair.joint.following, pair.joint.start, pair.joint.length)
+
+
+def has_whole_weight(term: Term, level: Level | None) -> bool:
+    """Whether the weight of the whole sequence multiplies a term at a level, and is not cut off."""
+    is_sequences = level is not None and level.name == "sequence"
+    whole = term.scope == "sequence" or (is_sequences and term.scope == "sample")
+    return term.weighted and whole and term.clip == inf
 
 
 def unseen_mass(pair: SequencePair) -> tuple[float, float]:

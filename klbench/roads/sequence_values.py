@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from klbench.derived.level import AtLevel, Level
-from klbench.derived.precision import Evaluated
+from klbench.derived.precision import Evaluated, term_of
 from klbench.estimators.divergence import REVERSE_KL, Divergence
 from klbench.estimators.term import LogProbs, Term
 from klbench.problems.sequences import SequencePair, WalkProbs
@@ -25,7 +25,7 @@ from klbench.roads.chain_sums import mean_of_sums, token_moments, variance_of_su
 from klbench.roads.chain_tilts import exact_of_sequences as exact_of_laws
 from klbench.roads.exact_moments import Exact
 from klbench.roads.growth import growth
-from klbench.roads.sequence_chain import CHAIN, FEW_PATHS, PATHS, chain_of, unseen_mass
+from klbench.roads.sequence_chain import CHAIN, FEW_PATHS, PATHS, chain_of, has_whole_weight, unseen_mass
 from klbench.tolerances import CONSTANT_ROUNDING, LOG_DENSITY_ROUNDING
 
 MOST_STEPS = 2**25
@@ -42,7 +42,7 @@ def exact_of_sequences(pair: SequencePair, measured: AtLevel) -> Exact | None:
         return _by_chain(pair, measured)
     if pair.count_of_paths < inf:
         return _by_paths(pair, measured)
-    if pair.sampler is not None and _is_weighted_by_sequence(measured):
+    if pair.sampler is not None and has_whole_weight(term_of(measured.term), measured.level):
         return _mean_on_q(pair, measured)
     return _by_laws(pair, measured) if measured.level.name == "sequence" else None
 
@@ -54,14 +54,6 @@ def _as_drawn(pair: SequencePair, measured: AtLevel) -> AtLevel:
     if pair.sampler is not None or not term.weighted:
         return measured
     return replace(measured, term=replace(term, weighted=False, normalised=False, scope="sample"))
-
-
-def _is_weighted_by_sequence(measured: AtLevel) -> bool:
-    """Whether the weight of the whole sequence multiplies it, and is not cut off."""
-    term = measured.term
-    assert isinstance(term, Term)
-    whole = term.scope == "sequence" or (measured.level.name == "sequence" and term.scope == "sample")
-    return term.weighted and whole and term.clip == inf
 
 
 def _mean_on_q(pair: SequencePair, measured: AtLevel) -> Exact | None:
