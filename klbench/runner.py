@@ -16,12 +16,12 @@ from klbench.engines.threads import Threads
 from klbench.errors import RunError, SpecError, UserError
 from klbench.keeper import NOTHING_KEPT, Keeper
 from klbench.measure.case import measure, measure_shard
-from klbench.measure.crossings import crossing_notes
+from klbench.measure.crossings import crossing_notes, noise_crossings
 from klbench.measure.reach import hold_to_reach
 from klbench.measure.setting import Machine
 from klbench.measure.shard import Shard
 from klbench.observer import SILENT, Observer
-from klbench.results import CaseResult, Results
+from klbench.results import CaseResult, Crossing, Results
 from klbench.roads.memory import keep_freed_memory
 from klbench.spec.cases import Case
 from klbench.spec.model import PairSpec, Spec
@@ -73,9 +73,10 @@ def run(
         for number, case in enumerate(cases):
             results.append(measure(spec, case, machine, observer, keeper.case(number)))
             observer.finished(results[-1])
-        results = _with_crossings(spec, results)
+        crossings = _crossings(spec, results)
+        results = _with_notes(results, crossings)
     records = (*keeper.earlier(), machine.engine.record())
-    return Results(spec, tuple(results), str(machine.device), records, time.perf_counter() - start)
+    return Results(spec, tuple(results), str(machine.device), records, time.perf_counter() - start, crossings)
 
 
 def run_shard(
@@ -129,14 +130,23 @@ def threads_for(count: int | None) -> Threads:
     return Threads(min(count or available_cores(), _MOST_PER_CORE * available_cores()))
 
 
-def _with_crossings(spec: Spec, results: Sequence[CaseResult]) -> list[CaseResult]:
-    """The same, with a note in every case of a pair on where, over its grid, one estimator becomes the noisier."""
-    notes = {
-        pair.name: crossing_notes(spec, pair, [result for result in results if result.case.pair == pair.name])
-        for pair in spec.pairs
-        if isinstance(pair, PairSpec)
-    }
-    return [replace(result, notes=(*result.notes, *notes.get(result.case.pair, ()))) for result in results]
+def _crossings(spec: Spec, results: Sequence[CaseResult]) -> tuple[Crossing, ...]:
+    """Where, over the grid of a pair, one estimator becomes noisier than another."""
+    pairs = [pair for pair in spec.pairs if isinstance(pair, PairSpec)]
+    return tuple(
+        crossing
+        for pair in pairs
+        for crossing in noise_crossings(spec, pair, [each for each in results if each.case.pair == pair.name])
+    )
+
+
+def _with_notes(results: Sequence[CaseResult], crossings: Sequence[Crossing]) -> list[CaseResult]:
+    """The same, with a note in every case of a pair on its crossings."""
+
+    def notes(pair: str) -> tuple[str, ...]:
+        return crossing_notes([crossing for crossing in crossings if crossing.pair == pair])
+
+    return [replace(result, notes=(*result.notes, *notes(result.case.pair))) for result in results]
 
 
 @contextmanager

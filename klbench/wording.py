@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Sized
 from math import floor, inf, isnan, log10
 
@@ -60,3 +61,12 @@ def percent(fraction: float) -> str:
 def share(fraction: float) -> str:
     """A share with room to be told in: ``70.5%``, or ``1 in 140,000`` where it is rare."""
     return f"1 in {float(f'{1 / fraction:.2g}'):,.0f}" if 0 < fraction < _SEEN else percent(fraction)
+
+
+def file_stem(name: str) -> str:
+    """A name as the stem of a file: ``Student policy, df 5`` is ``student-policy-df-5``.
+
+    >>> file_stem("k1 & k3/βeta")
+    'k1-k3-eta'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "figure"

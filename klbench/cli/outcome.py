@@ -16,7 +16,6 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 
 if TYPE_CHECKING:
     from klbench.results import Results
-    from klbench.spec.model import Spec
 
 
 def tell(results: Results, folder: Path, written: Sequence[str], format: Format, *, quiet: bool, check: bool) -> None:
@@ -75,15 +74,15 @@ def _hold(results: Results, quiet: bool) -> None:
         output.remark(f"{len(missed)} of {counted(len(points), 'check')} failed")
         raise typer.Exit(1)
     if not quiet:
-        output.remark(_passed(len(points), results.spec))
+        output.remark(_passed(len(points), results.spec.dtype))
         unchecked = sum(1 for _ in not_checkable(results))
         if unchecked:
             numbers = counted(unchecked, "number")
             output.remark(f"{numbers} could not be checked: no exact value or error bar, or less than float64")
 
 
-def _passed(count: int, spec: Spec) -> str:
-    if not count and FULL_PRECISION not in spec.dtype:
+def _passed(count: int, dtypes: Sequence[str]) -> str:
+    if not count and FULL_PRECISION not in dtypes:
         return (
             "nothing to check: the exact values are of float64, and rounding is part of these numbers. "
             "Add float64 to dtype, or give the values you expect"

@@ -28,6 +28,10 @@ FULL_PRECISION: Dtype = "float64"
 """The precision the truth is computed in."""
 
 
+REVERSE_KL = "reverse KL"
+"""The name of the divergence that most estimators are meant to estimate, KL(q‖p)."""
+
+
 def level_called(level: str, aggregation: str) -> str:
     """``sequence``, ``token-mean``; empty for the sum over tokens, which is the default, and for single draws."""
     return level if level == "sequence" else aggregation.removesuffix("seq-mean-token-sum")

@@ -8,7 +8,6 @@ changes twice between neighbours is not seen: a finer grid shows it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import inf, isfinite, isnan, log, nan
 
@@ -17,7 +16,7 @@ from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.known import Known, known
 from klbench.measure.truth import true_of
 from klbench.problems.build import build_pair
-from klbench.results import CaseResult
+from klbench.results import CaseResult, Crossing
 from klbench.row import Row
 from klbench.spec.model import PairSpec, Spec
 from klbench.spec.refusal import Refusal
@@ -37,30 +36,6 @@ Figure = Callable[[Known], float]
 """The number that is compared: the noise, or the error at some number of samples."""
 At = Mapping[str, Known]
 """The exact numbers at one value of the parameter, by the name shown for the estimator."""
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """The value of a grid parameter at which two estimators are equal; below it ``lower`` has the smaller figure."""
-
-    parameter: str
-    value: float
-    kl: float
-    lower: str
-    upper: str
-
-    def is_at(self, other: Crossing) -> bool:
-        """Whether the other crossing has the same two in the same order, at the same value to the digits shown."""
-        same = (self.lower, self.upper) == (other.lower, other.upper)
-        return same and f"{self.value:.6g}" == f"{other.value:.6g}"
-
-    def sentence(self, what: str) -> str:
-        """``k3 and k1 have the same noise at mu = 1.12091, where KL(q‖p) = 0.628216; below that k3 has less, ...``."""
-        where = f", where KL(q‖p) = {self.kl:.6g}" if isfinite(self.kl) else ""
-        return (
-            f"{self.lower} and {self.upper} have the same {what} at {self.parameter} = {self.value:.6g}{where}; "
-            f"below that {self.lower} has less, above {self.upper}."
-        )
 
 
 def noise(line: Known) -> float:
@@ -86,18 +61,25 @@ def crossings(spec: Spec, pair: PairSpec, points: Sequence[tuple[float, At]], fi
             value = root(apart, low, high)
             if isfinite(value):
                 lower, upper = (one, other) if _apart(below, one, other, figure) < 0 else (other, one)
-                yield Crossing(parameter, value, _kl(pair, {parameter: value}), lower, upper)
+                there = _at(spec, pair, {parameter: value}, (lower,))[lower]
+                size = abs(figure(there) / there.true) if there.true else nan
+                yield Crossing(pair.name, parameter, value, _kl(pair, {parameter: value}), lower, upper, size)
 
 
-def crossing_notes(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> tuple[str, ...]:
-    """A sentence for each crossing of the noise of two unbiased estimators; at most the first few."""
+def noise_crossings(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> tuple[Crossing, ...]:
+    """Every crossing of the noise of two unbiased estimators of a pair."""
     if len(pair.grid) != 1:
         return ()
     points = [
         (next(iter(case.case.parameters.values())), {line.called: line for row in case.rows if (line := _line(row))})
         for case in cases
     ]
-    sentences = [crossing.sentence("noise") for crossing in crossings(spec, pair, points, noise)]
+    return tuple(crossings(spec, pair, points, noise))
+
+
+def crossing_notes(found: Sequence[Crossing]) -> tuple[str, ...]:
+    """A sentence for each crossing of the noise; at most the first few."""
+    sentences = [crossing.sentence("noise") for crossing in found]
     more = len(sentences) - _MOST_NOTES
     rest = (
         [f"There are {more} more crossings; klbench validate shows them all."] if more > 1 else sentences[_MOST_NOTES:]

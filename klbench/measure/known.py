@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, inf, isfinite, isinf, isnan, nan
+from math import isfinite, isinf, isnan, nan
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,14 +23,11 @@ from klbench.problems.build import AnyPair, build_pair
 from klbench.roads.exact_moments import Exact
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
+from klbench.stats.needed import least_samples
 from klbench.users.estimator import UserFunction
 
 if TYPE_CHECKING:
     from klbench.measure.kind import Kind
-
-_LARGEST_WHOLE = 2.0**53
-"""Above this float64 cannot hold every whole number, and a count of samples is not made whole."""
-
 
 NO_MEAN, BIASED, NO_VARIANCE = "its mean is infinite", "it is biased", "its variance is infinite"
 IN_A_WORD = {NO_MEAN: "mean", BIASED: "bias", NO_VARIANCE: "variance"}
@@ -129,30 +126,6 @@ class Known:
 
     def _over_true(self, value: float) -> float:
         return value / self.true if isfinite(self.true) and self.true != 0 else nan
-
-
-def least_samples(bias: float, stdev: float, within: float) -> float:
-    """The least whole n ≥ 1 with bias² + stdev²/n ≤ within², in float64: inf where there is none, NaN where unknown."""
-    if isinf(bias) or stdev == inf or abs(bias) > within:
-        return inf
-    if isnan(bias) or isnan(stdev):
-        return nan
-    room = (within - abs(bias)) * (within + abs(bias))  # within² − bias² as a product, which rounds less
-    if stdev == 0:
-        return 1
-    if room <= 0 or not isfinite(stdev / room**0.5):
-        return inf
-    # Python raises where a square overflows, from 1.3e154 on
-    needed = (stdev / room**0.5) ** 2 if stdev / room**0.5 < 1e150 else inf
-    if not needed < _LARGEST_WHOLE:
-        return needed
-    # the quotient is rounded: whichever of its neighbours is the least is asked of the inequality itself
-    guess = max(1, ceil(needed))
-    return next(n for n in (guess - 1, guess, guess + 1) if n >= 1 and (_enough(n, stdev, room) or n > guess))
-
-
-def _enough(count: int, stdev: float, room: float) -> bool:
-    return stdev**2 / count <= room
 
 
 def known(spec: Spec, case: Case) -> tuple[Known, ...]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
-from klbench.distributions.shape import form
 from klbench.errors import unknown
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.results import Results
@@ -113,9 +112,7 @@ def component_columns_in(results: Results) -> tuple[Column, ...]:
 
 def has_sequences(results: Results) -> bool:
     """Whether a case is of policies over sequences."""
-    return any(
-        result.case.data or result.case.prompted or form(result.case.q).length is not None for result in results.cases
-    )
+    return any(row.level for _, row in results.rows())
 
 
 def _grid(results: Results) -> list[Column]:

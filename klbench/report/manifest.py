@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from math import isfinite, isnan
 from typing import Any
 
 import yaml
 
 from klbench.engines.record import Record
 from klbench.hardware import device_name
-from klbench.results import Results
+from klbench.results import CaseResult, Results
 from klbench.versions import installed
 
 PACKAGES = ("klbench", "torch", "numpy", "pandas")
@@ -73,11 +74,33 @@ def _manifest(
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),
         "seconds": round(results.seconds, 3),
-        "cases": [
-            {"pair": result.case.pair, "parameters": dict(result.case.parameters), "seconds": round(result.seconds, 3)}
-            for result in results.cases
+        "cases": [_case(result) for result in results.cases],
+        "crossings": [
+            {name: _number(value) for name, value in asdict(crossing).items()} for crossing in results.crossings
         ],
     }
+
+
+def _case(result: CaseResult) -> Mapping[str, Any]:
+    """What results.csv does not hold of a case: what ``klbench report`` and ``plot`` show besides."""
+    data = result.data
+    held = {} if data is None else {name: getattr(data, name) for name in ("said", "sequences", "tokens", "groups")}
+    return {
+        "pair": result.case.pair,
+        "parameters": dict(result.case.parameters),
+        "seconds": round(result.seconds, 3),
+        "kl": _number(result.kl),
+        "kl_from": result.kl_from,
+        "notes": list(result.notes),
+        **({"data": held} if held else {}),
+    }
+
+
+def _number(value: Any) -> Any:
+    """The value in a form that JSON can hold."""
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    return None if isnan(value) else str(value)
 
 
 def _engine(record: Record) -> Mapping[str, Any]:

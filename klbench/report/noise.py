@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 
-from klbench.estimators.vocabulary import placed
+from klbench.estimators.vocabulary import REVERSE_KL, placed
 from klbench.report.numbers import parameters_text
 from klbench.results import CaseResult
 from klbench.row import Row
@@ -21,7 +21,6 @@ from klbench.wording import few
 _WORTH_A_NOTE = 2.0
 """Twice the noise, and so four times the samples; smaller factors show in the table only."""
 _OF_SEQUENCES = "at level sequence"
-REVERSE_KL = "reverse KL"
 _UNBIASED = 0.01
 """A share of the true value, as in the notes on bias."""
 _MOST = 4

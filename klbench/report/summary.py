@@ -20,13 +20,12 @@ from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
 from klbench.report.numbers import count, parameters_text, plain_number, true_value
 from klbench.report.true_gradient import true_gradient
-from klbench.results import CaseResult, Results
+from klbench.results import Asked, AskedPair, CaseResult, Results
 from klbench.row import Row
 from klbench.wording import counted
 
 if TYPE_CHECKING:
     from klbench.spec.cases import Case
-    from klbench.spec.model import AnyPairSpec, Spec
 
 LONGEST = 200
 """A distribution with a longer text is shortened; results.csv and spec.yaml hold all of it."""
@@ -85,13 +84,12 @@ class Summary:
 
 def summaries(results: Results) -> Iterator[Summary]:
     """One summary per pair, in the order of the spec."""
-    pairs = {case.pair: pair for pair in results.spec.pairs for case in pair.cases()}
     for name, group in groupby(results.cases, key=lambda result: result.case.pair):
         cases = tuple(group)
         yield Summary(
             name=name,
             divergence=_divergence(cases),
-            distributions=distributions(pairs[name]) or columns_of(cases[0].case),
+            distributions=_distributions(results.spec, name) or columns_of(cases[0].case),
             gradient=true_gradient(cases),
             facts=_facts(cases, results.spec),
             charts=(*_charts(cases), *_component_charts(cases)),
@@ -99,7 +97,12 @@ def summaries(results: Results) -> Iterator[Summary]:
         )
 
 
-def distributions(pair: AnyPairSpec) -> tuple[str, ...]:
+def _distributions(spec: Asked, name: str) -> tuple[str, ...]:
+    """Those of the pair with this name; none of data, whose sides are named after it."""
+    return next((distributions(pair) for pair in spec.pairs if pair.name == name), ())
+
+
+def distributions(pair: AskedPair) -> tuple[str, ...]:
     """``q = Normal(loc=0, scale=1)`` for each role; of a long one, such as a vocabulary, the beginning and the end."""
     texts = {role: str(expression) for role, expression in pair.roles.items()}
     return tuple(f"{role} = {text if len(text) <= LONGEST else _shortened(text)}" for role, text in texts.items())
@@ -125,7 +128,7 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
     return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
 
 
-def _facts(cases: tuple[CaseResult, ...], spec: Spec) -> str:
+def _facts(cases: tuple[CaseResult, ...], spec: Asked) -> str:
     if (data := cases[0].data) is not None:
         return data.said
     first = cases[0].rows[0]
@@ -138,7 +141,7 @@ def _facts(cases: tuple[CaseResult, ...], spec: Spec) -> str:
     return " · ".join(facts)
 
 
-def _drawn(cases: tuple[CaseResult, ...], spec: Spec) -> str:
+def _drawn(cases: tuple[CaseResult, ...], spec: Asked) -> str:
     """``1,000 samples``; to a precision, where cases differ, ``262,144 to 1,048,576 samples``."""
     sizes = [row.samples for case in cases for row in case.rows] if spec.precision else [cases[0].rows[0].samples]
     least, most = min(sizes), max(sizes)

@@ -1,0 +1,34 @@
+"""Which figures suit some results: what is drawn of a pair depends on its grid and on what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from klbench.figures.figure import Figure
+from klbench.figures.grid import over_grid
+from klbench.figures.single import side_by_side
+from klbench.results import CaseResult, Results
+from klbench.wording import file_stem
+
+
+def figures_of(results: Results) -> tuple[Figure, ...]:
+    """The figures of a run, in the order of its pairs; those without a grid share one."""
+    return tuple(_figures(results))
+
+
+def _figures(results: Results) -> Iterator[Figure]:
+    grouped = [(pair, list(cases)) for pair, cases in groupby(results.cases, key=lambda case: case.case.pair)]
+    alone = [case for _, cases in grouped for case in cases if not case.case.parameters]
+    if alone:
+        yield from _single(alone)
+    for pair, cases in grouped:
+        if cases[0].case.parameters:
+            crossings = [crossing for crossing in results.crossings if crossing.pair == pair]
+            yield from over_grid(pair, cases, crossings, file_stem(pair))
+
+
+def _single(cases: Sequence[CaseResult]) -> Iterator[Figure]:
+    figure = side_by_side(cases, "estimates")
+    if figure is not None:
+        yield figure

@@ -1,0 +1,308 @@
+"""Drawing figures with matplotlib. Every place is worked out in inches, so that type has the same size at any width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, isfinite, isnan, nan
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from klbench.figures import style
+from klbench.figures.direct_labels import beside
+from klbench.figures.figure import Axis, Figure, Panel, Series
+from klbench.figures.placing import Place, Placed, placed
+from klbench.figures.ticks import put_ticks
+
+_TOP = 0.985
+"""Where in a panel an infinite number stands."""
+_STEP = 0.06
+"""Between the infinite numbers of two series."""
+
+
+def draw(figures: Sequence[Figure]) -> Canvas:
+    """The figures, one below the other."""
+    layouts = [placed(figure) for figure in figures]
+    height = sum(layout.height for layout in layouts)
+    canvas = Canvas(figsize=(style.WIDTH, height))
+    bottom = height
+    for figure, layout in zip(figures, layouts, strict=True):
+        bottom -= layout.height
+        _Drawn(canvas, layout, bottom, height).draw(figure)
+    return canvas
+
+
+class _Drawn:
+    """One figure on a canvas that it may share."""
+
+    def __init__(self, canvas: Canvas, layout: Placed, bottom: float, height: float) -> None:
+        self.canvas, self.layout, self.bottom, self.height = canvas, layout, bottom, height
+
+    def draw(self, figure: Figure) -> None:
+        """Put everything in its place."""
+        for text in self.layout.texts:
+            self._text(text.x, text.y, text.said, size=text.size, color=text.ink.light, weight=text.weight)
+        for entry in self.layout.legend:
+            self._legend(entry.x, entry.y, entry.said, entry.colour)
+        for panel, place in zip(figure.panels, self.layout.panels, strict=True):
+            _panel(self._axes(place), panel, place, direct=self.layout.is_direct)
+
+    def _axes(self, place: Place) -> Axes:
+        wide, high = style.WIDTH, self.height
+        box = (place.x / wide, (self.bottom + place.y) / high, place.width / wide, place.height / high)
+        return self.canvas.add_axes(box)
+
+    def _text(self, x: float, y: float, said: str, **kwargs: Any) -> None:
+        self.canvas.text(x / style.WIDTH, (self.bottom + y) / self.height, said, va="baseline", **kwargs)
+
+    def _legend(self, x: float, y: float, said: str, colour: int) -> None:
+        from matplotlib.lines import Line2D
+
+        high = (self.bottom + y + 0.04) / self.height
+        ends = [x / style.WIDTH, (x + 0.26) / style.WIDTH]
+        line = Line2D(
+            ends, [high, high], transform=self.canvas.transFigure, **_line(colour), **_marker(colour, filled=True)
+        )
+        line.set_markevery([1])
+        self.canvas.add_artist(line)
+        self._text(x + 0.34, y, said, size=style.DIRECT, color=style.TEXT.light)
+
+
+def _panel(axes: Axes, panel: Panel, place: Place, *, direct: bool) -> None:
+    axes.set_facecolor(style.PAPER.light)
+    _frame(axes)
+    axes.set_title(panel.title, size=style.LABEL, loc="left", color=style.TEXT.light, pad=5, weight="bold")
+    axes.set_xlabel(panel.x.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
+    axes.set_ylabel(panel.y.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
+    _scale(axes, panel.x, "x")
+    _scale(axes, panel.y, "y")
+    _limits(axes, panel)
+    for zone in panel.zones:
+        colour = style.SHADE.light if zone.colour < 0 else style.ink(zone.colour).light
+        low, high = max(zone.low, axes.get_xlim()[0]), min(zone.high, axes.get_xlim()[1])
+        if low < high:
+            axes.axvspan(low, high, color=colour, alpha=1.0 if zone.colour < 0 else 0.10, lw=0, zorder=0)
+    for rule in panel.rules:
+        _rule(axes, rule.axis, rule.at, rule.label)
+    for series in panel.series:
+        _DRAW[series.look](axes, series, panel)
+    for mark in panel.marks:
+        _mark(axes, mark.x, mark.y, mark.text)
+    put_ticks(axes, panel)
+    if direct:
+        beside(axes, panel, place)
+
+
+def _frame(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(style.QUIET.light)
+        axes.spines[side].set_linewidth(style.THIN)
+    axes.tick_params(which="both", colors=style.QUIET.light, labelsize=style.TICK, width=style.THIN, length=3)
+    axes.tick_params(which="minor", length=0)
+    axes.grid(visible=True, which="major", color=style.GRID.light, lw=style.THIN, zorder=0)
+    axes.set_axisbelow(True)
+
+
+def _scale(axes: Axes, axis: Axis, which: str) -> None:
+    setter = getattr(axes, f"set_{which}scale")
+    if axis.scale == "symlog":
+        setter("symlog", linthresh=axis.threshold, linscale=0.6)
+    elif axis.scale == "log":
+        setter("log")
+
+
+def _limits(axes: Axes, panel: Panel) -> None:
+    axes.set_xlim(*_range(panel.x, panel, "x"))
+    axes.set_ylim(*_range(panel.y, panel, "y"))
+
+
+def _range(axis: Axis, panel: Panel, which: str) -> tuple[float, float]:
+    if axis.limits is not None:
+        return axis.limits
+    if axis.categories:
+        low, high = -0.6, len(axis.categories) - 0.4
+        return (high, low) if which == "y" else (low, high)
+    numbers = [*_numbers(panel, which)]
+    finite = [number for number in numbers if isfinite(number)]
+    if axis.scale == "log":
+        finite = [number for number in finite if number > 0]
+    if not finite:
+        return (0.1, 10.0) if axis.scale == "log" else (-1.0, 1.0)
+    low, high = min(finite), max(finite)
+    if axis.scale == "log":
+        pad = 1.5 if panel.y.categories or which == "y" else 1.12
+        return low / pad, high * (pad if len(finite) == len(numbers) or which == "x" else 4)
+    if axis.scale == "symlog":
+        return (0.0 if low >= 0 else low * 1.5), max(high, axis.threshold) * 2.0
+    pad = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    # bars begin at 0
+    return (low - pad if low < 0 or which == "x" or low > pad else 0.0), high + pad
+
+
+def _numbers(panel: Panel, which: str) -> list[float]:
+    found = [rule.at for rule in panel.rules if rule.axis == which]
+    sideways = bool(panel.y.categories)
+    for series in panel.series:
+        held = series.x if which == "x" else series.y
+        errors = series.error if series.error and (which == "x") == sideways else (nan,) * len(held)
+        found += held
+        for number, error in zip(held, errors, strict=True):
+            if isfinite(error):
+                found += [number + error, number - error]
+        if which == "y" and series.look in ("bars", "outline"):
+            found.append(0.0)
+    return [number for number in found if not isnan(number)]
+
+
+def _line(colour: int) -> dict[str, Any]:
+    dash = style.dash(colour)
+    return {
+        "color": style.ink(colour).light,
+        "lw": style.LINE,
+        "ls": (0, dash) if dash else "-",
+        "solid_capstyle": "round",
+    }
+
+
+def _marker(colour: int, *, filled: bool) -> dict[str, Any]:
+    of = style.ink(colour).light
+    return {
+        "marker": style.marker(colour),
+        "ms": style.MARKER,
+        "mec": of,
+        "mew": 1.0,
+        "mfc": of if filled else style.PAPER.light,
+    }
+
+
+def _draw_line(axes: Axes, series: Series, panel: Panel) -> None:
+    least = 0.0 if panel.y.scale == "log" else -inf
+    y = [number if isfinite(number) and number > least else nan for number in series.y]
+    axes.plot(series.x, y, zorder=3, **_line(series.colour))
+    _edges(axes, series, panel)
+
+
+def _edges(axes: Axes, series: Series, panel: Panel) -> None:
+    """What is infinite stands at the edge, with an arrow's head; series one below the other."""
+    sideways = bool(panel.y.categories)
+    held, along = (series.x, series.y) if sideways else (series.y, series.x)
+    places = [place for place, number in zip(along, held, strict=True) if number == inf]
+    if not places:
+        return
+    infinite = dict.fromkeys(other.name for other in panel.series if inf in (*other.x, *other.y))
+    edge = [_TOP - (0.0 if sideways else _STEP * [*infinite].index(series.name))] * len(places)
+    axes.plot(
+        *((edge, places) if sideways else (places, edge)),
+        transform=axes.get_yaxis_transform() if sideways else axes.get_xaxis_transform(),
+        ls="none",
+        marker=">" if sideways else "^",
+        ms=style.MARKER + 1.5,
+        color=style.ink(series.colour).light,
+        clip_on=False,
+        zorder=5,
+    )
+
+
+def _draw_points(axes: Axes, series: Series, panel: Panel) -> None:
+    sideways = bool(panel.y.categories)
+    x, y = np.array(series.x), np.array(series.y)
+    error = np.array(series.error or (nan,) * len(x))
+    doubtful = np.array(series.doubtful or (False,) * len(x))
+    for which, filled in ((~doubtful, True), (doubtful, False)):
+        there = which & np.isfinite(x) & np.isfinite(y)
+        if not there.any():
+            continue
+        bars = np.nan_to_num(error[there], nan=0.0, posinf=0.0)
+        reach = {"xerr": bars} if sideways else {"yerr": _within(bars, y[there], panel.y)}
+        axes.errorbar(
+            x[there],
+            y[there],
+            **reach,
+            ls="none",
+            ecolor=style.ink(series.colour).light,
+            elinewidth=1.0,
+            capsize=0,
+            zorder=4,
+            **_marker(series.colour, filled=filled),
+        )
+    if not any(other.is_exact and other.name == series.name for other in panel.series):
+        _edges(axes, series, panel)
+
+
+def _within(bars: Any, y: Any, axis: Axis) -> Any:
+    """Bars that end where the axis can show no less."""
+    if axis.scale == "linear":
+        return bars
+    least = 0.0 if axis.scale == "symlog" and (y >= 0).all() else y * 1e-3 if axis.scale == "log" else -inf
+    return np.array([np.minimum(bars, y - least), bars])
+
+
+def _draw_bars(axes: Axes, series: Series, _panel: Panel) -> None:
+    axes.bar(series.x, series.y, width=0.5, color=style.ink(series.colour).light, alpha=0.75, lw=0, zorder=2)
+
+
+def _draw_outline(axes: Axes, series: Series, _panel: Panel) -> None:
+    axes.bar(series.x, series.y, width=0.78, fill=False, ec=style.TRUE.light, lw=1.1, zorder=3)
+
+
+def _draw_diamonds(axes: Axes, series: Series, panel: Panel) -> None:
+    _edges(axes, series, panel)
+    x = [number if isfinite(number) else nan for number in series.x]
+    axes.plot(
+        x,
+        series.y,
+        ls="none",
+        marker="D",
+        ms=style.MARKER + 3.2,
+        mfc="none",
+        mec=style.TRUE.light,
+        mew=1.0,
+        zorder=3,
+    )
+
+
+_DRAW = {
+    "line": _draw_line,
+    "points": _draw_points,
+    "bars": _draw_bars,
+    "outline": _draw_outline,
+    "diamonds": _draw_diamonds,
+}
+
+
+def _rule(axes: Axes, axis: str, at: float, label: str) -> None:
+    draw = {"color": style.TRUE.light, "lw": style.THIN + 0.2, "ls": (0, (4, 2)), "zorder": 2}
+    if axis == "x":
+        axes.axvline(at, **draw)
+        if label:
+            axes.text(
+                at,
+                1.0,
+                f" {label}",
+                transform=axes.get_xaxis_transform(),
+                size=style.TICK,
+                color=style.QUIET.light,
+                va="top",
+                rotation=0,
+            )
+    else:
+        axes.axhline(at, **draw)
+
+
+def _mark(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.plot([x], [y], marker="o", ms=8, mfc="none", mec=style.TEXT.light, mew=1.0, ls="none", zorder=6)
+    axes.annotate(
+        text,
+        (x, y),
+        xytext=(0, -18),
+        textcoords="offset points",
+        size=style.TICK,
+        color=style.TEXT.light,
+        ha="center",
+        zorder=7,
+        bbox={"facecolor": style.PAPER.light, "edgecolor": "none", "pad": 1.0},
+    )

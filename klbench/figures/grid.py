@@ -1,0 +1,174 @@
+"""Figures over a grid: bias, noise and the samples needed against the KL or the parameter; of gradients the cosine too.
+
+With two parameters the second makes the panels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, nan
+
+from klbench.figures.figure import Axis, Figure, Mark, Panel, colours
+from klbench.figures.numbers_of_rows import (
+    BIAS,
+    COSINE,
+    NEEDED,
+    NOISE,
+    Shown,
+    axis_of,
+    captions,
+    named,
+    numbered,
+    series_of,
+)
+from klbench.report.numbers import plain_number
+from klbench.results import CaseResult, Crossing
+from klbench.row import Row
+
+KL = "KL(q‖p), nats"
+_OF_LENGTH = ("length",)
+"""Grid parameters that are themselves what one asks about, also where the KL changes with them."""
+
+
+@dataclass(frozen=True)
+class Across:
+    """What stands along x: its label, and the value of each case."""
+
+    label: str
+    values: tuple[float, ...]
+    parameter: str
+
+    @property
+    def axis(self) -> Axis:
+        """Logarithmic where the values are of different sizes."""
+        positive = [value for value in self.values if value > 0]
+        wide = len(positive) == len(self.values) and max(positive) > 8 * min(positive)
+        return Axis(self.label, "log" if wide else "linear")
+
+
+def over_grid(pair: str, cases: Sequence[CaseResult], crossings: Sequence[Crossing], name: str) -> Iterator[Figure]:
+    """The figures of a pair with a grid; values first, then gradients."""
+    for is_gradient in (False, True):
+        own = [replace(case, rows=tuple(row for row in case.rows if row.is_gradient == is_gradient)) for case in cases]
+        if any(case.rows for case in own):
+            suffix = "-gradients" if is_gradient and any(not row.is_gradient for row in numbered(cases)) else ""
+            yield _figure(pair, own, crossings, f"{name}{suffix}", is_gradient=is_gradient)
+
+
+def _figure(
+    pair: str, cases: Sequence[CaseResult], crossings: Sequence[Crossing], name: str, *, is_gradient: bool
+) -> Figure:
+    names = tuple(cases[0].case.parameters)
+    rows = numbered(cases)
+    palette = colours([named(row, rows) for row in rows])
+    shown = (COSINE, BIAS, NOISE) if is_gradient else (BIAS, NOISE, NEEDED)
+    ways = list(dict.fromkeys((row.level, row.aggregation) for row in rows))
+    what = "Gradients: cosine, bias and noise" if is_gradient else "Bias and noise"
+    if len(names) == 1 and len(ways) <= 1:
+        across = _across(cases)
+        panels = [_panel(each, cases, across, palette, crossings) for each in shown]
+        panels = [panel for panel in panels if panel.series]
+        columns = 2 if len(panels) > 1 else 1
+        subtitle = pair
+    elif len(names) == 1:
+        across = _across(cases)
+        parts = [_of_way(cases, way) for way in ways]
+        # of one way all numbers are told by its title
+        panels = [
+            replace(panel, title=f"{panel.title}: {_way(way)}")
+            for part, way in zip(parts, ways, strict=True)
+            for each in shown[:2]
+            if (panel := _panel(each, part, across, _plain(rows), crossings, plainly=True)).series
+        ]
+        columns, subtitle = 2, pair
+    else:
+        across, panels = _multiples(cases, shown, palette)
+        columns = 2 if len(panels) < 5 else 3
+        subtitle = pair
+    drawn = [series for panel in panels for series in panel.series]
+    title = f"{what} over {across.label.removesuffix(', nats')}"
+    return Figure(name, title, subtitle, tuple(panels), columns, captions(drawn))
+
+
+def _way(way: tuple[str, str]) -> str:
+    return "of whole sequences" if way[0] == "sequence" else way[1]
+
+
+def _of_way(cases: Sequence[CaseResult], way: tuple[str, str]) -> list[CaseResult]:
+    return [
+        replace(case, rows=tuple(row for row in case.rows if (row.level, row.aggregation) == way)) for case in cases
+    ]
+
+
+def _plain(rows: Sequence[Row]) -> dict[str, int]:
+    """Colours by the estimators' names alone."""
+    return colours([row.estimator for row in rows])
+
+
+def _across(cases: Sequence[CaseResult]) -> Across:
+    """The KL where every case has its own, else the parameter."""
+    (parameter,) = cases[0].case.parameters
+    values = tuple(float(case.case.parameters[parameter]) for case in cases)
+    kls = tuple(case.kl for case in cases)
+    usable = all(isfinite(kl) and kl > 0 for kl in kls) and len(set(kls)) == len(kls) and max(kls) > 1.5 * min(kls)
+    if usable and parameter not in _OF_LENGTH:
+        return Across(KL, kls, parameter)
+    return Across(parameter, values, parameter)
+
+
+def _panel(
+    shown: Shown,
+    cases: Sequence[CaseResult],
+    across: Across,
+    palette: dict[str, int],
+    crossings: Sequence[Crossing] = (),
+    *,
+    plainly: bool = False,
+) -> Panel:
+    """One number over the grid, for every name in the palette."""
+    rows = numbered(cases)
+    points: dict[str, list[tuple[float, Row]]] = {}
+    for x, case in zip(across.values, cases, strict=True):
+        for row in case.rows:
+            points.setdefault(row.estimator if plainly else named(row, rows), []).append((x, row))
+    series = [
+        one
+        for name, found in points.items()
+        for one in series_of(shown, name, palette[name], sorted(found, key=lambda point: point[0]))
+    ]
+    marks = tuple(_marks(crossings, across)) if shown is NOISE and not plainly else ()
+    return Panel(shown.title, across.axis, axis_of(shown, series), tuple(series), marks=marks)
+
+
+_MOST_MARKS = 4
+
+
+def _marks(crossings: Sequence[Crossing], across: Across) -> Iterator[Mark]:
+    """The crossings of the noise, labelled with their KL."""
+    for crossing in list(crossings)[:_MOST_MARKS]:
+        x = crossing.kl if across.label == KL else crossing.value
+        if isfinite(x) and isfinite(crossing.size):
+            at = f"KL {crossing.kl:.3g}" if isfinite(crossing.kl) else f"{crossing.parameter} {crossing.value:.3g}"
+            yield Mark(x, crossing.size, at)
+
+
+def _multiples(
+    cases: Sequence[CaseResult], shown: Sequence[Shown], palette: dict[str, int]
+) -> tuple[Across, list[Panel]]:
+    """The noise over the parameter with the most values, a panel for each combination of the others."""
+    parameters = tuple(cases[0].case.parameters)
+    counts = {name: len({case.case.parameters[name] for case in cases}) for name in parameters}
+    main = max(parameters, key=lambda name: counts[name])
+    others = [name for name in parameters if name != main]
+    groups: dict[tuple[float, ...], list[CaseResult]] = {}
+    for case in cases:
+        groups.setdefault(tuple(case.case.parameters[name] for name in others), []).append(case)
+    panels: list[Panel] = []
+    for each in shown[:2]:
+        for values, own in groups.items():
+            across = Across(main, tuple(float(case.case.parameters[main]) for case in own), main)
+            at = ", ".join(f"{name} = {plain_number(value)}" for name, value in zip(others, values, strict=True))
+            panel = _panel(each, own, across, palette)
+            panels.append(replace(panel, title=f"{each.title.partition(',')[0]}, {at}"))
+    return Across(main, (nan,), main), [panel for panel in panels if panel.series]

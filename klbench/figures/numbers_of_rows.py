@@ -1,0 +1,172 @@
+"""The numbers of rows as series of a figure: what is drawn of bias, noise, cosine and samples needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import floor, inf, isfinite, isnan, log10, nan
+
+from klbench.estimators.vocabulary import FULL_PRECISION, placed
+from klbench.figures.figure import Axis, Series
+from klbench.results import CaseResult
+from klbench.row import Row
+from klbench.stats.needed import least_samples
+from klbench.stats.tail import TRUSTED
+
+WITHIN = 0.05
+"""The error that samples needed are for, as a share of the true value."""
+ERRORS = 2
+"""How many standard errors a bar reaches to either side."""
+_ROUNDING = 1e-8
+"""A share of the true value that an exact method cannot tell from 0."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number of a row that is drawn over a grid.
+
+    Args:
+        title: of its panel.
+        exact, measured, error: its exact value, what was measured and the error of that; NaN where there is none.
+        order: what power of the values it averages, by which their tail index counts.
+        kind: whether it is about 0 on a logarithmic scale, above 0 on one, or within -1 and 1.
+    """
+
+    title: str
+    exact: Callable[[Row], float]
+    measured: Callable[[Row], float]
+    error: Callable[[Row], float]
+    order: int = 1
+    kind: str = "size"
+
+
+def _exact_bias(row: Row) -> float:
+    size = abs(row.exact_bias_over_true)
+    return 0.0 if size < _ROUNDING else size
+
+
+def _needed(row: Row) -> float:
+    if row.aggregation == "token-mean":  # its error is that of a ratio, which no row has
+        return nan
+    return least_samples(row.exact_bias_over_true, row.exact_stdev_over_true, WITHIN)
+
+
+def _none(_row: Row) -> float:
+    return nan
+
+
+BIAS = Shown(
+    "bias/true", _exact_bias, lambda row: abs(row.bias_over_true), lambda row: row.bias_over_true_mcse, kind="zero"
+)
+NOISE = Shown(
+    "stdev/true, of one sample",
+    lambda row: row.exact_stdev_over_true,
+    lambda row: row.stdev_over_true,
+    lambda row: row.stdev_over_true_mcse,
+    order=2,
+)
+COSINE = Shown(
+    "cosine with the true gradient",
+    lambda row: row.exact_cosine,
+    lambda row: row.cosine,
+    lambda row: row.cosine_mcse,
+    kind="cosine",
+)
+NEEDED = Shown(f"samples for an error of {WITHIN:.0%}", _needed, _none, _none)
+
+
+def named(row: Row, rows: Sequence[Row]) -> str:
+    """``k3``, ``k3 (sequence)``, ``k3, loss × ratio``, ``k3 in bfloat16``: as much as tells it from the other rows."""
+    name = row.called
+    if row.is_gradient:
+        place = placed(row.placement, row.weighting)
+        several = len({placed(other.placement, other.weighting) for other in rows if other.is_gradient}) > 1
+        name = f"{name}, {place}" if several else name
+    return f"{name} in {row.dtype}" if any(other.dtype != row.dtype for other in rows) else name
+
+
+def is_doubtful(row: Row, error: float, order: int) -> bool:
+    """Whether an error bar is not to be trusted, or is missing."""
+    if isnan(error) or row.misses_rare_draws:
+        return True
+    confirmed = row.confirmed and row.dtype == FULL_PRECISION
+    return not confirmed and order * row.khat > TRUSTED
+
+
+def series_of(shown: Shown, name: str, colour: int, points: Sequence[tuple[float, Row]]) -> tuple[Series, ...]:
+    """The exact numbers as a line and the measured ones as points; nothing where there are none."""
+    x, rows = tuple(x for x, _ in points), [row for _, row in points]
+    exact, measured = tuple(map(shown.exact, rows)), tuple(map(shown.measured, rows))
+    found: list[Series] = []
+    if any(not isnan(number) for number in exact):
+        found.append(Series(name, colour, "line", x, exact))
+    if any(not isnan(number) for number in measured):
+        errors = tuple(shown.error(row) for row in rows)
+        doubtful = tuple(
+            not isnan(number) and is_doubtful(row, error, shown.order)
+            for number, row, error in zip(measured, rows, errors, strict=True)
+        )
+        bars = tuple(ERRORS * error for error in errors)
+        found.append(Series(name, colour, "points", x, measured, bars, doubtful))
+    return tuple(found)
+
+
+def axis_of(shown: Shown, series: Sequence[Series]) -> Axis:
+    """The axis of a number: logarithmic where its values are of different sizes."""
+    if shown.kind == "cosine":
+        low = min((y - (e if isfinite(e) else 0.0) for y, e in _with_errors(series)), default=0.0)
+        return Axis("", limits=(-1.08 if low < 0 else -0.04, 1.08))
+    if shown.kind == "zero":
+        return _about_zero(series)
+    sizes = [y for y, _ in _with_errors(series) if 0 < y < inf]
+    return Axis("", "log" if sizes and max(sizes) > 4 * min(sizes) else "linear")
+
+
+def _about_zero(series: Sequence[Series]) -> Axis:
+    """Of sizes that may be 0: linear up to the size that errors can tell from 0, logarithmic beyond."""
+    exact = [y for one in series if one.is_exact for y in one.y if 0 < y < inf]
+    errors = [e for _, e in _with_errors(series) if 0 < e < inf]
+    largest = max([y for y, _ in _with_errors(series) if y < inf] or [0.0])
+    if not largest:
+        return Axis("", limits=(-0.1, 1.0))
+    smallest = min([min(exact)] if exact else errors or [largest])
+    if errors:
+        smallest = max(smallest, min(errors) / 2) if exact else min(errors)
+    if largest < 5 * smallest:
+        return Axis("")
+    threshold = 10.0 ** floor(log10(smallest))
+    return Axis("", "symlog", threshold=max(threshold, largest * 1e-7), limits=(0.0, largest * 2))
+
+
+def _with_errors(series: Sequence[Series]) -> list[tuple[float, float]]:
+    return [
+        (y, error)
+        for one in series
+        for y, error in zip(one.y, one.error or (nan,) * len(one.y), strict=True)
+        if not isnan(y)
+    ]
+
+
+def captions(series: Sequence[Series]) -> tuple[str, ...]:
+    """What the marks of these series mean, as far as they are there."""
+    points = [one for one in series if not one.is_exact and one.look == "points"]
+    said = []
+    if points:
+        exact = (
+            "Lines are exact, points are measured"
+            if any(one.look == "line" for one in series)
+            else "Points are measured"
+        )
+        said.append(f"{exact}; bars are {ERRORS} standard errors.")
+    elif any(one.look == "line" for one in series):
+        said.append("Lines are exact: nothing was sampled.")
+    if any(any(one.doubtful) for one in points):
+        said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
+    if any(y == inf for one in series for y in one.y):
+        said.append("A triangle at the upper edge: infinite.")
+    return tuple(said)
+
+
+def numbered(cases: Sequence[CaseResult]) -> list[Row]:
+    """All rows of some cases."""
+    return [row for case in cases for row in case.rows]

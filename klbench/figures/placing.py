@@ -1,0 +1,190 @@
+"""Where everything of a figure stands, in inches from its lower left: its texts, its legend and its panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
+
+from klbench.figures import style
+from klbench.figures.figure import Figure, Panel
+from klbench.figures.style import Ink
+from klbench.figures.ticks import readable
+
+_EDGE = 0.14
+_PANEL_HEIGHT, _CATEGORY, _PANEL_TITLE, _BELOW = 2.15, 0.235, 0.24, 0.46
+_LEGEND_ENTRY, _LINE_HEIGHT = 0.2, 0.165
+_MOST_DIRECT, _LONGEST_DIRECT = 6, 1.5
+"""Names that are written beside lines, and the longest of them, in inches; more or longer ones make a legend."""
+_TICKS = 0.44
+_POINTS = 72
+
+
+@dataclass(frozen=True)
+class Place:
+    """The axes of a panel."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line of text; y is its baseline."""
+
+    x: float
+    y: float
+    said: str
+    size: float
+    ink: Ink
+    weight: str = "normal"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the legend."""
+
+    x: float
+    y: float
+    said: str
+    colour: int
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A figure's places."""
+
+    height: float
+    texts: tuple[Said, ...]
+    legend: tuple[Entry, ...]
+    panels: tuple[Place, ...]
+    is_direct: bool
+
+
+def placed(figure: Figure) -> Placed:
+    """The places of everything in a figure."""
+    named = [(name, colour) for name, colour in figure.names if name]
+    direct = _is_direct(figure, [name for name, _ in named])
+    captions = [line for caption in figure.captions for line in wrapped(caption, style.TICK, style.WIDTH - 2 * _EDGE)]
+    header = [(line, style.TITLE, style.TEXT, "bold") for line in _lines(figure.title, style.TITLE)]
+    header += [(line, style.SUBTITLE, style.QUIET, "normal") for line in _lines(figure.subtitle, style.SUBTITLE)]
+    rows_of_legend = [] if direct or _one_is_enough(figure) else _legend_rows(named)
+    rows = _rows(figure)
+    heights = [max(map(_height, row)) for row in rows]
+    total = (
+        _EDGE
+        + sum(size / _POINTS * 1.5 for _, size, _, _ in header)
+        + _LEGEND_ENTRY * len(rows_of_legend)
+        + 0.06 * bool(rows_of_legend)
+        + sum(height + _PANEL_TITLE + _BELOW for height in heights)
+        + _LINE_HEIGHT * len(captions)
+        + _EDGE
+    )
+    top, texts = total - _EDGE, []
+    for line, size, ink, weight in header:
+        top -= size / _POINTS * 1.5
+        texts.append(Said(_EDGE, top + size / _POINTS * 0.4, line, size, ink, weight))
+    entries = []
+    for row in rows_of_legend:
+        top -= _LEGEND_ENTRY
+        entries += [Entry(x, top + 0.02, name, colour) for x, name, colour in row]
+    top -= 0.06 * bool(rows_of_legend)
+    panels: list[Place] = []
+    for row, height in zip(rows, heights, strict=True):
+        top -= _PANEL_TITLE + height
+        panels += _across(figure, row, top, height, direct)
+        top -= _BELOW
+    for line in captions:
+        top -= _LINE_HEIGHT
+        texts.append(Said(_EDGE, top + 0.04, line, style.TICK, style.QUIET))
+    return Placed(total, tuple(texts), tuple(entries), tuple(panels), direct)
+
+
+def _rows(figure: Figure) -> list[tuple[Panel, ...]]:
+    return [figure.panels[first : first + figure.columns] for first in range(0, len(figure.panels), figure.columns)]
+
+
+def _height(panel: Panel) -> float:
+    return len(panel.y.categories) * _CATEGORY + 0.12 if panel.y.categories else _PANEL_HEIGHT
+
+
+def _across(figure: Figure, row: tuple[Panel, ...], bottom: float, height: float, direct: bool) -> list[Place]:
+    """The panels of a row: equally wide, each with room for its numbers on the left and its names on the right."""
+    lefts = [max(map(_left, column)) for column in _columns(figure)][: len(row)]
+    right = max(width(name, style.DIRECT) for name, _ in figure.names) + 0.16 if direct else 0.12
+    # a last row that is not full has wider panels, where there are lines to see
+    wide = any(series.look == "line" for panel in row for series in panel.series)
+    across = len(row) if wide else figure.columns
+    each = (style.WIDTH - 2 * _EDGE - sum(lefts) - right * across) / across
+    x, places = _EDGE, []
+    for left in lefts:
+        places.append(Place(x + left, bottom, each, height))
+        x += left + each + right
+    return places
+
+
+def _columns(figure: Figure) -> list[tuple[Panel, ...]]:
+    return [figure.panels[first :: figure.columns] for first in range(figure.columns)]
+
+
+def _left(panel: Panel) -> float:
+    label = 0.2 * bool(panel.y.label)
+    if panel.y.is_bare:
+        return 0.3
+    if panel.y.categories:
+        return max(width(name, style.TICK) for name in panel.y.categories) + 0.12 + label
+    numbers = [readable(y) for series in panel.series for y in series.y if abs(y) < float("inf")]
+    longest = max((width(text, style.TICK) for text in numbers if len(text) < 7), default=0.0)
+    return max(_TICKS, longest) + label
+
+
+def _is_direct(figure: Figure, names: list[str]) -> bool:
+    lines = any(series.look == "line" for panel in figure.panels for series in panel.series)
+    long = max((width(name, style.DIRECT) for name in names), default=0.0)
+    return (
+        lines and figure.columns < 3 and len(names) <= _MOST_DIRECT and long <= _LONGEST_DIRECT / figure.columns + 0.3
+    )
+
+
+def _one_is_enough(figure: Figure) -> bool:
+    """Whether names stand on an axis already."""
+    return all(panel.y.categories or panel.x.categories for panel in figure.panels)
+
+
+def _legend_rows(named: list[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
+    rows: list[list[tuple[float, str, int]]] = []
+    x = style.WIDTH
+    for name, colour in named:
+        wide = 0.34 + width(name, style.DIRECT) + 0.22
+        if x + wide > style.WIDTH - _EDGE:
+            rows.append([])
+            x = _EDGE
+        rows[-1].append((x, name, colour))
+        x += wide
+    return rows
+
+
+def _lines(text: str, size: float) -> list[str]:
+    return wrapped(text, size, style.WIDTH - 2 * _EDGE) if text else []
+
+
+def wrapped(text: str, size: float, room: float) -> list[str]:
+    """The text in lines no wider than some inches."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and width(f"{lines[-1]} {word}", size) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+@cache
+def width(text: str, size: float) -> float:
+    """How wide a text is, in inches."""
+    across, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return float(across) / _POINTS

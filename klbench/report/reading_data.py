@@ -1,0 +1,70 @@
+"""What log-probabilities of a run say of themselves, read back from checks.csv, positions.csv and worst.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from klbench.measure.data import DataResult
+
+Line = Mapping[str, str]
+Read = Callable[[str], str | None]
+
+
+def data_of(
+    said: Mapping[str, Any] | None, pair: str, read: Read, lines_of: Callable[[str, str], Sequence[Line]]
+) -> DataResult | None:
+    """What is told of a pair of data; None of another pair. ``said`` is what the manifest says of it."""
+    if said is None:
+        return None
+    # here, since only a dump's results need them: they import torch
+    from klbench.measure.data import DataResult
+    from klbench.measure.data_checks import Check
+    from klbench.measure.data_tables import Position, Worst
+    from klbench.stats.estimate import Estimate
+
+    def own(name: str) -> list[Line]:
+        lines = lines_of(read(name) or "", name)
+        return [line for line in lines if line.get("pair", pair) == pair]
+
+    def estimate(line: Line, name: str) -> Estimate:
+        return Estimate(_number(line[name]), _number(line[f"{name}_mcse"]))
+
+    return DataResult(
+        said=str(said["said"]),
+        sequences=int(said["sequences"]),
+        tokens=int(said["tokens"]),
+        groups=int(said["groups"]),
+        checks=tuple(
+            Check(line["check"], line["level"], *(_number(line[name]) for name in ("value", "mcse", "z")))
+            for line in own("checks.csv")
+        ),
+        positions=tuple(
+            Position(
+                int(line["decile"]),
+                int(line["first_position"]),
+                int(line["last_position"]),
+                int(line["tokens"]),
+                estimate(line, "k1"),
+                estimate(line, "k3"),
+            )
+            for line in own("positions.csv")
+        ),
+        worst=tuple(
+            Worst(
+                line["what"],
+                int(line["rank"]),
+                line["place"],
+                int(line["position"]) if line["position"] else None,
+                float(line["log_ratio"]),
+                line["text"],
+            )
+            for line in own("worst.csv")
+        ),
+    )
+
+
+def _number(text: str) -> float:
+    return float(text) if text else nan
