@@ -75,10 +75,11 @@ def _matplotlib() -> Iterator[None]:
         raise RunError(MISSING, help=[INSTALL]) from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {"svg.hashsalt": _SALT, "svg.fonttype": "path", "pdf.fonttype": 42, "text.parse_math": False}
-        )
-        yield
+        matplotlib.rcParams.update(_SETTINGS)
+        with warnings.catch_warnings():
+            # a name may have letters that no font here has: they are drawn as boxes
+            warnings.filterwarnings("ignore", message="Glyph")
+            yield
 
 
 def _in_pixels(found: re.Match[str]) -> str:

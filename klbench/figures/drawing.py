@@ -275,7 +275,7 @@ _DRAW = {
 
 
 def _rule(axes: Axes, axis: str, at: float, label: str) -> None:
-    draw = {"color": style.TRUE.light, "lw": style.THIN + 0.2, "ls": (0, (4, 2)), "zorder": 2}
+    draw: dict[str, Any] = {"color": style.TRUE.light, "lw": style.THIN + 0.2, "ls": (0, (4, 2)), "zorder": 2}
     if axis == "x":
         axes.axvline(at, **draw)
         if label:

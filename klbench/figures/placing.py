@@ -89,9 +89,9 @@ def placed(figure: Figure) -> Placed:
         top -= size / _POINTS * 1.5
         texts.append(Said(_EDGE, top + size / _POINTS * 0.4, line, size, ink, weight))
     entries = []
-    for row in rows_of_legend:
+    for names in rows_of_legend:
         top -= _LEGEND_ENTRY
-        entries += [Entry(x, top + 0.02, name, colour) for x, name, colour in row]
+        entries += [Entry(x, top + 0.02, name, colour) for x, name, colour in names]
     top -= 0.06 * bool(rows_of_legend)
     panels: list[Place] = []
     for row, height in zip(rows, heights, strict=True):
