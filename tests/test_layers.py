@@ -39,6 +39,8 @@ ORDER = (
         "shards",
         "identity",
         "report",
+        "figures",
+        "pages",
         "cli",
     ),
 )

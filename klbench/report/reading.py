@@ -68,7 +68,7 @@ def from_files(read: Read, where: str) -> Results:
             help = ["a folder that klbench run has written has results.csv and spec.yaml"]
             raise SpecError(f"there is no {name} in {where}", help=help)
     spec = recorded(str(texts["spec.yaml"]), f"{where}/spec.yaml")
-    kept = Kept(_manifest(read("manifest.json"), where))
+    kept = Kept(manifest_of(read("manifest.json"), where))
     try:
         lines = lines_of(str(texts["results.csv"]), f"{where}/results.csv")
         components = _components(lines_of(read("components.csv") or "", ""), spec)
@@ -98,7 +98,12 @@ def lines_of(text: str, where: str) -> list[Line]:
     return lines
 
 
-def _manifest(text: str | None, where: str) -> Mapping[str, Any]:
+def manifest_of(text: str | None, where: str) -> Mapping[str, Any]:
+    """What a manifest says; nothing where there is none.
+
+    Raises:
+        SpecError: it is not JSON as klbench writes it.
+    """
     try:
         said = json.loads(text or "{}")
     except ValueError:
