@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from klbench.errors import RunError
 
@@ -27,6 +29,25 @@ def write_new(path: Path, text: str) -> bool:
             path.unlink(missing_ok=True)
             raise
     return True
+
+
+def write_over(path: Path, text: str) -> None:
+    """Write ``text`` to a file, in place of one that is there: whole, or not at all.
+
+    Raises:
+        RunError: it cannot be written; what was there is as it was.
+    """
+    place = Path(os.path.realpath(path))
+    new = place.with_name(f".{place.name}.{uuid4().hex}.new")
+    with explained(path, "-o FILE writes elsewhere"):
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        try:
+            write_flushed(new, text)
+            new.replace(place)
+        finally:
+            new.unlink(missing_ok=True)
+        flush_folder(place.parent)
 
 
 def write_flushed(path: Path, text: str) -> None:

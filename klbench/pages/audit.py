@@ -51,7 +51,7 @@ def to_page(practices: Sequence[Practice], figures: Sequence[Figure] = (), lacki
     numbered = [item for group in kinds.values() for item in group]
     said, sentences = opening(practices)
     pictures = [drawn(each, ids.new(f"{each.name}-drawn")) for each in figures]
-    head = [element("p", "klbench frameworks", class_="kicker"), element("h1", TITLE), element("p", said, class_="question")]
+    head = [element("p", "klbench frameworks", class_="kicker"), element("h1", TITLE), element("p", said)]
     body = [
         element("header", lines(head)),
         element(
@@ -125,8 +125,10 @@ def _practice(item: Numbered) -> Markup:
     told = [
         element("p", label(practice), class_="what"),
         element("p", verdict(practice)),
-        *(element("p", element("span", f"{short}: "), _names(entry.qualified for entry in entries), class_="by")
-          for short, entries in by_sequences(practice).items()),
+        *(
+            element("p", element("span", f"{short}: "), _names(entry.qualified for entry in entries), class_="by")
+            for short, entries in by_sequences(practice).items()
+        ),
     ]
     return element(
         "li",

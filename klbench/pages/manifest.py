@@ -16,8 +16,7 @@ _ELSEWHERE = ("name", "spec", "cases", "crossings")
 def what_was_run(manifest: Mapping[str, Any], files: Sequence[str], spec: str) -> Markup:
     """The manifest as a table, and the spec as it was run."""
     rows = [
-        element("tr", element("th", name, scope="row"), element("td", said))
-        for name, said in _facts(manifest, files)
+        element("tr", element("th", name, scope="row"), element("td", said)) for name, said in _facts(manifest, files)
     ]
     table = element("table", element("caption", "Manifest"), element("tbody", lines(rows)), class_="manifest")
     return element(

@@ -32,7 +32,7 @@ def together(parts: Iterable[str], apart: str = "") -> Markup:
     return Markup(text(apart).join(map(text, parts)))
 
 
-def element(name: str, *inside: str, **attributes: Attribute) -> Markup:
+def element(name: str, /, *inside: str, **attributes: Attribute) -> Markup:
     """``<name attribute="...">inside</name>``.
 
     Args:

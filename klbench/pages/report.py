@@ -11,7 +11,7 @@ from klbench.pages.tables import as_paragraphs
 from klbench.report.console import UNLIMITED
 from klbench.report.elsewhere import elsewhere
 from klbench.report.legend import legend
-from klbench.versions import installed
+from klbench.versions import __version__
 from klbench.wording import counted
 
 _READING = "how-to-read-it"
@@ -63,4 +63,4 @@ def _how_to_read(runs: Sequence[Run], reading: str) -> Markup:
 
 
 def _footer() -> Markup:
-    return element("footer", element("p", f"Made by klbench {installed('klbench')}. Nothing in this file is loaded."))
+    return element("footer", element("p", f"Made by klbench {__version__}. Nothing in this file is loaded."))

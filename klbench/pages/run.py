@@ -96,8 +96,12 @@ class Section:
 
     def _pair(self, summary: Summary) -> Markup:
         name = self._ids.new(f"{self.id}-{file_stem(summary.name)}")
-        head = element("header", element(f"h{self._level + 1}", summary.name, id=name), element("p", summary.divergence))
-        data = next((case.data for case in self.run.results.cases if case.case.pair == summary.name and case.data), None)
+        head = element(
+            "header", element(f"h{self._level + 1}", summary.name, id=name), element("p", summary.divergence)
+        )
+        data = next(
+            (case.data for case in self.run.results.cases if case.case.pair == summary.name and case.data), None
+        )
         return element(
             "section",
             lines(

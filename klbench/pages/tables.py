@@ -97,7 +97,9 @@ def _framed(
         class_="sorts" if sorts else None,
         data_blocks="apart" if apart else None,
     )
-    return element("div", table, class_="scroll", tabindex="0", role="group", aria_label=f"{caption} of {of}".removesuffix(" of "))
+    return element(
+        "div", table, class_="scroll", tabindex="0", role="group", aria_label=f"{caption} of {of}".removesuffix(" of ")
+    )
 
 
 def _header(labels: Sequence[str], names: Sequence[Heading]) -> Iterator[Markup]:
@@ -200,5 +202,3 @@ def as_paragraphs(sentences: Sequence[str], name: str) -> Markup:
 def in_lines(parts: Sequence[str], name: str) -> Markup:
     """Short texts, each in a line of its own."""
     return element("p", together(element("span", part) for part in parts), class_=name) if parts else NOTHING
-
-

@@ -129,7 +129,13 @@ def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
 
 ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False, once=True)
 LEVEL = Field("level", lambda row: row.aggregation or row.level or MISSING, numeric=False)
-TRUE = Field("true", lambda row: plain_number(row.scale) if isfinite(row.scale) else MISSING, ("true",), quiet=True, number=lambda row: row.scale)
+TRUE = Field(
+    "true",
+    lambda row: plain_number(row.scale) if isfinite(row.scale) else MISSING,
+    ("true",),
+    quiet=True,
+    number=lambda row: row.scale,
+)
 DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
 ROUNDING = Field(
     "rounding",

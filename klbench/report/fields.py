@@ -113,7 +113,9 @@ KHAT = Field("k̂", lambda row: fixed(row.khat, 2), ("khat",))
 PLACEMENT = Field("placement", lambda row: placed(row.placement, row.weighting), numeric=False)
 FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
 NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING, ("nonfinite",))
-LENGTH = Field(MEASURED, lambda row: measured(_length(row, "mean"), nan), group=_LENGTH, number=lambda row: _length(row, "mean"))
+LENGTH = Field(
+    MEASURED, lambda row: measured(_length(row, "mean"), nan), group=_LENGTH, number=lambda row: _length(row, "mean")
+)
 EXACT_LENGTH = Field(
     "exact",
     lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")),
