@@ -51,9 +51,9 @@ Check = Annotated[
     bool,
     typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
 ]
-RunHtml = Annotated[bool, typer.Option("--html", help="Write DIR/<name>/report.html too: all of it in one file.")]
+RunShown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
+Html = Annotated[bool, typer.Option("--html", help="Write DIR/<name>/report.html too: all of it in one file.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Write its figures too: DIR/<name>/figures/*.svg.")]
-Shown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="How it is written to stdout.")]
 

@@ -25,12 +25,7 @@ KINDS: tuple[Kind, ...] = ("svg", "png", "pdf")
 MISSING = "figures need matplotlib"
 INSTALL = "pip install 'klbench[plot]'"
 _PIXELS_PER_INCH = 200
-_SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "klbench",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
-    "text.parse_math": False,
-}
+_SETTINGS: dict[Any, Any] = {"svg.hashsalt": "klbench", "svg.fonttype": "path", "pdf.fonttype": 42, "text.parse_math": False}
 """The same bytes everywhere; letters are shapes, so that every reader has them; a dollar in a name is a dollar."""
 _METADATA: dict[Kind, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},

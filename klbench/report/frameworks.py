@@ -248,9 +248,9 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     yield from ("## Pair by pair", "")
     numbered = [item for group in kinds.values() for item in group]
     for standard in STANDARD:
-        roles = ", ".join(f"{role} = `{text}`" for role, text in roles(standard))
+        told = ", ".join(f"{role} = `{text}`" for role, text in roles(standard))
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
-        yield from (f"{standard.why} {roles}.", "")
+        yield from (f"{standard.why} {told}.", "")
         yield from _table(NUMBERS, number_rows(numbered, standard.name), texts=_TEXTS)
     yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE.format("markdown"))
 
