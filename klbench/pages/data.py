@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import nan
 from typing import TYPE_CHECKING
 
 from klbench.pages.markup import Markup
@@ -57,19 +58,20 @@ def _positions(data: DataResult) -> Markup:
 
 
 def _worst(data: DataResult) -> Markup:
+    shown = [one for one in data.worst if one.rank <= _MOST]
+    has_text = any(one.text for one in shown)
     columns = (
         *(Column("what"), Column("rank", numeric=True), Column("log_ratio", numeric=True)),
-        *(Column("place"), Column("token", numeric=True), Column("text", wraps=True)),
+        *(Column("place"), Column("token", numeric=True), *[Column("text", wraps=True)] * has_text),
     )
     rows = [
         Line(
             (
                 *(one.what, str(one.rank), plain_number(one.log_ratio), one.place),
-                *(MISSING if one.position is None else str(one.position), one.text),
+                *(MISSING if one.position is None else str(one.position), *[one.text] * has_text),
             ),
-            (None, one.rank, one.log_ratio, None, float("nan") if one.position is None else one.position, None),
+            (*(None, one.rank, one.log_ratio, None, nan if one.position is None else one.position), *[None] * has_text),
         )
-        for one in data.worst
-        if one.rank <= _MOST
+        for one in shown
     ]
     return plain_table("Largest |log_ratio|", columns, rows)

@@ -36,10 +36,11 @@ class Line:
 
 def plain_table(caption: str, columns: Sequence[Column], rows: Sequence[Line]) -> Markup:
     """A table whose first column names the rows. A cell may be HTML."""
-    head = element("tr", *(_head(each.header, at, numeric=each.numeric) for at, each in enumerate(columns)))
+    head = [_head(each.header, at, numeric=each.numeric) for at, each in enumerate(columns)]
     texts = [_column(each.numeric, [row.cells[at] for row in rows]) for at, each in enumerate(columns)]
     body = [_plain_row(row, columns, [column[place] for column in texts]) for place, row in enumerate(rows)]
-    return _framed(caption, [head], [element("tbody", lines(body))], sorts=len(rows) > 1, apart=False)
+    table = [element("tbody", lines(body))]
+    return _framed(caption, [element("tr", *head)], table, [], sorts=len(rows) > 1, apart=False)
 
 
 def _plain_row(row: Line, columns: Sequence[Column], texts: Sequence[str]) -> Markup:
@@ -64,15 +65,18 @@ def key(value: float) -> str:
 
 def chart_table(chart: Chart, pair: str) -> Markup:
     """The table of a pair's rows, in the fullest layout."""
-    layout, labels = chart.layouts[0], () if chart.captioned else chart.label_headers
+    layout = chart.layouts[0]
+    headers = () if chart.captioned else chart.label_headers
+    labelled = [_Labels(header, [block.labels[at] for block in chart.blocks]) for at, header in enumerate(headers)]
     cells = [_Cells(field, chart.blocks) for field in layout]
     first, bodies = 0, []
-    for block in chart.blocks:
-        bodies.append(_body(block, chart, cells, first))
+    for number, block in enumerate(chart.blocks):
+        bodies.append(_body(block, number, chart, labelled, cells, first))
         first += len(block.rows)
     sorts = first > 1 and (not chart.captioned or any(len(block.rows) > 1 for block in chart.blocks))
-    head = list(_header(labels, headings(layout)))
-    return _framed(caption(chart), head, bodies, sorts=sorts, apart=chart.captioned, of=pair)
+    head = list(_header(labelled, headings(layout)))
+    texts = [column.texts for column in (*labelled, *cells)]
+    return _framed(caption(chart), head, bodies, texts, sorts=sorts, apart=chart.captioned, of=pair)
 
 
 def caption(chart: Chart) -> str:
@@ -85,27 +89,45 @@ def caption(chart: Chart) -> str:
 
 
 def _framed(
-    caption: str, head: Sequence[Markup], bodies: Sequence[Markup], *, sorts: bool, apart: bool, of: str = ""
+    caption: str,
+    head: Sequence[Markup],
+    bodies: Sequence[Markup],
+    texts: Sequence[Sequence[str]],
+    *,
+    sorts: bool,
+    apart: bool,
+    of: str = "",
 ) -> Markup:
-    """A table in a box that scrolls by itself where the page is narrow."""
+    """A table in a box that scrolls by itself where the page is narrow; ``texts`` are its columns."""
     more = element("span", f" of {of}", class_="unseen") if of else NOTHING
+    names = ["sorts"] * sorts + [*_on_paper(texts)]
     table = element(
         "table",
         element("caption", caption, more),
         element("thead", *head),
         *bodies,
-        class_="sorts" if sorts else None,
+        class_=" ".join(names) or None,
         data_blocks="apart" if apart else None,
     )
-    return element(
-        "div", table, class_="scroll", tabindex="0", role="group", aria_label=f"{caption} of {of}".removesuffix(" of ")
-    )
+    said = f"{caption} of {of}" if of else caption
+    return element("div", table, class_="scroll", tabindex="0", role="group", aria_label=said)
 
 
-def _header(labels: Sequence[str], names: Sequence[Heading]) -> Iterator[Markup]:
+_LETTER, _APART, _PAPER, _MOST = 5.2, 6.5, 680, 800
+"""Of a table on paper, in pixels: a letter, what is between two columns, a page, and what fits it in smaller letters."""
+
+
+def _on_paper(texts: Sequence[Sequence[str]]) -> Iterator[str]:
+    """How much smaller it is printed, so that it is not cut."""
+    width = sum(_LETTER * max(map(len, column), default=0) + _APART for column in texts)
+    if width > _PAPER:
+        yield "widest" if width > _MOST else "wide"
+
+
+def _header(labels: Sequence[_Labels], names: Sequence[Heading]) -> Iterator[Markup]:
     """One line of headers, or two where several columns share a name."""
     tall = 2 if any(name.is_joint for name in names) else None
-    first = [_head(label, at, rows=tall) for at, label in enumerate(labels)]
+    first = [_head(label.header, at, numeric=label.numeric, rows=tall) for at, label in enumerate(labels)]
     second, at = [], len(labels)
     for name in names:
         if name.is_joint:
@@ -163,31 +185,42 @@ def marked(said: str) -> Markup:
     return Markup(inside)
 
 
-def _body(block: Block, chart: Chart, cells: Sequence[_Cells], first: int) -> Markup:
+def _body(
+    block: Block, number: int, chart: Chart, labelled: Sequence[_Labels], cells: Sequence[_Cells], first: int
+) -> Markup:
+    """The rows of a block: the ``number``-th, whose first row is the ``first`` of the table."""
     rows = []
     if chart.captioned and block.caption:
         said = element("th", block.caption, scope="rowgroup", colspan=len(cells), class_="block")
         rows.append(element("tr", said, data_caption=""))
     for place, row in enumerate(block.rows):
         at = first + place
-        labels = [] if chart.captioned else [_label(label, again=bool(place)) for label in block.labels]
+        labels = [column.cell(number, again=bool(place)) for column in labelled]
         own = [
-            column.cell(at, row, is_first=not number, again=column.is_again(at, first))
-            for number, column in enumerate(cells)
+            column.cell(at, row, is_first=not index, again=column.is_again(at, first))
+            for index, column in enumerate(cells)
         ]
         rows.append(element("tr", *labels, *own))
     return element("tbody", lines(rows))
 
 
-def _label(label: str, *, again: bool) -> Markup:
-    """What tells a block from the others, in each of its rows."""
-    number = _number(label)
-    names = " ".join(["number"] * (number is not None) + ["again"] * again)
-    return element("td", label, class_=names or None, data_sort=None if number is None else key(number))
+class _Labels:
+    """A column of what tells blocks from one another, in each of their rows: values of a grid, targets, true values."""
+
+    def __init__(self, header: str, texts: Sequence[str]) -> None:
+        self.header, self._numbers = header, [*map(_number, texts)]
+        self.numeric = None not in self._numbers
+        self.texts = aligned(texts) if self.numeric else texts
+
+    def cell(self, at: int, *, again: bool) -> Markup:
+        """The cell of a row of the block with this number; ``again``: the row above has the same."""
+        names = " ".join(["number"] * self.numeric + ["again"] * again)
+        number = self._numbers[at]
+        return element("td", self.texts[at], class_=names or None, data_sort=None if number is None else key(number))
 
 
 def _number(label: str) -> float | None:
-    """The number that a label shows: labels are values of a grid and true values, which have no error."""
+    """The number that a label shows, which has no error."""
     try:
         return float({"∞": "inf", "-∞": "-inf", "–": "nan"}.get(label, label))
     except ValueError:
