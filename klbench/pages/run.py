@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from klbench.errors import SpecError
 from klbench.figures.choose import figures_of
 from klbench.pages.data import data_tables
 from klbench.pages.drawing import Drawn, drawn
@@ -40,7 +41,10 @@ class Run:
         Raises:
             SpecError: files are missing, or are not what klbench writes.
         """
-        return Run(from_files(read, where), manifest_of(read("manifest.json"), where), tuple(files))
+        results = from_files(read, where)
+        if not results.cases:
+            raise SpecError(f"there is no row in {where}/results.csv", help=["run the spec again"])
+        return Run(results, manifest_of(read("manifest.json"), where), tuple(files))
 
     @property
     def name(self) -> str:

@@ -53,7 +53,7 @@ class Element:
                 found += [child] * (name in ("", child.name)) + child.all(name)
         return found
 
-    def one(self, name: str, **attributes: str) -> Element:
+    def one(self, name: str, /, **attributes: str) -> Element:
         (found,) = (each for each in self.all(name) if attributes.items() <= each.attributes.items())
         return found
 

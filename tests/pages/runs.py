@@ -33,7 +33,7 @@ GRADIENTS = """\
 name: gradients
 measure: [value, gradient]
 samples: 2000
-estimators: [k1, k3, verl:low_var_kl, hellinger2]
+estimators: [k1, k3, verl:low_var_kl]
 pairs:
   - {name: Gaussians, q: "N(0, 1)", p: "N(0.5, 1)"}
 """

@@ -39,7 +39,9 @@ def test_what_it_filters_by_stands_on_each() -> None:
         assert json.loads(item.attributes["data-placement"]) == [default_place(practice.entry)]
     for select in root.all("select"):
         offered = {option.attributes["value"] for option in select.all("option")} - {""}
-        assert offered == {value for item in items for value in json.loads(item.attributes[f"data-{select.attributes['name']}"])}
+        assert offered == {
+            value for item in items for value in json.loads(item.attributes[f"data-{select.attributes['name']}"])
+        }
 
 
 def test_its_numbers_are_those_of_the_document() -> None:
@@ -48,7 +50,10 @@ def test_its_numbers_are_those_of_the_document() -> None:
     root = read(to_page(practices))
     for standard in STANDARD:
         (table,) = (each for each in root.all("table") if each.one("caption").text == f"Exact numbers, {standard.name}")
-        rows = [[cell.text.strip() for cell in row.all() if cell.name in ("th", "td")] for row in table.one("tbody").all("tr")]
+        rows = [
+            [cell.text.strip() for cell in row.all() if cell.name in ("th", "td")]
+            for row in table.one("tbody").all("tr")
+        ]
         written = number_rows(numbered, standard.name)
         assert [row[1:] for row in rows] == [list(row[1:]) for row in written]
         links = [row.attributes["data-practices"] for row in table.one("tbody").all("tr")]
