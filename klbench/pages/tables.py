@@ -75,7 +75,7 @@ def chart_table(chart: Chart, pair: str) -> Markup:
         first += len(block.rows)
     sorts = first > 1 and (not chart.captioned or any(len(block.rows) > 1 for block in chart.blocks))
     head = list(_header(labelled, headings(layout)))
-    texts = [column.texts for column in (*labelled, *cells)]
+    texts = [*(column.texts for column in labelled), *(column.texts for column in cells)]
     return _framed(caption(chart), head, bodies, texts, sorts=sorts, apart=chart.captioned, of=pair)
 
 
@@ -114,7 +114,7 @@ def _framed(
 
 
 _LETTER, _APART, _PAPER, _MOST = 5.2, 6.5, 680, 800
-"""Of a table on paper, in pixels: a letter, what is between two columns, a page, and what fits it in smaller letters."""
+"""Of a table on paper, in pixels: a letter, the space between columns, a page, what fits it in smaller letters."""
 
 
 def _on_paper(texts: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""``klbench report``, ``run --html``, ``run --plot``, ``frameworks -f html``: what is written where, and what is refused."""
+"""``report``, ``run --html``, ``run --plot``, ``frameworks -f html``: what is written where, and what is refused."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_on_standard_output_it_is_the_same(call: Call, results: Path, here: Path
 )
 def test_what_is_no_folder_of_results_is_refused(
     call: Call,
-    results: Path,
+    results: Path,  # noqa: ARG001
     here: Path,
     arguments: list[str],
-    said: str,  # noqa: ARG001
+    said: str,
 ) -> None:
     (here / "empty").mkdir()
     done = call("report", *arguments)
@@ -123,9 +123,9 @@ def test_without_matplotlib_nothing_is_measured(
 
 def test_report_without_matplotlib_says_what_to_install(
     call: Call,
-    results: Path,
+    results: Path,  # noqa: ARG001
     here: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = call("report", "results")

@@ -1,4 +1,4 @@
-"""A strict reader of pages: what does not hold of valid, self-contained, accessible HTML is a failure with its place."""
+"""A strict reader of pages: what is not valid, self-contained, accessible HTML is a failure with its place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 VOID = {"br", "input", "meta"}
 RAW = {"style", "script"}
@@ -142,7 +143,7 @@ def _ids(root: Element) -> None:
 def _headings(root: Element) -> None:
     levels = [int(each.name[1]) for each in root.all() if re.fullmatch("h[1-6]", each.name)]
     assert levels[0] == 1
-    assert all(below <= above + 1 for above, below in zip(levels, levels[1:], strict=False)), levels
+    assert all(below <= above + 1 for above, below in pairwise(levels)), levels
 
 
 def _tables(root: Element) -> None:
@@ -153,7 +154,7 @@ def _tables(root: Element) -> None:
         for body in table.all("tbody"):
             for row in body.all("tr"):
                 assert any(cell.name == "th" for cell in row.children if isinstance(cell, Element))
-        assert len({width for width in _widths(table)}) == 1, table.one("caption").text
+        assert len(set(_widths(table))) == 1, table.one("caption").text
 
 
 def _widths(table: Element) -> list[int]:
@@ -187,4 +188,4 @@ def _alone(root: Element) -> None:
         assert "//" not in raw.text
         assert "@import" not in raw.text
         assert "url(" not in raw.text
-    assert len(root.all("script")) == len([each for each in root.all("style")]) == 1
+    assert len(root.all("script")) == len(root.all("style")) == 1
