@@ -93,7 +93,8 @@ class CaseResult:
     """One case measured: its rows, the KL it is about (``kl``, ``kl_from``), and what the reader should know.
 
     ``rows`` are of values, of gradients, or of both, values first, as the spec's ``measure`` says. ``data`` is what
-    log-probabilities that a run has saved say about themselves.
+    log-probabilities that a run has saved say about themselves. ``running`` are the rows at every checkpoint of a run
+    to a precision; of one that was interrupted, from where it went on.
     """
 
     case: Case
@@ -103,6 +104,7 @@ class CaseResult:
     notes: tuple[str, ...]
     seconds: float
     data: DataResult | None = None
+    running: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ A number that does not exist is NaN here and empty in every output; infinite is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import copysign, inf, isfinite, nan
@@ -341,6 +342,13 @@ class Components:
         )
     )
     stdev: ndarray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``loc``, or ``logits[2]`` where a parameter has several."""
+        size = Counter(self.parameter)
+        named = zip(self.parameter, self.index, strict=True)
+        return tuple(name if size[name] == 1 else f"{name}[{index}]" for name, index in named)
 
 
 _UNSEEN = 0.2

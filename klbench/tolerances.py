@@ -199,3 +199,8 @@ has fewer than nine digits."""
 
 LEAST_TRUSTED_PROBABILITY = 1e-15
 """torch keeps probabilities this far from 0 and 1: Bernoulli(1e-20) against 0.7 is 24.6 there, and 31.6 in truth."""
+
+# --- what a sample can tell -------------------------------------------------------------------------------------------
+
+TRUSTED = 0.7
+"""Above this k̂ neither a mean nor its error bar is to be trusted (Vehtari et al., JMLR 2024)."""

@@ -13,6 +13,7 @@ from klbench.cli.identify import identify
 from klbench.cli.init import init
 from klbench.cli.listing import listing
 from klbench.cli.merge import merge
+from klbench.cli.plot import plot
 from klbench.cli.run import run
 from klbench.cli.schema import schema
 from klbench.cli.validate import validate
@@ -49,6 +50,7 @@ def _without_command(context: typer.Context, _version: Version = False) -> None:
 
 app.command("run")(run)
 app.command("data")(data)
+app.command("plot")(plot)
 app.command("merge")(merge)
 app.command("validate")(validate)
 app.command("list")(listing)

@@ -51,6 +51,13 @@ def identified() -> list[Offer]:
     return _offers([*_estimators(), *_shipped()])
 
 
+def plotted(incomplete: str) -> list[Offer]:
+    """What can be drawn: specs, folders of results, estimators, the audit."""
+    folder = Path(incomplete).parent
+    results = [(str(path.parent), "results") for path in sorted(folder.glob("*/results.csv"))]
+    return [*_offers([("audit", "all that frameworks ship"), *results]), *specs(incomplete), *identified()]
+
+
 def shipped() -> list[Offer]:
     """The frameworks and what they ship."""
     return _offers([*_frameworks(), *_shipped()])

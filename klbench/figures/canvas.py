@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from klbench.errors import RunError
@@ -25,13 +26,28 @@ KINDS: tuple[Kind, ...] = ("svg", "png", "pdf")
 MISSING = "figures need matplotlib"
 INSTALL = "pip install 'klbench[plot]'"
 _PIXELS_PER_INCH = 200
-_SETTINGS: dict[Any, Any] = {"svg.hashsalt": "klbench", "svg.fonttype": "path", "pdf.fonttype": 42, "text.parse_math": False}
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "klbench",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+}
 """The same bytes everywhere; letters are shapes, so that every reader has them; a dollar in a name is a dollar."""
 _METADATA: dict[Kind, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+
+def ensure_installed() -> None:
+    """Refuse to draw without matplotlib, at once.
+
+    Raises:
+        RunError: it is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise RunError(MISSING, help=[INSTALL])
 
 
 def to_svg(figures: Sequence[Figure]) -> str:

@@ -10,8 +10,8 @@ from matplotlib.textpath import TextToPath
 
 from klbench.figures import style
 from klbench.figures.figure import Figure, Panel
+from klbench.figures.scales import readable
 from klbench.figures.style import Ink
-from klbench.figures.ticks import readable
 
 _EDGE = 0.14
 _PANEL_HEIGHT, _CATEGORY, _PANEL_TITLE, _BELOW = 2.15, 0.235, 0.24, 0.46
@@ -67,7 +67,7 @@ class Placed:
 
 def placed(figure: Figure) -> Placed:
     """The places of everything in a figure."""
-    named = [(name, colour) for name, colour in figure.names if name]
+    named = [(name, colour) for name, colour in figure.names if colour >= 0]
     direct = _is_direct(figure, [name for name, _ in named])
     captions = [line for caption in figure.captions for line in wrapped(caption, style.TICK, style.WIDTH - 2 * _EDGE)]
     header = [(line, style.TITLE, style.TEXT, "bold") for line in _lines(figure.title, style.TITLE)]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from klbench.errors import RunError
 
@@ -27,6 +28,24 @@ def write_new(path: Path, text: str) -> bool:
             path.unlink(missing_ok=True)
             raise
     return True
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in place of one that is there.
+
+    Raises:
+        RunError: it cannot be written; what was there is as it was.
+    """
+    new = path.with_name(f".{path.name}.{uuid4().hex}.new")
+    with explained(path, "give the path of a file in a folder that is there and can be written"):
+        try:
+            with new.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def write_flushed(path: Path, text: str) -> None:

@@ -63,7 +63,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     took = time.perf_counter() - start
     data = data_result(case, setting.pair, sample) if isinstance(setting.pair, Dump) else None
     kl = measured_kl(measured) or setting.kl
-    return CaseResult(case, kl.value, kl.road, tuple(measured), tuple(sentences), took, data)
+    running = () if stop is None else tuple(stop.seen)
+    return CaseResult(case, kl.value, kl.road, tuple(measured), tuple(sentences), took, data, running)
 
 
 def measured_kl(rows: Sequence[Row]) -> Truth | None:

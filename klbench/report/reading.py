@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from io import StringIO
 from math import nan
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,28 @@ class Kept:
             if case.get("pair") == pair and case.get("parameters") == dict(parameters):
                 return dict(case)
         return {}
+
+
+def read_results(folder: str | PathLike[str]) -> Results:
+    """The results of a run from the folder that it wrote, or from its results.csv.
+
+    Raises:
+        SpecError: there is no such folder, or it does not hold results.
+    """
+    place = Path(folder)
+    place = place.parent if place.name == "results.csv" else place
+    if not place.is_dir():
+        raise SpecError(f"there is no folder {str(folder)!r}", help=["name what klbench run has written: results/NAME"])
+
+    def read(name: str) -> str | None:
+        try:
+            return (place / name).read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(f"{place / name} cannot be read: {error}") from error
+
+    return from_files(read, str(place))
 
 
 def from_files(read: Read, where: str) -> Results:
@@ -126,11 +150,9 @@ def _cases(
     read: Read,
 ) -> Iterator[CaseResult]:
     """The cases in the order of the rows: those that follow one another with one pair and parameters are a case's."""
-    groups: dict[tuple[str, ...], list[Line]] = {}
     names = spec.grid_parameters()
-    for line in lines:
-        groups.setdefault((line["pair"], *(line[name] for name in names)), []).append(line)
-    for own in groups.values():
+    running = _by_case(lines_of(read("running.csv") or "", "running.csv"), names)
+    for key, own in _by_case(lines, names).items():
         case = _case(own[0], names)
         rows = tuple(_row(line, components.get(_key(line, spec), [])) for line in own)
         said = kept.case(case.pair, case.parameters)
@@ -143,7 +165,16 @@ def _cases(
             tuple(map(str, said.get("notes", ()))),
             float(said.get("seconds", 0.0)),
             data_of(said.get("data"), case.pair, read, lines_of),
+            tuple(_row(line, []) for line in running.get(key, ())),
         )
+
+
+def _by_case(lines: Sequence[Line], names: Sequence[str]) -> Mapping[tuple[str, ...], list[Line]]:
+    """The lines of each case, by its pair and parameters."""
+    groups: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line["pair"], *(line[name] for name in names)), []).append(line)
+    return groups
 
 
 def _case(line: Line, names: Sequence[str]) -> Case:

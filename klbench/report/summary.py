@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.report.component_fields import FEW, component_layouts, component_names
+from klbench.report.component_fields import FEW, component_layouts
 from klbench.report.field import Layout, shown_in, told_apart, with_rounding
 from klbench.report.fields import columns_for, leaner, symbol
 from klbench.report.multiples import multiple_notes
@@ -216,7 +216,7 @@ def _component_charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
     components = next((row.components for row in rows if row.components is not None), None)
     if components is None or cases[0].case.parameters or len(components.index) > FEW:
         return
-    layouts = component_layouts(component_names(components))
+    layouts = component_layouts(components.names)
     yield Chart((), (Block((), "", rows),), _with_content(layouts, rows), spare=True)
 
 
