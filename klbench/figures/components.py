@@ -11,7 +11,7 @@ from klbench.results import CaseResult
 from klbench.row import Components, Row
 from klbench.wording import counted, file_stem
 
-_MOST_COMPONENTS, _MOST_PANELS = 24, 18
+_MOST_COMPONENTS, _MOST_PANELS = 24, 12
 
 
 def by_component(case: CaseResult) -> Iterator[Figure]:
@@ -78,7 +78,11 @@ def _panel(group: Sequence[Row], rows: Sequence[Row], colour: int, places: Seque
     held = group[0].components
     assert held is not None
     name = _called([named(row, rows) for row in group])
-    names = tuple(held.names[place] for place in places)
+    parameters = dict.fromkeys(held.parameter[place] for place in places)
+    # of one parameter the axis has its name, and the places their numbers
+    alone = len(parameters) == 1 and len(held.index) > 1
+    names = tuple(str(held.index[place]) if alone else held.names[place] for place in places)
+    label = next(iter(parameters)) if alone else ""
     x = tuple(float(index) for index in range(len(places)))
 
     def numbers(vector: str) -> tuple[float, ...]:
@@ -91,7 +95,7 @@ def _panel(group: Sequence[Row], rows: Sequence[Row], colour: int, places: Seque
         Series("true", -1, "outline", x, numbers("true")),
         Series(name, colour, "points", x, numbers("mean"), bars, tuple(map(isnan, bars))),
     )
-    return Panel(name, Axis("", categories=names), Axis(""), series)
+    return Panel(name, Axis(label, categories=names), Axis(""), series)
 
 
 def _called(names: Sequence[str]) -> str:

@@ -130,8 +130,9 @@ class Figure:
 
     @property
     def names(self) -> tuple[tuple[str, int], ...]:
-        """The names of all series with their colours, each once."""
-        return tuple(dict.fromkeys((series.name, series.colour) for panel in self.panels for series in panel.series))
+        """The names of all series with their colours, each once; not of those that stand on an axis of names."""
+        panels = [panel for panel in self.panels if not (panel.x.categories or panel.y.categories)]
+        return tuple(dict.fromkeys((series.name, series.colour) for panel in panels for series in panel.series))
 
     @property
     def alt(self) -> str:

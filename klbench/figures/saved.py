@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import isfinite, isnan
+from math import exp, isfinite, isnan, nan
 
 from klbench.figures.figure import Axis, Figure, Panel, Rule, Scale, Series, colours
 from klbench.figures.numbers_of_rows import ERRORS
 from klbench.measure.data import DataResult
 from klbench.measure.data_checks import Check
+from klbench.report.numbers import fixed
 from klbench.results import CaseResult
 from klbench.row import Row
+from klbench.stats.tail import tail_length
 from klbench.wording import counted, file_stem
 
 _NAMES = colours(["k1", "k3", "tokens", "sequences"])
 _ESS = "ess_share"
-_CALLED = {"mean_ratio_minus_one": "mean of r − 1", "mean_weight_minus_one": "mean of ρ − 1", _ESS: "effective share"}
+_CALLED = {"mean_ratio_minus_one": "mean of r − 1", "mean_weight_minus_one": "mean of ρ − 1"}
 
 
 def of_data(case: CaseResult) -> Iterator[Figure]:
@@ -58,14 +60,11 @@ def _tails(data: DataResult, rows: Sequence[Row]) -> Iterator[Panel]:
             continue
         series.append(Series(name, _NAMES[name], "points", *map(tuple, zip(*there, strict=True))))  # type: ignore[arg-type]
         khat = _khat(rows, what)
-        if 0 < khat < _STEEPEST:
-            series.append(_fit(f"k̂ = {khat:.2f}", _NAMES[name], there, khat))
+        if isfinite(khat) and khat < 1:
+            series.append(_fit(f"{name}, k̂ = {fixed(khat, 2)}", _NAMES[name], there[: tail_length(number) + 1], khat))
     if series:
-        title = "share of tokens, of sequences, beyond"
+        title = "share with at least this |log r|"
         yield Panel(title, Axis("|log r|, nats", _scale(series)), Axis("", "log"), tuple(series))
-
-
-_STEEPEST = 5.0
 
 
 def _scale(series: Sequence[Series]) -> Scale:
@@ -77,22 +76,40 @@ def _khat(rows: Sequence[Row], what: str) -> float:
     """The tail index of k1, whose size is |log r|: of tokens, or of whole sequences."""
     level = {"token": ("token", "token-mean"), "sequence": ("sequence", "")}[what]
     found = [row.khat for row in rows if row.estimator == "k1" and (row.level, row.aggregation) == level]
-    return found[0] if found and isfinite(found[0]) else 0.0
+    return found[0] if found else nan
 
 
 def _fit(name: str, colour: int, there: Sequence[tuple[float, float]], khat: float) -> Series:
-    """A Pareto tail with this index, through the least of the largest: shares fall with |log r| to the power −1/k̂."""
-    (most, _), (least, share) = there[0], there[-1]
-    return Series(name, colour, "line", (least, most), (share, share * (most / least) ** (-1 / khat)))
+    """The generalized Pareto tail of this index beyond the least of these, with the mean excess that they have."""
+    sizes = [size for size, _ in there]
+    least, share = there[-1]
+    scale = (sum(sizes) / len(sizes) - least) * (1 - khat)
+    x = tuple(least + (sizes[0] - least) * step / _STEPS for step in range(_STEPS + 1))
+    return Series(name, colour, "line", x, tuple(share * _beyond(khat, (size - least) / scale) for size in x))
+
+
+_STEPS = 60
+
+
+def _beyond(khat: float, excess: float) -> float:
+    """The share of a generalized Pareto distribution beyond an excess, in units of its scale."""
+    if abs(khat) < _NO_INDEX:
+        return exp(-excess)
+    inside = 1 + khat * excess
+    return inside ** (-1 / khat) if inside > 0 else 0.0
+
+
+_NO_INDEX = 1e-6
+"""So small an index is that of an exponential tail."""
 
 
 def _checks(data: DataResult) -> Iterator[Panel]:
     """The means that are 0 if the tokens were drawn as is claimed, and the share of the sample that weights leave."""
-    for is_share, title in ((False, "0 if the tokens were drawn as is claimed"), (True, "effective sample size")):
+    for is_share, title in ((False, "0 if drawn as claimed"), (True, "effective sample size")):
         own = [check for check in data.checks if (check.check == _ESS) == is_share and isfinite(check.value)]
         if not own:
             continue
-        names = tuple(f"{_CALLED.get(check.check, check.check)}, {check.level}" for check in own)
+        names = tuple(check.level if is_share else f"{_CALLED[check.check]}, {check.level}" for check in own)
         series = tuple(_point(name, check, place) for place, (name, check) in enumerate(zip(names, own, strict=True)))
         limits = (-0.04, 1.04) if is_share else None
         label = "share of the sample" if is_share else f"mean, ±{ERRORS} standard errors"
@@ -109,4 +126,4 @@ def _point(name: str, check: Check, place: int) -> Series:
 def _captions(panels: Sequence[Panel]) -> Iterator[str]:
     yield f"Points are measured, bars are {ERRORS} standard errors by clusters."
     if any(one.look == "line" for panel in panels for one in panel.series):
-        yield "Lines: a Pareto tail of the index k̂ that results.csv has for k1; above 0.7 no mean of r can be trusted."
+        yield "Lines: a generalized Pareto tail with the k̂ of k1 in results.csv and the mean excess of the points."

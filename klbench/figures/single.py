@@ -151,8 +151,10 @@ def _panel(
 
 def _captions(panels: Sequence[Panel], hidden: int) -> tuple[str, ...]:
     series = [one for panel in panels for one in panel.series]
-    measured = f"Points are measured, bars are {ERRORS} standard errors; "
-    said = [f"{measured}diamonds are exact; the dashed line is what is true."]
+    told = [f"Points are measured, bars are {ERRORS} standard errors"] * any(one.look == "points" for one in series)
+    told += ["diamonds are exact"] * any(one.look == "diamonds" for one in series)
+    told += ["the dashed line is what is true"] * any(panel.rules for panel in panels)
+    said = [f"{'; '.join(told)}."]
     if any(any(one.doubtful) for one in series):
         said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
     if any(x == inf for one in series for x in one.x):
