@@ -41,7 +41,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 }
 _TYPES = {field.name: str(field.type) for field in fields(Row)}
 _PER_COMPONENT = ("parameter", "index", "true", "mean", "mean_mcse", "exact", "stdev")
-_NOT_A_CASE = ("spec", "pair", "q", "p", "sampler")
+_NEEDED = ("pair", "q", "p", "sampler", "estimator")
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,9 @@ def _cases(
 ) -> Iterator[CaseResult]:
     """The cases in the order of the rows: those that follow one another with one pair and parameters are a case's."""
     names = spec.grid_parameters()
+    missing = {*_NEEDED, *names} - {*(lines[0] if lines else ())}
+    if missing:
+        raise KeyError(f"no column {', '.join(sorted(missing))}")
     running = _by_case(lines_of(read("running.csv") or "", "running.csv"), names)
     for key, own in _by_case(lines, names).items():
         case = _case(own[0], names)
