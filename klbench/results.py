@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from klbench.distributions.expression import Expression
     from klbench.engines.record import Record
+    from klbench.figures.plotted import Plotted
     from klbench.measure.data import DataResult
     from klbench.spec.cases import Case
 
@@ -168,6 +169,16 @@ class Results:
         from klbench.report.frame import to_frame
 
         return to_frame(self)
+
+    def plot(self) -> Plotted:
+        """The figures of the run: shown in a notebook, ``.save("kl.svg")`` writes them (svg, png, pdf).
+
+        Raises:
+            RunError: matplotlib is not installed (``pip install 'klbench[plot]'``).
+        """
+        from klbench.figures.plotted import Plotted
+
+        return Plotted.of(self)
 
     def __repr__(self) -> str:
         """``<Results of schulman: 2 cases, 6 rows, 0.9 s; .to_frame() has the numbers>``."""

@@ -39,6 +39,8 @@ ORDER = (
         "shards",
         "identity",
         "report",
+        "figures",
+        "pages",
         "cli",
     ),
 )
@@ -46,6 +48,7 @@ BY_NAME = {
     ("estimators/catalogue.py", "frameworks"),
     ("estimators/catalogue.py", "users"),
     ("results.py", "report"),
+    ("results.py", "figures"),
 }
 """The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name.
 Results show themselves in a notebook, once they are asked to."""

@@ -37,7 +37,7 @@ def by_component(case: CaseResult) -> Iterator[Figure]:
     said += [f"{counted(hidden, 'more row')} in components.csv."] * (hidden > 0)
     name = f"components-{file_stem(case.case.pair)}"
     title = f"Gradients component by component: {case.case.pair}"
-    yield Figure(name, title, "", tuple(panels), 3 if len(places) <= _FEW else 2, tuple(said))
+    yield Figure(name, title, "", tuple(panels), min(3 if len(places) <= _FEW else 2, len(panels)), tuple(said))
 
 
 _FEW = 8
