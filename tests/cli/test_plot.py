@@ -121,5 +121,5 @@ def test_torch_is_not_imported_for_a_folder(tmp_path: Path) -> None:
     )
     out = [sys.executable, "-c", program, "plot", str(GALLERY / "shift"), "-o", str(tmp_path / "x.svg")]
     done = subprocess.run(out, capture_output=True, text=True, check=False)
-    assert "imported" not in done.stderr
+    assert "AssertionError" not in done.stderr
     assert (tmp_path / "x.svg").is_file()
