@@ -60,9 +60,9 @@ def known_dump(results: Results) -> str:
         f"{data.groups} prompts with {data.sequences // data.groups} answers each, drawn from policies whose KL is "
         f"known: k3 weighted by the sequence reads {measured(weighted.row.mean, weighted.error)} for a KL of "
         f"{weighted.true:.4f}, {abs(weighted.off) / weighted.error:.1f} errors off, and it would be "
-        f"{abs(weighted.off) / weighted.naive:.1f} if tokens were independent. What a prompt's answers share makes k3's "
-        f"error {k3.error / k3.naive:.1f} times as large; in the mismatch of trainer and engine they share next to "
-        f"nothing, and k1's is {k1.error / k1.naive:.1f} times as large."
+        f"{abs(weighted.off) / weighted.naive:.1f} if tokens were independent. What a prompt's answers share makes "
+        f"k3's error {k3.error / k3.naive:.1f} times as large; in the mismatch of trainer and engine they share next "
+        f"to nothing, and k1's is {k1.error / k1.naive:.1f} times as large."
     )
 
 
@@ -87,7 +87,10 @@ def _table(results: Results) -> list[list[str]]:
 OF_DATA: Mapping[str, Story] = {
     "known_dump": Story(
         known_dump,
-        Cells(table=_table, says="Of a sequence, in nats. The exact mean is that of the engine's samples, without sampling."),
+        Cells(
+            table=_table,
+            says="Of a sequence, in nats. The exact mean is that of the engine's samples, without sampling.",
+        ),
     ),
 }
 """In the order of the page."""

@@ -1,6 +1,7 @@
 """The committed results of a spec, read back from its files: rows of values or of gradients, without notes and timings.
 
-results.csv and components.csv do not hold a gradient's KL; that is computed, as a run computes it. Of data its own files are read too.
+results.csv and components.csv do not hold a gradient's KL; that is computed, as a run computes it. Of data
+their own files are read too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from reading_data import data_of
 
 from klbench.engines.record import Record
