@@ -13,6 +13,7 @@ from reading import HERE, committed
 from stories import STORIES
 
 from klbench.identity.audit import audit
+from klbench.report.data_files import NAMES as DATA_FILES
 from klbench.report.frameworks import to_markdown as to_audit
 from klbench.report.markdown import to_markdown
 from klbench.results import Results
@@ -64,6 +65,10 @@ def _links(results: Results) -> str:
     links = [f"[spec](../configs/{name}.yaml)", f"[results.csv]({name}/results.csv)"]
     if "gradient" in results.spec.measure:
         links.append(f"[components.csv]({name}/components.csv)")
+    if any(case.data for case in results.cases):
+        links += [f"[{file}]({name}/{file})" for file in DATA_FILES]
+    if name == "known_dump":
+        links += ["[the dump](../klbench/texts/known_dump.jsonl)", "[who drew it](draw_dump.py)"]
     if name == "frameworks":
         links.append("[the audit](frameworks/README.md)")
     return " · ".join(links)

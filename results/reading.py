@@ -1,6 +1,7 @@
 """The committed results of a spec, read back from its files: rows of values or of gradients, without notes and timings.
 
-results.csv and components.csv do not hold a gradient's KL; that is computed, as a run computes it.
+results.csv and components.csv do not hold a gradient's KL; that is computed, as a run computes it. Of data
+their own files are read too.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from reading_data import data_of
 
 from klbench.engines.record import Record
 from klbench.estimators.divergence import REVERSE_KL
+from klbench.measure.data import DataResult
 from klbench.measure.truth import Truth, true_of
 from klbench.problems.build import build_pair
 from klbench.results import CaseResult, Results
@@ -46,7 +49,8 @@ def committed(name: str) -> Results:
     cases = spec.cases()
     count = len(rows) // len(cases)
     groups = [tuple(rows[first : first + count]) for first in range(0, len(rows), count)]
-    read = tuple(_case(case, group) for case, group in zip(cases, groups, strict=True))
+    data = data_of(cases, lambda file: _records(name, file))
+    read = tuple(_case(*each) for each in zip(cases, groups, data, strict=True))
     return Results(spec, read, device="cpu", engines=(Record("threads", 1),), seconds=0.0)
 
 
@@ -99,9 +103,9 @@ def _read(record: Line) -> dict[str, Any]:
     return {name: _READ[named[name]](text) for name, text in record.items() if name in named}
 
 
-def _case(case: Case, rows: tuple[Row, ...]) -> CaseResult:
+def _case(case: Case, rows: tuple[Row, ...], data: DataResult | None) -> CaseResult:
     kl = _kl(case, rows)
-    return CaseResult(case, kl.value, kl.road, rows, notes=(), seconds=0.0)
+    return CaseResult(case, kl.value, kl.road, rows, notes=(), seconds=0.0, data=data)
 
 
 def _kl(case: Case, rows: Sequence[Row]) -> Truth:

@@ -70,6 +70,6 @@ def _described(manifest: Mapping[str, Any]) -> str:
     kind = " and ".join(f"{name}s" for name in kinds)
     if all("data" in pair for pair in spec["pairs"]):
         files = ", ".join(str(pair["data"]) for pair in spec["pairs"])
-        return f"results of other data ({files[:80]}, finished {str(manifest['finished'])[:40]})"
+        return f"other results of {files[:80]} (finished {str(manifest['finished'])[:40]})"
     facts = f"{kind} of {pairs}, {size}, seed {int(spec['seed'])}, finished {str(manifest['finished'])[:40]}"
     return f"results of another spec ({facts})"

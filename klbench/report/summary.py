@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 from klbench.estimators.divergence import REVERSE_KL
@@ -125,7 +125,13 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
     names = ", ".join(cases[0].case.parameters)
     if names:
         return f"KL(q‖p) over {counted(len(cases), 'value')} of {names}"
-    return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
+    error = next((row.mean_mcse for row in cases[0].rows if _stands_for_truth(row)), nan)
+    return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from, error)
+
+
+def _stands_for_truth(row: Row) -> bool:
+    """Whether a row is that of whole distributions whose mean over what was drawn is taken for the KL."""
+    return row.true_from == row.estimator == "full" and row.aggregation in ("", "seq-mean-token-sum")
 
 
 def _facts(cases: tuple[CaseResult, ...], spec: Asked) -> str:

@@ -393,7 +393,8 @@ class Spec(Form):
 
     def _names_files(self) -> bool:
         """Whether there are files, other than those that ship with klbench, that are sought in a folder."""
-        return bool(self.sources() or self.checkpoints()) or any(not is_shipped(name) for name in self.files())
+        own = [source for source in self.sources() if not source.is_shipped]
+        return bool(own or self.checkpoints()) or any(not is_shipped(name) for name in self.files())
 
     def place_of(self, estimator: str) -> Location | None:
         """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""
