@@ -42,12 +42,17 @@ _LEVEL = ("level", "aggregation")
 def committed(name: str) -> Results:
     """The committed results of a spec."""
     spec = read_spec(str(HERE / name / "spec.yaml"))
-    rows = list(_gradients(spec) if "gradient" in spec.measure else map(_value, _records(name, "results.csv")))
+    rows = list(_gradients(spec) if "gradient" in spec.measure else rows_of_values(name))
     cases = spec.cases()
     count = len(rows) // len(cases)
     groups = [tuple(rows[first : first + count]) for first in range(0, len(rows), count)]
     read = tuple(_case(case, group) for case, group in zip(cases, groups, strict=True))
     return Results(spec, read, device="cpu", engines=(Record("threads", 1),), seconds=0.0)
+
+
+def rows_of_values(name: str) -> Iterator[Row]:
+    """The committed rows of a spec of values, whose models and files need not be here."""
+    return map(_value, _records(name, "results.csv"))
 
 
 def _records(name: str, file: str) -> list[Line]:
