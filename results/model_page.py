@@ -9,11 +9,10 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import yaml
-from model_stories import STORIES, Remade
+from model_stories import ANSWER, SEQUENCE, STORIES, TOKEN_MEAN, Remade
 from reading import HERE, rows_of_values
 
 from klbench.report.field import with_error
@@ -49,9 +48,8 @@ processor time on one thread, in float64 rows, of a machine with {cores} cores (
 
 VOCABULARY = 49_152
 FLOAT64 = 8
-TOKEN_MEAN, ANSWER, SEQUENCE = "token-mean", "seq-mean-token-sum", "sequence"
 HEADERS = ("estimator", "per token", "beyond full", "an answer, by tokens", "an answer, at once", "cost")
-BEFORE = {"draw": "Drawing", "score": "scoring", "normalise": "normalising"}
+BEFORE = {"draw": "Drawing took", "score": "scoring", "normalise": "normalising"}
 
 
 def page() -> str:
@@ -90,7 +88,8 @@ def _introduction(remade: Remade) -> str:
 
 def section(remade: Remade) -> str:
     """One spec: its story, its compact table, what came before the estimators."""
-    links = f"[spec](specs/{remade.name}.yaml) · [results.csv]({remade.name}/results.csv) · [costs.csv]({remade.name}/costs.csv)"
+    files = [f"[{file}]({remade.name}/{file})" for file in ("results.csv", "costs.csv")]
+    links = " · ".join([f"[spec](specs/{remade.name}.yaml)", *files])
     table = "\n".join(_table(remade))
     return "\n\n".join([f"## {remade.name}", STORIES[remade.name](remade), table, _before(remade), links]) + "\n"
 
@@ -127,8 +126,9 @@ def _thousandths(remade: Remade, name: str) -> str:
 
 def _before(remade: Remade) -> str:
     """What was needed before any estimator, and how long the run was."""
-    parts = {part: measured(*remade.costs[part]) for part in BEFORE if remade.costs[part][0]}
-    told = [f"{BEFORE[part]} 1,000 tokens took {parts.pop('draw')} core-seconds" for part in ("draw",)]
-    told += [f"{BEFORE[part]} {taken}" for part, taken in parts.items()]
-    alone = "" if "score" in parts else "; both policies are one model, read once"
-    return f"{', '.join(told)}{alone}. The run took {seconds(remade.manifest['seconds'])}, loading included."
+    drawing, *others = (
+        f"{said} {measured(*remade.costs[part])}" for part, said in BEFORE.items() if remade.costs[part][0]
+    )
+    told = ", ".join([f"{drawing} core-seconds for 1,000 tokens", *others])
+    alone = "" if remade.costs["score"][0] else " (both policies are one model, which is read once)"
+    return f"{told}{alone}. The run took {seconds(remade.manifest['seconds'])}, loading included."

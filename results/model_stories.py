@@ -1,11 +1,19 @@
 """What each spec of results/models shows, in two sentences, their numbers taken from its rows."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from klbench.report.fields import BIAS, MEAN
+from klbench.report.numbers import count
 from klbench.row import Row
+from klbench.wording import percent
+
+
+TOKEN_MEAN, ANSWER, SEQUENCE = "token-mean", "seq-mean-token-sum", "sequence"
+"""Where an estimator is taken: the key of its row."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +33,66 @@ class Remade:
     rows: Mapping[tuple[str, str], Row]
     costs: Mapping[str, tuple[float, float]]
     manifest: Mapping[str, Any]
+
+    def noise(self, estimator: str, at: str = ANSWER) -> float:
+        """Its standard deviation in units of the KL."""
+        return self.rows[estimator, at].stdev_over_true
+
+    def answers(self, estimator: str) -> str:
+        """How many times as many answers it takes as full, for the same error bar."""
+        return count(round((self.noise(estimator) / self.noise("full")) ** 2))
+
+    def bias(self, estimator: str, at: str = ANSWER) -> str:
+        """Its bias in units of the KL, with its error."""
+        return BIAS.show(self.rows[estimator, at])
+
+    def mean(self, estimator: str) -> str:
+        """Nats per token, with their error."""
+        return MEAN.show(self.rows[estimator, TOKEN_MEAN])
+
+
+def precision(of: Remade) -> str:
+    """Two precisions."""
+    return (
+        f"In float32 against bfloat16 full reads {of.mean('full')} nats per token, and k3 {of.mean('k3')} and k1 "
+        f"{of.mean('k1')} agree with it. Over an answer k1 has {of.noise('k1'):.2g} times the KL as noise, k3 "
+        f"{of.noise('k3'):.2g} and full {of.noise('full'):.2g}: for the same error bar k1 takes {of.answers('k1')} times "
+        f"the answers that full takes, k3 {of.answers('k3')} times."
+    )
+
+
+def temperature(of: Remade) -> str:
+    """Far apart."""
+    outside = percent(-of.rows["topk_head(50)", ANSWER].bias_over_true)
+    return (
+        f"Temperature 1 against 0.7 is a large KL, {of.mean('full')} nats per token, for which k2 (verl's mse) is wrong "
+        f"by {of.bias('k2')} times itself and topk_head(50) by {of.bias('topk_head(50)')}: {outside} of the KL is outside the "
+        "50 likeliest tokens. Of whole answers verl's low_var_kl is clamped where it matters, at 10, and its bias is "
+        f"{of.bias('verl:low_var_kl', SEQUENCE)}, where TRL's unclamped k3 has {of.bias('trl:grpo', SEQUENCE)}; token by "
+        "token the two are one number."
+    )
+
+
+def training(of: Remade) -> str:
+    """A few steps."""
+    return (
+        f"Five steps on a page of text move the model by {of.mean('full')} nats per token, of which one answer tells k1 "
+        f"with {of.noise('k1'):.2g} times the KL as noise, k3 with {of.noise('k3'):.2g} and full with "
+        f"{of.noise('full'):.2g}; k2 and k3 hardly differ. topk_head(50) reads {of.bias('topk_head(50)')} times the KL too "
+        "much, for training moved mass into the likely tokens and what the others lost, a negative share, is missing."
+    )
+
+
+def top_p(of: Remade) -> str:
+    """Tokens that are never drawn."""
+    return (
+        f"The same policy and reference, sampled with top-p 0.95: full and k3 stay within a tenth of each other "
+        f"({of.bias('k3')}), and k1, without the unlikely tokens whose shares would cancel, reads {of.bias('k1')} times the "
+        f"KL beyond full, topk(50) {of.bias('topk(50)')}. No weight repairs what is never drawn: that of a whole answer is below 1 on "
+        f"every one, and with it k1 is off by {of.bias('ratio*k1', SEQUENCE)}, k3 by {of.bias('ratio*k3', SEQUENCE)}."
+    )
+
+
+STORIES: Mapping[str, Callable[[Remade], str]] = {
+    tell.__name__: tell for tell in (precision, temperature, training, top_p)
+}
