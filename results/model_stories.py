@@ -11,7 +11,6 @@ from klbench.report.numbers import count
 from klbench.row import Row
 from klbench.wording import percent
 
-
 TOKEN_MEAN, ANSWER, SEQUENCE = "token-mean", "seq-mean-token-sum", "sequence"
 """Where an estimator is taken: the key of its row."""
 
@@ -54,10 +53,10 @@ class Remade:
 def precision(of: Remade) -> str:
     """Two precisions."""
     return (
-        f"In float32 against bfloat16 full reads {of.mean('full')} nats per token, and k3 {of.mean('k3')} and k1 "
-        f"{of.mean('k1')} agree with it. Over an answer k1 has {of.noise('k1'):.2g} times the KL as noise, k3 "
-        f"{of.noise('k3'):.2g} and full {of.noise('full'):.2g}: for the same error bar k1 takes {of.answers('k1')} times "
-        f"the answers that full takes, k3 {of.answers('k3')} times."
+        f"In float32 against bfloat16 full reads {of.mean('full')} nats per token; k3, {of.mean('k3')}, and k1, "
+        f"{of.mean('k1')}, agree with it. Over an answer k1 has {of.noise('k1'):.2g} times the KL as noise, k3 "
+        f"{of.noise('k3'):.2g} and full {of.noise('full'):.2g}: for the same error bar k1 takes {of.answers('k1')} "
+        f"times the answers that full takes, and k3 {of.answers('k3')} times."
     )
 
 
@@ -65,31 +64,32 @@ def temperature(of: Remade) -> str:
     """Far apart."""
     outside = percent(-of.rows["topk_head(50)", ANSWER].bias_over_true)
     return (
-        f"Temperature 1 against 0.7 is a large KL, {of.mean('full')} nats per token, for which k2 (verl's mse) is wrong "
-        f"by {of.bias('k2')} times itself and topk_head(50) by {of.bias('topk_head(50)')}: {outside} of the KL is outside the "
-        "50 likeliest tokens. Of whole answers verl's low_var_kl is clamped where it matters, at 10, and its bias is "
-        f"{of.bias('verl:low_var_kl', SEQUENCE)}, where TRL's unclamped k3 has {of.bias('trl:grpo', SEQUENCE)}; token by "
-        "token the two are one number."
+        f"Temperature 1 against 0.7 is a large KL, {of.mean('full')} nats per token: k2 (verl:mse) reads "
+        f"{of.bias('k2')} times the KL too much, and topk_head(50) lacks the {outside} of it that are outside the 50 "
+        "likeliest tokens. Token by token verl:low_var_kl and trl:grpo are one number; of whole answers verl's is "
+        f"clamped at 10, and its bias is {of.bias('verl:low_var_kl', SEQUENCE)} where TRL's is "
+        f"{of.bias('trl:grpo', SEQUENCE)}."
     )
 
 
 def training(of: Remade) -> str:
     """A few steps."""
     return (
-        f"Five steps on a page of text move the model by {of.mean('full')} nats per token, of which one answer tells k1 "
+        f"Five steps on a page of text move the model by {of.mean('full')} nats per token, which one answer tells k1 "
         f"with {of.noise('k1'):.2g} times the KL as noise, k3 with {of.noise('k3'):.2g} and full with "
-        f"{of.noise('full'):.2g}; k2 and k3 hardly differ. topk_head(50) reads {of.bias('topk_head(50)')} times the KL too "
-        "much, for training moved mass into the likely tokens and what the others lost, a negative share, is missing."
+        f"{of.noise('full'):.2g}. topk_head(50) reads {of.bias('topk_head(50)')} times the KL too much: training moved "
+        "mass into the likely tokens, and the share of those that lost it, which is negative, is missing."
     )
 
 
 def top_p(of: Remade) -> str:
     """Tokens that are never drawn."""
     return (
-        f"The same policy and reference, sampled with top-p 0.95: full and k3 stay within a tenth of each other "
-        f"({of.bias('k3')}), and k1, without the unlikely tokens whose shares would cancel, reads {of.bias('k1')} times the "
-        f"KL beyond full, topk(50) {of.bias('topk(50)')}. No weight repairs what is never drawn: that of a whole answer is below 1 on "
-        f"every one, and with it k1 is off by {of.bias('ratio*k1', SEQUENCE)}, k3 by {of.bias('ratio*k3', SEQUENCE)}."
+        f"The pair of training, sampled with top-p 0.95: k3 stays close to full, {of.bias('k3')} times the KL beyond "
+        f"it, while topk(50) reads {of.bias('topk(50)')} and k1 {of.bias('k1')} too much, since the unlikely tokens "
+        "whose negative share would cancel that are never drawn. No weight repairs it: that of a whole answer is below "
+        f"1 on all that is drawn, and with it k1 is off by {of.bias('ratio*k1', SEQUENCE)} times the KL, k3 by "
+        f"{of.bias('ratio*k3', SEQUENCE)}."
     )
 
 

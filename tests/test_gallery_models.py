@@ -1,4 +1,4 @@
-"""The page about a real model, held to the committed files: without the model, without transformers, without a network."""
+"""The page about a real model, held to the committed files: without the model, transformers or a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from itertools import takewhile
-from math import hypot
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -117,3 +116,60 @@ def test_what_each_estimator_costs_is_known(pages: ModuleType, name: str) -> Non
 def manifest_of(name: str) -> dict[str, Any]:
     read: dict[str, Any] = json.loads((MODELS / name / "manifest.json").read_text(encoding="utf-8"))
     return read
+
+
+# What it says. Every claim stands by several error bars of its own rows.
+
+ANSWER, SEQUENCE = "seq-mean-token-sum", "sequence"
+
+
+def test_small_kls_are_read_alike_and_full_is_the_quietest(pages: ModuleType) -> None:
+    for name in ("precision", "training"):
+        remade = pages.committed(name)
+        for estimator in ("k1", "k2", "k3", "trl:grpo", "verl:low_var_kl", "topk(50)"):
+            row = remade.rows[estimator, ANSWER]
+            assert abs(row.bias) < MANY * row.bias_mcse
+        k1, k3, full = (remade.rows[estimator, ANSWER] for estimator in ("k1", "k3", "full"))
+        assert k1.stdev - MANY * k1.stdev_mcse > k3.stdev + MANY * k3.stdev_mcse
+        assert k3.stdev > full.stdev
+
+
+def test_precision_agrees_with_an_earlier_measurement(pages: ModuleType) -> None:
+    """1,024 tokens, once: full .0013, k1 .0016, k3 .0014. Their errors are those of so many tokens."""
+    remade = pages.committed("precision")
+    for estimator, earlier in (("full", 0.0013), ("k1", 0.0016), ("k3", 0.0014)):
+        row = remade.rows[estimator, "token-mean"]
+        assert abs(row.mean - earlier) < MANY * row.mean_mcse * (1 + remade.spec["samples"] / 32) ** 0.5
+
+
+def test_temperature_tells_estimators_apart(pages: ModuleType) -> None:
+    rows = pages.committed("temperature").rows
+    too_much, clamped, head = (
+        rows[key] for key in (("k2", ANSWER), ("verl:low_var_kl", SEQUENCE), ("topk_head(50)", ANSWER))
+    )
+    assert too_much.bias > MANY * too_much.bias_mcse
+    assert clamped.bias < -MANY * clamped.bias_mcse
+    assert head.bias < -MANY * head.bias_mcse
+    unclamped = rows["trl:grpo", SEQUENCE]
+    assert abs(unclamped.bias) < MANY * unclamped.bias_mcse
+    assert rows["verl:low_var_kl", ANSWER].mean == pytest.approx(rows["trl:grpo", ANSWER].mean, rel=1e-9)
+
+
+def test_training_leaves_a_negative_share_outside_the_likely_tokens(pages: ModuleType) -> None:
+    row = pages.committed("training").rows["topk_head(50)", ANSWER]
+    assert row.bias > MANY * row.bias_mcse
+
+
+def test_top_p_no_weight_repairs_what_is_never_drawn(pages: ModuleType) -> None:
+    rows = pages.committed("top_p").rows
+    assert rows["topk(50)", ANSWER].bias > 3 * rows["topk(50)", ANSWER].bias_mcse
+    for estimator in ("ratio*k1", "ratio*k3"):
+        assert rows[estimator, SEQUENCE].bias < -MANY * rows[estimator, SEQUENCE].bias_mcse
+    assert abs(rows["k3", ANSWER].bias_over_true) < 0.1
+
+
+def test_full_costs_many_times_what_a_drawn_token_costs(pages: ModuleType) -> None:
+    for name in NAMES:
+        costs = {part: seconds for part, (seconds, _) in pages.committed(name).costs.items()}
+        assert costs["full"] > 10 * costs["k3"]
+        assert costs["full"] < costs["draw"]
