@@ -44,8 +44,8 @@ and `topk` sums over the vocabulary at every token. What all of them need comes 
 drawing (the sampler's forward passes, and picking tokens), scoring (the forward passes of the other model) and
 normalising (log_softmax of the rows, in float32, given as float64). It is processor time on one thread of a machine
 with {cores} cores ({processor}), 16 tokens a call. Of k1 and its relatives that is mostly the call itself, and for the
-first ones fetching from memory, so their differences mean little. What it leaves out is memory: if one keeps them, 1,000 tokens are {rows:.0f} MB of
-rows for `full` and `topk`, and 16 kB for the others.
+first ones fetching from memory, so their differences mean little. What it leaves out is memory: if one keeps them,
+1,000 tokens are {rows:.0f} MB of rows for `full` and `topk`, and 16 kB for the others.
 """
 
 VOCABULARY = 49_152
