@@ -32,7 +32,8 @@ sample's value, each with the standard error of its last digits in parentheses. 
 trusted, the tail being heavy; ‡ a number that has none, since the variance it would need does not exist. Those of
 gradients say below what their cells are.
 
-What every estimator that frameworks ship really does is a page of its own: [the audit](frameworks/README.md).
+What every estimator that frameworks ship really does is a page of its own: [the audit](frameworks/README.md). So is
+what came out of [a real model](models/README.md), which `make models` makes anew.
 """
 
 

@@ -15,6 +15,7 @@ from gallery import HERE, audit_page, names, page
 
 from klbench.files.folder import claim
 from klbench.report.folder import FILES, to_files
+from klbench.results import Results
 from klbench.runner import run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_spec
@@ -33,7 +34,12 @@ def main(wanted: Sequence[str]) -> None:
 
 def regenerate(spec: Spec, folder: Path) -> None:
     """Run one spec and write its files, where they are new."""
-    files = to_files(run(spec, device="cpu"), datetime.now().astimezone())
+    write(run(spec, device="cpu"), folder)
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the files of results, where they are new."""
+    files = to_files(results, datetime.now().astimezone())
     if not _holds(folder, {name: text for name, text in files.items() if name != CHANGING}):
         with claim(folder, FILES) as claimed:
             claimed.write(files)

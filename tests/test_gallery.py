@@ -178,7 +178,7 @@ def test_the_audit_is_what_the_command_prints(gallery: ModuleType) -> None:
     assert (ROOT / "results" / "frameworks" / "README.md").read_text(encoding="utf-8") == gallery.audit_page()
 
 
-@pytest.mark.parametrize("script", ["regenerate", "identities"])
+@pytest.mark.parametrize("script", ["regenerate", "identities", "remake_models"])
 @pytest.mark.usefixtures("gallery")
 def test_the_scripts_that_write_load(script: str) -> None:
     assert importlib.import_module(script)
