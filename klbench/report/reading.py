@@ -155,7 +155,7 @@ def _cases(
     if missing:
         raise KeyError(f"no column {', '.join(sorted(missing))}")
     running = _by_case(lines_of(read("running.csv") or "", "running.csv"), names)
-    for key, own in _by_case(lines, names).items():
+    for number, (key, own) in enumerate(_by_case(lines, names).items()):
         case = _case(own[0], names)
         rows = tuple(_row(line, components.get(_key(line, spec), [])) for line in own)
         said = kept.case(case.pair, case.parameters)
@@ -167,7 +167,7 @@ def _cases(
             rows,
             tuple(map(str, said.get("notes", ()))),
             float(said.get("seconds", 0.0)),
-            data_of(said.get("data"), case.pair, read, lines_of),
+            data_of(said.get("data"), case.pair, read, lines_of, is_first=number == 0),
             tuple(_row(line, []) for line in running.get(key, ())),
         )
 

@@ -14,9 +14,17 @@ Read = Callable[[str], str | None]
 
 
 def data_of(
-    said: Mapping[str, Any] | None, pair: str, read: Read, lines_of: Callable[[str, str], Sequence[Line]]
+    said: Mapping[str, Any] | None,
+    pair: str,
+    read: Read,
+    lines_of: Callable[[str, str], Sequence[Line]],
+    *,
+    is_first: bool,
 ) -> DataResult | None:
-    """What is told of a pair of data; None of another pair. ``said`` is what the manifest says of it."""
+    """What is told of a pair of data; None of another pair. ``said`` is what the manifest says of it.
+
+    What is told once of a file that is compared in two ways, and names no pair, is told of the first.
+    """
     if said is None:
         return None
     # here, since only a dump's results need them: they import torch
@@ -27,7 +35,7 @@ def data_of(
 
     def own(name: str) -> list[Line]:
         lines = lines_of(read(name) or "", name)
-        return [line for line in lines if line.get("pair", pair) == pair]
+        return [line for line in lines if (line["pair"] == pair if "pair" in line else is_first)]
 
     def estimate(line: Line, name: str) -> Estimate:
         return Estimate(_number(line[name]), _number(line[f"{name}_mcse"]))

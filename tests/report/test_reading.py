@@ -97,6 +97,22 @@ def test_infinity_and_what_is_missing_come_back() -> None:
     assert isnan(case.rows[0].stdev_over_true)
 
 
+def test_what_a_dump_says_of_itself_comes_back(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.jsonl").write_text(
+            "\n".join(
+                json.dumps({"log_q": [-1.0 - k / 9], "log_p": [-1.2], "log_sampler": [-1.1], "group": k % 4})
+                for k in range(12)
+            )
+        )
+    for pairs in ("[{data: 1.jsonl}]", "[{data: 1.jsonl, name: a}, {data: 2.jsonl, name: b, compare: mismatch}]"):
+        results = run(read_text(f"name: x\nestimators: [k1]\npairs: {pairs}\n", folder=str(tmp_path)))
+        read = again(results)
+        assert to_data_files(read) == to_data_files(results)
+        assert [case.data.tokens for case in read.cases if case.data] == [12, 12]
+        assert to_markdown(read) == to_markdown(results)
+
+
 def test_nothing_that_a_spec_names_is_opened(small: Results) -> None:
     """Neither a user's module nor a file of log-probabilities need be there."""
     texts = files(small)
