@@ -5,7 +5,7 @@ A number that does not exist is NaN here and empty in every output; infinite is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal
@@ -331,6 +331,16 @@ def held_to_exact(row: Row) -> Row:
         z_stdev=z_score(row.stdev_over_true, noise, row.stdev_over_true_mcse) if in_float64 else nan,
         z_cosine=z_score(row.cosine, row.exact_cosine, row.cosine_mcse, scale=1.0) if in_float64 else nan,
     )
+
+
+def with_references(rows: Sequence[Row], name: str | None) -> list[Row]:
+    """Rows of one case, each with that of the estimator of this name in the same place, at the same level and dtype."""
+    own = {_place(row): row for row in rows if row.estimator == name}
+    return [replace(row, reference=own.get(_place(row))) for row in rows]
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return row.level, row.aggregation, row.placement, row.weighting, row.dtype
 
 
 def _is_comparable(row: Row, mcse: float) -> bool:

@@ -190,9 +190,7 @@ def relative_error_of_stdev(kurtosis: float, count: int) -> float:
     return sqrt(spread) / 2 if spread >= 0 else nan
 
 
-def of(
-    values: Sequence[Tensor], shift: Tensor, controls: int, beside: Sequence[int | None] | None = None
-) -> Moments:
+def of(values: Sequence[Tensor], shift: Tensor, controls: int, beside: Sequence[int | None] | None = None) -> Moments:
     """The moments of one block, on the CPU whatever device the values are on.
 
     Args:
