@@ -47,6 +47,7 @@ HEADERS = {
     "k < 0": ("negative_fraction",),
     "k̂": ("khat",),
     "rounding": ("rounding_over_true",),
+    "noise ratio": ("noise_ratio",),
     "‖mean‖": ("mean",),
 }
 """What the table calls a column, and the columns of the files that it may stand for."""
