@@ -157,13 +157,15 @@ def _spec(pair: dict[str, Any], keys: dict[str, Any], name: str | None) -> Spec:
     called = name or named_by(pair["data"])
     given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys}
     given["pairs"] = [{"name": called, **pair}]
+    # what is relative to one of the estimators waits for these
+    ratio = {} if "estimators" in keys or "ratio" not in given else {"ratio": given.pop("ratio")}
     with _without_place():
         spec = read_text(yaml.safe_dump(given), _NOWHERE)
         if "estimators" not in keys:
             (read,) = spec.pairs
             assert isinstance(read, DataPair)
             given["estimators"] = [*DEFAULT, *read.known, *([read.entry] if read.entry else [])]
-            spec = read_text(yaml.safe_dump(given), _NOWHERE)
+            spec = read_text(yaml.safe_dump(given | ratio), _NOWHERE)
     return spec
 
 
