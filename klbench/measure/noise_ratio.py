@@ -38,7 +38,7 @@ class Beside:
         reference: the answer of the estimator whose noise it is compared with; None where it is that itself.
         relative: the error of the quotient of both noises as sampled, in units of it; NaN where there is none.
         known: the same by an exact method.
-        quotient: the quotient itself, where the two are not measured in one pass; else NaN.
+        quotient: the quotient itself, where the two have different numbers of samples; else NaN.
     """
 
     reference: Answer | None

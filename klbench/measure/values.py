@@ -221,7 +221,8 @@ class Values(Kind):
         if over is not None:
             found = sample.of(over).mean if over in sample.places else Estimate()
             relative = found.mcse / found.value if found.value > 0 else nan
-            same = sample.places[quantity][0] is sample.places[reference][0]
+            # to a precision one may have more samples than the other
+            same = sample.of(quantity).count == sample.of(reference).count
             return Beside(answer, relative, known, nan if same else found.value)
         left, index = sample.left_behind(quantity)
         joint = left.sums.joint_with(index, sample.left_behind(reference)[1])

@@ -149,10 +149,10 @@ NOISE_RATIO = Field(MEASURED, lambda row: _noise_ratio(row), ("noise_ratio",))
 EXACT_NOISE_RATIO = Field("exact", lambda row: plain_number(row.exact_noise_ratio), ("exact_noise_ratio",), quiet=True)
 _SPARED = (
     TRUE,
+    EXACT_NOISE_RATIO,
     EXACT_STDEV,
     EXACT_BIAS,
     EXACT_LENGTH,
-    EXACT_NOISE_RATIO,
     ROUNDING,
     STDEV,
     ABSOLUTE_STDEV,
