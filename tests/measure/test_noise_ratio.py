@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from functools import cache
 from io import StringIO
 from math import inf, isnan, nan, sqrt
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from klbench.errors import SpecError
 from klbench.measure.noise_ratio import quotient
 from klbench.problems.build import build_pair
 from klbench.report.check import check
+from klbench.report.fields import NOISE_RATIO
 from klbench.report.frame import to_csv, to_frame, to_json
 from klbench.results import Results
 from klbench.row import Row
@@ -172,13 +173,25 @@ def test_a_clamp_that_never_held_is_no_disagreement() -> None:
     assert all(point.holds for point in check(results) if "noise_ratio" in point.text)
 
 
+def test_the_error_bar_is_trusted_as_those_of_both_stdevs_are() -> None:
+    """A heavy tail of the reference's values is one of the quotient."""
+    calm = Row(estimator="k1", noise_ratio=0.5, noise_ratio_mcse=0.01, khat=0.1)
+    heavy = Row(estimator="k3", khat=0.4)
+    assert "†" not in NOISE_RATIO.show(replace(calm, reference=replace(heavy, khat=0.3)))
+    assert NOISE_RATIO.show(replace(calm, reference=heavy)).endswith("†")
+    assert NOISE_RATIO.show(replace(calm, khat=0.4, reference=replace(heavy, khat=0.1))).endswith("†")
+    assert NOISE_RATIO.show(replace(calm, noise_ratio_mcse=nan, reference=heavy)).endswith("‡")
+
+
 # numbers that do not exist
 
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
-    [(1.0, 2.0, 0.5), (0.0, 2.0, 0.0), (1.0, 0.0, inf), (0.0, 0.0, nan), (inf, 2.0, inf), (2.0, inf, 0.0)]
-    + [(inf, inf, nan), (nan, 1.0, nan), (1.0, nan, nan), (inf, 0.0, inf)],
+    [
+        *[(1.0, 2.0, 0.5), (0.0, 2.0, 0.0), (1.0, 0.0, inf), (0.0, 0.0, nan), (inf, 2.0, inf), (2.0, inf, 0.0)],
+        *[(inf, inf, nan), (nan, 1.0, nan), (1.0, nan, nan), (inf, 0.0, inf)],
+    ],
 )
 def test_quotients(one: float, other: float, expected: float) -> None:
     assert quotient(one, other) == pytest.approx(expected, nan_ok=True)
@@ -255,7 +268,7 @@ def test_it_is_one_of_the_spec_s_estimators() -> None:
         read_spec("schulman", ["ratio=k7"])
 
 
-def test_a_published_one_needs_it(tmp_path: Path) -> None:
+def test_a_published_one_needs_it() -> None:
     pair = NORMAL.replace("}", ", expect: {k3: {noise_ratio: {value: 0.3, within: 0.1}}}}")
     text = f"name: noise\nestimators: [k1, k3]\npairs: [{pair}]\n"
     with pytest.raises(SpecError, match="noise_ratio needs a ratio"):
