@@ -110,6 +110,10 @@ CONSTANT_ROUNDING = 1e-13
 VECTOR_VARIANCE_ROUNDING = 1e-15
 """A variance below this share of the second moment is rounding: it is the difference of two numbers of that size."""
 
+PAIRED_UNSEEN = 1e-2
+"""Where two estimators differ on rare draws alone, their noises may seem to agree to the last digit. A paired error
+below this share of the error of either stdev is held against no exact number, unless it is known exactly itself."""
+
 BIAS_ROUNDING = 1e-11
 """Two exact numbers that differ by less, as a share of the true value, are one: roads on different points come so close
 where both are good, a hundred times closer than ``ACCURACY`` asks."""

@@ -13,7 +13,7 @@ import typer
 from klbench.cli.completion import identified
 from klbench.cli.engines import EngineName, Engines
 from klbench.cli.measuring import How, written
-from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line, not_empty
+from klbench.cli.options import Check, Format, Out, Quiet, Ratio, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.errors import SpecError
 
@@ -90,6 +90,7 @@ def data(
     aggregation: Aggregation = None,
     norm: Norm = None,
     clip: Clip = None,
+    ratio: Ratio = None,
     compare: CompareOnly = None,
     name: Name = None,
     out: Out = "results",
@@ -115,7 +116,7 @@ def data(
     named = {"log_q": log_q, "log_p": log_p, "log_sampler": log_sampler, "mask": mask, "group": group}
     columns = {role: column for role, column in named.items() if column is not None}
     keys: dict[str, Any] = {"estimators": estimator, "level": level, "aggregation": aggregation}
-    keys |= {"norm": _number(norm), "clip": _number(clip)}
+    keys |= {"norm": _number(norm), "clip": _number(clip), "ratio": ratio}
     given = {key: value for key, value in keys.items() if value is not None and value != []}
     pair = {"data": files, "columns": columns, "skip_bad": skip_bad, **({"compare": compare} if compare else {})}
     spec = _spec(pair, given, name)
@@ -156,13 +157,15 @@ def _spec(pair: dict[str, Any], keys: dict[str, Any], name: str | None) -> Spec:
     called = name or named_by(pair["data"])
     given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys}
     given["pairs"] = [{"name": called, **pair}]
+    # what is relative to one of the estimators waits for these
+    ratio = {} if "estimators" in keys or "ratio" not in given else {"ratio": given.pop("ratio")}
     with _without_place():
         spec = read_text(yaml.safe_dump(given), _NOWHERE)
         if "estimators" not in keys:
             (read,) = spec.pairs
             assert isinstance(read, DataPair)
             given["estimators"] = [*DEFAULT, *read.known, *([read.entry] if read.entry else [])]
-            spec = read_text(yaml.safe_dump(given), _NOWHERE)
+            spec = read_text(yaml.safe_dump(given | ratio), _NOWHERE)
     return spec
 
 

@@ -259,7 +259,8 @@ def _columns_called(name: str) -> Iterator[Column]:
     from klbench.report.columns import COLUMNS
 
     by_key = {glossary.key(header): columns for header, columns in HEADERS.items()}
-    for meant in by_key.get(glossary.key(name), (name,)):
+    own = ("noise_ratio",) if name.startswith("noise/") else (name,)
+    for meant in by_key.get(glossary.key(name), own):
         yield from (column for column in COLUMNS if column.name == meant)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from klbench.cli.completion import overrides, specs
+from klbench.cli.completion import identified, overrides, specs
 
 SpecSource = Annotated[
     str,
@@ -46,6 +46,16 @@ def not_empty(value: str | None) -> str | None:
 
 Out = Annotated[
     str, typer.Option("-o", "--out", metavar="DIR", callback=not_empty, help="Where the files go: DIR/<name>/.")
+]
+Ratio = Annotated[
+    str | None,
+    typer.Option(
+        "--ratio",
+        metavar="NAME",
+        autocompletion=identified,
+        callback=not_empty,
+        help="Each estimator's noise relative to this one's, on the same draws; one of the spec's.",
+    ),
 ]
 Check = Annotated[
     bool,

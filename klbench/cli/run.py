@@ -12,7 +12,18 @@ from klbench.cli.completion import devices
 from klbench.cli.engines import EngineName, Engines
 from klbench.cli.kept import Kept
 from klbench.cli.measuring import How, measured_shard, written
-from klbench.cli.options import Check, Format, Out, Overrides, Quiet, RunShown, SpecSource, command_line, not_empty
+from klbench.cli.options import (
+    Check,
+    Format,
+    Out,
+    Overrides,
+    Quiet,
+    Ratio,
+    RunShown,
+    SpecSource,
+    command_line,
+    not_empty,
+)
 from klbench.cli.outcome import tell
 
 
@@ -106,6 +117,7 @@ def run(
     samples: Samples = None,
     precision: Precision = None,
     seed: Seed = None,
+    ratio: Ratio = None,
     device: Device = "auto",
     threads: Threads = None,
     engine: Engine = EngineName.THREADS,
@@ -146,6 +158,7 @@ def run(
         ("-n/--samples", "samples", samples),
         ("-p/--precision", "precision", precision),
         ("--seed", "seed", seed),
+        ("--ratio", "ratio", ratio),
     ]
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])

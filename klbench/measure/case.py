@@ -25,7 +25,7 @@ from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.problems.dump import Dump
 from klbench.results import CaseResult
 from klbench.roads.blocks import Told
-from klbench.row import Row
+from klbench.row import Row, with_references
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.users.theirs import current_folder
@@ -103,7 +103,7 @@ def _rows(
         row(answer, kind.columns(answer), held or count or spec.samples, spec.seed, device)
         for answer, count in zip(answers, counts, strict=True)
     ]
-    return answers, rows
+    return answers, with_references(rows, kind.reference.name if kind.reference else None)
 
 
 @dataclass

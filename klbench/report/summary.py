@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from klbench.estimators.divergence import REVERSE_KL
 from klbench.report.component_fields import FEW, component_layouts
 from klbench.report.field import Layout, shown_in, told_apart, with_rounding
-from klbench.report.fields import columns_for, leaner, symbol
+from klbench.report.fields import columns_for, leaner, symbol, with_noise_ratio
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
 from klbench.report.numbers import count, parameters_text, plain_number, true_value
@@ -179,7 +179,8 @@ def _charts_of(cases: tuple[CaseResult, ...], rows: Sequence[Row]) -> Iterator[C
         wanted = {id(row): row for row in rows if _has_ratio(row) == has_ratio}
         blocks = tuple(block for case in cases for block in _blocks(case, wanted, by_target))
         if blocks:
-            content = _with_content([*map(with_rounding, layouts)], [*wanted.values()])
+            shown = [with_rounding(with_noise_ratio(layout, rows)) for layout in layouts]
+            content = _with_content(shown, [*wanted.values()])
             long = is_gradient and any(len(block.rows) > 1 for block in blocks)
             yield Chart((*parameters, *truth), blocks, content, captioned=by_target or long)
 

@@ -41,6 +41,7 @@ from klbench.spec.fields import (
     Batch,
     Distribution,
     Dtypes,
+    EstimatorName,
     Estimators,
     FileName,
     Folder,
@@ -275,6 +276,11 @@ class Spec(Form):
     estimators: Estimators = Field(
         description="The estimators to measure; klbench list estimators shows them all. verl:* is all that verl ships, "
         "verl@0.4:* all of its release 0.4."
+    )
+    ratio: EstimatorName | None = Field(
+        None,
+        description="One of the estimators: each one's noise is measured relative to this one's too, on the same "
+        "draws. Default: none.",
     )
     level: Levels | None = Field(
         None,
