@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from klbench.row import Row
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from pandas import DataFrame
 
+    from klbench.compare.comparison import Comparison
     from klbench.engines.record import Record
     from klbench.measure.data import DataResult
     from klbench.spec.cases import Case
@@ -59,6 +62,20 @@ class Results:
         from klbench.report.frame import to_frame
 
         return to_frame(self)
+
+    def compare(self, other: Results | str | PathLike[str], *, within: float = 0.0) -> Comparison:
+        """Compare these results with others: of this process, of a results folder, or of a results.csv.
+
+        These are the first of the two. ``within``: a difference that is tolerated, of a bias or a cosine itself, of
+        other numbers as a share.
+
+        Raises:
+            RunError: a file cannot be read.
+            SpecError: the others are no results, or have no row in common with these.
+        """
+        from klbench.compare.comparison import compare
+
+        return compare(self, other, within=within)
 
     def __repr__(self) -> str:
         """``<Results of schulman: 2 cases, 6 rows, 0.9 s; .to_frame() has the numbers>``."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from klbench.cli.compare import compare
 from klbench.cli.data import data
 from klbench.cli.explain import explain
 from klbench.cli.frameworks import frameworks
@@ -50,6 +51,7 @@ def _without_command(context: typer.Context, _version: Version = False) -> None:
 app.command("run")(run)
 app.command("data")(data)
 app.command("merge")(merge)
+app.command("compare")(compare)
 app.command("validate")(validate)
 app.command("list")(listing)
 app.command("explain")(explain)

@@ -1,11 +1,11 @@
 """How the samples of two rows hang together, and the error of a difference that follows from it.
 
 Blocks are numbered streams, decided by the seed and by q, p and sampler. So two rows of one seed, one case and one size
-are of the same draws. Where one has more samples, and each draw takes its random numbers after those of the draw before,
-its sample contains the other's. Then the covariance of two means is the variance of the larger one's: Var(a - b) =
-e_small² - e_large². Errors go with 1/√n, so that this is e_large² (n_large/n_small - 1), and as well e_small² (1 -
-n_small/n_large). Of these two the larger is taken: a rare draw may be in one sample alone, and the difference of two
-squares that are almost equal may be anything.
+are of the same draws. Where one has more samples, and each draw takes its random numbers after those of the draw
+before, its sample contains the other's. Then the covariance of two means is the variance of the larger one's:
+Var(a - b) = e_small² - e_large². Errors go with 1/√n, so that this is e_large² (n_large/n_small - 1), and as well
+e_small² (1 - n_small/n_large). Of these two the larger is taken: a rare draw may be in one sample alone, and the
+difference of two squares that are almost equal may be anything.
 """
 
 from __future__ import annotations
