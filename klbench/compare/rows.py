@@ -50,6 +50,7 @@ _EXACT = (
     Number("exact cosine", "exact_cosine", "plain"),
 )
 _TEXTS = ("target", "follows")
+_PLACES = ("estimator", "level", "aggregation", "placement", "weighting")
 _FAR = 0.1
 """k̂ that crosses the border of what is trusted by less than this has not moved."""
 
@@ -115,7 +116,10 @@ class Rows:
             return
         sizes = [max(line.row.samples, 1) for line in (self.a, self.b)]
         pooled = sum(counts) / sum(sizes)
-        a, b = (Reading(number / size, sqrt(pooled * (1 - pooled) / size)) for number, size in zip(counts, sizes, strict=True))  # fmt: skip  # noqa: E501
+        a, b = (
+            Reading(number / size, sqrt(pooled * (1 - pooled) / size))
+            for number, size in zip(counts, sizes, strict=True)
+        )
         found = judged(a, b, self.draws, within=self.within, is_share=True)
         texts = count(counts[0]), count(counts[1])
         number = Number("infinite or NaN values", "nonfinite", "true")
@@ -130,7 +134,9 @@ class Rows:
         crossed = "" if (a > TRUSTED) == (b > TRUSTED) or abs(b - a) < _FAR else f"it crosses {TRUSTED}"
         yield from self._unjudged(Number("k̂", "khat"), a, b, crossed, (fixed(a, 2), fixed(b, 2)))
 
-    def _unjudged(self, number: Number, a: float, b: float, crossed: str, texts: tuple[str, str]) -> Iterator[Difference]:  # fmt: skip  # noqa: E501
+    def _unjudged(
+        self, number: Number, a: float, b: float, crossed: str, texts: tuple[str, str]
+    ) -> Iterator[Difference]:
         if isnan(a) or isnan(b):
             return
         verdict = Verdict.CROSSED if crossed else Verdict.SAME if a == b else Verdict.UNJUDGED
@@ -160,5 +166,5 @@ def _reading(row: Row, number: Number) -> Reading:
 def labels_of(line: Line) -> Mapping[str, object]:
     """The cells that name a row; None where it has none."""
     row = line.row
-    place = {name: getattr(row, name) or None for name in ("estimator", "level", "aggregation", "placement", "weighting")}  # fmt: skip  # noqa: E501
+    place = {name: getattr(row, name) or None for name in _PLACES}
     return {"pair": line.pair, **line.parameters, **place, "dtype": row.dtype}
