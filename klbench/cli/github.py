@@ -80,7 +80,7 @@ def fitting(markdown: str, folder: Path, room: int) -> str:
     text = markdown if markdown.endswith("\n") else f"{markdown}\n"
     if len(text.encode()) <= room:
         return text
-    parts = text.split("\n\n")
+    parts = text.rstrip("\n").split("\n\n")
     kept, left = [""], room
     for number, part in enumerate(parts):
         said = _left_out(len(parts) - number, folder)
