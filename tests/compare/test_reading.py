@@ -96,4 +96,4 @@ def test_grid_parameters_are_numbers(tmp_path: Path) -> None:
     assert found.differences[0].where == "x (mu = 0.1)"
     (tmp_path / "a.csv").write_text(header + "s,x,zero,q(),p(),k1,10,0,1.0,0.1\n")
     with pytest.raises(SpecError, match="mu is 'zero'"):
-        side(tmp_path / "a.csv").lines
+        compare(tmp_path / "a.csv", tmp_path / "b.csv")

@@ -151,8 +151,7 @@ def test_csvs_alone_tell_what_their_pairs_are(tmp_path: Path) -> None:
 def test_checks_and_positions_of_data_are_compared(tmp_path: Path) -> None:
     checks = "check,level,value,mcse,z\nmean_ratio_minus_one,token,%s,0.001,\n"
     positions = (
-        "pair,decile,first_position,last_position,tokens,k1,k1_mcse,k3,k3_mcse\n"
-    positions += "run,1,0,0,60,0.05,0.001,%s,0.001\n"
+        "pair,decile,first_position,last_position,tokens,k1,k1_mcse,k3,k3_mcse\nrun,1,0,0,60,0.05,0.001,%s,0.001\n"
     )
     first = write(tmp_path / "a", checks_csv=checks % 0.0, positions_csv=positions % 0.02)
     second = write(tmp_path / "b", checks_csv=checks % 0.01, positions_csv=positions % 0.03)
