@@ -14,6 +14,7 @@ from klbench.compare.comparison import Comparison
 from klbench.compare.documents import HEADERS, SIDES, rows
 from klbench.letters import narrowed
 from klbench.report.bullets import bullets
+from klbench.report.narrow import spelled
 from klbench.report.numbers import aligned
 
 _GAP = "  "
@@ -35,7 +36,7 @@ class Table:
             yield Text()
             yield from self._differences(options.max_width)
             yield Text()
-        yield bullets([self._spelled(sentence) for sentence in words.sentences(self.comparison)])
+        yield spelled(bullets(words.sentences(self.comparison)), self.encoding)
         yield from (Text(self._spelled(sentence), style="dim") for sentence in words.meanings(self.comparison))
 
     def _differences(self, width: int) -> Iterator[RenderableType]:
@@ -47,7 +48,7 @@ class Table:
         widths = [max(map(cell_len, (header, *cells))) for header, cells in zip(HEADERS, columns, strict=True)]
         whole = sum(widths) + len(_GAP) * (len(widths) - 1)
         if whole > width:
-            yield bullets([self._spelled(each.sentence) for each in words.told(self.comparison)])
+            yield spelled(bullets(each.sentence for each in words.told(self.comparison)), self.encoding)
             return
         right = [side.endswith(":") and not side.startswith(":") for side in SIDES]
         lines = [Text(_line(HEADERS, widths, right), style="bold"), Text(self._spelled("─") * whole, style="dim")]

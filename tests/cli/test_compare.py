@@ -60,7 +60,7 @@ def test_strictly_rows_of_one_alone_and_changes_fail(call: Call, here: Path) -> 
         (("a", "."), 2, "there is no results.csv in ."),
         (("a", "a", "--within", "1 %"), 2, "is no share"),
         (("a", "a", "--within", "1.5"), 2, "is no share"),
-        (("a", "a", "-f", "github"), 2, "is not one of"),
+        (("a", "a", "-f", "github"), 2, "allowed: table, markdown, csv, json, html"),
         (("a", ""), 2, "is empty"),
     ],
 )
