@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 from klbench.row import Row
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from pandas import DataFrame
 
+    from klbench.compare.comparison import Comparison
     from klbench.distributions.expression import Expression
     from klbench.engines.record import Record
+    from klbench.errors import Location
     from klbench.figures.plotted import Plotted
     from klbench.measure.data import DataResult
     from klbench.spec.cases import Case
@@ -84,6 +88,9 @@ class Asked(Protocol):
 
     def grid_parameters(self) -> Sequence[str]:
         """Every grid parameter of any pair."""
+
+    def place_at(self, *path: str | int) -> Location | None:
+        """Where the value under these keys and indices stands; None where it was not read from a file."""
 
     def to_yaml(self) -> str:
         """The text of spec.yaml."""
@@ -179,6 +186,20 @@ class Results:
         from klbench.figures.plotted import Plotted
 
         return Plotted.of(self)
+
+    def compare(self, other: Results | str | PathLike[str], *, within: float = 0.0) -> Comparison:
+        """Compare these results with others: of this process, of a results folder, or of a results.csv.
+
+        These are the first of the two. ``within``: a difference that is tolerated, of a bias or a cosine itself, of
+        other numbers as a share.
+
+        Raises:
+            RunError: a file cannot be read.
+            SpecError: the others are no results, or have no row in common with these.
+        """
+        from klbench.compare.comparison import compare
+
+        return compare(self, other, within=within)
 
     def __repr__(self) -> str:
         """``<Results of schulman: 2 cases, 6 rows, 0.9 s; .to_frame() has the numbers>``."""

@@ -131,6 +131,11 @@ NOTHING_LEFT = 1e-6
 """A value that keeps this share of its noise is a combination of the controls: the rest is rounding of squares, and
 1e-6 squared is 1e-12."""
 
+# --- what a tail allows ----------------------------------------------------------------------------------------------
+
+TRUSTED = 0.7
+"""Above this k̂ neither a mean nor its error bar is to be trusted (Vehtari et al., JMLR 2024)."""
+
 # --- how a function grows, and whether an integral converges ---------------------------------------------------------
 
 TRUSTED_SHARE = 1e-6

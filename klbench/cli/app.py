@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from klbench.cli.compare import compare
 from klbench.cli.data import data
 from klbench.cli.explain import explain
 from klbench.cli.frameworks import frameworks
@@ -52,6 +53,7 @@ app.command("run")(run)
 app.command("data")(data)
 app.command("plot")(plot)
 app.command("merge")(merge)
+app.command("compare")(compare)
 app.command("validate")(validate)
 app.command("list")(listing)
 app.command("explain")(explain)

@@ -35,6 +35,13 @@ def specs(incomplete: str) -> list[Offer]:
     return _offers([*((name, builtin.title(name)) for name in builtin.names()), *((str(f), "a file") for f in files)])
 
 
+def results(incomplete: str) -> list[Offer]:
+    """The results folders below the folder that is being typed, and those below results/; CSV files."""
+    folder = Path(incomplete).parent
+    found = sorted({file.parent for at in (folder, Path("results")) for file in at.glob("*/results.csv")})
+    return _offers([*((str(each), "results") for each in found), *((str(f), "a file") for f in folder.glob("*.csv"))])
+
+
 def overrides(incomplete: str) -> list[Offer]:
     """The keys of a spec, ``seed=``, and the values of those that have few, ``measure=gradient``."""
     from klbench.spec.schema import json_schema

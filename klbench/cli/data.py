@@ -13,7 +13,7 @@ import typer
 from klbench.cli.completion import identified
 from klbench.cli.engines import EngineName, Engines
 from klbench.cli.measuring import How, written
-from klbench.cli.options import Check, Format, Out, Quiet, Ratio, RunShown, command_line, not_empty
+from klbench.cli.options import Check, Out, Quiet, Ratio, RunFormat, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.errors import SpecError
 
@@ -98,7 +98,7 @@ def data(
     worst: WorstShown = 0,
     threads: Threads = None,
     check: Check = False,
-    format: RunShown = Format.TABLE,
+    format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Measure log-probabilities that a run has saved: each estimator, with errors that are right for groups.

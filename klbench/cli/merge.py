@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli.measuring import watched, write
-from klbench.cli.options import Check, Format, Out, Quiet, RunShown, command_line, not_empty
+from klbench.cli.options import Check, Out, Quiet, RunFormat, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.cli.waiting import import_torch
 
@@ -37,7 +37,7 @@ def merge(
     folders: Folders,
     out: Out = "results",
     check: Check = False,
-    format: RunShown = Format.TABLE,
+    format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Make the results of all shards of a run, with the same bytes as one run.

@@ -37,6 +37,16 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class RunFormat(StrEnum):
+    """What stdout gets of results that are measured."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+    GITHUB = "github"
+
+
 def not_empty(value: str | None) -> str | None:
     """A value that is given, or None."""
     if value is not None and not value.strip():
@@ -61,7 +71,12 @@ Check = Annotated[
     bool,
     typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
 ]
-RunShown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
+RunShown = Annotated[
+    RunFormat,
+    typer.Option(
+        "-f", "--format", help="What goes to stdout; github: failed checks as annotations, the tables into the summary."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="How it is written to stdout.")]
 

@@ -14,11 +14,11 @@ from klbench.cli.kept import Kept
 from klbench.cli.measuring import How, measured_shard, written
 from klbench.cli.options import (
     Check,
-    Format,
     Out,
     Overrides,
     Quiet,
     Ratio,
+    RunFormat,
     RunShown,
     SpecSource,
     command_line,
@@ -129,7 +129,7 @@ def run(
     check: Check = False,
     no_import: NoImport = False,
     fresh: Fresh = False,
-    format: RunShown = Format.TABLE,
+    format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Run a spec: print its table, write its files.
@@ -142,7 +142,7 @@ def run(
     """
     engines = Engines(engine, threads, address, workers, gpus_per_task)
     engines.refuse_what_does_not_fit()
-    if shard is not None and (check or format is not Format.TABLE):
+    if shard is not None and (check or format is not RunFormat.TABLE):
         option = "--check" if check else "-f"
         raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
     if shard is not None and save is not None:

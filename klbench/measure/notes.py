@@ -22,7 +22,7 @@ from klbench.measure.setting_notes import (
 from klbench.measure.truth import FULL
 from klbench.problems.build import Unlisted
 from klbench.problems.dump import Dump
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 from klbench.wording import agreeing, counted, few, joined
 
 if TYPE_CHECKING:

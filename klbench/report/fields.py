@@ -29,7 +29,7 @@ from klbench.report.field import (
 )
 from klbench.report.numbers import MISSING, count, exact_beside, fixed, measured, plain_number
 from klbench.row import CONFIRMED, About, Row, columns_of
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 from klbench.wording import percent
 
 _COLUMNS = columns_of(Row)

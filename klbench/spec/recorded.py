@@ -48,6 +48,9 @@ class RecordedSpec:
         """Every grid parameter of any pair, in the order of their first appearance."""
         return tuple(dict.fromkeys(name for pair in self.pairs for name in pair.grid))
 
+    def place_at(self, *_path: str | int) -> None:
+        """What is remembered has no place in a file of the user's."""
+
     def to_yaml(self) -> str:
         """The text it was read from."""
         return self.written
