@@ -86,6 +86,10 @@ class Asked(Protocol):
     def batch(self) -> int | None:
         """How many samples share a baseline."""
 
+    @property
+    def ratio(self) -> str | None:
+        """The estimator that the noise of the others is relative to."""
+
     def grid_parameters(self) -> Sequence[str]:
         """Every grid parameter of any pair."""
 

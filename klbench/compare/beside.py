@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 
-from klbench.compare.csv_file import CsvFile
 from klbench.compare.difference import Difference
 from klbench.compare.draws import Draws, draws_of, error_of_difference
 from klbench.compare.judged import ROUNDING, Reading, judged
-from klbench.compare.line import Key, Line
 from klbench.compare.side import CHECKS, COMPONENTS, POSITIONS, Side
 from klbench.errors import SpecError
+from klbench.report.csv_file import CsvFile
 from klbench.report.field import SURPRISE
+from klbench.report.line import Key, Line
 from klbench.report.numbers import fixed, plain_number
 from klbench.wording import counted
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from klbench.compare import beside
 from klbench.compare.difference import Difference
-from klbench.compare.line import Line
 from klbench.compare.rows import Rows
 from klbench.compare.side import CHECKS, COMPONENTS, POSITIONS, RESULTS, Side, side
 from klbench.compare.specs import Changed, changed, changed_keys, changed_versions, same_streams
 from klbench.errors import SpecError
+from klbench.report.line import Line
 from klbench.wording import counted
 
 if TYPE_CHECKING:

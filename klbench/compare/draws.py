@@ -14,7 +14,7 @@ import re
 from enum import StrEnum
 from math import hypot, isfinite, nan, sqrt
 
-from klbench.compare.line import Line
+from klbench.report.line import Line
 
 
 class Draws(StrEnum):

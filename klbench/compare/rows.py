@@ -13,8 +13,8 @@ from math import inf, isnan, nan, sqrt
 from klbench.compare.difference import NOTHING, Difference
 from klbench.compare.draws import Draws, draws_of
 from klbench.compare.judged import Judged, Reading, Verdict, judged, judged_exact
-from klbench.compare.line import Line
 from klbench.report.fields import tail
+from klbench.report.line import Line
 from klbench.report.numbers import count, fixed
 from klbench.row import Row, columns_of
 from klbench.tolerances import TRUSTED

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klbench.compare.csv_file import CsvFile
-from klbench.compare.line import Line
-from klbench.compare.reading import lines
 from klbench.errors import RunError, SpecError
+from klbench.report.csv_file import CsvFile
+from klbench.report.line import Line
+from klbench.report.lines import lines
 from klbench.spec.document import decode, read_document
 from klbench.spec.nodes import Source, plain_value
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from klbench.report.csv_file import CsvFile
+
 if TYPE_CHECKING:
     from klbench.measure.data import DataResult
-
-Line = Mapping[str, str]
-Read = Callable[[str], str | None]
 
 
 def data_of(
     said: Mapping[str, Any] | None,
     pair: str,
-    read: Read,
-    lines_of: Callable[[str, str], Sequence[Line]],
+    csv: Callable[[str], CsvFile | None],
     *,
     is_first: bool,
 ) -> DataResult | None:
@@ -33,11 +31,12 @@ def data_of(
     from klbench.measure.data_tables import Position, Worst
     from klbench.stats.estimate import Estimate
 
-    def own(name: str) -> list[Line]:
-        lines = lines_of(read(name) or "", name)
-        return [line for line in lines if (line["pair"] == pair if "pair" in line else is_first)]
+    def own(name: str) -> list[Mapping[str, str]]:
+        file = csv(name)
+        records = [record for _, record in file.records(())] if file is not None else []
+        return [record for record in records if (record["pair"] == pair if "pair" in record else is_first)]
 
-    def estimate(line: Line, name: str) -> Estimate:
+    def estimate(line: Mapping[str, str], name: str) -> Estimate:
         return Estimate(_number(line[name]), _number(line[f"{name}_mcse"]))
 
     return DataResult(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from klbench.report.columns import Value, columns_in
+from klbench.report.csv_file import CsvFile
 from klbench.report.frame import csv_text
+from klbench.report.line import Key
+from klbench.report.lines import parameter, row_of
 from klbench.results import Results
+from klbench.row import Row
 
 NAME = "running.csv"
 _COLUMNS = (
@@ -19,8 +23,23 @@ _COLUMNS = (
 
 def to_running_csv(results: Results) -> str | None:
     """The text of running.csv; None of a run that was not to a precision."""
-    lines = list(_lines(results))
-    return csv_text(lines) if lines else None
+    written = list(_lines(results))
+    return csv_text(written) if written else None
+
+
+def running_rows(file: CsvFile | None, names: Sequence[str]) -> Mapping[Key, tuple[Row, ...]]:
+    """The rows of each case, by its pair and its grid parameters, of which ``names`` are the columns.
+
+    Raises:
+        SpecError: the file is broken, located.
+    """
+    found: dict[Key, list[Row]] = {}
+    for number, record in file.records(("pair", "estimator", "samples")) if file is not None else ():
+        assert file is not None
+        parameters = {name: parameter(name, record[name], number, file) for name in names if record.get(name)}
+        key = (record["pair"], tuple(sorted(parameters.items())))
+        found.setdefault(key, []).append(row_of(record, number, file))
+    return {key: tuple(rows) for key, rows in found.items()}
 
 
 def _lines(results: Results) -> Iterator[dict[str, Value]]:

@@ -42,6 +42,7 @@ class RecordedSpec:
     precision: float | None = None
     baseline: str = "none"
     batch: int | None = None
+    ratio: str | None = None
     written: str = ""
 
     def grid_parameters(self) -> tuple[str, ...]:
@@ -84,6 +85,7 @@ def _recorded(said: Mapping[str, Any], text: str) -> RecordedSpec:
         precision=None if said.get("precision") is None else float(said["precision"]),
         baseline=str(said.get("baseline", "none")),
         batch=None if said.get("batch") is None else int(said["batch"]),
+        ratio=None if said.get("ratio") is None else str(said["ratio"]),
         written=text,
     )
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from klbench.compare.draws import ONE_AFTER_ANOTHER, Draws, draws_of, error_of_difference
-from klbench.compare.line import Line
+from klbench.report.line import Line
 from klbench.results import Results
 from klbench.row import Row
 from klbench.runner import run

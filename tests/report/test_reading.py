@@ -129,9 +129,9 @@ def test_nothing_that_a_spec_names_is_opened(small: Results) -> None:
         ("spec.yaml", lambda _: None, "there is no spec.yaml in here"),
         ("spec.yaml", lambda _: "[1, 2", "here/spec.yaml is not a spec that klbench wrote"),
         ("spec.yaml", lambda _: "- a\n- b\n", "here/spec.yaml is not a spec that klbench wrote"),
-        ("results.csv", lambda text: text[: len(text) // 2], "has not as many cells as the header"),
-        ("results.csv", lambda text: text.replace("4000", "many", 1), "does not hold results"),
-        ("results.csv", lambda text: text.replace("estimator,", "name,", 1), "does not hold results"),
+        ("results.csv", lambda text: text[: len(text) // 2], "is the file cut off?"),
+        ("results.csv", lambda text: text.replace("4000", "many", 1), "which is no number"),
+        ("results.csv", lambda text: text.replace("estimator,", "name,", 1), "no column 'estimator'"),
         ("manifest.json", lambda text: text[:-20], "manifest.json is not JSON"),
         ("manifest.json", lambda _: "[]", "manifest.json is not JSON"),
     ],
@@ -139,9 +139,10 @@ def test_nothing_that_a_spec_names_is_opened(small: Results) -> None:
 def test_what_is_broken_is_told(small: Results, name: str, change: Callable[[str], str | None], said: str) -> None:
     texts: dict[str, str | None] = dict(files(small))
     texts[name] = change(str(texts[name]))
-    with pytest.raises(SpecError, match="here") as caught:
+    with pytest.raises(SpecError) as caught:
         from_files(texts.get, "here")
     assert said in str(caught.value)
+    assert "here" in str(caught.value)
 
 
 def test_a_folder_is_found_by_its_results_too(small: Results, tmp_path: Path) -> None:

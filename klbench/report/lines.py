@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from klbench.compare.csv_file import CsvFile
-from klbench.compare.line import Key, Line
 from klbench.errors import SpecError
+from klbench.report.csv_file import CsvFile
+from klbench.report.line import Key, Line
 from klbench.row import About, Row, columns_of
 
 REQUIRED = ("pair", "q", "p", "estimator", "samples", "seed")
@@ -39,18 +39,27 @@ def lines(file: CsvFile) -> tuple[Line, ...]:
 
 def _line(number: int, record: Mapping[str, str], file: CsvFile) -> Line:
     columns = list(record)
+    parameters = {
+        column: parameter(column, record[column], number, file)
+        for column in columns[columns.index("pair") + 1 : columns.index("q")]
+        if record[column]
+    }
+    distributions = record["q"], record["p"], record.get("sampler", "")
+    return Line(record["pair"], row_of(record, number, file), parameters, *distributions, number=number)
+
+
+def row_of(record: Mapping[str, str], number: int, file: CsvFile) -> Row:
+    """The row in a record; a column that the file does not have keeps its default.
+
+    Raises:
+        SpecError: a number is broken, located.
+    """
     values: dict[str, Any] = {
         column: _value(_COLUMNS[column], cell, number, file)
         for column, cell in record.items()
         if column in _COLUMNS and cell
     }
-    parameters = {
-        column: file.number(column, record[column], number)
-        for column in columns[columns.index("pair") + 1 : columns.index("q")]
-        if record[column]
-    }
-    distributions = record["q"], record["p"], record.get("sampler", "")
-    return Line(record["pair"], Row(**values), parameters, *distributions, number=number)
+    return Row(**values)
 
 
 def _value(about: About, cell: str, line: int, file: CsvFile) -> object:
@@ -59,3 +68,13 @@ def _value(about: About, cell: str, line: int, file: CsvFile) -> object:
     if about.kind == "text":
         return cell
     return (file.count if about.kind == "count" else file.number)(about.name, cell, line)
+
+
+def parameter(name: str, cell: str, line: int, file: CsvFile) -> float:
+    """The value of a grid parameter; a whole number, which is written without a point, stays one.
+
+    Raises:
+        SpecError: it is no number, located.
+    """
+    value = file.number(name, cell, line)
+    return int(cell) if cell.lstrip("-").isdecimal() else value

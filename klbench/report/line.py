@@ -33,6 +33,11 @@ class Line:
         return (self.pair, tuple(sorted(self.parameters.items())), *place)
 
     @property
+    def roles(self) -> Mapping[str, str]:
+        """Its distributions as written, by their role."""
+        return {"q": self.q, "p": self.p, "sampler": self.sampler}
+
+    @property
     def where(self) -> str:
         """``close``, ``shift (mu = 0.5)``."""
         parameters = parameters_text(self.parameters)
