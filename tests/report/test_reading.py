@@ -109,7 +109,7 @@ def test_what_a_dump_says_of_itself_comes_back(tmp_path: Path) -> None:
         results = run(read_text(f"name: x\nestimators: [k1]\npairs: {pairs}\n", folder=str(tmp_path)))
         read = again(results)
         assert to_data_files(read) == to_data_files(results)
-        assert [case.data.tokens for case in read.cases if case.data] == [12, 12]
+        assert {case.data.tokens for case in read.cases if case.data} == {12}
         assert to_markdown(read) == to_markdown(results)
 
 
@@ -129,7 +129,7 @@ def test_nothing_that_a_spec_names_is_opened(small: Results) -> None:
         ("spec.yaml", lambda _: None, "there is no spec.yaml in here"),
         ("spec.yaml", lambda _: "[1, 2", "here/spec.yaml is not a spec that klbench wrote"),
         ("spec.yaml", lambda _: "- a\n- b\n", "here/spec.yaml is not a spec that klbench wrote"),
-        ("results.csv", lambda text: text[: len(text) // 2], "is the file cut off?"),
+        ("results.csv", lambda text: text[: len(text) // 2], "this is not CSV"),
         ("results.csv", lambda text: text.replace("4000", "many", 1), "which is no number"),
         ("results.csv", lambda text: text.replace("estimator,", "name,", 1), "no column 'estimator'"),
         ("manifest.json", lambda text: text[:-20], "manifest.json is not JSON"),
