@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compact import compact
+from drawings import images
 from reading import HERE, committed
 from stories import STORIES
 
@@ -57,7 +58,8 @@ def page() -> str:
 def section(name: str) -> str:
     """One spec: its story, its compact table, its full tables."""
     results, story = committed(name), STORIES[name]
-    parts = (f"## {name}", story.tell(results), compact(results, story.cells), _links(results), *_folded(results))
+    told = (story.tell(results), images(name), compact(results, story.cells), _links(results))
+    parts = (f"## {name}", *told, *_folded(results))
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from drawings import drawings
 from gallery import HERE, audit_page, names, page
 
 from klbench.files.folder import claim
@@ -28,6 +29,9 @@ def main(wanted: Sequence[str]) -> None:
     """Run them, always on the CPU: the numbers of another device are other numbers."""
     for name in wanted or names():
         regenerate(read_spec(str(HERE.parent / "configs" / f"{name}.yaml")), HERE / name)
+    for path, svg in drawings(names()):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(svg, encoding="utf-8")
     (HERE / "README.md").write_text(page(), encoding="utf-8")
     (HERE / "frameworks" / "README.md").write_text(audit_page(), encoding="utf-8")
 

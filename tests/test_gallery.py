@@ -9,6 +9,7 @@ import csv
 import importlib
 import io
 import math
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -485,3 +486,25 @@ def test_frameworks_k3_in_the_loss_descends_the_forward_kl(gallery: ModuleType) 
         "megatron-lm:grpo",
         "open-instruct:2",
     }
+
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def test_the_committed_figures_are_those_of_the_committed_rows(gallery: ModuleType) -> None:
+    """Byte for byte, but for a hundredth of a point that the last digit of another processor may move."""
+    drawings = importlib.import_module("drawings")
+    drawn = dict(drawings.drawings(gallery.names()))
+    assert {*ROOT.glob("results/*/figures/*"), drawings.CURVES} == {*drawn}
+    for path, svg in drawn.items():
+        committed = path.read_text(encoding="utf-8")
+        if committed != svg:
+            assert NUMBER.sub("", committed) == NUMBER.sub("", svg), path
+            pairs = zip(NUMBER.findall(committed), NUMBER.findall(svg), strict=True)
+            assert all(abs(float(one) - float(other)) <= 0.02 for one, other in pairs), path
+
+
+def test_every_section_of_the_page_shows_its_figures(gallery: ModuleType) -> None:
+    page = gallery.page()
+    for path in ROOT.glob("results/*/figures/*.svg"):
+        assert f'<img src="{path.relative_to(ROOT / "results")}" alt="' in page

@@ -229,7 +229,7 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
     from klbench.estimators.catalogue import unweighted
 
     whose = f"{unweighted(estimator.name)}'s" if estimator.weighted else "its"
-    below = () if identity is None else (follows_table(identity, whose=whose),)
+    below = () if identity is None else (follows_table(identity, whose=whose, drawn=estimator.name),)
     _print(f"{estimator.name}, an estimator", estimator.summary, facts, *below)
 
 
