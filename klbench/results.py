@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 from klbench.row import Row
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from pandas import DataFrame
 
+    from klbench.compare.comparison import Comparison
     from klbench.distributions.expression import Expression
     from klbench.engines.record import Record
+    from klbench.errors import Location
+    from klbench.figures.plotted import Plotted
     from klbench.measure.data import DataResult
     from klbench.spec.cases import Case
 
@@ -81,8 +86,15 @@ class Asked(Protocol):
     def batch(self) -> int | None:
         """How many samples share a baseline."""
 
+    @property
+    def ratio(self) -> str | None:
+        """The estimator that the noise of the others is relative to."""
+
     def grid_parameters(self) -> Sequence[str]:
         """Every grid parameter of any pair."""
+
+    def place_at(self, *path: str | int) -> Location | None:
+        """Where the value under these keys and indices stands; None where it was not read from a file."""
 
     def to_yaml(self) -> str:
         """The text of spec.yaml."""
@@ -93,7 +105,8 @@ class CaseResult:
     """One case measured: its rows, the KL it is about (``kl``, ``kl_from``), and what the reader should know.
 
     ``rows`` are of values, of gradients, or of both, values first, as the spec's ``measure`` says. ``data`` is what
-    log-probabilities that a run has saved say about themselves.
+    log-probabilities that a run has saved say about themselves. ``running`` are the rows at every checkpoint of a run
+    to a precision; of one that was interrupted, from where it went on.
     """
 
     case: Case
@@ -103,6 +116,7 @@ class CaseResult:
     notes: tuple[str, ...]
     seconds: float
     data: DataResult | None = None
+    running: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,6 +180,30 @@ class Results:
         from klbench.report.frame import to_frame
 
         return to_frame(self)
+
+    def plot(self) -> Plotted:
+        """The figures of the run: shown in a notebook, ``.save("kl.svg")`` writes them (svg, png, pdf).
+
+        Raises:
+            RunError: matplotlib is not installed (``pip install 'klbench[plot]'``).
+        """
+        from klbench.figures.plotted import Plotted
+
+        return Plotted.of(self)
+
+    def compare(self, other: Results | str | PathLike[str], *, within: float = 0.0) -> Comparison:
+        """Compare these results with others: of this process, of a results folder, or of a results.csv.
+
+        These are the first of the two. ``within``: a difference that is tolerated, of a bias or a cosine itself, of
+        other numbers as a share.
+
+        Raises:
+            RunError: a file cannot be read.
+            SpecError: the others are no results, or have no row in common with these.
+        """
+        from klbench.compare.comparison import compare
+
+        return compare(self, other, within=within)
 
     def __repr__(self) -> str:
         """``<Results of schulman: 2 cases, 6 rows, 0.9 s; .to_frame() has the numbers>``."""

@@ -5,7 +5,8 @@ A number that does not exist is NaN here and empty in every output; infinite is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import copysign, inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,6 +36,7 @@ class About:
         files: where it stands.
         rounded: whether it stands there only where a spec asks for less than float64.
         of_sequences: whether it stands there only where a pair is of policies over sequences.
+        of_ratio: whether it stands there only where a spec has the key ratio.
         error, exact, z: of a measured number, the columns of its Monte Carlo error, of the exact number beside it, and
             of how many errors they are apart; empty where there is none.
     """
@@ -45,6 +47,7 @@ class About:
     files: tuple[File, ...]
     rounded: bool = False
     of_sequences: bool = False
+    of_ratio: bool = False
     error: str = ""
     exact: str = ""
     z: str = ""
@@ -241,6 +244,27 @@ class Row:
     seed: int = column("The spec's seed.", *RESULTS, default=0)
     dtype: str = column("What the estimator's arithmetic was done in.", *RESULTS, default=FULL_PRECISION)
     device: str = column("The kind of device the samples were drawn on: cpu or cuda.", *RESULTS, default="cpu")
+    noise_ratio: float = column(
+        "The measured noise relative to that of the estimator that the spec's key `ratio` names: stdev over its stdev "
+        "on the same case, level and dtype. There only where a spec has that key; of gradients empty.",
+        *RESULTS,
+        of_ratio=True,
+        error="noise_ratio_mcse",
+        exact="exact_noise_ratio",
+        z="z_noise_ratio",
+    )
+    noise_ratio_mcse: float = column(
+        "The Monte Carlo standard error of `noise_ratio`, by the delta method on the same draws: what both share does "
+        "not count. Empty where one of the two stdevs has no error bar.",
+        *RESULTS,
+        of_ratio=True,
+    )
+    exact_noise_ratio: float = column(
+        "`noise_ratio` by an exact method; of gradients that of √(trace of the covariance). inf where only this "
+        "variance is infinite, 0 where only the other is, empty where both are.",
+        *RESULTS,
+        of_ratio=True,
+    )
     rounding_over_true: float = column(
         "How much of the bias is rounding: the mean in this dtype less the mean in float64 on the same draws, over "
         "true (gradients: the norm of that difference, over ‖∇‖). There only where the spec has a dtype below float64.",
@@ -253,7 +277,10 @@ class Row:
     )
     z_bias_cv: float = nan
     z_cosine: float = nan
+    z_noise_ratio: float = nan
     components: Components | None = field(default=None, compare=False)
+    reference: Row | None = field(default=None, compare=False)
+    """That of the estimator whose noise it is compared with; None where nothing is."""
 
     @property
     def called(self) -> str:
@@ -307,6 +334,16 @@ def held_to_exact(row: Row) -> Row:
     )
 
 
+def with_references(rows: Sequence[Row], name: str | None) -> list[Row]:
+    """Rows of one case, each with that of the estimator of this name in the same place, at the same level and dtype."""
+    own = {_place(row): row for row in rows if row.estimator == name}
+    return [replace(row, reference=own.get(_place(row))) for row in rows]
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return row.level, row.aggregation, row.placement, row.weighting, row.dtype
+
+
 def _is_comparable(row: Row, mcse: float) -> bool:
     rounding, error = row.rounding_over_true, row.rounding_over_true_mcse
     return row.dtype == FULL_PRECISION or rounding_is_unseen(rounding, error, mcse)
@@ -341,6 +378,13 @@ class Components:
         )
     )
     stdev: ndarray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``loc``, or ``logits[2]`` where a parameter has several."""
+        size = Counter(self.parameter)
+        named = zip(self.parameter, self.index, strict=True)
+        return tuple(name if size[name] == 1 else f"{name}[{index}]" for name, index in named)
 
 
 _UNSEEN = 0.2

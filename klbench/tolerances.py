@@ -110,6 +110,10 @@ CONSTANT_ROUNDING = 1e-13
 VECTOR_VARIANCE_ROUNDING = 1e-15
 """A variance below this share of the second moment is rounding: it is the difference of two numbers of that size."""
 
+PAIRED_UNSEEN = 1e-2
+"""Where two estimators differ on rare draws alone, their noises may seem to agree to the last digit. A paired error
+below this share of the error of either stdev is held against no exact number, unless it is known exactly itself."""
+
 BIAS_ROUNDING = 1e-11
 """Two exact numbers that differ by less, as a share of the true value, are one: roads on different points come so close
 where both are good, a hundred times closer than ``ACCURACY`` asks."""
@@ -126,6 +130,11 @@ SHARE_ROUNDING = 1e-12
 NOTHING_LEFT = 1e-6
 """A value that keeps this share of its noise is a combination of the controls: the rest is rounding of squares, and
 1e-6 squared is 1e-12."""
+
+# --- what a tail allows ----------------------------------------------------------------------------------------------
+
+TRUSTED = 0.7
+"""Above this k̂ neither a mean nor its error bar is to be trusted (Vehtari et al., JMLR 2024)."""
 
 # --- how a function grows, and whether an integral converges ---------------------------------------------------------
 
@@ -199,3 +208,8 @@ has fewer than nine digits."""
 
 LEAST_TRUSTED_PROBABILITY = 1e-15
 """torch keeps probabilities this far from 0 and 1: Bernoulli(1e-20) against 0.7 is 24.6 there, and 31.6 in truth."""
+
+# --- what a sample can tell -------------------------------------------------------------------------------------------
+
+TRUSTED = 0.7
+"""Above this k̂ neither a mean nor its error bar is to be trusted (Vehtari et al., JMLR 2024)."""

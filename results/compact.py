@@ -34,11 +34,13 @@ class Cells:
         shows: the fields of a cell, one below the other.
         across: what tells the columns of one case apart; None where the columns are the cases.
         says: what a cell is, in a few words, where the page has not said it.
+        table: makes the one table of a story that has a table of its own.
     """
 
     shows: tuple[Field, ...] = (BIAS, STDEV)
     across: Callable[[Row], str] | None = None
     says: str = ""
+    table: Callable[[Results], Grid] | None = None
 
 
 def _short(name: str) -> Callable[[Row], str]:
@@ -73,7 +75,10 @@ ROUNDED = Field("rounding/true", _rounding)
 
 def compact(results: Results, cells: Cells) -> str:
     """The compact tables of a spec, in Markdown, and what their cells are."""
-    tables = _by_variant(results, cells) if cells.across else _by_case(results, cells)
+    if cells.table:
+        tables: Iterable[Grid] = [cells.table(results)]
+    else:
+        tables = _by_variant(results, cells) if cells.across else _by_case(results, cells)
     return "\n\n".join([*("\n".join(_markdown(table)) for table in tables), *[cells.says] * bool(cells.says)])
 
 

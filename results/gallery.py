@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compact import compact
+from drawings import images
 from reading import HERE, committed
 from stories import STORIES
 
 from klbench.identity.audit import audit
+from klbench.report.data_files import NAMES as DATA_FILES
 from klbench.report.frameworks import to_markdown as to_audit
 from klbench.report.markdown import to_markdown
 from klbench.results import Results
@@ -31,7 +33,8 @@ sample's value, each with the standard error of its last digits in parentheses. 
 trusted, the tail being heavy; ‡ a number that has none, since the variance it would need does not exist. Those of
 gradients say below what their cells are.
 
-What every estimator that frameworks ship really does is a page of its own: [the audit](frameworks/README.md).
+What every estimator that frameworks ship really does is a page of its own: [the audit](frameworks/README.md). So is
+what came out of [a real model](models/README.md), which `make models` makes anew.
 """
 
 
@@ -55,7 +58,8 @@ def page() -> str:
 def section(name: str) -> str:
     """One spec: its story, its compact table, its full tables."""
     results, story = committed(name), STORIES[name]
-    parts = (f"## {name}", story.tell(results), compact(results, story.cells), _links(results), *_folded(results))
+    told = (story.tell(results), images(name), compact(results, story.cells), _links(results))
+    parts = (f"## {name}", *told, *_folded(results))
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,6 +68,10 @@ def _links(results: Results) -> str:
     links = [f"[spec](../configs/{name}.yaml)", f"[results.csv]({name}/results.csv)"]
     if "gradient" in results.spec.measure:
         links.append(f"[components.csv]({name}/components.csv)")
+    if any(case.data for case in results.cases):
+        links += [f"[{file}]({name}/{file})" for file in DATA_FILES]
+    if name == "known_dump":
+        links += ["[the dump](../klbench/texts/known_dump.jsonl)", "[who drew it](draw_dump.py)"]
     if name == "frameworks":
         links.append("[the audit](frameworks/README.md)")
     return " · ".join(links)

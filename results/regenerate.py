@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from drawings import drawings
 from gallery import HERE, audit_page, names, page
 
 from klbench.files.folder import claim
 from klbench.report.folder import FILES, to_files
+from klbench.results import Results
 from klbench.runner import run
 from klbench.spec.model import Spec
 from klbench.spec.read import read_spec
@@ -27,13 +29,21 @@ def main(wanted: Sequence[str]) -> None:
     """Run them, always on the CPU: the numbers of another device are other numbers."""
     for name in wanted or names():
         regenerate(read_spec(str(HERE.parent / "configs" / f"{name}.yaml")), HERE / name)
+    for path, svg in drawings(names()):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(svg, encoding="utf-8")
     (HERE / "README.md").write_text(page(), encoding="utf-8")
     (HERE / "frameworks" / "README.md").write_text(audit_page(), encoding="utf-8")
 
 
 def regenerate(spec: Spec, folder: Path) -> None:
     """Run one spec and write its files, where they are new."""
-    files = to_files(run(spec, device="cpu"), datetime.now().astimezone())
+    write(run(spec, device="cpu"), folder)
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the files of results, where they are new."""
+    files = to_files(results, datetime.now().astimezone())
     if not _holds(folder, {name: text for name, text in files.items() if name != CHANGING}):
         with claim(folder, FILES) as claimed:
             claimed.write(files)

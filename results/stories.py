@@ -1,13 +1,14 @@
 """What each spec of the gallery shows, in two sentences, their numbers taken from its results.
 
 Adding a spec to the gallery is a file in configs/ and a story here; what training follows is in training_stories,
-policies over sequences are in sequence_stories.
+policies over sequences are in sequence_stories, saved log-probabilities in data_stories.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from data_stories import OF_DATA
 from sequence_stories import OF_SEQUENCES
 from story import Story, case_of
 from training_stories import OF_TRAINING
@@ -183,4 +184,5 @@ STORIES: Mapping[str, Story] = {
     },
     **OF_TRAINING,
     **OF_SEQUENCES,
+    **OF_DATA,
 }

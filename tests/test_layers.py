@@ -41,6 +41,7 @@ ORDER = (
         "report",
         "figures",
         "pages",
+        "compare",
         "cli",
     ),
 )
@@ -48,9 +49,11 @@ BY_NAME = {
     ("estimators/catalogue.py", "frameworks"),
     ("estimators/catalogue.py", "users"),
     ("results.py", "report"),
+    ("results.py", "figures"),
+    ("results.py", "compare"),
 }
 """The catalogue of estimators finds frameworks' entries and users' functions too, once one is asked for by its name.
-Results show themselves in a notebook, once they are asked to."""
+Results show themselves in a notebook, and compare themselves with others, once they are asked to."""
 
 
 def imports(tree: ast.AST) -> Iterator[str]:

@@ -90,7 +90,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 def test_the_wheel_has_what_an_installation_needs(built: dict[str, set[str]]) -> None:
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "klbench").rglob("*.py")}
     configs = {f"klbench/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
-    assert {"klbench/py.typed", "klbench/identity/computed.json", *sources, *configs} - built["wheel"] == set()
+    texts = {str(path.relative_to(ROOT)) for path in (ROOT / "klbench" / "texts").iterdir()}
+    assert "klbench/texts/known_dump.jsonl" in texts
+    assert {"klbench/py.typed", "klbench/identity/computed.json", *sources, *configs, *texts} - built["wheel"] == set()
     assert {name for name in built["wheel"] if name.startswith(("tests", "results", "benchmarks"))} == set()
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from klbench.cli.compare import compare
 from klbench.cli.data import data
 from klbench.cli.explain import explain
 from klbench.cli.frameworks import frameworks
@@ -13,6 +14,7 @@ from klbench.cli.identify import identify
 from klbench.cli.init import init
 from klbench.cli.listing import listing
 from klbench.cli.merge import merge
+from klbench.cli.plot import plot
 from klbench.cli.report import report
 from klbench.cli.run import run
 from klbench.cli.schema import schema
@@ -50,7 +52,9 @@ def _without_command(context: typer.Context, _version: Version = False) -> None:
 
 app.command("run")(run)
 app.command("data")(data)
+app.command("plot")(plot)
 app.command("merge")(merge)
+app.command("compare")(compare)
 app.command("validate")(validate)
 app.command("list")(listing)
 app.command("explain")(explain)

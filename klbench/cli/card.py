@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from shlex import quote
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -44,8 +45,13 @@ def stacked(cards: Iterable[RenderableType]) -> RenderableType:
     return Group(first, *(line for other in others for line in ("", other)))
 
 
-def follows_table(identity: Identity, default: str = "", whose: str = "its", how: str = ON_ONE_TOKEN) -> RenderableType:
-    """What a gradient follows in each place, on samples of q and on stale ones; ``default`` is marked."""
+def follows_table(
+    identity: Identity, default: str = "", whose: str = "its", how: str = ON_ONE_TOKEN, drawn: str = ""
+) -> RenderableType:
+    """What a gradient follows in each place, on samples of q and on stale ones; ``default`` is marked.
+
+    ``drawn``: the name under which ``klbench plot`` draws it, empty where it has no curve.
+    """
     table = Table.grid(padding=(0, 2, 0, 0))
     headers = f"{whose} gradient follows", "on samples of q", "on stale ones"
     table.add_row(*(Text(header, style="dim") for header in headers))
@@ -53,7 +59,8 @@ def follows_table(identity: Identity, default: str = "", whose: str = "its", how
         is_default = place == default
         marked = Text(f"{HERE if is_default else ' '} in the {place}", style="bold" if is_default else "dim")
         table.add_row(marked, _follows(name), _follows(identity.stale_follows[place]))
-    return Group("", table, Text(how, style="dim"))
+    picture = [Text(f"klbench plot {quote(drawn)} draws it.", style="dim")] if drawn else []
+    return Group("", table, Text(how, style="dim"), *picture)
 
 
 def _follows(name: str) -> Text:

@@ -30,9 +30,21 @@ def specs(incomplete: str) -> list[Offer]:
     """The built-in specs, and the YAML files of the folder that is being typed."""
     from klbench.spec import builtin
 
-    folder = Path(incomplete).parent
+    folder = _folder(incomplete)
     files = sorted(file for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern))
     return _offers([*((name, builtin.title(name)) for name in builtin.names()), *((str(f), "a file") for f in files)])
+
+
+def _folder(incomplete: str) -> Path:
+    """The folder that is being typed: what ends with a slash is one."""
+    return Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+
+
+def results(incomplete: str) -> list[Offer]:
+    """The results folders below the folder that is being typed, and those below results/; CSV files."""
+    folder = _folder(incomplete)
+    found = sorted({file.parent for at in (folder, Path("results")) for file in at.glob("*/results.csv")})
+    return _offers([*((str(each), "results") for each in found), *((str(f), "a file") for f in folder.glob("*.csv"))])
 
 
 def overrides(incomplete: str) -> list[Offer]:
@@ -49,6 +61,12 @@ def overrides(incomplete: str) -> list[Offer]:
 def identified() -> list[Offer]:
     """What can be identified: estimators, and what frameworks ship."""
     return _offers([*_estimators(), *_shipped()])
+
+
+def plotted(incomplete: str) -> list[Offer]:
+    """What can be drawn: specs, folders of results, estimators, the audit."""
+    audit = _offers([("audit", "all that frameworks ship")])
+    return [*audit, *results(incomplete), *specs(incomplete), *identified()]
 
 
 def shipped() -> list[Offer]:

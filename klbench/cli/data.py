@@ -13,7 +13,18 @@ import typer
 from klbench.cli.completion import identified
 from klbench.cli.engines import EngineName, Engines
 from klbench.cli.measuring import How, written
-from klbench.cli.options import Check, Format, Html, Out, Plot, Quiet, RunShown, command_line, not_empty
+from klbench.cli.options import (
+    Check,
+    Html,
+    Out,
+    Plot,
+    Quiet,
+    Ratio,
+    RunFormat,
+    RunShown,
+    command_line,
+    not_empty,
+)
 from klbench.cli.outcome import tell
 from klbench.cli.pictures import Pictures
 from klbench.errors import SpecError
@@ -91,6 +102,7 @@ def data(
     aggregation: Aggregation = None,
     norm: Norm = None,
     clip: Clip = None,
+    ratio: Ratio = None,
     compare: CompareOnly = None,
     name: Name = None,
     out: Out = "results",
@@ -100,7 +112,7 @@ def data(
     html: Html = False,
     plot: Plot = False,
     check: Check = False,
-    format: RunShown = Format.TABLE,
+    format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Measure log-probabilities that a run has saved: each estimator, with errors that are right for groups.
@@ -120,7 +132,7 @@ def data(
     named = {"log_q": log_q, "log_p": log_p, "log_sampler": log_sampler, "mask": mask, "group": group}
     columns = {role: column for role, column in named.items() if column is not None}
     keys: dict[str, Any] = {"estimators": estimator, "level": level, "aggregation": aggregation}
-    keys |= {"norm": _number(norm), "clip": _number(clip)}
+    keys |= {"norm": _number(norm), "clip": _number(clip), "ratio": ratio}
     given = {key: value for key, value in keys.items() if value is not None and value != []}
     pair = {"data": files, "columns": columns, "skip_bad": skip_bad, **({"compare": compare} if compare else {})}
     spec = _spec(pair, given, name)
@@ -162,13 +174,15 @@ def _spec(pair: dict[str, Any], keys: dict[str, Any], name: str | None) -> Spec:
     called = name or named_by(pair["data"])
     given = {"name": called, "estimators": ["k1"], "level": ["token", "sequence"], **keys}
     given["pairs"] = [{"name": called, **pair}]
+    # what is relative to one of the estimators waits for these
+    ratio = {} if "estimators" in keys or "ratio" not in given else {"ratio": given.pop("ratio")}
     with _without_place():
         spec = read_text(yaml.safe_dump(given), _NOWHERE)
         if "estimators" not in keys:
             (read,) = spec.pairs
             assert isinstance(read, DataPair)
             given["estimators"] = [*DEFAULT, *read.known, *([read.entry] if read.entry else [])]
-            spec = read_text(yaml.safe_dump(given), _NOWHERE)
+            spec = read_text(yaml.safe_dump(given | ratio), _NOWHERE)
     return spec
 
 

@@ -229,7 +229,7 @@ def _explain_estimator(estimator: Estimator, more: Mapping[str, str] = MappingPr
     from klbench.estimators.catalogue import unweighted
 
     whose = f"{unweighted(estimator.name)}'s" if estimator.weighted else "its"
-    below = () if identity is None else (follows_table(identity, whose=whose),)
+    below = () if identity is None else (follows_table(identity, whose=whose, drawn=estimator.name),)
     _print(f"{estimator.name}, an estimator", estimator.summary, facts, *below)
 
 
@@ -259,7 +259,8 @@ def _columns_called(name: str) -> Iterator[Column]:
     from klbench.report.columns import COLUMNS
 
     by_key = {glossary.key(header): columns for header, columns in HEADERS.items()}
-    for meant in by_key.get(glossary.key(name), (name,)):
+    own = ("noise_ratio",) if name.startswith("noise/") else (name,)
+    for meant in by_key.get(glossary.key(name), own):
         yield from (column for column in COLUMNS if column.name == meant)
 
 

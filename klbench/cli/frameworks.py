@@ -9,6 +9,7 @@ import typer
 
 from klbench.cli import output
 from klbench.cli.completion import shipped
+from klbench.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,14 @@ def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:
 
 
 def _page(practices: Sequence[Practice]) -> str:
+    """The page, with its map where that can be drawn."""
+    from klbench.figures.audit import audit_figure
+    from klbench.figures.canvas import INSTALL, ensure_installed
     from klbench.pages.audit import to_page
 
-    return to_page(practices)
+    try:
+        ensure_installed()
+    except RunError as lacking:
+        return to_page(practices, lacking=f"There is no figure here: {lacking.message} ({INSTALL}).")
+    drawn = [practice for practice in practices if practice.follows]
+    return to_page(practices, [audit_figure(practices)] if drawn else [])

@@ -47,7 +47,8 @@ def identify(name: Name) -> None:
         else:
             identity = identify_estimator(estimator)
             told, how = f"{paragraph(identity)} {of_likeness(likeness(estimator))}", ON_ONE_TOKEN
-    output.data(card(f"{estimator.name}, identified", told, {}, follows_table(identity, how=how)))
+    drawn = "" if how is ON_SEQUENCES or estimator.looks_at == "absolute" else estimator.name
+    output.data(card(f"{estimator.name}, identified", told, {}, follows_table(identity, how=how, drawn=drawn)))
 
 
 def _ready(name: str) -> Estimator:

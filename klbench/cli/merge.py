@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli.measuring import watched, write
-from klbench.cli.options import Check, Format, Html, Out, Plot, Quiet, RunShown, command_line, not_empty
+from klbench.cli.options import Check, Html, Out, Plot, Quiet, RunFormat, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.cli.pictures import Pictures
 from klbench.cli.waiting import import_torch
@@ -40,7 +40,7 @@ def merge(
     html: Html = False,
     plot: Plot = False,
     check: Check = False,
-    format: RunShown = Format.TABLE,
+    format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Make the results of all shards of a run, with the same bytes as one run.

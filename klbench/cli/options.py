@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from klbench.cli.completion import overrides, specs
+from klbench.cli.completion import identified, overrides, specs
 
 SpecSource = Annotated[
     str,
@@ -37,6 +37,16 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class RunFormat(StrEnum):
+    """What stdout gets of results that are measured."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+    GITHUB = "github"
+
+
 def not_empty(value: str | None) -> str | None:
     """A value that is given, or None."""
     if value is not None and not value.strip():
@@ -47,11 +57,26 @@ def not_empty(value: str | None) -> str | None:
 Out = Annotated[
     str, typer.Option("-o", "--out", metavar="DIR", callback=not_empty, help="Where the files go: DIR/<name>/.")
 ]
+Ratio = Annotated[
+    str | None,
+    typer.Option(
+        "--ratio",
+        metavar="NAME",
+        autocompletion=identified,
+        callback=not_empty,
+        help="Each estimator's noise relative to this one's, on the same draws; one of the spec's.",
+    ),
+]
 Check = Annotated[
     bool,
     typer.Option("--check", help="Exit 1 if measured and exact disagree (|z| > 5) or an expected value is missed."),
 ]
-RunShown = Annotated[Format, typer.Option("-f", "--format", help="What goes to stdout.")]
+RunShown = Annotated[
+    RunFormat,
+    typer.Option(
+        "-f", "--format", help="What goes to stdout; github: failed checks as annotations, the tables into the summary."
+    ),
+]
 Html = Annotated[bool, typer.Option("--html", help="Write DIR/<name>/report.html too: all of it in one file.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Write its figures too: DIR/<name>/figures/*.svg.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]

@@ -10,7 +10,7 @@ import typer
 
 from klbench.cli import output
 from klbench.cli.interrupts import under_way
-from klbench.cli.options import Format
+from klbench.cli.options import RunFormat
 from klbench.errors import Interrupted
 from klbench.estimators.vocabulary import FULL_PRECISION
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from klbench.results import Results
 
 
-def tell(results: Results, folder: Path, written: Sequence[str], format: Format, *, quiet: bool, check: bool) -> None:
+def tell(
+    results: Results, folder: Path, written: Sequence[str], format: RunFormat, *, quiet: bool, check: bool
+) -> None:
     """Show results whose files, ``written``, are in a folder, and hold them to their checks.
 
     Raises:
@@ -27,29 +29,62 @@ def tell(results: Results, folder: Path, written: Sequence[str], format: Format,
     """
     try:
         with under_way():
-            _show(results, format, quiet)
+            if format is not RunFormat.GITHUB:
+                _show(results, format, quiet)
             if not quiet:
                 _say_where(results, folder, written)
-            if check:
+            if format is RunFormat.GITHUB:
+                _tell_github(results, folder, check=check)
+            elif check:
                 _hold(results, quiet)
     except KeyboardInterrupt:
         help = [f"{folder} holds the results of this run, all of them"]
         raise Interrupted("interrupted as the results were shown", help=help) from None
 
 
-def _show(results: Results, format: Format, quiet: bool) -> None:
+def _tell_github(results: Results, folder: Path, *, check: bool) -> None:
+    from klbench.cli.github import errors_of, notice, summarise
+    from klbench.report.check import check as checks
+    from klbench.report.markdown import to_markdown
+
+    points = list(checks(results)) if check else []
+    missed = [point for point in points if not point.holds]
+    output.text("".join(errors_of(missed, results.spec)))
+    summarise(to_markdown(results), folder)
+    output.text(notice(_outcome(results, len(points), len(missed), check=check)))
+    if missed:
+        raise typer.Exit(1)
+
+
+def _outcome(results: Results, points: int, missed: int, *, check: bool) -> str:
+    """In a line what came out: ``schulman: 6 rows; 1 of 26 checks failed``."""
+    from klbench.wording import counted
+
+    rows = f"{results.spec.name}: {counted(sum(1 for _ in results.rows()), 'row')}"
+    if not check:
+        return rows
+    return f"{rows}; {_missed(missed, points) if missed else _passed(points, results.spec.dtype)}"
+
+
+def _missed(missed: int, points: int) -> str:
+    from klbench.wording import counted
+
+    return f"{missed} of {counted(points, 'check')} failed"
+
+
+def _show(results: Results, format: RunFormat, quiet: bool) -> None:
     from klbench.cli.show import show_document, show_tables
     from klbench.report.frame import to_csv, to_json
     from klbench.report.markdown import to_markdown
 
     match format:
-        case Format.TABLE:
+        case RunFormat.TABLE:
             show_tables(results, notes=not quiet)
-        case Format.MARKDOWN:
+        case RunFormat.MARKDOWN:
             output.document(to_markdown(results))
-        case Format.CSV:
+        case RunFormat.CSV:
             show_document(to_csv(results), results, notes=not quiet)
-        case Format.JSON:
+        case RunFormat.JSON:
             show_document(to_json(results), results, notes=not quiet)
 
 
@@ -71,7 +106,7 @@ def _hold(results: Results, quiet: bool) -> None:
     for point in missed:
         output.remark(f"check failed: {point.text}")
     if missed:
-        output.remark(f"{len(missed)} of {counted(len(points), 'check')} failed")
+        output.remark(_missed(len(missed), len(points)))
         raise typer.Exit(1)
     if not quiet:
         output.remark(_passed(len(points), results.spec.dtype))

@@ -14,12 +14,13 @@ from klbench.cli.kept import Kept
 from klbench.cli.measuring import How, measured_shard, written
 from klbench.cli.options import (
     Check,
-    Format,
     Html,
     Out,
     Overrides,
     Plot,
     Quiet,
+    Ratio,
+    RunFormat,
     RunShown,
     SpecSource,
     command_line,
@@ -119,6 +120,7 @@ def run(
     samples: Samples = None,
     precision: Precision = None,
     seed: Seed = None,
+    ratio: Ratio = None,
     device: Device = "auto",
     threads: Threads = None,
     engine: Engine = EngineName.THREADS,
@@ -132,7 +134,7 @@ def run(
     check: Check = False,
     no_import: NoImport = False,
     fresh: Fresh = False,
-    format: RunShown = Format.TABLE,
+    format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
 ) -> None:
     """Run a spec: print its table, write its files.
@@ -147,7 +149,7 @@ def run(
     pictures = Pictures(html, plot)
     engines = Engines(engine, threads, address, workers, gpus_per_task)
     engines.refuse_what_does_not_fit()
-    if shard is not None and (check or pictures.wanted or format is not Format.TABLE):
+    if shard is not None and (check or pictures.wanted or format is not RunFormat.TABLE):
         option = "--check" if check else pictures.option or "-f"
         raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
     if shard is not None and save is not None:
@@ -164,6 +166,7 @@ def run(
         ("-n/--samples", "samples", samples),
         ("-p/--precision", "precision", precision),
         ("--seed", "seed", seed),
+        ("--ratio", "ratio", ratio),
     ]
     given = [Option(flag, key, str(value)) for flag, key, value in options if value is not None]
     resolved = read_spec(spec, [*(overrides or ()), *given])

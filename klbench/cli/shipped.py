@@ -35,7 +35,7 @@ def explain_entry(estimator: Estimator) -> None:
         title, whose = f"{title}, × ρ", f"{entry.qualified}'s"
         facts |= {"formula": _formula(entry, estimator), "value": "", "same as": "", "biased": estimator.biased_when}
         facts |= {"infinite variance": estimator.infinite_variance_when}
-    below = follows_table(identity, default_place(entry), whose)
+    below = follows_table(identity, default_place(entry), whose, drawn=entry.qualified)
     output.data(card(title, estimator.summary, facts, below))
 
 

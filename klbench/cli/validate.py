@@ -91,6 +91,9 @@ def _show(spec: Spec, within: float) -> None:
             output.data(Text(line))
         if isinstance(pair, DataPair):
             continue
+        if pair.prompts is not None:
+            output.data(Text("the truth is the mean of full over what is drawn: klbench run tells it"))
+            continue
         known = _answers(spec, pair)
         took += [(answer.case, answer.seconds) for answer in known]
         for line in _true_values(known):
@@ -101,7 +104,10 @@ def _show(spec: Spec, within: float) -> None:
             output.data(Text(f"• {sentence}"))
     output.data(Text(""))
     if not took:
-        output.data(Text("All of the files is measured: nothing is drawn, and klbench run tells its means."))
+        if spec.sources():
+            output.data(Text("All of the files is measured: nothing is drawn, and klbench run tells its means."))
+        if spec.checkpoints():
+            output.data(Text(_cost(spec, took)))
         return
     for line in (*_legend(spec, within), *_about(tables)):
         output.data(Text(line, style="dim"))

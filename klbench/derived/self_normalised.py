@@ -55,6 +55,11 @@ class SelfNormalised:
         return "sums" if self._is_of_tokens and self.level.aggregation != "seq-mean-token-mean" else "units"
 
     @property
+    def width(self) -> int:
+        """How many features there are."""
+        return 10 if self.over == "sums" else 6
+
+    @property
     def _is_of_tokens(self) -> bool:
         """Whether every token has a weight of its own."""
         return self.level is not None and self.level.name == "token" and self.weighting.scope == "sample"
@@ -164,30 +169,40 @@ class Pooled:
     """A mean over all values of all units: over the tokens of sequences, Σ v / Σ L; over sequences that come in
     groups. A ratio too, where units have more values or fewer."""
 
-    term: AtLevel | Apart
+    term: AtLevel | Apart | Evaluated
 
     @property
     def of_units(self) -> bool:
         """Whether the values are of sequences, whose variance is over n − 1 as that of samples is."""
-        return not self.term.level.is_ratio_of_sums
+        return not (isinstance(self.term, AtLevel | Apart) and self.term.level.is_ratio_of_sums)
 
-    def features(self, at: TokenProbs, centre: float | Tensor) -> Tensor:
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return 3
+
+    def features(self, at: LogProbs | TokenProbs, centre: float | Tensor) -> Tensor:
         """(Σ (v − c), Σ (v − c)², how many values) of every sequence [n, 3]."""
         return self.measured(at, centre)[1]
 
-    def measured(self, at: TokenProbs, centre: float | Tensor) -> tuple[Tensor, Tensor]:
+    def measured(self, at: LogProbs | TokenProbs, centre: float | Tensor) -> tuple[Tensor, Tensor]:
         """(the values, the features about a centre)."""
         values = self.weighed(at)
         return values, self._features(at, values - centre)
 
-    def _features(self, at: TokenProbs, off: Tensor) -> Tensor:
-        if self.term.level.is_ratio_of_sums:
+    def _features(self, at: LogProbs | TokenProbs, off: Tensor) -> Tensor:
+        if not self.of_units:
+            assert not isinstance(at, LogProbs)
             return torch.stack([at.total(off), at.total(off * off), at.lengths], 1)
         return torch.stack([off, off * off, torch.ones_like(off)], 1)
 
-    def weighed(self, at: TokenProbs) -> Tensor:
-        """The values, one for each token [N] or sequence [n]."""
-        values = self.term.of_tokens(at) if self.term.level.is_ratio_of_sums else self.term.values(at)
+    def weighed(self, at: LogProbs | TokenProbs) -> Tensor:
+        """The values, one for each token [N], sequence or draw [n]."""
+        if isinstance(at, LogProbs):
+            assert not isinstance(self.term, AtLevel | Apart)
+            return self.term.values(at).double()
+        assert isinstance(self.term, AtLevel | Apart)
+        values = self.term.values(at) if self.of_units else self.term.of_tokens(at)
         return values.double()
 
     def mean(self, means: Tensor, centre: float) -> Tensor:
@@ -223,5 +238,39 @@ class EffectiveShare:
         return Pooled(self.term).variance(means, centre)
 
 
-Ratio = Pooled | SelfNormalised | EffectiveShare
+@dataclass(frozen=True)
+class NoiseOver:
+    """The noise of one mean over that of another on the same samples, from the features of both.
+
+    Args:
+        one, other: the means.
+        centres: what their values are taken about.
+    """
+
+    one: Pooled | SelfNormalised
+    other: Pooled | SelfNormalised
+    centres: tuple[float, float] = (0.0, 0.0)
+    of_units = False
+
+    def features(self, at: LogProbs | TokenProbs, centre: float | Tensor) -> Tensor:  # noqa: ARG002
+        """The features of both [n, F]."""
+        return self.measured(at, 0.0)[1]
+
+    def measured(self, at: LogProbs | TokenProbs, centre: float) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """(the values of the first, the features of both)."""
+        values, features = self.one.measured(at, self.centres[0])
+        return values, torch.cat([features, self.other.measured(at, self.centres[1])[1]], 1)
+
+    def mean(self, means: Tensor, centre: float) -> Tensor:  # noqa: ARG002
+        """The quotient of the standard deviations, from the means of the features [F]."""
+        first, width = means[: self.one.width], self.one.width
+        second = means[width : width + self.other.width]
+        return (self.one.variance(first, self.centres[0]) / self.other.variance(second, self.centres[1])).sqrt()
+
+    def variance(self, means: Tensor, centre: float) -> Tensor:  # noqa: ARG002
+        """That of the first, from the means of the features [F]."""
+        return self.one.variance(means[: self.one.width], self.centres[0])
+
+
+Ratio = Pooled | SelfNormalised | EffectiveShare | NoiseOver
 """An estimate that is a ratio of sums over the samples: a smooth function of means of features."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ class Source:
     columns: tuple[tuple[str, str], ...] = ()
     skip_bad: bool = False
     seed: int = 0
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether all files are those that ship with klbench: then no folder has to be known."""
+        return all(Path(path).parent == _texts() for path in self.paths)
 
     def stamps(self) -> tuple[tuple[int, int], ...]:
         """The size of each file and when it was changed, by which one knows it again."""
@@ -104,6 +110,8 @@ def sides_of(source: Source, roles: Sequence[Role]) -> tuple[Side, ...]:
 def files_of(named: Sequence[str], folder: str | None) -> tuple[str, ...]:
     """The files that paths and patterns name, absolute, each pattern's sorted.
 
+    What is in no folder is sought by its bare name among the dumps that ship with klbench.
+
     Raises:
         SpecError: there is no such file.
     """
@@ -113,7 +121,7 @@ def files_of(named: Sequence[str], folder: str | None) -> tuple[str, ...]:
             found.append(str(_standard_input()[1]))
             continue
         path = Path(folder or "") / Path(name).expanduser()
-        matching = [path] if path.exists() else _matching(path)
+        matching = [path] if path.exists() else _matching(path) or _shipped(name)
         if not matching:
             raise SpecError(f"there is no file {name!r}", help=[f"a path or a pattern, seen from {folder or '.'}"])
         for each in matching:
@@ -128,6 +136,15 @@ def _matching(path: Path) -> list[Path]:
     pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
     root = Path(path.anchor) if path.is_absolute() else Path()
     return sorted(each for each in root.glob(pattern) if each.is_file()) if any(c in pattern for c in "*?[") else []
+
+
+def _shipped(name: str) -> list[Path]:
+    """The dump of that bare name that ships with klbench."""
+    return [path for path in _texts().glob("*.jsonl") if path.name == name]
+
+
+def _texts() -> Path:
+    return Path(str(files("klbench"))) / "texts"
 
 
 @lru_cache(maxsize=2)

@@ -94,8 +94,13 @@ class OwnCoefficients:
 
 def likeliest(log_q: Tensor, count: int) -> Tensor:
     """Which tokens are the ``count`` likeliest of each row [S, V]; of equals the lower ones are."""
-    order = log_q.argsort(dim=1, descending=True, stable=True)
-    return log_q.isnan().scatter(1, order[:, :count], value=True)
+    import torch
+
+    # sorting a vocabulary takes twenty times as long
+    least = log_q.topk(min(count, log_q.shape[1]), dim=1).values[:, -1:]
+    above, equal = (log_q > least) | log_q.isnan(), log_q == least
+    left = count - above.sum(1, keepdim=True)
+    return above | (equal & (equal.cumsum(1, dtype=torch.int32) <= left))
 
 
 def _shares(log_q: Tensor, log_p: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from klbench.errors import RunError
@@ -25,13 +26,28 @@ KINDS: tuple[Kind, ...] = ("svg", "png", "pdf")
 MISSING = "figures need matplotlib"
 INSTALL = "pip install 'klbench[plot]'"
 _PIXELS_PER_INCH = 200
-_SETTINGS: dict[Any, Any] = {"svg.hashsalt": "klbench", "svg.fonttype": "path", "pdf.fonttype": 42, "text.parse_math": False}
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "klbench",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+}
 """The same bytes everywhere; letters are shapes, so that every reader has them; a dollar in a name is a dollar."""
 _METADATA: dict[Kind, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+
+def ensure_installed() -> None:
+    """Refuse to draw without matplotlib, at once.
+
+    Raises:
+        RunError: it is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise RunError(MISSING, help=[INSTALL])
 
 
 def to_svg(figures: Sequence[Figure]) -> str:
@@ -99,6 +115,14 @@ def _dark() -> str:
 
 
 def _spare(text: str) -> str:
-    """The drawing without matplotlib's own metadata and style, which say nothing."""
+    """The drawing without matplotlib's own metadata and style, which say nothing, and without digits nobody sees."""
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    return re.sub(r"\s*<style type=\"text/css\">.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*<style type=\"text/css\">.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"\n\s*", "\n", text)
+    return re.sub(r'(?: d="|translate\(| x="| y=")[^")]*', _rounded, text)
+
+
+def _rounded(found: re.Match[str]) -> str:
+    """Places to a hundredth of a point: so the last digit of another processor changes no byte either."""
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), found[0])

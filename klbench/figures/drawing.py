@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 
 from klbench.figures import style
 from klbench.figures.direct_labels import beside
-from klbench.figures.figure import Axis, Figure, Panel, Series
-from klbench.figures.placing import Place, Placed, placed
+from klbench.figures.figure import Axis, Figure, Mark, Panel, Rule, Series
+from klbench.figures.placing import Entry, Place, Placed, fitted, placed
 from klbench.figures.ticks import put_ticks
 
+_BOLD = 1.12
+"""Bold letters are wider by so much."""
 _TOP = 0.985
 """Where in a panel an infinite number stands."""
 _STEP = 0.06
@@ -45,7 +48,8 @@ class _Drawn:
         for text in self.layout.texts:
             self._text(text.x, text.y, text.said, size=text.size, color=text.ink.light, weight=text.weight)
         for entry in self.layout.legend:
-            self._legend(entry.x, entry.y, entry.said, entry.colour)
+            lines = any(series.look == "line" for panel in figure.panels for series in panel.series)
+            self._legend(entry, has_line=lines)
         for panel, place in zip(figure.panels, self.layout.panels, strict=True):
             _panel(self._axes(place), panel, place, direct=self.layout.is_direct)
 
@@ -57,23 +61,21 @@ class _Drawn:
     def _text(self, x: float, y: float, said: str, **kwargs: Any) -> None:
         self.canvas.text(x / style.WIDTH, (self.bottom + y) / self.height, said, va="baseline", **kwargs)
 
-    def _legend(self, x: float, y: float, said: str, colour: int) -> None:
-        from matplotlib.lines import Line2D
-
-        high = (self.bottom + y + 0.04) / self.height
-        ends = [x / style.WIDTH, (x + 0.26) / style.WIDTH]
-        line = Line2D(
-            ends, [high, high], transform=self.canvas.transFigure, **_line(colour), **_marker(colour, filled=True)
-        )
-        line.set_markevery([1])
+    def _legend(self, entry: Entry, *, has_line: bool) -> None:
+        high = (self.bottom + entry.y + 0.04) / self.height
+        ends = [entry.x / style.WIDTH, (entry.x + 0.26) / style.WIDTH] if has_line else [(entry.x + 0.2) / style.WIDTH]
+        look = {**_line(entry.colour), **_marker(entry.colour, filled=True)}
+        line = Line2D(ends, [high] * len(ends), transform=self.canvas.transFigure, **look)
+        line.set_markevery([len(ends) - 1])
         self.canvas.add_artist(line)
-        self._text(x + 0.34, y, said, size=style.DIRECT, color=style.TEXT.light)
+        self._text(entry.x + 0.34, entry.y, entry.said, size=style.DIRECT, color=style.TEXT.light)
 
 
 def _panel(axes: Axes, panel: Panel, place: Place, *, direct: bool) -> None:
     axes.set_facecolor(style.PAPER.light)
     _frame(axes)
-    axes.set_title(panel.title, size=style.LABEL, loc="left", color=style.TEXT.light, pad=5, weight="bold")
+    title = fitted(panel.title, style.LABEL * _BOLD, place.width + place.right)
+    axes.set_title(title, size=style.LABEL, loc="left", color=style.TEXT.light, pad=5, weight="bold")
     axes.set_xlabel(panel.x.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
     axes.set_ylabel(panel.y.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
     _scale(axes, panel.x, "x")
@@ -85,11 +87,11 @@ def _panel(axes: Axes, panel: Panel, place: Place, *, direct: bool) -> None:
         if low < high:
             axes.axvspan(low, high, color=colour, alpha=1.0 if zone.colour < 0 else 0.10, lw=0, zorder=0)
     for rule in panel.rules:
-        _rule(axes, rule.axis, rule.at, rule.label)
+        _rule(axes, rule)
     for series in panel.series:
         _DRAW[series.look](axes, series, panel)
-    for mark in panel.marks:
-        _mark(axes, mark.x, mark.y, mark.text)
+    for line, mark in enumerate(panel.marks):
+        _mark(axes, mark, line)
     put_ticks(axes, panel)
     if direct:
         beside(axes, panel, place)
@@ -109,8 +111,8 @@ def _frame(axes: Axes) -> None:
 
 def _scale(axes: Axes, axis: Axis, which: str) -> None:
     setter = getattr(axes, f"set_{which}scale")
-    if axis.scale == "symlog":
-        setter("symlog", linthresh=axis.threshold, linscale=0.6)
+    if axis.scale == "asinh":
+        setter("asinh", linear_width=axis.threshold)
     elif axis.scale == "log":
         setter("log")
 
@@ -134,9 +136,9 @@ def _range(axis: Axis, panel: Panel, which: str) -> tuple[float, float]:
         return (0.1, 10.0) if axis.scale == "log" else (-1.0, 1.0)
     low, high = min(finite), max(finite)
     if axis.scale == "log":
-        pad = 1.5 if panel.y.categories or which == "y" else 1.12
+        pad = (1.25 if which == "y" or panel.y.categories else 1.08) * (high / low) ** 0.04
         return low / pad, high * (pad if len(finite) == len(numbers) or which == "x" else 4)
-    if axis.scale == "symlog":
+    if axis.scale == "asinh":
         return (0.0 if low >= 0 else low * 1.5), max(high, axis.threshold) * 2.0
     pad = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     # bars begin at 0
@@ -159,7 +161,7 @@ def _numbers(panel: Panel, which: str) -> list[float]:
 
 
 def _line(colour: int) -> dict[str, Any]:
-    dash = style.dash(colour)
+    dash = style.dash(colour) if colour >= 0 else ()
     return {
         "color": style.ink(colour).light,
         "lw": style.LINE,
@@ -180,36 +182,50 @@ def _marker(colour: int, *, filled: bool) -> dict[str, Any]:
 
 
 def _draw_line(axes: Axes, series: Series, panel: Panel) -> None:
-    least = 0.0 if panel.y.scale == "log" else -inf
-    y = [number if isfinite(number) and number > least else nan for number in series.y]
-    axes.plot(series.x, y, zorder=3, **_line(series.colour))
+    # what is true lies under what is held to it, broad enough to be seen on both sides
+    width = {"lw": 4.5, "alpha": 0.6, "zorder": 2.5} if series.colour < 0 else {"zorder": 3}
+    axes.plot(series.x, _on(panel.y, series.y), **{**_line(series.colour), **width})
     _edges(axes, series, panel)
 
 
 def _edges(axes: Axes, series: Series, panel: Panel) -> None:
-    """What is infinite stands at the edge, with an arrow's head; series one below the other."""
+    """What is infinite stands at one edge, and what is 0 on a logarithmic axis at the other, with an arrow's head."""
     sideways = bool(panel.y.categories)
-    held, along = (series.x, series.y) if sideways else (series.y, series.x)
-    places = [place for place, number in zip(along, held, strict=True) if number == inf]
-    if not places:
-        return
-    infinite = dict.fromkeys(other.name for other in panel.series if inf in (*other.x, *other.y))
-    edge = [_TOP - (0.0 if sideways else _STEP * [*infinite].index(series.name))] * len(places)
-    axes.plot(
-        *((edge, places) if sideways else (places, edge)),
-        transform=axes.get_yaxis_transform() if sideways else axes.get_xaxis_transform(),
-        ls="none",
-        marker=">" if sideways else "^",
-        ms=style.MARKER + 1.5,
-        color=style.ink(series.colour).light,
-        clip_on=False,
-        zorder=5,
-    )
+    axis = panel.x if sideways else panel.y
+    ends = [(inf, "high")] + [(0.0, "low")] * (axis.scale == "log")
+    for end, side in ends:
+        held, along = (series.x, series.y) if sideways else (series.y, series.x)
+        places = [place for place, number in zip(along, held, strict=True) if number == end]
+        # one below the other, where several series have some
+        having = [*dict.fromkeys(other.name for other in panel.series if end in (other.x if sideways else other.y))]
+        if not places:
+            continue
+        inset = 1 - _TOP + (0.0 if sideways else _STEP * having.index(series.name))
+        edge = [1 - inset if side == "high" else inset] * len(places)
+        axes.plot(
+            *((edge, places) if sideways else (places, edge)),
+            transform=axes.get_yaxis_transform() if sideways else axes.get_xaxis_transform(),
+            ls="none",
+            marker=_HEADS[side, sideways],
+            ms=style.MARKER + 1.5,
+            color=style.ink(series.colour).light,
+            clip_on=False,
+            zorder=5,
+        )
+
+
+_HEADS = {("high", False): "^", ("low", False): "v", ("high", True): ">", ("low", True): "<"}
+
+
+def _on(axis: Axis, numbers: Sequence[float]) -> list[float]:
+    """The numbers that an axis can show, NaN for the others."""
+    least = 0.0 if axis.scale == "log" else -inf
+    return [number if isfinite(number) and number > least else nan for number in numbers]
 
 
 def _draw_points(axes: Axes, series: Series, panel: Panel) -> None:
     sideways = bool(panel.y.categories)
-    x, y = np.array(series.x), np.array(series.y)
+    x, y = np.array(_on(panel.x, series.x)), np.array(_on(panel.y, series.y))
     error = np.array(series.error or (nan,) * len(x))
     doubtful = np.array(series.doubtful or (False,) * len(x))
     for which, filled in ((~doubtful, True), (doubtful, False)):
@@ -237,7 +253,7 @@ def _within(bars: Any, y: Any, axis: Axis) -> Any:
     """Bars that end where the axis can show no less."""
     if axis.scale == "linear":
         return bars
-    least = 0.0 if axis.scale == "symlog" and (y >= 0).all() else y * 1e-3 if axis.scale == "log" else -inf
+    least = 0.0 if axis.scale == "asinh" and (y >= 0).all() else y * 1e-3 if axis.scale == "log" else -inf
     return np.array([np.minimum(bars, y - least), bars])
 
 
@@ -251,9 +267,8 @@ def _draw_outline(axes: Axes, series: Series, _panel: Panel) -> None:
 
 def _draw_diamonds(axes: Axes, series: Series, panel: Panel) -> None:
     _edges(axes, series, panel)
-    x = [number if isfinite(number) else nan for number in series.x]
     axes.plot(
-        x,
+        _on(panel.x, series.x),
         series.y,
         ls="none",
         marker="D",
@@ -274,35 +289,33 @@ _DRAW = {
 }
 
 
-def _rule(axes: Axes, axis: str, at: float, label: str) -> None:
-    draw: dict[str, Any] = {"color": style.TRUE.light, "lw": style.THIN + 0.2, "ls": (0, (4, 2)), "zorder": 2}
-    if axis == "x":
-        axes.axvline(at, **draw)
-        if label:
-            axes.text(
-                at,
-                1.0,
-                f" {label}",
-                transform=axes.get_xaxis_transform(),
-                size=style.TICK,
-                color=style.QUIET.light,
-                va="top",
-                rotation=0,
-            )
-    else:
-        axes.axhline(at, **draw)
+def _rule(axes: Axes, rule: Rule) -> None:
+    colour, dash = (style.QUIET.light, "-") if rule.is_quiet else (style.TRUE.light, (0, (4, 2)))
+    draw: dict[str, Any] = {"color": colour, "lw": style.THIN + 0.2 * (not rule.is_quiet), "ls": dash, "zorder": 2}
+    if rule.axis == "y":
+        axes.axhline(rule.at, **draw)
+        return
+    axes.axvline(rule.at, **draw)
+    if rule.label:
+        place, across = (rule.at, 0.03), axes.get_xaxis_transform()
+        beside: dict[str, Any] = {"xytext": (-3, 0), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+        axes.annotate(rule.label, place, xycoords=across, size=style.TICK, color=style.QUIET.light, **beside)
 
 
-def _mark(axes: Axes, x: float, y: float, text: str) -> None:
-    axes.plot([x], [y], marker="o", ms=8, mfc="none", mec=style.TEXT.light, mew=1.0, ls="none", zorder=6)
+def _mark(axes: Axes, mark: Mark, line: int) -> None:
+    """A ring at a crossing, and its words at the top of a thin line through it."""
+    axes.axvline(mark.x, color=style.QUIET.light, lw=0.7, ls=(0, (1.5, 2)), zorder=1)
+    axes.plot([mark.x], [mark.y], marker="o", ms=8, mfc="none", mec=style.TEXT.light, mew=1.0, ls="none", zorder=6)
     axes.annotate(
-        text,
-        (x, y),
-        xytext=(0, -18),
+        mark.text,
+        (mark.x, 0.985 - 0.085 * line),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(-3, 0),
         textcoords="offset points",
         size=style.TICK,
         color=style.TEXT.light,
-        ha="center",
+        ha="right",
+        va="top",
         zorder=7,
-        bbox={"facecolor": style.PAPER.light, "edgecolor": "none", "pad": 1.0},
+        bbox={"facecolor": style.PAPER.light, "edgecolor": "none", "pad": 0.6},
     )

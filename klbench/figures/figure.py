@@ -14,7 +14,7 @@ from typing import Literal
 
 Look = Literal["line", "points", "bars", "outline", "diamonds"]
 """Exact numbers as lines, outlines of bars or diamonds; measured ones as points; a bar is of one component."""
-Scale = Literal["linear", "log", "symlog"]
+Scale = Literal["linear", "log", "asinh"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Axis:
 
     Args:
         label: what it is of, with its unit.
-        scale: of a symlog axis, what lies within ``threshold`` of 0 is linear.
+        scale: an asinh axis is linear within ``threshold`` of 0 and logarithmic beyond, without a seam.
         limits: where it ends; None for where its numbers do.
         categories: its places by name, 0 on; none where it is of numbers.
         is_bare: whether its names stand at the panel beside it.
@@ -83,6 +83,7 @@ class Rule:
     axis: Literal["x", "y"]
     at: float
     label: str = ""
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,9 @@ class Figure:
 
     @property
     def names(self) -> tuple[tuple[str, int], ...]:
-        """The names of all series with their colours, each once."""
-        return tuple(dict.fromkeys((series.name, series.colour) for panel in self.panels for series in panel.series))
+        """The names of all series with their colours, each once; not of those that stand on an axis of names."""
+        panels = [panel for panel in self.panels if not (panel.x.categories or panel.y.categories)]
+        return tuple(dict.fromkeys((series.name, series.colour) for panel in panels for series in panel.series))
 
     @property
     def alt(self) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import isfinite
 
+from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.figures.figure import Axis, Figure, Mark, Panel, colours
 from klbench.figures.numbers_of_rows import (
     BIAS,
@@ -18,9 +19,11 @@ from klbench.figures.numbers_of_rows import (
     Shown,
     axis_of,
     captions,
+    in_words,
     named,
     numbered,
     series_of,
+    way,
 )
 from klbench.report.numbers import plain_number
 from klbench.results import CaseResult, Crossing
@@ -63,47 +66,52 @@ def _figure(
     rows = numbered(cases)
     palette = colours([named(row, rows) for row in rows])
     shown = (COSINE, BIAS, NOISE) if is_gradient else (BIAS, NOISE, NEEDED)
-    ways = list(dict.fromkeys((row.level, row.aggregation) for row in rows))
+    ways = list(dict.fromkeys(map(way, rows)))
     what = "Gradients: cosine, bias and noise" if is_gradient else "Bias and noise"
-    if len(names) == 1 and len(ways) <= 1:
-        across = _across(cases)
-        panels = [_panel(each, cases, across, palette, crossings) for each in shown]
-        panels = [panel for panel in panels if panel.series]
-        columns = 2 if len(panels) > 1 else 1
-        subtitle = pair
-    elif len(names) == 1:
-        across = _across(cases)
-        parts = [_of_way(cases, way) for way in ways]
-        # of one way all numbers are told by its title
-        panels = [
-            replace(panel, title=f"{panel.title}: {_way(way)}")
-            for part, way in zip(parts, ways, strict=True)
-            for each in shown[:2]
-            if (panel := _panel(each, part, across, _plain(rows), crossings, plainly=True)).series
-        ]
-        columns, subtitle = 2, pair
+    if len(names) > 1:
+        label, panels = _multiples(cases, shown, palette)
     else:
-        across, panels = _multiples(cases, shown, palette)
-        columns = 2 if len(panels) < 5 else 3
-        subtitle = pair
-    drawn = [series for panel in panels for series in panel.series]
-    title = f"{what} over {across.label.removesuffix(', nats')}"
-    return Figure(name, title, subtitle, tuple(panels), columns, captions(drawn))
+        across = _across(cases)
+        label = across.label
+        panels = _whole(cases, shown, across, palette, crossings) if len(ways) < 2 else _by_way(cases, shown, across)
+    panels = [panel for panel in panels if panel.series]
+    columns = 1 if len(panels) == 1 else 3 if len(names) > 1 and len(panels) > 4 else 2
+    title = f"{what} over {label.removesuffix(', nats')}"
+    return Figure(name, title, pair, tuple(panels), columns, captions(panels))
 
 
-def _way(way: tuple[str, str]) -> str:
-    return "of whole sequences" if way[0] == "sequence" else way[1]
+def _whole(
+    cases: Sequence[CaseResult],
+    shown: Sequence[Shown],
+    across: Across,
+    palette: dict[str, int],
+    crossings: Sequence[Crossing],
+) -> list[Panel]:
+    """A panel for each number."""
+    return [_panel(each, cases, across, palette, crossings) for each in shown]
 
 
-def _of_way(cases: Sequence[CaseResult], way: tuple[str, str]) -> list[CaseResult]:
+def _by_way(cases: Sequence[CaseResult], shown: Sequence[Shown], across: Across) -> list[Panel]:
+    """A row of panels for each level, aggregation and precision."""
+    ways = list(dict.fromkeys(map(way, numbered(cases))))
+    parts = {
+        one: [replace(case, rows=tuple(_plain(row) for row in case.rows if way(row) == one)) for case in cases]
+        for one in ways
+    }
+    plain = [row for part in parts.values() for row in numbered(part)]
+    palette = colours([named(row, plain) for row in plain])
+    numbers = shown[:2] if shown[0] is BIAS else (COSINE, NOISE)
     return [
-        replace(case, rows=tuple(row for row in case.rows if (row.level, row.aggregation) == way)) for case in cases
+        replace(panel, title=f"{each.short}, {in_words(one, ways)}")
+        for one, part in parts.items()
+        for each in numbers
+        for panel in [_panel(each, part, across, palette)]
     ]
 
 
-def _plain(rows: Sequence[Row]) -> dict[str, int]:
-    """Colours by the estimators' names alone."""
-    return colours([row.estimator for row in rows])
+def _plain(row: Row) -> Row:
+    """The row under its estimator's name alone: the panel says the rest."""
+    return replace(row, level="", aggregation="", dtype=FULL_PRECISION)
 
 
 def _across(cases: Sequence[CaseResult]) -> Across:
@@ -123,21 +131,19 @@ def _panel(
     across: Across,
     palette: dict[str, int],
     crossings: Sequence[Crossing] = (),
-    *,
-    plainly: bool = False,
 ) -> Panel:
     """One number over the grid, for every name in the palette."""
     rows = numbered(cases)
     points: dict[str, list[tuple[float, Row]]] = {}
     for x, case in zip(across.values, cases, strict=True):
         for row in case.rows:
-            points.setdefault(row.estimator if plainly else named(row, rows), []).append((x, row))
+            points.setdefault(named(row, rows), []).append((x, row))
     series = [
         one
         for name, found in points.items()
         for one in series_of(shown, name, palette[name], sorted(found, key=lambda point: point[0]))
     ]
-    marks = tuple(_marks(crossings, across)) if shown is NOISE and not plainly else ()
+    marks = tuple(_marks(crossings, across)) if shown is NOISE else ()
     return Panel(shown.title, across.axis, axis_of(shown, series), tuple(series), marks=marks)
 
 
@@ -153,10 +159,8 @@ def _marks(crossings: Sequence[Crossing], across: Across) -> Iterator[Mark]:
             yield Mark(x, crossing.size, at)
 
 
-def _multiples(
-    cases: Sequence[CaseResult], shown: Sequence[Shown], palette: dict[str, int]
-) -> tuple[Across, list[Panel]]:
-    """The noise over the parameter with the most values, a panel for each combination of the others."""
+def _multiples(cases: Sequence[CaseResult], shown: Sequence[Shown], palette: dict[str, int]) -> tuple[str, list[Panel]]:
+    """Over the parameter with the most values, a panel for each combination of the others; and that parameter."""
     parameters = tuple(cases[0].case.parameters)
     counts = {name: len({case.case.parameters[name] for case in cases}) for name in parameters}
     main = max(parameters, key=lambda name: counts[name])
@@ -169,6 +173,5 @@ def _multiples(
         for values, own in groups.items():
             across = Across(main, tuple(float(case.case.parameters[main]) for case in own), main)
             at = ", ".join(f"{name} = {plain_number(value)}" for name, value in zip(others, values, strict=True))
-            panel = _panel(each, own, across, palette)
-            panels.append(replace(panel, title=f"{each.title.partition(',')[0]}, {at}"))
-    return Across(main, (nan,), main), [panel for panel in panels if panel.series]
+            panels.append(replace(_panel(each, own, across, palette), title=f"{each.short}, {at}"))
+    return main, panels

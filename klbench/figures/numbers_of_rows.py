@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from math import floor, inf, isfinite, isnan, log10, nan
 
 from klbench.estimators.vocabulary import FULL_PRECISION, placed
-from klbench.figures.figure import Axis, Series
+from klbench.figures.figure import Axis, Panel, Series
 from klbench.results import CaseResult
 from klbench.row import Row
 from klbench.stats.needed import least_samples
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 
 WITHIN = 0.05
 """The error that samples needed are for, as a share of the true value."""
 ERRORS = 2
 """How many standard errors a bar reaches to either side."""
 _ROUNDING = 1e-8
-"""A share of the true value that an exact method cannot tell from 0."""
+"""A share of the true value that is 0 to rounding."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,15 @@ class Shown:
     order: int = 1
     kind: str = "size"
 
+    @property
+    def short(self) -> str:
+        """Its title without explanation."""
+        return self.title.partition(",")[0].partition(" with")[0]
 
-def _exact_bias(row: Row) -> float:
-    size = abs(row.exact_bias_over_true)
-    return 0.0 if size < _ROUNDING else size
+
+def size(number: float) -> float:
+    """The size of a number; 0 where it is rounding."""
+    return 0.0 if abs(number) < _ROUNDING else abs(number)
 
 
 def _needed(row: Row) -> float:
@@ -56,12 +61,16 @@ def _none(_row: Row) -> float:
 
 
 BIAS = Shown(
-    "bias/true", _exact_bias, lambda row: abs(row.bias_over_true), lambda row: row.bias_over_true_mcse, kind="zero"
+    "bias/true",
+    lambda row: size(row.exact_bias_over_true),
+    lambda row: abs(row.bias_over_true),
+    lambda row: row.bias_over_true_mcse,
+    kind="zero",
 )
 NOISE = Shown(
     "stdev/true, of one sample",
-    lambda row: row.exact_stdev_over_true,
-    lambda row: row.stdev_over_true,
+    lambda row: size(row.exact_stdev_over_true),
+    lambda row: size(row.stdev_over_true),
     lambda row: row.stdev_over_true_mcse,
     order=2,
 )
@@ -83,6 +92,22 @@ def named(row: Row, rows: Sequence[Row]) -> str:
         several = len({placed(other.placement, other.weighting) for other in rows if other.is_gradient}) > 1
         name = f"{name}, {place}" if several else name
     return f"{name} in {row.dtype}" if any(other.dtype != row.dtype for other in rows) else name
+
+
+Way = tuple[str, str, str]
+"""How rows take sequences and in which precision: level, aggregation, dtype."""
+
+
+def way(row: Row) -> Way:
+    """What a panel of its own is for, where rows differ in it."""
+    return row.level, row.aggregation, row.dtype
+
+
+def in_words(one: Way, ways: Sequence[Way]) -> str:
+    """What tells a way from the others: ``token-mean``, ``of whole sequences``, ``bfloat16``."""
+    level = "of whole sequences" if one[0] == "sequence" else one[1]
+    of_level = [level] * (len({other[:2] for other in ways}) > 1)
+    return ", ".join([*of_level, *[one[2]] * (len({other[2] for other in ways}) > 1)])
 
 
 def is_doubtful(row: Row, error: float, order: int) -> bool:
@@ -135,7 +160,7 @@ def _about_zero(series: Sequence[Series]) -> Axis:
     if largest < 5 * smallest:
         return Axis("")
     threshold = 10.0 ** floor(log10(smallest))
-    return Axis("", "symlog", threshold=max(threshold, largest * 1e-7), limits=(0.0, largest * 2))
+    return Axis("", "asinh", threshold=max(threshold, largest * 1e-7), limits=(0.0, largest * 2))
 
 
 def _with_errors(series: Sequence[Series]) -> list[tuple[float, float]]:
@@ -147,23 +172,25 @@ def _with_errors(series: Sequence[Series]) -> list[tuple[float, float]]:
     ]
 
 
-def captions(series: Sequence[Series]) -> tuple[str, ...]:
-    """What the marks of these series mean, as far as they are there."""
-    points = [one for one in series if not one.is_exact and one.look == "points"]
+def captions(panels: Sequence[Panel]) -> tuple[str, ...]:
+    """What the marks of these panels mean, as far as they are there."""
+    series = [one for panel in panels for one in panel.series]
+    lines, points = (
+        any(one.look == "line" for one in series),
+        [one for one in series if one.look == "points"],
+    )
     said = []
     if points:
-        exact = (
-            "Lines are exact, points are measured"
-            if any(one.look == "line" for one in series)
-            else "Points are measured"
-        )
+        exact = "Lines are exact, points are measured" if lines else "Points are measured"
         said.append(f"{exact}; bars are {ERRORS} standard errors.")
-    elif any(one.look == "line" for one in series):
+    elif lines:
         said.append("Lines are exact: nothing was sampled.")
     if any(any(one.doubtful) for one in points):
         said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
     if any(y == inf for one in series for y in one.y):
-        said.append("A triangle at the upper edge: infinite.")
+        said.append("A triangle at the upper edge: infinite; of samples needed: never, however many.")
+    if any(y == 0 for panel in panels if panel.y.scale == "log" for one in panel.series for y in one.y):
+        said.append("A triangle at the lower edge: 0.")
     return tuple(said)
 
 

@@ -10,11 +10,12 @@ from matplotlib.textpath import TextToPath
 
 from klbench.figures import style
 from klbench.figures.figure import Figure, Panel
+from klbench.figures.scales import readable
 from klbench.figures.style import Ink
-from klbench.figures.ticks import readable
 
 _EDGE = 0.14
 _PANEL_HEIGHT, _CATEGORY, _PANEL_TITLE, _BELOW = 2.15, 0.235, 0.24, 0.46
+_BARS = 1.35
 _LEGEND_ENTRY, _LINE_HEIGHT = 0.2, 0.165
 _MOST_DIRECT, _LONGEST_DIRECT = 6, 1.5
 """Names that are written beside lines, and the longest of them, in inches; more or longer ones make a legend."""
@@ -24,12 +25,13 @@ _POINTS = 72
 
 @dataclass(frozen=True)
 class Place:
-    """The axes of a panel."""
+    """The axes of a panel; ``right`` is the room beside them."""
 
     x: float
     y: float
     width: float
     height: float
+    right: float
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,12 @@ class Placed:
 
 def placed(figure: Figure) -> Placed:
     """The places of everything in a figure."""
-    named = [(name, colour) for name, colour in figure.names if name]
+    named = [(name, colour) for name, colour in figure.names if colour >= 0]
     direct = _is_direct(figure, [name for name, _ in named])
     captions = [line for caption in figure.captions for line in wrapped(caption, style.TICK, style.WIDTH - 2 * _EDGE)]
     header = [(line, style.TITLE, style.TEXT, "bold") for line in _lines(figure.title, style.TITLE)]
     header += [(line, style.SUBTITLE, style.QUIET, "normal") for line in _lines(figure.subtitle, style.SUBTITLE)]
-    rows_of_legend = [] if direct or _one_is_enough(figure) else _legend_rows(named)
+    rows_of_legend = [] if direct else _legend_rows(named)
     rows = _rows(figure)
     heights = [max(map(_height, row)) for row in rows]
     total = (
@@ -109,20 +111,24 @@ def _rows(figure: Figure) -> list[tuple[Panel, ...]]:
 
 
 def _height(panel: Panel) -> float:
-    return len(panel.y.categories) * _CATEGORY + 0.12 if panel.y.categories else _PANEL_HEIGHT
+    if panel.y.categories:
+        return len(panel.y.categories) * _CATEGORY + 0.12
+    return _BARS if panel.x.categories else _PANEL_HEIGHT
 
 
 def _across(figure: Figure, row: tuple[Panel, ...], bottom: float, height: float, direct: bool) -> list[Place]:
     """The panels of a row: equally wide, each with room for its numbers on the left and its names on the right."""
-    lefts = [max(map(_left, column)) for column in _columns(figure)][: len(row)]
-    right = max(width(name, style.DIRECT) for name, _ in figure.names) + 0.16 if direct else 0.12
+    # one below the other they are in line, but for those under a panel of names
+    mixed = len({bool(panel.y.categories) for panel in figure.panels}) > 1
+    lefts = [*map(_left, row)] if mixed else [max(map(_left, column)) for column in _columns(figure)][: len(row)]
+    right = max((width(name, style.DIRECT) for name, _ in figure.names), default=0.0) + 0.16 if direct else 0.12
     # a last row that is not full has wider panels, where there are lines to see
     wide = any(series.look == "line" for panel in row for series in panel.series)
     across = len(row) if wide else figure.columns
     each = (style.WIDTH - 2 * _EDGE - sum(lefts) - right * across) / across
     x, places = _EDGE, []
     for left in lefts:
-        places.append(Place(x + left, bottom, each, height))
+        places.append(Place(x + left, bottom, each, height, right))
         x += left + each + right
     return places
 
@@ -148,11 +154,6 @@ def _is_direct(figure: Figure, names: list[str]) -> bool:
     return (
         lines and figure.columns < 3 and len(names) <= _MOST_DIRECT and long <= _LONGEST_DIRECT / figure.columns + 0.3
     )
-
-
-def _one_is_enough(figure: Figure) -> bool:
-    """Whether names stand on an axis already."""
-    return all(panel.y.categories or panel.x.categories for panel in figure.panels)
 
 
 def _legend_rows(named: list[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
@@ -181,6 +182,15 @@ def wrapped(text: str, size: float, room: float) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+def fitted(text: str, size: float, room: float) -> str:
+    """The text, cut where it is wider than some inches."""
+    if width(text, size) <= room:
+        return text
+    while text and width(f"{text}…", size) > room:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
 
 
 @cache

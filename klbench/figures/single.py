@@ -1,93 +1,166 @@
-"""Figures of cases without a grid: what each estimator says beside what is true, and its noise, from the best down."""
+"""Figures of cases without a grid: what each estimator gives beside what is true, and its noise, from the best down."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import inf, isfinite, isnan
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, isnan, nan
 
 from klbench.figures.figure import Axis, Figure, Panel, Rule, Series, colours
-from klbench.figures.numbers_of_rows import ERRORS, is_doubtful, named
+from klbench.figures.numbers_of_rows import ERRORS, is_doubtful, named, size
 from klbench.report.numbers import parameters_text
 from klbench.results import CaseResult
 from klbench.row import Row
+from klbench.wording import counted
 
 _MOST_ROWS = 40
+_NO_BIAS = 1e-6
+"""A smaller share of the true value does not decide an order."""
 
 
-def side_by_side(cases: Sequence[CaseResult], name: str) -> Figure | None:
-    """A figure of the values of some cases: for each its estimates, and beside them the noise. None without values."""
-    panels: list[Panel] = []
-    rows = [row for case in cases for row in case.rows if not row.is_gradient]
-    palette = colours([named(row, rows) for row in rows])
-    for case in cases:
-        own = sorted((row for row in case.rows if not row.is_gradient), key=_rank)[:_MOST_ROWS]
-        if own:
-            panels += _of_case(case, own, rows, palette)
-    if not panels:
-        return None
-    return Figure(
-        name, "Estimates beside the true value, and the noise of one sample", "", tuple(panels), 2, _captions(panels)
-    )
+@dataclass(frozen=True)
+class Column:
+    """A number of every row, along x.
+
+    Args:
+        label: of the axis.
+        exact, measured, error: of a row; NaN where there is none.
+        order: what power of the values it averages, by which their tail index counts.
+        truth: where the true value is; None where that is no place on this axis.
+        limits: the ends of the axis; None for where its numbers end.
+    """
+
+    label: str
+    exact: Callable[[Row], float]
+    measured: Callable[[Row], float]
+    error: Callable[[Row], float]
+    order: int = 1
+    truth: Callable[[Row], float] | None = None
+    limits: tuple[float, float] | None = None
+
+
+RATIO = Column(
+    "mean/true",
+    lambda row: 1 + row.exact_bias_over_true,
+    lambda row: 1 + row.bias_over_true,
+    lambda row: row.bias_over_true_mcse,
+    truth=lambda _: 1.0,
+)
+MEAN = Column(
+    "mean, nats",
+    lambda row: row.true + row.exact_bias_over_true * row.true,
+    lambda row: row.mean,
+    lambda row: row.mean_mcse,
+    truth=lambda row: row.true,
+)
+NOISE = Column(
+    "stdev/true, of one sample",
+    lambda row: size(row.exact_stdev_over_true),
+    lambda row: size(row.stdev_over_true),
+    lambda row: row.stdev_over_true_mcse,
+    order=2,
+)
+ABSOLUTE_NOISE = Column("stdev, nats", lambda _: nan, lambda row: size(row.stdev), lambda row: row.stdev_mcse, order=2)
+COSINE = Column(
+    "cosine with the true gradient",
+    lambda row: row.exact_cosine,
+    lambda row: row.cosine,
+    lambda row: row.cosine_mcse,
+    truth=lambda _: 1.0,
+    limits=(-1.1, 1.1),
+)
+LENGTH = Column(
+    "bias/true",
+    lambda row: size(row.exact_bias_over_true),
+    lambda row: row.bias_over_true,
+    lambda row: row.bias_over_true_mcse,
+    truth=lambda _: 0.0,
+)
+
+
+def side_by_side(cases: Sequence[CaseResult]) -> Iterator[Figure]:
+    """A figure of the values of some cases, and one of their gradients, as far as there are any."""
+    for is_gradient, name, title in (
+        (False, "estimates", "Estimates beside the true value, and the noise of one sample"),
+        (True, "gradients", "Mean gradients beside the true gradient, and the noise of one sample"),
+    ):
+        rows = [row for case in cases for row in case.rows if row.is_gradient == is_gradient]
+        panels = [*_panels(cases, rows, is_gradient=is_gradient)]
+        if panels:
+            hidden = sum(max(len(_own(case, is_gradient)) - _MOST_ROWS, 0) for case in cases)
+            yield Figure(name, title, "", tuple(panels), 3 if is_gradient else 2, _captions(panels, hidden))
+
+
+def _own(case: CaseResult, is_gradient: bool) -> list[Row]:
+    return sorted((row for row in case.rows if row.is_gradient == is_gradient), key=_rank)
 
 
 def _rank(row: Row) -> tuple[float, float]:
     """The least biased first, of those the quietest."""
     bias = row.exact_bias_over_true if not isnan(row.exact_bias_over_true) else row.bias_over_true
     noise = row.exact_stdev_over_true if not isnan(row.exact_stdev_over_true) else row.stdev_over_true
-    size = abs(bias) if abs(bias) > 1e-6 else 0.0
-    return (inf if isnan(size) else size, inf if isnan(noise) else noise)
+    biased = abs(bias) if abs(bias) > _NO_BIAS else 0.0
+    return (inf if isnan(biased) else biased, inf if isnan(noise) else noise)
 
 
-def _of_case(case: CaseResult, own: Sequence[Row], rows: Sequence[Row], palette: dict[str, int]) -> list[Panel]:
-    names = tuple(named(row, rows) for row in own)
-    at = parameters_text(case.case.parameters)
-    title = f"{case.case.pair} ({at})" if at else case.case.pair
-    return [_estimates(title, own, names, palette), _noise(own, names, palette)]
+def _panels(cases: Sequence[CaseResult], rows: Sequence[Row], *, is_gradient: bool) -> Iterator[Panel]:
+    palette = colours([named(row, rows) for row in rows])
+    for case in cases:
+        own = _own(case, is_gradient)[:_MOST_ROWS]
+        if not own:
+            continue
+        at = parameters_text(case.case.parameters)
+        title = f"{case.case.pair} ({at})" if at else case.case.pair
+        for place, column in enumerate(_columns(own, is_gradient)):
+            yield _panel(column, title if not place else "", own, rows, palette, is_bare=place > 0)
 
 
-def _estimates(title: str, own: Sequence[Row], names: tuple[str, ...], palette: dict[str, int]) -> Panel:
+def _columns(own: Sequence[Row], is_gradient: bool) -> tuple[Column, ...]:
+    if is_gradient:
+        return COSINE, LENGTH, NOISE
     over = all(isfinite(row.bias_over_true) or isfinite(row.exact_bias_over_true) for row in own)
+    return (RATIO, NOISE) if over else (MEAN, ABSOLUTE_NOISE)
+
+
+def _panel(
+    column: Column,
+    title: str,
+    own: Sequence[Row],
+    rows: Sequence[Row],
+    palette: dict[str, int],
+    *,
+    is_bare: bool,
+) -> Panel:
+    names = tuple(named(row, rows) for row in own)
     series: list[Series] = []
     for place, (row, name) in enumerate(zip(own, names, strict=True)):
-        y = (float(place),)
-        exact = 1 + row.exact_bias_over_true if over else row.true + row.exact_bias_over_true * row.true
-        mean, error = (1 + row.bias_over_true, row.bias_over_true_mcse) if over else (row.mean, row.mean_mcse)
+        y, exact, found, error = (float(place),), column.exact(row), column.measured(row), column.error(row)
         if not isnan(exact):
             series.append(Series(name, palette[name], "diamonds", (exact,), y))
-        if not isnan(mean):
-            doubt = (is_doubtful(row, error, 1),)
-            series.append(Series(name, palette[name], "points", (mean,), y, (ERRORS * error,), doubt))
-    truths = {row.true for row in own if isfinite(row.true)}
-    rules = (Rule("x", 1.0),) if over else tuple(Rule("x", true) for true in truths)
-    label = "mean/true" if over else "mean, nats"
-    return Panel(title, Axis(label), Axis("", categories=names), tuple(series), rules=rules)
+        if not isnan(found):
+            doubt = is_doubtful(row, error, column.order) or exact == inf
+            series.append(Series(name, palette[name], "points", (found,), y, (ERRORS * error,), (doubt,)))
+    truths = dict.fromkeys(column.truth(row) for row in own) if column.truth else {}
+    rules = tuple(Rule("x", truth) for truth in truths if isfinite(truth))
+    sizes = [x for one in series for x in one.x if 0 < x < inf]
+    # what is held to a true value is seen on an even scale; a noise has sizes
+    scattered = not rules and sizes and max(sizes) > 10 * min(sizes)
+    x = Axis(column.label, "log" if scattered else "linear", limits=column.limits)
+    return Panel(title, x, Axis("", categories=names, is_bare=is_bare), tuple(series), rules=rules)
 
 
-def _noise(own: Sequence[Row], names: tuple[str, ...], palette: dict[str, int]) -> Panel:
-    over = any(isfinite(row.stdev_over_true) or row.exact_stdev_over_true == inf for row in own)
-    series: list[Series] = []
-    sizes: list[float] = []
-    for place, (row, name) in enumerate(zip(own, names, strict=True)):
-        y = (float(place),)
-        exact = row.exact_stdev_over_true if over else row.exact_stdev_over_true * abs(row.true)
-        noise, error = (row.stdev_over_true, row.stdev_over_true_mcse) if over else (row.stdev, row.stdev_mcse)
-        sizes += [size for size in (exact, noise) if 0 < size < inf]
-        if not isnan(exact):
-            series.append(Series(name, palette[name], "diamonds", (exact,), y))
-        if not isnan(noise):
-            doubt = (is_doubtful(row, error, 2) or exact == inf,)
-            series.append(Series(name, palette[name], "points", (noise,), y, (ERRORS * error,), doubt))
-    scale = "log" if sizes and max(sizes) > 10 * min(sizes) else "linear"
-    label = "stdev/true" if over else "stdev, nats"
-    return Panel("", Axis(label, scale), Axis("", categories=names, is_bare=True), tuple(series))  # type: ignore[arg-type]
-
-
-def _captions(panels: Sequence[Panel]) -> tuple[str, ...]:
+def _captions(panels: Sequence[Panel], hidden: int) -> tuple[str, ...]:
     series = [one for panel in panels for one in panel.series]
-    measured = f"Points are measured, bars are {ERRORS} standard errors; "
-    said = [f"{measured}diamonds are exact; the dashed line is the true value."]
+    told = [f"Points are measured, bars are {ERRORS} standard errors"] * any(one.look == "points" for one in series)
+    told += ["diamonds are exact"] * any(one.look == "diamonds" for one in series)
+    told += ["the dashed line is what is true"] * any(panel.rules for panel in panels)
+    said = [f"{'; '.join(told)}."]
     if any(any(one.doubtful) for one in series):
         said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
     if any(x == inf for one in series for x in one.x):
         said.append("A triangle at the right edge: infinite.")
+    if any(x == 0 for panel in panels if panel.x.scale == "log" for one in panel.series for x in one.x):
+        said.append("A triangle at the left edge: 0.")
+    if hidden:
+        said.append(f"{counted(hidden, 'more row')} in results.csv.")
     return tuple(said)

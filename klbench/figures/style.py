@@ -25,6 +25,8 @@ SHADE = Ink("#f0f2f4", "#1a2029")
 TRUE = Ink("#3c424b", "#c3ccd6")
 """What is true, beside what estimators make of it."""
 
+FAINT = Ink("#8b949e", "#6e7681")
+
 PALETTE = (
     Ink("#0068a9", "#4fa9e4"),
     Ink("#c9500b", "#ff8f4d"),
@@ -47,7 +49,7 @@ DASHES: tuple[tuple[float, ...], ...] = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
-INKS = (PAPER, TEXT, QUIET, GRID, SHADE, TRUE, *PALETTE)
+INKS = (PAPER, TEXT, QUIET, GRID, SHADE, TRUE, FAINT, *PALETTE)
 """Every colour of a figure."""
 
 WIDTH = 7.6
@@ -57,7 +59,9 @@ LINE, MARKER, THIN = 1.5, 4.2, 0.8
 
 
 def ink(colour: int) -> Ink:
-    """The colour at a place of the palette; places beyond its end begin anew."""
+    """The colour at a place of the palette; places beyond its end begin anew; below 0 it is that of what is true."""
+    if colour < 0:
+        return FAINT
     return PALETTE[colour % len(PALETTE)]
 
 

@@ -31,23 +31,25 @@ def write_new(path: Path, text: str) -> bool:
     return True
 
 
-def write_over(path: Path, text: str) -> None:
-    """Write ``text`` to a file, in place of one that is there: whole, or not at all.
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in place of one that is there; a link stays.
 
     Raises:
         RunError: it cannot be written; what was there is as it was.
     """
     place = Path(os.path.realpath(path))
     new = place.with_name(f".{place.name}.{uuid4().hex}.new")
-    with explained(path, "-o FILE writes elsewhere"):
+    with explained(path, "give the path of a file in a folder that is there and can be written"):
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         try:
-            write_flushed(new, text)
+            with new.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             new.replace(place)
         finally:
             new.unlink(missing_ok=True)
-        flush_folder(place.parent)
 
 
 def write_flushed(path: Path, text: str) -> None:

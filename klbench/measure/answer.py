@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.error_bars import error_of_mean, error_of_stdev, holds_below_float64
+from klbench.measure.noise_ratio import Beside, noise_ratio
 from klbench.row import Row, falls_far_short, held_to_exact, rounding_is_unseen
 from klbench.stats.estimate import Estimate
 from klbench.tolerances import CONSTANT_ROUNDING
@@ -37,6 +38,7 @@ class Answer:
         regressed: its mean after regression on the controls, where that is possible.
         paired: its mean less the true value where that is measured on the same samples; None where it is exact.
         follows: for a gradient, the names of what it is the gradient of; the first is shown.
+        beside: that of the estimator whose noise it is compared with; None where nothing is.
     """
 
     quantity: Quantity
@@ -47,6 +49,7 @@ class Answer:
     regressed: Estimate | None = None
     paired: Estimate | None = None
     follows: tuple[str, ...] = ()
+    beside: Beside | None = None
 
     @property
     def count(self) -> int:
@@ -145,7 +148,7 @@ class Answer:
 
 def row(answer: Answer, columns: Mapping[str, Any], samples: int, seed: int, device: str) -> Row:
     """The row of results.csv: the columns that values and gradients share, and ``columns``, which only one has."""
-    over, quantity = answer.over_true, answer.quantity
+    over, quantity, relative = answer.over_true, answer.quantity, noise_ratio(answer)
     return held_to_exact(
         Row(
             estimator=quantity.estimator.name,
@@ -164,6 +167,10 @@ def row(answer: Answer, columns: Mapping[str, Any], samples: int, seed: int, dev
             seed=seed,
             dtype=quantity.dtype,
             device=device,
+            noise_ratio=relative.measured.value,
+            noise_ratio_mcse=relative.measured.mcse,
+            exact_noise_ratio=relative.exact,
+            z_noise_ratio=relative.z,
             rounding_over_true=over(answer.rounded.value),
             rounding_over_true_mcse=over(answer.rounded.mcse),
             **columns,

@@ -25,7 +25,7 @@ from klbench.observer import NOTHING_YET, Headline, Observer
 from klbench.problems.dump import Dump
 from klbench.results import CaseResult
 from klbench.roads.blocks import Told
-from klbench.row import Row
+from klbench.row import Row, with_references
 from klbench.spec.cases import Case
 from klbench.spec.model import Spec
 from klbench.users.theirs import current_folder
@@ -63,7 +63,8 @@ def measure(spec: Spec, case: Case, machine: Machine, observer: Observer, kept: 
     took = time.perf_counter() - start
     data = data_result(case, setting.pair, sample) if isinstance(setting.pair, Dump) else None
     kl = measured_kl(measured) or setting.kl
-    return CaseResult(case, kl.value, kl.road, tuple(measured), tuple(sentences), took, data)
+    running = () if stop is None else tuple(stop.seen)
+    return CaseResult(case, kl.value, kl.road, tuple(measured), tuple(sentences), took, data, running)
 
 
 def measured_kl(rows: Sequence[Row]) -> Truth | None:
@@ -102,7 +103,7 @@ def _rows(
         row(answer, kind.columns(answer), held or count or spec.samples, spec.seed, device)
         for answer, count in zip(answers, counts, strict=True)
     ]
-    return answers, rows
+    return answers, with_references(rows, kind.reference.name if kind.reference else None)
 
 
 @dataclass

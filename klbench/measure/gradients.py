@@ -25,6 +25,7 @@ from klbench.measure.components import components_within_reach
 from klbench.measure.exact_gradients import ExactGradients
 from klbench.measure.follows import follows
 from klbench.measure.kind import Kind
+from klbench.measure.noise_ratio import Beside
 from klbench.measure.place import Baseline, Place
 from klbench.measure.plan import Key, Pass, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
@@ -184,6 +185,9 @@ class Gradients(Kind):
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
         """See ``Kind``: with the names of what the gradient follows."""
         answer = super().answer(quantity, sample)
+        if quantity in self.compared:
+            reference = self.compared[quantity]
+            answer = replace(answer, beside=Beside(super().answer(reference, sample)))
         if isinstance(self.gradients, SequenceGradients):
             known, elsewhere = self.gradients.follows(quantity)
             if quantity.measured_rounding:

@@ -13,6 +13,7 @@ from klbench.estimators.estimator import Estimator
 from klbench.estimators.vocabulary import FULL_PRECISION
 from klbench.measure.answer import Answer
 from klbench.measure.asked import as_measured, of_mismatch
+from klbench.measure.noise_ratio import compared
 from klbench.observer import Headline
 from klbench.problems.dump import Dump
 
@@ -44,6 +45,8 @@ class Kind(ABC):
         if isinstance(pair, Dump) and pair.is_mismatch:
             asked = tuple(of_mismatch(estimator) for estimator in asked)
         self.estimators = tuple(as_measured(estimator, self.name, plan.clip) for estimator in asked)
+        by_name = dict(zip(estimators, self.estimators, strict=True))
+        self.reference = by_name.get(plan.ratio) if plan.ratio else None
         self._known: dict[Quantity, Exact | ExactVector | None] = {}
         self._targets: dict[Aim, Truth] = {}
 
@@ -51,6 +54,11 @@ class Kind(ABC):
     @abstractmethod
     def quantities(self) -> tuple[Quantity, ...]:
         """The quantities that are measured, in the order of their rows in the results."""
+
+    @cached_property
+    def compared(self) -> Mapping[Quantity, Quantity]:
+        """The quantities whose noise is compared, each with that of the estimator it is compared with."""
+        return compared(self.quantities, self.reference)
 
     @abstractmethod
     def passes(self, problem: Problem) -> tuple[Pass, ...]:

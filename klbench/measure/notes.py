@@ -22,7 +22,7 @@ from klbench.measure.setting_notes import (
 from klbench.measure.truth import FULL
 from klbench.problems.build import Unlisted
 from klbench.problems.dump import Dump
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 from klbench.wording import agreeing, counted, few, joined
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ MOST_SAMPLES = 1e13
 def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequence[Row]) -> Iterator[str]:
     """The notes of a case: about the pair first, then about what was measured on it."""
     yield from _about_mismatch(setting, kind)
+    yield from about_noise_ratio(kind)
     if isinstance(setting.pair, Unlisted):
         yield from _about_tails(answers)
         yield from _about_nonfinite_data(answers)
@@ -66,6 +67,19 @@ def notes(setting: Setting, kind: Kind, answers: Sequence[Answer], rows: Sequenc
     yield from _of_gradients(kind, answers) if gradients else _of_values(kind, answers, setting.unseen)
     yield from clamp_notes(kind.estimators, setting)
     yield from about_rounding(rows)
+
+
+def about_noise_ratio(kind: Kind) -> Iterator[str]:
+    """What of the noise relative to another estimator's is not measured, and where there is none."""
+    if kind.reference is None:
+        return
+    name = kind.reference.name
+    if kind.name == "gradient":
+        yield f"The noise of gradients relative to that of {name} is exact alone: exact_noise_ratio has it."
+    without = [quantity for quantity in kind.quantities if quantity not in kind.compared]
+    if without:
+        names = Caller.among(kind.quantities).names(without)
+        yield f"{name} has no row beside that of {names}, and so their noise is relative to nothing."
 
 
 def _of_values(kind: Kind, answers: Sequence[Answer], unseen: Unseen) -> Iterator[str]:

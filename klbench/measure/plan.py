@@ -55,6 +55,7 @@ class Plan:
         data: what of a run is measured, where nothing is drawn; ``samples`` is then how many groups there are.
         prompted: what checkpoints answer, and how long at most.
         folder: where what checkpoints draw is kept; None for nowhere that lasts.
+        ratio: the name of the estimator whose noise the others' is compared with; None for none.
         kl: what the controls have as their mean; NaN where there are no controls.
         shift: what the moments of values are taken about: empty for 0, None for what the pilot sample says.
     """
@@ -79,6 +80,7 @@ class Plan:
     data: Side | None = None
     prompted: Prompted | None = None
     folder: str | None = None
+    ratio: str | None = None
     kl: float = nan
     shift: tuple[float, ...] | None = None
 
@@ -103,6 +105,7 @@ class Plan:
             data=case.data,
             prompted=case.prompted,
             folder=folder,
+            ratio=spec.ratio,
         )
 
     def fitted(self, coefficients: Mapping[str, float]) -> Plan:

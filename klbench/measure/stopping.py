@@ -7,7 +7,7 @@ a run is at most a quarter longer than it has to be, and an error bar has few ch
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil, isnan, nan
 from typing import TYPE_CHECKING
 
@@ -120,6 +120,8 @@ class Stop:
     kinds: tuple[Kind, ...]
     rows: Rows
     worst: Error | None = None
+    seen: list[Row] = field(default_factory=list)
+    """What was measured at every checkpoint, without components."""
 
     def __call__(self, drawn: Pass, so_far: Sample, blocks: int) -> bool:
         """Whether a pass may end after so many blocks."""
@@ -129,6 +131,7 @@ class Stop:
         for kind in self.kinds:
             measured += self.rows(kind, [one for one in kind.quantities if one in drawn.places], so_far)[1]
         self.worst = worst(measured)
+        self.seen += [replace(row, components=None) for row in measured]
         return is_reached(measured, self.precision)
 
     def headline(self) -> Headline | None:

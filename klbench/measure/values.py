@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from math import isfinite, nan
+from math import isfinite, nan, sqrt
 from typing import Any
 
 import torch
 
 from klbench.derived.level import Apart, AtLevel, Level
 from klbench.derived.measured import Measured, ratio_of
-from klbench.derived.self_normalised import Ratio
+from klbench.derived.self_normalised import NoiseOver, Ratio
 from klbench.estimators.catalogue import find
 from klbench.estimators.estimator import Estimator, weighted
 from klbench.estimators.term import Term
@@ -24,11 +24,12 @@ from klbench.measure.answer import Answer
 from klbench.measure.asked import as_measured
 from klbench.measure.controls import Controls, controls_for, regression_of
 from klbench.measure.kind import Kind
+from klbench.measure.noise_ratio import Beside, noise_over, slope_of
 from klbench.measure.plan import Key, Pass, Plan, Sample, levels_for
 from klbench.measure.quantity import Aim, Quantity
 from klbench.measure.truth import FULL, Truth, true_of
 from klbench.observer import Headline
-from klbench.problems.build import Unlisted
+from klbench.problems.build import AnyPair, Unlisted
 from klbench.problems.dump import Dump
 from klbench.problems.pair import Pair
 from klbench.problems.problem import Problem, Slow
@@ -47,6 +48,10 @@ class Values(Kind):
     """The values of the estimators of a case. See ``Kind``."""
 
     name = "value"
+
+    def __init__(self, plan: Plan, pair: AnyPair, estimators: Mapping[str, Estimator]) -> None:
+        super().__init__(plan, pair, estimators)
+        self._slopes: dict[tuple[Quantity, Quantity], float] = {}
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -102,6 +107,10 @@ class Values(Kind):
         shift = dict(zip(self.terms, self.shift(problem), strict=True))
         grouped = problem.units is not None
         ratios: dict[Key, Ratio] = {term: ratio for term in self.terms if (ratio := ratio_of(term, grouped=grouped))}
+        ratios |= {
+            each: replace(each, centres=(shift[one.measured], shift[other.measured]))
+            for (one, other), each in self._noise_over.items()
+        }
         of_samples = tuple(term for term in self.terms if term not in ratios)
         if all(quantity.measured in ratios for quantity in self.quantities):
             # the controls are left, and nothing to regress on them
@@ -111,6 +120,17 @@ class Values(Kind):
             *([self._pass(problem, self._values(problem, of_samples, shift), of_samples)] if of_samples else []),
             *([self._pass(problem, self._ratios(problem, ratios, shift), tuple(ratios))] if ratios else []),
         )
+
+    @cached_property
+    def _noise_over(self) -> Mapping[tuple[Quantity, Quantity], NoiseOver]:
+        """The comparisons of noise that are ratios of sums, not of moments."""
+        grouped = self.pair.units is not None
+        over = {
+            pair: noise_over(pair[0].measured, pair[1].measured, grouped=grouped)
+            for pair in self.compared.items()
+            if pair[0] != pair[1]
+        }
+        return {pair: each for pair, each in over.items() if each is not None}
 
     @cached_property
     def _about_data(self) -> tuple[Ratio, ...]:
@@ -127,7 +147,17 @@ class Values(Kind):
         self, problem: Problem, terms: tuple[Measured, ...], shift: Mapping[Measured, float]
     ) -> Accumulator[Any]:
         about = torch.tensor([shift[term] for term in terms], dtype=torch.float64)
-        return ValueAccumulator(terms, about, len(self._controls.terms), self.plan.samples, problem.numbers)
+        together = {one.measured: other.measured for one, other in self.compared.items() if one != other}
+        index = {term: place for place, term in enumerate(terms)}
+        beside = tuple(index.get(together[term]) if term in together else None for term in terms)
+        return ValueAccumulator(
+            terms,
+            about,
+            len(self._controls.terms),
+            self.plan.samples,
+            problem.numbers,
+            beside if any(place is not None for place in beside) else None,
+        )
 
     def _ratios(
         self, problem: Problem, ratios: Mapping[Key, Ratio], shift: Mapping[Measured, float]
@@ -138,7 +168,8 @@ class Values(Kind):
         return RatioAccumulator(tuple(ratios.values()), about, self.plan.samples * problem.tokens, problem.numbers)
 
     def _pass(self, problem: Problem, accumulator: Accumulator[Any], terms: tuple[Key, ...]) -> Pass:
-        places: dict[Key, int] = {each: terms.index(each) for each in self._about_data if each in terms}
+        apart = (*self._about_data, *self._noise_over.values())
+        places: dict[Key, int] = {each: terms.index(each) for each in apart if each in terms}
         for quantity in self.quantities:
             places |= {each: terms.index(each) for each in self._references.get(quantity, ()) if each in terms}
             if quantity.measured in terms:
@@ -173,13 +204,44 @@ class Values(Kind):
 
     def answer(self, quantity: Quantity, sample: Sample) -> Answer:
         """See ``Kind``: with nothing measured if q and p are one distribution; some values are regressed."""
-        answer = super().answer(quantity, sample)
-        if _is_rounding(answer):
-            answer = replace(answer, sampled=answer.sampled.vanished)
+        answer = self._measured_answer(quantity, sample)
         if quantity in self._references:
             reference, apart = (sample.of(each).mean for each in self._references[quantity])
             answer = replace(answer, true=Truth(reference.value, FULL), paired=apart)
-        return replace(answer, regressed=self._regressed(quantity, sample))
+        return replace(answer, regressed=self._regressed(quantity, sample), beside=self._beside(quantity, sample))
+
+    def _beside(self, quantity: Quantity, sample: Sample) -> Beside | None:
+        reference = self.compared.get(quantity)
+        if reference is None or reference not in sample.places:
+            return None
+        if reference == quantity:
+            return Beside(None)
+        answer, known = self._measured_answer(reference, sample), self._known_error(quantity, reference, sample)
+        over = self._noise_over.get((quantity, reference))
+        if over is not None:
+            found = sample.of(over).mean if over in sample.places else Estimate()
+            relative = found.mcse / found.value if found.value > 0 else nan
+            # to a precision one may have more samples than the other
+            same = sample.of(quantity).count == sample.of(reference).count
+            return Beside(answer, relative, known, nan if same else found.value)
+        left, index = sample.left_behind(quantity)
+        joint = left.sums.joint_with(index, sample.left_behind(reference)[1])
+        return Beside(answer, joint.relative_error, known)
+
+    def _known_error(self, one: Quantity, other: Quantity, sample: Sample) -> float:
+        """The exact error of the quotient of the noises of two, in units of it; NaN where it is not known."""
+        if (one, other) not in self._slopes:
+            known, weighted = (self.exact(one), self.exact(other)), self.plan.sampler is not None
+            slope = None
+            if isinstance(known[0], Exact) and isinstance(known[1], Exact):
+                slope = slope_of(one.exact_term, other.exact_term, (known[0], known[1]), weighted=weighted)
+            found = None if slope is None else exact(self.pair, slope)
+            self._slopes[one, other] = nan if found is None else found.stdev
+        return self._slopes[one, other] / sqrt(sample.of(one).count)
+
+    def _measured_answer(self, quantity: Quantity, sample: Sample) -> Answer:
+        answer = super().answer(quantity, sample)
+        return replace(answer, sampled=answer.sampled.vanished) if _is_rounding(answer) else answer
 
     def _regressed(self, quantity: Quantity, sample: Sample) -> Estimate | None:
         regression = self._regressions.get(quantity.term)

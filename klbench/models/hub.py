@@ -6,6 +6,10 @@ from typing import Any
 
 from klbench.errors import RunError
 
+WRITTEN = "a folder that save_pretrained of the model and of its tokenizer has written"
+_LONGEST = 300
+"""What is told of a message of transformers' that is a list, in letters."""
+
 
 def transformers() -> Any:
     """The module.
@@ -36,8 +40,12 @@ def commit_of(name: str, revision: str | None) -> str:
     return extract_commit_hash(path, None) or ""
 
 
-def not_there(name: str, error: Exception) -> RunError:
-    """The error about a checkpoint that cannot be had."""
-    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    help = ["a folder, or the name of a checkpoint that the hub, or its cache on this machine, has"]
-    return RunError(f"{name} cannot be loaded: {first}", help=help)
+def not_there(name: str, error: Exception, *, part: str = "", in_folder: bool = False) -> RunError:
+    """The error about a checkpoint, or a ``part`` of it, that cannot be had from the hub or from a folder."""
+    whole = " ".join(str(error).split()) or type(error).__name__
+    first = next(iter(str(error).strip().splitlines()), whole)
+    # a sentence that announces a list is told with it
+    said = f"{whole[:_LONGEST]}{'…' * (len(whole) > _LONGEST)}" if first.rstrip().endswith(":") else first
+    from_hub = "a folder, or the name of a checkpoint that the hub, or its cache on this machine, has"
+    what = f"{part} of {name}" if part else name
+    return RunError(f"{what} cannot be loaded: {said}", help=[WRITTEN if in_folder else from_hub])

@@ -19,7 +19,7 @@ import torch
 from klbench.distributions.checkpoints import GGUF, local_path
 from klbench.errors import RunError, SpecError
 from klbench.memory import is_out_of_memory, out_of_memory
-from klbench.models.hub import not_there, transformers
+from klbench.models.hub import WRITTEN, not_there, transformers
 from klbench.models.policy import Checkpoint
 from klbench.models.prompts import Prompt
 
@@ -76,7 +76,7 @@ def load(checkpoint: Checkpoint, device: torch.device) -> Loaded:
 def _loaded(checkpoint: Checkpoint, _folder: str | None, _stamp: object, device: torch.device) -> Loaded:
     dtype = "auto" if checkpoint.dtype == "auto" else getattr(torch, checkpoint.dtype)
     place, given = _place(checkpoint)
-    with _told(checkpoint, "loaded"):
+    with _told(checkpoint):
         model = transformers().AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **given)
         model = model.to(device).eval().requires_grad_(False)
     config = model.config.get_text_config()
@@ -92,8 +92,12 @@ def tokenizer_of(checkpoint: Checkpoint) -> Any:
         RunError: as of the model.
     """
     place, given = _place(checkpoint)
-    with _LOADING, _told(checkpoint, "used: its tokenizer"):
-        return transformers().AutoTokenizer.from_pretrained(place, **given)
+    with _LOADING, _told(checkpoint, "the tokenizer"):
+        tokenizer = transformers().AutoTokenizer.from_pretrained(place, **given)
+    if getattr(tokenizer, "vocab_size", None) == 0:
+        # what transformers makes of a folder with a model alone
+        raise RunError(f"the tokenizer of {checkpoint.called} is not there", help=[WRITTEN])
+    return tokenizer
 
 
 def tokens_of(prompts: Sequence[Prompt], tokenizer: Any, called: str) -> list[list[int]]:
@@ -148,8 +152,9 @@ def _place(checkpoint: Checkpoint) -> tuple[str, Mapping[str, object]]:
 
 
 @contextmanager
-def _told(checkpoint: Checkpoint, done: str) -> Iterator[None]:
+def _told(checkpoint: Checkpoint, part: str = "") -> Iterator[None]:
     """What transformers raises, as an error about the checkpoint; it shows no progress of its own meanwhile."""
+    in_folder = local_path(checkpoint.name) is not None
     logging = transformers().utils.logging
     shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
@@ -161,12 +166,13 @@ def _told(checkpoint: Checkpoint, done: str) -> Iterator[None]:
         if is_out_of_memory(error):
             help = ["a narrower dtype, such as bfloat16", "a smaller checkpoint"]
             raise RunError(f"{out_of_memory(error)}, loading {checkpoint.called}", help=help) from error
-        raise not_there(checkpoint.called, error) from error
+        raise not_there(checkpoint.called, error, part=part, in_folder=in_folder) from error
     except ImportError as error:
         first = next(iter(str(error).strip().splitlines()), "a package is missing")
-        raise RunError(f"{checkpoint.called} cannot be {done}: {first}", help=["pip install what it names"]) from error
+        what = f"{part} of {checkpoint.called}" if part else checkpoint.called
+        raise RunError(f"{what} cannot be loaded: {first}", help=["pip install what it names"]) from error
     except Exception as error:  # whatever a file that is torn makes of it, in any of the packages that read it
-        raise not_there(checkpoint.called, error) from error
+        raise not_there(checkpoint.called, error, part=part, in_folder=in_folder) from error
     finally:
         logging.set_verbosity(verbosity)
         if shown:

@@ -26,10 +26,15 @@ _MEASURED = [column for column in _COLUMNS.values() if column.z]
 
 @dataclass(frozen=True)
 class Point:
-    """One check: whether it holds, and a line that says what was checked."""
+    """One check: whether it holds, a line that says what was checked, and where the spec asks for it.
+
+    ``expected``: the estimator and the column that the pair's ``expect`` has; empty where klbench checks by itself.
+    """
 
     holds: bool
     text: str
+    pair: str = ""
+    expected: tuple[str, ...] = ()
 
 
 def check(results: Results) -> Iterator[Point]:
@@ -64,7 +69,7 @@ def _agreement(result: CaseResult, row: Row) -> Iterator[Point]:
         z = getattr(row, column.z)
         if not isnan(z):
             beside = f"exactly {plain_number(getattr(row, column.exact))}: z = {z:.1f}, beyond ±{SURPRISE:g}"
-            yield Point(abs(z) <= SURPRISE, f"{_place(result, row, column.name)}, {beside}")
+            yield Point(abs(z) <= SURPRISE, f"{_place(result, row, column.name)}, {beside}", result.case.pair)
 
 
 def _numbers(result: CaseResult, row: Row) -> Iterator[Point]:
@@ -72,7 +77,8 @@ def _numbers(result: CaseResult, row: Row) -> Iterator[Point]:
     if row.nonfinite and not row.true == row.mean == inf:
         units = "gradients" if row.is_gradient else "values"
         how_many = f"all {row.samples:,}" if row.nonfinite == row.samples else f"{row.nonfinite:,} of {row.samples:,}"
-        yield Point(False, f"{', '.join(_which(result, row))}: {how_many} {units} are infinite or NaN")
+        said = f"{', '.join(_which(result, row))}: {how_many} {units} are infinite or NaN"
+        yield Point(False, said, result.case.pair)
 
 
 def _expected(result: CaseResult, row: Row, column: str, expectation: Expectation) -> Point:
@@ -82,7 +88,8 @@ def _expected(result: CaseResult, row: Row, column: str, expectation: Expectatio
         not isnan(error)
     )
     holds = value == expectation.value or abs(value - expectation.value) <= allowed  # two infinite values are equal
-    return Point(holds, f"{_place(result, row, column)}, {beside}")
+    said = f"{_place(result, row, column)}, {beside}"
+    return Point(holds, said, result.case.pair, (row.estimator, column))
 
 
 def _error_of(row: Row, column: str) -> float:

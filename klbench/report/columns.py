@@ -99,6 +99,7 @@ def columns_in(results: Results) -> tuple[Column, ...]:
         for column in (*_OF_CASE, *_OF_ROW.values())
         if files & {*column.about.files} and column.about.rounded <= rounded
         if column.about.of_sequences <= has_sequences(results)
+        if column.about.of_ratio <= (results.spec.ratio is not None)
     ]
     return (*_BEFORE_GRID, *_grid(results), *of_row)
 

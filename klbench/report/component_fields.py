@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from math import nan
 
 from klbench.report.field import ESTIMATOR, MEASURED, Field, Layout, with_error
 from klbench.report.fields import PLACEMENT, tail
 from klbench.report.numbers import MISSING, exact_beside
-from klbench.row import Components, Row
+from klbench.row import Row
 
 FEW = 8
 """The most components that are shown one by one."""
-
-
-def component_names(components: Components) -> tuple[str, ...]:
-    """``loc``, or ``logits[2]`` where a parameter has several."""
-    size = Counter(components.parameter)
-    named = zip(components.parameter, components.index, strict=True)
-    return tuple(name if size[name] == 1 else f"{name}[{index}]" for name, index in named)
 
 
 def component_layouts(names: tuple[str, ...]) -> tuple[Layout, ...]:

@@ -35,7 +35,10 @@ def _text(results: Results, records: Callable[[DataResult], Iterator[Record]], *
     """
     told = [(result.case, result.data) for result in results.cases if result.data]
     if once:
-        told = list({case.data and case.data.source: (case, data) for case, data in reversed(told)}.values())[::-1]
+        # results that were read back have it of the first comparison alone, and no source
+        there = [(case, data) for case, data in told if data.checks]
+        by_source = {case.data.source if case.data else case.pair: (case, data) for case, data in reversed(there)}
+        told = list(by_source.values())[::-1]
     lines = [
         {**({"pair": case.pair} if len(told) > 1 else {}), **record} for case, data in told for record in records(data)
     ]

@@ -9,7 +9,7 @@ from math import inf, isfinite, nan
 from typing import Any
 
 from klbench.report.numbers import MISSING, measured, plain_number
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 
 MEASURED = "measured"
 """The header of the measured number, where others stand beside it."""

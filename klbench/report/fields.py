@@ -7,7 +7,7 @@ layout does not fit, the next is tried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isnan, nan, sqrt
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
@@ -29,7 +29,7 @@ from klbench.report.field import (
 )
 from klbench.report.numbers import MISSING, count, exact_beside, fixed, measured, plain_number
 from klbench.row import CONFIRMED, About, Row, columns_of
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 from klbench.wording import percent
 
 _COLUMNS = columns_of(Row)
@@ -151,16 +151,59 @@ _GRADIENT_ABSOLUTE: tuple[Layout, ...] = (
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE, NONFINITE),
     (ESTIMATOR, PLACEMENT, FOLLOWS, LENGTH, EXACT_LENGTH, NOISE),
 )
-_SPARED = (TRUE, EXACT_STDEV, EXACT_BIAS, EXACT_LENGTH, ROUNDING, STDEV, ABSOLUTE_STDEV, NOISE, BIAS)
+NOISE_RATIO = Field(MEASURED, lambda row: _noise_ratio(row), ("noise_ratio",))
+EXACT_NOISE_RATIO = Field("exact", lambda row: plain_number(row.exact_noise_ratio), ("exact_noise_ratio",), quiet=True)
+_SPARED = (
+    TRUE,
+    EXACT_NOISE_RATIO,
+    EXACT_STDEV,
+    EXACT_BIAS,
+    EXACT_LENGTH,
+    ROUNDING,
+    STDEV,
+    ABSOLUTE_STDEV,
+    NOISE,
+    BIAS,
+)
 """The columns of the leanest layout that go where even that does not fit, in this order; of gradients the bias too."""
 
 
 def leaner(layout: Layout) -> Iterator[Layout]:
     """The layout without one column after the other; who is measured, and one measured number, stay."""
     for spared in _SPARED:
-        if spared in layout:
-            layout = tuple(field for field in layout if field != spared)
+        # of a field under the name of a run, show alone is its own
+        kept = tuple(field for field in layout if field.show is not spared.show)
+        if kept != layout:
+            layout = kept
             yield layout
+
+
+def with_noise_ratio(layout: Layout, rows: Sequence[Row]) -> Layout:
+    """The layout with the noise next to that of the estimator it is compared with, where it is."""
+    group = _group_of_noise(rows)
+    return (*layout, *(replace(field, group=group) for field in (NOISE_RATIO, EXACT_NOISE_RATIO) if group))
+
+
+def _group_of_noise(rows: Sequence[Row]) -> str:
+    """``noise/k1's``; empty where noise is not compared."""
+    return next((f"noise/{row.reference.estimator}'s" for row in rows if row.reference), "")
+
+
+def _noise_ratio(row: Row) -> str:
+    """The measured number with the marks that either stdev would have."""
+    if row.reference is None or row.reference.estimator == row.estimator:
+        return plain_number(row.noise_ratio)
+    worst = _SQUARES * max(tail(row), tail(row.reference))
+    return with_error(row.noise_ratio, row.noise_ratio_mcse, row.z_noise_ratio, worst)
+
+
+def noise_ratio_meanings(rows: Sequence[Row]) -> tuple[Meaning, ...]:
+    """What the columns of ``with_noise_ratio`` mean."""
+    if not (group := _group_of_noise(rows)):
+        return ()
+    what = "√(trace of the covariance)" if rows[0].is_gradient else "stdev"
+    error = "" if rows[0].is_gradient else "; the error is that of the quotient on the same draws"
+    return (Meaning(f"{group}: {what} over that of {group[6:-2]}{error}.", group),)
 
 
 _REGRESSION = "after regression on k1 - KL and r - 1, whose means are known: the same bias, a smaller error."

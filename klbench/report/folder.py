@@ -12,12 +12,15 @@ from klbench.report.data_files import NAMES as DATA_FILES
 from klbench.report.data_files import to_data_files
 from klbench.report.frame import to_csv
 from klbench.report.manifest import UNKNOWN, Call, digest, to_manifest
+from klbench.report.running import NAME as RUNNING
+from klbench.report.running import to_running_csv
 from klbench.results import Results
 from klbench.spec.model import Spec
 from klbench.wording import counted
 
-FILES = ("results.csv", "components.csv", *DATA_FILES, "manifest.json", "spec.yaml")
-"""The names of a run's files; only a run that measures gradients has components.csv, only one of data has its own."""
+FILES = ("results.csv", "components.csv", RUNNING, *DATA_FILES, "manifest.json", "spec.yaml")
+"""The names of a run's files; only a run of gradients has components.csv, only one to a precision running.csv, only one
+of data its own."""
 
 
 PAGE, DRAWINGS = "report.html", "figures/*.svg"
@@ -35,7 +38,9 @@ def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapp
     components = to_components_csv(results) if "gradient" in results.spec.measure else None
     manifest = to_manifest(results, spec_yaml, csv, finished, components, call)
     data = to_data_files(results)
-    return dict(zip(FILES, (csv, components, *data.values(), manifest, spec_yaml), strict=True))
+    return dict(
+        zip(FILES, (csv, components, to_running_csv(results), *data.values(), manifest, spec_yaml), strict=True)
+    )
 
 
 def what_was_there(read: Callable[[str], str | None], spec: Spec) -> str | None:
@@ -71,6 +76,6 @@ def _described(manifest: Mapping[str, Any]) -> str:
     kind = " and ".join(f"{name}s" for name in kinds)
     if all("data" in pair for pair in spec["pairs"]):
         files = ", ".join(str(pair["data"]) for pair in spec["pairs"])
-        return f"results of other data ({files[:80]}, finished {str(manifest['finished'])[:40]})"
+        return f"other results of {files[:80]} (finished {str(manifest['finished'])[:40]})"
     facts = f"{kind} of {pairs}, {size}, seed {int(spec['seed'])}, finished {str(manifest['finished'])[:40]}"
     return f"results of another spec ({facts})"

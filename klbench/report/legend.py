@@ -12,7 +12,7 @@ from itertools import chain
 
 from klbench.estimators.divergence import FORWARD_KL, REVERSE_KL
 from klbench.report.field import Meaning
-from klbench.report.fields import MARKS, columns_for
+from klbench.report.fields import MARKS, columns_for, noise_ratio_meanings
 from klbench.report.narrow import spelled
 from klbench.report.summary import Chart, Summary
 from klbench.report.table import drawing
@@ -59,7 +59,8 @@ def _names_of_kls(summaries: Sequence[Summary], columns: Sequence[Column]) -> st
 
 
 def _meanings(chart: Chart) -> Sequence[Meaning]:
-    return (*columns_for(chart.blocks[0].rows).meanings, *MARKS)
+    rows = [row for block in chart.blocks for row in block.rows]
+    return (*columns_for(rows).meanings, *noise_ratio_meanings(rows), *MARKS)
 
 
 def columns(chart: Chart, width: int, encoding: str = "utf-8") -> Iterator[Column]:

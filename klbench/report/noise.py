@@ -15,7 +15,7 @@ from klbench.estimators.vocabulary import REVERSE_KL, placed
 from klbench.report.numbers import parameters_text
 from klbench.results import CaseResult
 from klbench.row import Row
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 from klbench.wording import few
 
 _WORTH_A_NOTE = 2.0

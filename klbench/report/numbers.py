@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 
 MISSING = "–"
 SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
@@ -69,11 +69,12 @@ def parameters_text(parameters: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {plain_number(value)}" for name, value in parameters.items())
 
 
-def true_value(name: str, value: float, source: str) -> str:
-    """``KL(q‖p) = 0.005 (closed-form)``."""
+def true_value(name: str, value: float, source: str, error: float = nan) -> str:
+    """``KL(q‖p) = 0.005 (closed-form)``; with an ``error``, where it was measured, ``KL(q‖p) = 22.24(13) (full)``."""
     if isnan(value):
         return f"{name}: no exact value"
-    return f"{name} = {plain_number(value)}" + (f" ({source})" if source else "")
+    number = plain_number(value) if isnan(error) else measured(value, error)
+    return f"{name} = {number}" + (f" ({source})" if source else "")
 
 
 def aligned(texts: Sequence[str]) -> list[str]:

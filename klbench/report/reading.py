@@ -6,13 +6,13 @@ for one, and then the KL of a case of gradients, which no row has, is not known.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from io import StringIO
+from dataclasses import dataclass, replace
 from math import nan
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,25 +21,20 @@ from klbench.distributions.expression import Reference
 from klbench.engines.record import Record
 from klbench.errors import SpecError
 from klbench.estimators.vocabulary import REVERSE_KL
+from klbench.report.csv_file import CsvFile
+from klbench.report.line import Key, Line
+from klbench.report.lines import lines
 from klbench.report.reading_data import data_of
+from klbench.report.running import running_rows
 from klbench.results import CaseResult, Crossing, Results
 from klbench.row import Components, Row, held_to_exact
 from klbench.spec.cases import Case
 from klbench.spec.recorded import RecordedSpec, recorded
 
-Line = Mapping[str, str]
 Read = Callable[[str], str | None]
 """The text of a file in the folder by its name; None of one that is not there."""
-
-_READ: Mapping[str, Callable[[str], Any]] = {
-    "str": str,
-    "int": lambda text: int(text or 0),
-    "float": lambda text: float(text or "nan"),
-    "tuple[str, ...]": lambda text: tuple(filter(None, text.split(", "))),
-}
-_TYPES = {field.name: str(field.type) for field in fields(Row)}
-_PER_COMPONENT = ("parameter", "index", "true", "mean", "mean_mcse", "exact", "stdev")
-_NOT_A_CASE = ("spec", "pair", "q", "p", "sampler")
+_VECTORS = ("true", "mean", "mean_mcse", "exact", "stdev")
+_PLACES = ("estimator", "level", "aggregation", "placement", "weighting")
 
 
 @dataclass(frozen=True)
@@ -56,46 +51,49 @@ class Kept:
         return {}
 
 
+def read_results(folder: str | PathLike[str]) -> Results:
+    """The results of a run from the folder that it wrote, or from its results.csv.
+
+    Raises:
+        SpecError: there is no such folder, or it does not hold results.
+    """
+    place = Path(folder)
+    place = place.parent if place.name == "results.csv" else place
+    if not place.is_dir():
+        raise SpecError(f"there is no folder {str(folder)!r}", help=["name what klbench run has written: results/NAME"])
+
+    def read(name: str) -> str | None:
+        try:
+            return (place / name).read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(f"{place / name} cannot be read: {error}") from error
+
+    return from_files(read, str(place))
+
+
 def from_files(read: Read, where: str) -> Results:
     """The results of a run from its files; ``where`` names their folder in errors.
 
     Raises:
         SpecError: files are missing, or are not what klbench writes.
     """
-    texts = {name: read(name) for name in ("results.csv", "spec.yaml")}
-    for name, text in texts.items():
-        if text is None:
+    for name in ("results.csv", "spec.yaml"):
+        if read(name) is None:
             help = ["a folder that klbench run has written has results.csv and spec.yaml"]
             raise SpecError(f"there is no {name} in {where}", help=help)
-    spec = recorded(str(texts["spec.yaml"]), f"{where}/spec.yaml")
+    spec = recorded(str(read("spec.yaml")), f"{where}/spec.yaml")
     kept = Kept(manifest_of(read("manifest.json"), where))
+    files = Files(read, where)
     try:
-        lines = lines_of(str(texts["results.csv"]), f"{where}/results.csv")
-        components = _components(lines_of(read("components.csv") or "", ""), spec)
-        cases = tuple(_cases(lines, components, spec, kept, read))
+        cases = tuple(_cases(files, spec, kept))
+        crossings = tuple(Crossing(**{**each, **_numbers(each)}) for each in kept.said.get("crossings", ()))
+        seconds, threads = float(kept.said.get("seconds", 0.0)), int(kept.said.get("threads") or 1)
     except (ValueError, KeyError, TypeError) as error:
         help = [f"{type(error).__name__}: {error}", "run the spec again"]
         raise SpecError(f"{where} does not hold results as klbench writes them", help=help) from error
-    crossings = tuple(Crossing(**{**each, **_numbers(each)}) for each in kept.said.get("crossings", ()))
-    threads = Record("threads", int(kept.said.get("threads") or 1))
-    return Results(
-        spec, cases, str(kept.said.get("device", "cpu")), (threads,), float(kept.said.get("seconds", 0.0)), crossings
-    )
-
-
-def lines_of(text: str, where: str) -> list[Line]:
-    """The lines of a CSV by their columns.
-
-    Raises:
-        SpecError: a line has more or fewer cells than the header.
-    """
-    reader = csv.DictReader(StringIO(text, newline=""))
-    lines: list[Line] = []
-    for line in reader:
-        if None in line or None in line.values():
-            raise SpecError(f"{where}:{reader.line_num} has not as many cells as the header", help=["run it again"])
-        lines.append(line)
-    return lines
+    return Results(spec, cases, str(kept.said.get("device", "cpu")), (Record("threads", threads),), seconds, crossings)
 
 
 def manifest_of(text: str | None, where: str) -> Mapping[str, Any]:
@@ -123,21 +121,38 @@ def _float(said: Any) -> float:
     return nan if said is None else float(said)
 
 
-def _cases(
-    lines: Sequence[Line],
-    components: Mapping[tuple[str, ...], list[Line]],
-    spec: RecordedSpec,
-    kept: Kept,
-    read: Read,
-) -> Iterator[CaseResult]:
-    """The cases in the order of the rows: those that follow one another with one pair and parameters are a case's."""
-    groups: dict[tuple[str, ...], list[Line]] = {}
+@dataclass(frozen=True)
+class Files:
+    """The CSV files of a folder."""
+
+    read: Read
+    where: str
+
+    def csv(self, name: str) -> CsvFile | None:
+        """A file; None where there is none."""
+        text = self.read(name)
+        return None if text is None else CsvFile(f"{self.where}/{name}", text)
+
+    def lines(self, name: str) -> tuple[Line, ...]:
+        """The rows of a file with the columns of results.csv.
+
+        Raises:
+            SpecError: it is none, located.
+        """
+        file = self.csv(name)
+        return () if file is None else lines(file)
+
+
+def _cases(files: Files, spec: RecordedSpec, kept: Kept) -> Iterator[CaseResult]:
+    """The cases in the order of the rows."""
     names = spec.grid_parameters()
-    for line in lines:
-        groups.setdefault((line["pair"], *(line[name] for name in names)), []).append(line)
-    for own in groups.values():
-        case = _case(own[0], names)
-        rows = tuple(_row(line, components.get(_key(line, spec), [])) for line in own)
+    components = _components(files.csv("components.csv"), names)
+    running = running_rows(files.csv("running.csv"), names)
+    for number, (key, own) in enumerate(_by_case(files.lines("results.csv")).items()):
+        roles = {role: Reference(text) for role, text in own[0].roles.items() if text}
+        parameters = {name: own[0].parameters[name] for name in names if name in own[0].parameters}
+        case = Case(own[0].pair, roles["q"], roles["p"], roles.get("sampler"), parameters)
+        rows = tuple(held_to_exact(replace(line.row, components=components(line))) for line in own)
         said = kept.case(case.pair, case.parameters)
         kl, kl_from = _kl(rows)
         yield CaseResult(
@@ -147,50 +162,42 @@ def _cases(
             rows,
             tuple(map(str, said.get("notes", ()))),
             float(said.get("seconds", 0.0)),
-            data_of(said.get("data"), case.pair, read, lines_of),
+            data_of(said.get("data"), case.pair, files.csv, is_first=number == 0),
+            running.get(key, ()),
         )
 
 
-def _case(line: Line, names: Sequence[str]) -> Case:
-    roles = {role: Reference(line[role]) for role in ("q", "p", "sampler") if line[role]}
-    parameters = {name: _parameter(line[name]) for name in names if line[name]}
-    return Case(line["pair"], roles["q"], roles["p"], roles.get("sampler"), parameters)
+def _by_case(found: Sequence[Line]) -> Mapping[Key, list[Line]]:
+    """The lines of each case, by its pair and parameters."""
+    groups: dict[Key, list[Line]] = {}
+    for line in found:
+        groups.setdefault((line.pair, tuple(sorted(line.parameters.items()))), []).append(line)
+    return groups
 
 
-def _parameter(text: str) -> float:
-    """A whole number stays one: it is written without a point."""
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+def _components(file: CsvFile | None, names: Sequence[str]) -> Callable[[Line], Components | None]:
+    """The components of a row of gradients, by what the row is of."""
+    found: dict[Key, list[tuple[int, Mapping[str, str]]]] = defaultdict(list)
+    if file is not None:
+        for number, record in file.records(("pair", "estimator", "parameter", "index", *_VECTORS)):
+            parameters = {name: file.number(name, record[name], number) for name in names if record.get(name)}
+            places = (record.get(name, "") for name in _PLACES)
+            # the precision is named only where there are several
+            key = (record["pair"], tuple(sorted(parameters.items())), *places, record.get("dtype", ""))
+            found[key].append((number, record))
+
+    def of(line: Line) -> Components | None:
+        own = found.get(line.key) or found.get((*line.key[:-1], ""))
+        return _vectors(own, file) if own and file is not None else None
+
+    return of
 
 
-def _row(line: Line, components: Sequence[Line]) -> Row:
-    """The row of a line; a column that its file does not have keeps its default."""
-    known = {name: _READ[_TYPES[name]](text) for name, text in line.items() if name in _TYPES}
-    return held_to_exact(Row(**known, components=_vectors(components)))
-
-
-def _vectors(lines: Sequence[Line]) -> Components | None:
-    if not lines:
-        return None
-    parameter, index = tuple(line["parameter"] for line in lines), tuple(int(line["index"]) for line in lines)
-    numbers = {name: np.array([float(line[name] or "nan") for line in lines]) for name in _PER_COMPONENT[2:]}
+def _vectors(own: Sequence[tuple[int, Mapping[str, str]]], file: CsvFile) -> Components:
+    parameter = tuple(record["parameter"] for _, record in own)
+    index = tuple(file.count("index", record["index"], number) for number, record in own)
+    numbers = {name: np.array([file.number(name, record[name], at) for at, record in own]) for name in _VECTORS}
     return Components(parameter, index, **numbers)
-
-
-def _components(lines: Sequence[Line], spec: RecordedSpec) -> Mapping[tuple[str, ...], list[Line]]:
-    """The lines of components.csv by the row they belong to."""
-    found: dict[tuple[str, ...], list[Line]] = defaultdict(list)
-    for line in lines:
-        found[_key(line, spec)].append(line)
-    return found
-
-
-def _key(line: Line, spec: RecordedSpec) -> tuple[str, ...]:
-    """What tells a row of gradients from the others, in results.csv and in components.csv."""
-    if not line.get("placement"):
-        return ()
-    columns = ("pair", *spec.grid_parameters(), "estimator", "level", "aggregation", "placement", "weighting")
-    dtype = ["dtype"] if len(spec.dtype) > 1 else []
-    return tuple(line.get(column, "") for column in (*columns, *dtype))
 
 
 def _kl(rows: Sequence[Row]) -> tuple[float, str]:

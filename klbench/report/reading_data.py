@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import nan
 from typing import TYPE_CHECKING, Any
+
+from klbench.report.csv_file import CsvFile
 
 if TYPE_CHECKING:
     from klbench.measure.data import DataResult
 
-Line = Mapping[str, str]
-Read = Callable[[str], str | None]
-
 
 def data_of(
-    said: Mapping[str, Any] | None, pair: str, read: Read, lines_of: Callable[[str, str], Sequence[Line]]
+    said: Mapping[str, Any] | None,
+    pair: str,
+    csv: Callable[[str], CsvFile | None],
+    *,
+    is_first: bool,
 ) -> DataResult | None:
-    """What is told of a pair of data; None of another pair. ``said`` is what the manifest says of it."""
+    """What is told of a pair of data; None of another pair. ``said`` is what the manifest says of it.
+
+    What is told once of a file that is compared in two ways, and names no pair, is told of the first.
+    """
     if said is None:
         return None
     # here, since only a dump's results need them: they import torch
@@ -25,11 +31,12 @@ def data_of(
     from klbench.measure.data_tables import Position, Worst
     from klbench.stats.estimate import Estimate
 
-    def own(name: str) -> list[Line]:
-        lines = lines_of(read(name) or "", name)
-        return [line for line in lines if line.get("pair", pair) == pair]
+    def own(name: str) -> list[Mapping[str, str]]:
+        file = csv(name)
+        records = [record for _, record in file.records(())] if file is not None else []
+        return [record for record in records if (record["pair"] == pair if "pair" in record else is_first)]
 
-    def estimate(line: Line, name: str) -> Estimate:
+    def estimate(line: Mapping[str, str], name: str) -> Estimate:
         return Estimate(_number(line[name]), _number(line[f"{name}_mcse"]))
 
     return DataResult(

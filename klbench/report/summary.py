@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 from klbench.estimators.divergence import REVERSE_KL
-from klbench.report.component_fields import FEW, component_layouts, component_names
+from klbench.report.component_fields import FEW, component_layouts
 from klbench.report.field import Layout, shown_in, told_apart, with_rounding
-from klbench.report.fields import columns_for, leaner, symbol
+from klbench.report.fields import columns_for, leaner, symbol, with_noise_ratio
 from klbench.report.multiples import multiple_notes
 from klbench.report.noise import noise_notes
 from klbench.report.numbers import count, parameters_text, plain_number, true_value
@@ -125,7 +125,13 @@ def _divergence(cases: tuple[CaseResult, ...]) -> str:
     names = ", ".join(cases[0].case.parameters)
     if names:
         return f"KL(q‖p) over {counted(len(cases), 'value')} of {names}"
-    return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from)
+    error = next((row.mean_mcse for row in cases[0].rows if _stands_for_truth(row)), nan)
+    return true_value("KL(q‖p)", cases[0].kl, cases[0].kl_from, error)
+
+
+def _stands_for_truth(row: Row) -> bool:
+    """Whether a row is that of whole distributions whose mean over what was drawn is taken for the KL."""
+    return row.true_from == row.estimator == "full" and row.aggregation in ("", "seq-mean-token-sum")
 
 
 def _facts(cases: tuple[CaseResult, ...], spec: Asked) -> str:
@@ -173,7 +179,8 @@ def _charts_of(cases: tuple[CaseResult, ...], rows: Sequence[Row]) -> Iterator[C
         wanted = {id(row): row for row in rows if _has_ratio(row) == has_ratio}
         blocks = tuple(block for case in cases for block in _blocks(case, wanted, by_target))
         if blocks:
-            content = _with_content([*map(with_rounding, layouts)], [*wanted.values()])
+            shown = [with_rounding(with_noise_ratio(layout, rows)) for layout in layouts]
+            content = _with_content(shown, [*wanted.values()])
             long = is_gradient and any(len(block.rows) > 1 for block in blocks)
             yield Chart((*parameters, *truth), blocks, content, captioned=by_target or long)
 
@@ -216,7 +223,7 @@ def _component_charts(cases: tuple[CaseResult, ...]) -> Iterator[Chart]:
     components = next((row.components for row in rows if row.components is not None), None)
     if components is None or cases[0].case.parameters or len(components.index) > FEW:
         return
-    layouts = component_layouts(component_names(components))
+    layouts = component_layouts(components.names)
     yield Chart((), (Block((), "", rows),), _with_content(layouts, rows), spare=True)
 
 

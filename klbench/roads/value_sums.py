@@ -38,6 +38,7 @@ class ValueAccumulator(Accumulator[ValueSums]):
         controls: how many of the terms, the first ones, the others are regressed on.
         samples: how many there will be, which decides how many of the largest are kept.
         numbers: how many numbers one sample is.
+        beside: for each term the index of the one that it is compared with; None where nothing is.
     """
 
     terms: tuple[Measured, ...]
@@ -45,12 +46,14 @@ class ValueAccumulator(Accumulator[ValueSums]):
     controls: int
     samples: int
     numbers: int
+    beside: tuple[int | None, ...] | None = None
 
     def measure(self, problem: Problem, x: Any, seen: ValueSums | None) -> ValueSums:
         """See ``Accumulator``."""
         at = problem.log_probs(x)
         values = [term.values(at) for term in self.terms]
-        return SumsAndTails.of(moments.of(values, self.shift, self.controls), values, self.samples, seen)
+        sums = moments.of(values, self.shift, self.controls, self.beside)
+        return SumsAndTails.of(sums, values, self.samples, seen)
 
     def sampled(self, whole: ValueSums, index: int) -> SampledValue:
         """See ``Accumulator``."""

@@ -41,6 +41,7 @@ from klbench.spec.fields import (
     Batch,
     Distribution,
     Dtypes,
+    EstimatorName,
     Estimators,
     FileName,
     Folder,
@@ -276,6 +277,11 @@ class Spec(Form):
         description="The estimators to measure; klbench list estimators shows them all. verl:* is all that verl ships, "
         "verl@0.4:* all of its release 0.4."
     )
+    ratio: EstimatorName | None = Field(
+        None,
+        description="One of the estimators: each one's noise is measured relative to this one's too, on the same "
+        "draws. Default: none.",
+    )
     level: Levels | None = Field(
         None,
         description="Policies over sequences only. Whether an estimator takes each token's log_ratio (token), the sum "
@@ -393,7 +399,8 @@ class Spec(Form):
 
     def _names_files(self) -> bool:
         """Whether there are files, other than those that ship with klbench, that are sought in a folder."""
-        return bool(self.sources() or self.checkpoints()) or any(not is_shipped(name) for name in self.files())
+        own = [source for source in self.sources() if not source.is_shipped]
+        return bool(own or self.checkpoints()) or any(not is_shipped(name) for name in self.files())
 
     def place_of(self, estimator: str) -> Location | None:
         """Where an estimator is named, plain or weighted; None in a spec that was not read from a text."""

@@ -42,11 +42,15 @@ class RecordedSpec:
     precision: float | None = None
     baseline: str = "none"
     batch: int | None = None
+    ratio: str | None = None
     written: str = ""
 
     def grid_parameters(self) -> tuple[str, ...]:
         """Every grid parameter of any pair, in the order of their first appearance."""
         return tuple(dict.fromkeys(name for pair in self.pairs for name in pair.grid))
+
+    def place_at(self, *_path: str | int) -> None:
+        """What is remembered has no place in a file of the user's."""
 
     def to_yaml(self) -> str:
         """The text it was read from."""
@@ -81,6 +85,7 @@ def _recorded(said: Mapping[str, Any], text: str) -> RecordedSpec:
         precision=None if said.get("precision") is None else float(said["precision"]),
         baseline=str(said.get("baseline", "none")),
         batch=None if said.get("batch") is None else int(said["batch"]),
+        ratio=None if said.get("ratio") is None else str(said["ratio"]),
         written=text,
     )
 

@@ -26,6 +26,9 @@ KEYS = ("placements", "weightings", "parameters", "baseline", "batch")
 OF_SEQUENCES = ("level", "aggregation", "norm")
 """The keys that only a spec with policies over sequences may have."""
 
+OF_RATIO = ("noise_ratio", "exact_noise_ratio")
+"""The columns that are there only where a spec has the key ratio."""
+
 
 def measures_gradients(written: object) -> bool:
     """Whether ``measure`` as it is written asks for gradients, alone or in a list."""
@@ -39,6 +42,7 @@ def check(spec: Spec) -> None:
         Refusal: with the path in the spec.
     """
     _check_levels(spec)
+    _check_ratio(spec)
     _check_data(spec)
     _check_clip(spec)
     _check_whole(spec)
@@ -68,6 +72,20 @@ def _check_levels(spec: Spec) -> None:
     if spec.aggregation is not None and "token" not in (spec.level or ("token",)):
         help = ["add token to level, or take aggregation out"]
         raise Refusal("nothing is aggregated at level sequence", help=help, path=("aggregation",), at_key=True)
+
+
+def _check_ratio(spec: Spec) -> None:
+    if spec.ratio is not None and spec.ratio not in spec.estimators:
+        help = [f"one of {', '.join(spec.estimators)}, or add it to estimators"]
+        raise Refusal(f"{spec.ratio} is not among the estimators of the spec", help=help, path=("ratio",))
+    if spec.ratio is None:
+        for index, pair in enumerate(spec.pairs):
+            for name, columns in pair.expect.items():
+                for column in columns:
+                    if column in OF_RATIO:
+                        path = ("pairs", index, "expect", name, column)
+                        help = ["add ratio: k1, the estimator whose noise is 1"]
+                        raise Refusal(f"{column} needs a ratio", help=help, path=path, at_key=True)
 
 
 def _check_clip(spec: Spec) -> None:

@@ -15,7 +15,7 @@ The accumulator is this loop, and nothing else::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isfinite, nan, sqrt
 
 import numpy as np
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from klbench.stats.estimate import Estimate, over_square, power
+from klbench.stats.joint import Joint, products
 from klbench.stats.tail import Largest, khat
 from klbench.tolerances import CONSTANT_ROUNDING
 
@@ -38,16 +39,24 @@ class Moments:
         shift: what was subtracted from each value [K].
         sums: Σ (v − shift)^n for n = 1..4, then Σ (v − shift)(c − shift_c) for each control value [4 + C, K].
         counts: how many of the values are below 0, and how many are infinite or NaN [2, K].
+        joint: sums of products with the value beside each [4, K], where some have one; else [0].
     """
 
     count: int
     shift: Tensor
     sums: Tensor
     counts: Tensor
+    joint: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
 
     def merge(self, other: Moments) -> Moments:
         """The moments of both samples together. Both must have the same shift."""
-        return Moments(self.count + other.count, self.shift, self.sums + other.sums, self.counts + other.counts)
+        return Moments(
+            self.count + other.count,
+            self.shift,
+            self.sums + other.sums,
+            self.counts + other.counts,
+            self.joint + other.joint,
+        )
 
     @property
     def powers(self) -> Tensor:
@@ -73,6 +82,12 @@ class Moments:
         """The mean and the central moments of one value, biased by O(1/count) as plug-in estimates are."""
         raw = (self.powers[:, index] / self.count).tolist()
         return Central.about(float(self.shift[index]), raw, self.count)
+
+    def joint_with(self, index: int, other: int) -> Joint:
+        """What a value has in common with the one beside it, which is ``other``."""
+        shifts = float(self.shift[index]), float(self.shift[other])
+        raw = (self.joint[:, index] / self.count).tolist()
+        return Joint.about(self.central(index), self.central(other), shifts, raw)
 
     def covariances(self, index: int, controls: Sequence[int]) -> tuple[Tensor, Tensor]:
         """(covariance matrix of the controls [C, C], covariance of each with the value [C]).
@@ -175,19 +190,21 @@ def relative_error_of_stdev(kurtosis: float, count: int) -> float:
     return sqrt(spread) / 2 if spread >= 0 else nan
 
 
-def of(values: Sequence[Tensor], shift: Tensor, controls: int) -> Moments:
+def of(values: Sequence[Tensor], shift: Tensor, controls: int, beside: Sequence[int | None] | None = None) -> Moments:
     """The moments of one block, on the CPU whatever device the values are on.
 
     Args:
         values: K tensors [n]; the first ``controls`` of them are the controls.
         shift: [K] float64, finite.
         controls: C.
+        beside: for each value the index of the one that it is compared with, None for none.
     """
     centred = [_centred(value, centre) for value, centre in zip(values, shift.tolist(), strict=True)]
     sums = _sums(centred, controls)
     nonfinite = [_count_nonfinite(value, total) for value, total in zip(values, sums[0].tolist(), strict=True)]
     negative = [_count_negative(value) for value in values]
-    return Moments(len(values[0]), shift, sums, torch.tensor([negative, nonfinite]))
+    found = Moments(len(values[0]), shift, sums, torch.tensor([negative, nonfinite]))
+    return found if beside is None else replace(found, joint=products(centred, beside))
 
 
 def _centred(value: Tensor, centre: float) -> Tensor:

@@ -18,10 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from klbench.tolerances import TRUSTED
+
+__all__ = ["TRUSTED", "Largest", "above", "khat", "none_yet", "tail_length", "top"]
+
 TAIL = 4096
 """As long as the tail of 1.9 million values is by the rule; a longer one fits k̂ no better that is worth its time."""
-TRUSTED = 0.7
-"""Above this k̂ neither a mean nor its error bar is to be trusted (Vehtari et al.)."""
 _DISTINCT = 5
 """Fewer different values are a few atoms, and have no tail to fit."""
 _TIED = 1e-9

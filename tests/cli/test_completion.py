@@ -64,6 +64,16 @@ def test_a_spec_is_a_built_in_one_or_a_file(complete: Complete, here: Path, comm
     assert complete(command, "nothing/like") == []  # the shell's own paths
 
 
+def test_results_are_folders_with_results_and_csvs(complete: Complete, here: Path) -> None:
+    for folder in ("results/mine", "results/empty", "build/mine"):
+        (here / folder).mkdir(parents=True)
+    for folder in ("results/mine", "build/mine"):
+        (here / folder / "results.csv").touch()
+    (here / "old.csv").touch()
+    assert set(complete("compare", "")) == {"results/mine", "old.csv"}
+    assert complete("compare", "old.csv", "build/") == ["build/mine"]
+
+
 def test_overrides_are_keys_and_then_values(complete: Complete) -> None:
     assert complete("run", "schulman", "") == [f"{key}=" for key in Spec.model_fields]
     assert complete("run", "schulman", "seed=1", "sam") == ["samples="]

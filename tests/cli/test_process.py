@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+import klbench
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
+GALLERY = Path(klbench.__file__).parents[1] / "results"
 IMPORTS = """
 import sys
 from klbench.cli import main
@@ -44,6 +47,9 @@ except SystemExit:
         ["run", "mine.yaml", "pairs.0.p=N(0, -1)"],
         ["run", "mine.yaml", "estimators=[k9]"],
         ["validate", "none.yaml"],
+        ["compare", "none", "none"],
+        ["compare", str(GALLERY / "gradients"), str(GALLERY / "schulman")],
+        ["compare", str(GALLERY / "gradients"), str(GALLERY / "gradients"), "-f", "html"],
     ],
     ids=" ".join,
 )

@@ -116,3 +116,13 @@ def test_data_beside_distributions(here: Path) -> None:
         [(row.mean, row.mean_mcse, row.samples) for each in run.cases for row in each.rows] for run in (first, second)
     ]
     assert means[0] == means[1]
+
+
+def test_results_of_the_same_file_that_are_replaced_are_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether the file or the options differ is not known: neither is claimed."""
+    write_jsonl(here / "run.jsonl", made(67))
+    assert "holds" not in called(capsys, "data", "run.jsonl").err
+    assert "holds" not in called(capsys, "data", "run.jsonl").err
+    said = called(capsys, "data", "run.jsonl", "-e", "k1").err.splitlines()[0]
+    assert said.startswith("results/run holds other results of run.jsonl (finished 2")
+    assert said.endswith("; this run replaces it")

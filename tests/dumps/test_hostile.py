@@ -333,6 +333,14 @@ def test_pickles_are_not_run(make: Callable[[Path], bytes], tmp_path: Path) -> N
     assert not touched.exists()
 
 
+def test_a_small_pickle_with_a_large_length_is_torn(tmp_path: Path) -> None:
+    """It asks for more memory than any machine has, and is not told as a lack of memory."""
+    path = tmp_path / "run.pkl"
+    path.write_bytes(b"\x80\x04\x8e" + (2**62).to_bytes(8, "little") + b"x.")
+    with pytest.raises(SpecError, match=r"run\.pkl"):
+        rows(path)
+
+
 def test_the_pickles_of_these_tests_would_run(tmp_path: Path) -> None:
     """The attack is one: opened by pickle itself it makes the folder."""
     touched = tmp_path / "touched"

@@ -23,6 +23,7 @@ SPECS = {
     "gradients": "samples: 2M\nmeasure: gradient\nestimators: [k1, k3]\nplacements: [loss, reward]\n"
     "baseline: leave-one-out\nbatch: 48\n",
     "to a precision": "samples: 1e9\nprecision: 0.005\nestimators: [k1, k2]\n",
+    "relative noise": "samples: 16M\nestimators: [k1, k2, k3]\nratio: k1\n",
     "both": "samples: 1500K\nmeasure: [value, gradient]\nestimators: [k1, k3]\ndtype: [float64, float32]\n",
 }
 PAIRS = "name: small\npairs:\n  - {q: 'N(0, 1)', p: 'N({mu}, 1.1)', grid: {mu: [0.1, 0.5]}}\n"

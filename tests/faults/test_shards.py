@@ -23,6 +23,7 @@ SPECS = {
     "tokens": "name: small\nsamples: 2M\nmeasure: gradient\nestimators: [k2, k3]\n"
     "pairs: [{q: 'Categorical([0.2, 0.8])', p: 'Categorical([0.5, 0.5])'}]\n",
     "stretches": f"{PAIRS.replace('[0.1, 0.5]', '[0.3]')}samples: 140M\nestimators: [k1]\n",
+    "ratio": f"{PAIRS}samples: 1M\nestimators: [k1, k3]\nratio: k1\n",
     "few blocks": f"{PAIRS}samples: 1000\nestimators: [k1, k3]\n",
 }
 

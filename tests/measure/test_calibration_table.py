@@ -31,7 +31,7 @@ from klbench.problems.pair import Pair
 from klbench.row import Row
 from klbench.runner import run
 from klbench.spec.read import read_text
-from klbench.stats.tail import TRUSTED
+from klbench.tolerances import TRUSTED
 
 RUNS = 40
 SAMPLES = 20_000

@@ -130,3 +130,21 @@ def test_reading_and_explaining_load_nothing(bench: Bench) -> None:
 def test_a_name_on_a_hub_needs_no_file() -> None:
     assert str(parse('Model("owner/name", dtype=bfloat16)')) == 'Model(name="owner/name", dtype="bfloat16")'
     assert str(parse('Model("owner/name", "bfloat16", 0.5, "v1")')).endswith('temperature=0.5, revision="v1")')
+
+
+def test_a_folder_without_a_tokenizer_is_told(bench: Bench) -> None:
+    """Of some models transformers makes an empty one, of others it says what it misses in a list after a colon."""
+    for name, model in (("gpt2", tiny.gpt2(1)), ("bare", tiny.llama(1))):
+        model.save_pretrained(bench.folder / name)
+        with pytest.raises(RunError, match="the tokenizer of") as error:
+            bench.run(f'Model("{name}")', P)
+        assert not error.value.message.rstrip().endswith(":")
+        assert error.value.help == ("a folder that save_pretrained of the model and of its tokenizer has written",)
+
+
+def test_a_folder_without_weights_is_told(bench: Bench) -> None:
+    tiny.write(bench.folder / "bare", tiny.gpt2(1))
+    (bench.folder / "bare" / "model.safetensors").unlink()
+    with pytest.raises(RunError, match="bare cannot be loaded: ") as error:
+        bench.run('Model("bare")', P)
+    assert "save_pretrained" in error.value.help[0]

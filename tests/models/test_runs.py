@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import klbench
+from klbench.cli import main
 from klbench.keeper import Keeper, Kept
 from klbench.measure.asked import imported
 from klbench.measure.plan import Plan, kind_of
@@ -19,6 +20,8 @@ from klbench.measure.worker import measure_blocks
 from klbench.models import drawing
 from klbench.problems.checkpoints import BLOCK_SEQUENCES
 from klbench.report.frame import to_csv
+from klbench.report.numbers import measured
+from klbench.report.summary import summaries
 from klbench.resume import identity_of
 from klbench.roads.merged import Merged
 from klbench.roads.stored import to_bytes
@@ -219,3 +222,25 @@ def test_tokens_that_q_never_draws_have_no_weight(bench: Bench) -> None:
 def test_a_reference_without_the_support_of_q_is_infinitely_far(bench: Bench) -> None:
     (case,) = bench.run(Q, 'TopK(Model("q"), 3)', estimators=("k1", "full"), samples=64, length=4).cases
     assert {row.mean for row in case.rows} == {inf}
+
+
+def test_the_kl_that_full_stands_for_has_its_error(bench: Bench) -> None:
+    results = bench.run(Q, P, estimators=("k1", "full"), samples=200, length=8, level=["token", "sequence"])
+    (summary,) = summaries(results)
+    full = rows_by(results.cases[0].rows)["full", "token", "seq-mean-token-sum"]
+    assert full.mean_mcse > 0
+    assert summary.divergence == f"KL(q‖p) = {measured(full.mean, full.mean_mcse)} (full)"
+    assert "(" in measured(full.mean, full.mean_mcse)
+
+
+def test_validate_tells_that_the_truth_is_measured(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to show before: no table of dashes."""
+    bench.spec(Q, P, samples=10, length=4, estimators=("k1", "full"))
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", str(bench.folder / "spec.yaml")])
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    assert "the truth is the mean of full over what is drawn: klbench run tells it" in shown
+    assert "only klbench run loads the checkpoints" in shown
+    assert "no finite true value" not in shown
+    assert "files is measured" not in shown

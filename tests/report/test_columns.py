@@ -31,6 +31,7 @@ OF_GRADIENTS = [
     *["cosine", "cosine_mcse", "exact_bias_over_true", "exact_stdev_over_true", "exact_cosine", "exact_from"],
     *["follows", "nonfinite", "seed", "dtype", "device"],
 ]
+OF_RATIO = ["noise_ratio", "noise_ratio_mcse", "exact_noise_ratio"]
 ROUNDING = ["rounding_over_true", "rounding_over_true_mcse"]
 
 
@@ -49,9 +50,15 @@ def test_below_float64_two_columns_come_last(dtype: str) -> None:
     assert names(gradients.made_up(f"{gradients.PLAIN}dtype: {dtype}\n")) == OF_GRADIENTS + ROUNDING
 
 
+def test_noise_relative_to_an_estimators_stands_before_these() -> None:
+    assert names(made_up(f"{CLOSE}ratio: k1\n")) == CONTRACT + OF_RATIO
+    assert names(made_up(f"{CLOSE}ratio: k1\ndtype: float32\n")) == CONTRACT + OF_RATIO + ROUNDING
+    assert names(gradients.made_up(f"{gradients.PLAIN}ratio: k1\n")) == OF_GRADIENTS + OF_RATIO
+
+
 def test_every_field_of_a_row_has_a_column() -> None:
     held = {field.name for kind in (Row, Components) for field in fields(kind)}
-    held -= {"components", "z_bias_cv", "z_cosine"}
+    held -= {"components", "reference", "z_bias_cv", "z_cosine", "z_noise_ratio"}
     assert held <= {column.name for column in COLUMNS}
 
 

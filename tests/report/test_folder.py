@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def test_values_have_no_components_and_say_that_none_may_stay() -> None:
     files = to_files(made_up.made_up(), NOW)
     assert tuple(files) == FILES
-    assert [name for name, text in files.items() if text is None] == ["components.csv", *DATA_FILES]
+    assert [name for name, text in files.items() if text is None] == ["components.csv", "running.csv", *DATA_FILES]
     assert "components_sha256" not in json.loads(files["manifest.json"] or "")
 
 

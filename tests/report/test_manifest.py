@@ -21,7 +21,15 @@ def test_it_says_what_was_run_and_where() -> None:
     assert manifest["spec"]["pairs"][0]["grid"] == {"mu": [0.5, 1]}
     assert (manifest["started"], manifest["finished"]) == ("2026-01-02T03:04:03+00:00", "2026-01-02T03:04:05+00:00")
     assert (manifest["device"], manifest["threads"], manifest["seconds"]) == ("cpu", 2, 1.5)
-    assert manifest["cases"][0] == {"pair": "shift", "parameters": {"mu": 0.5}, "seconds": 0.25}
+    assert manifest["cases"][0] == {
+        "pair": "shift",
+        "parameters": {"mu": 0.5},
+        "seconds": 0.25,
+        "kl": 0.5,
+        "kl_from": "closed-form",
+        "notes": [],
+    }
+    assert manifest["crossings"] == []
     assert {"python", "torch", "numpy", "pandas"} <= set(manifest["versions"])
 
 

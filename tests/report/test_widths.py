@@ -38,6 +38,7 @@ SPECS = {
     "weights": LEVELS + WEIGHTED,
     "dtypes": LEVELS + ESTIMATORS + "dtype: [float64, bfloat16]\n" + PAIR,
     "grid": LEVELS + ESTIMATORS + GRID,
+    "ratio": LEVELS + ESTIMATORS + "ratio: k1\n" + PAIR,
     "gradients": "samples: 1000\nmeasure: gradient\nlevel: [token, sequence]\nestimators: [k1, k3]\n"
     + PAIR.replace("vocab=50", "vocab=4").replace("length=64", "length=3"),
 }
@@ -77,7 +78,7 @@ def test_nor_of_what_is_known_without_a_sample(name: str, width: int) -> None:
     assert [line for line in lines(known(name), width) if cell_len(line) > width] == []
 
 
-@pytest.mark.parametrize("name", ["answers", "weights", "dtypes", "grid"])
+@pytest.mark.parametrize("name", ["answers", "weights", "dtypes", "grid", "ratio"])
 def test_who_is_measured_and_how_stays(name: str) -> None:
     pairs = measured(name)
     rows = [row for summary in pairs for chart in summary.charts for block in chart.blocks for row in block.rows]
@@ -88,6 +89,15 @@ def test_who_is_measured_and_how_stays(name: str) -> None:
             assert (row.aggregation or row.level) in text
         assert "bias/true" in text
         assert "stdev/true" in text
+        assert ("noise/k1's" in text) == (name == "ratio")
+
+
+def test_noise_next_to_another_estimators_is_explained_and_its_exact_number_goes_first() -> None:
+    wide, narrow = ("\n".join(lines(measured("ratio"), width)[1:3]) for width in (140, 80))
+    assert (wide.count("exact"), narrow.count("exact")) == (3, 1)
+    text = "\n".join(legend(measured("ratio"), 80))
+    assert "noise/k1's: stdev over that of k1; the error is that of the quotient on the same draws." in text
+    assert "noise/" not in "\n".join(legend(measured("answers"), 80))
 
 
 def test_levels_stand_below_their_estimator_before_exact_numbers_go() -> None:

@@ -24,6 +24,9 @@ _CLASSES = ("TrainingInputBatch", "TrainingOutputBatch", "TensorBatch")
 _REBUILD = "_rebuild_tensor_batch"
 _DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
+_SMALL = 2**20
+"""Bytes: a file of fewer that wants more memory than there is has a wrong length in it."""
+
 
 class _Refused(Exception):  # noqa: N818
     """A name that is not on the list."""
@@ -54,7 +57,7 @@ def _opened(path: Path, file: BinaryIO) -> Any:
     except OSError:
         raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) and path.stat().st_size > _SMALL:
             raise
         raise torn(path, "a batch of SkyRL", str(error) or type(error).__name__) from None
 
@@ -121,7 +124,7 @@ def _torch(path: Path, tensor: Mapping[str, Any]) -> Any:
         loaded = torch.load(io.BytesIO(tensor["data"]), map_location="cpu", weights_only=True)
         return loaded.float().numpy()
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) and path.stat().st_size > _SMALL:
             raise
         raise torn(path, "a batch of SkyRL", str(error).splitlines()[0]) from None
 

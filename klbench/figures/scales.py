@@ -1,0 +1,56 @@
+"""Scales of axes: where ticks stand, how numbers are written there, and where a number stands along an axis."""
+
+from __future__ import annotations
+
+from math import asinh, floor, isfinite, log10, nan
+
+from klbench.figures.figure import Axis
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MOST = 7
+"""Ticks of an axis of decades."""
+
+
+def along(axis: Axis, number: float) -> float:
+    """Where a number stands on an even scale, NaN where the axis has no place for it."""
+    if not isfinite(number) or (axis.scale == "log" and number <= 0):
+        return nan
+    if axis.scale == "log":
+        return log10(number)
+    return asinh(number / axis.threshold) if axis.scale == "asinh" else number
+
+
+def places(axis: Axis, low: float, high: float) -> list[float]:
+    """The ticks of a logarithmic axis between two numbers."""
+    if axis.scale == "log":
+        return decades(low, high)
+    positive = decades(axis.threshold, high) if high > axis.threshold else []
+    negative = [-x for x in decades(axis.threshold, -low)] if -low > axis.threshold else []
+    return [*negative, 0.0, *positive]
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Round numbers between two: every decade or every few; 1, 2 and 5 of each where there are few decades."""
+    first, last = floor(log10(low)), floor(log10(high))
+    exponents = range(first, last + 1)
+    whole = [10.0**e for e in exponents if low <= 10.0**e <= high]
+    if len(whole) <= 1:
+        return [m * 10.0**e for e in exponents for m in (1, 2, 5) if low <= m * 10.0**e <= high] or [low, high]
+    if len(whole) == 2:
+        return [m * 10.0**e for e in exponents for m in (1, 3) if low <= m * 10.0**e <= high]
+    step = -(-len(whole) // _MOST)
+    # counted from 1, so that 1 is among them where it can be
+    return [10.0**e for e in exponents if e % step == 0 and low <= 10.0**e <= high]
+
+
+def readable(number: float) -> str:
+    """``0.001``, ``250``, ``10⁵``, ``−3``."""
+    size = abs(number)
+    if size < 1e-12:
+        return "0"
+    if 1e-3 <= size < 1e4:
+        return f"{number:.6g}".replace("-", "−")
+    exponent = floor(log10(size) + 1e-9)
+    mantissa = f"{number / 10.0**exponent:.3g}".replace("-", "−")
+    power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return {"1": power, "−1": f"−{power}"}.get(mantissa, f"{mantissa}·{power}")
