@@ -103,7 +103,7 @@ def hostile(text: str) -> Run:
     return Run(made, {**run.manifest, "command": text, text: text, "versions": {text: text}}, (text,))
 
 
-@pytest.mark.parametrize("text", [HOSTILE, *HOSTILE.split(), "\x00\x1b[31m", "‮drawkcab", "a" * 50])
+@pytest.mark.parametrize("text", [*HOSTILE, "\x00\x1b[31m", "‮drawkcab", "a" * 50])
 def test_names_never_become_markup(text: str) -> None:
     root = read(to_page([hostile(text)]))
     assert root.one("h1").text == re.sub("[\x00\x1b]", "\ufffd", text)
