@@ -15,6 +15,7 @@ from klbench.cli.init import init
 from klbench.cli.listing import listing
 from klbench.cli.merge import merge
 from klbench.cli.plot import plot
+from klbench.cli.report import report
 from klbench.cli.run import run
 from klbench.cli.schema import schema
 from klbench.cli.validate import validate
@@ -59,5 +60,6 @@ app.command("list")(listing)
 app.command("explain")(explain)
 app.command("identify")(identify)
 app.command("frameworks")(frameworks)
+app.command("report")(report)
 app.command("schema")(schema)
 app.command("init")(init)

@@ -13,8 +13,9 @@ import typer
 from klbench.cli.completion import identified
 from klbench.cli.engines import EngineName, Engines
 from klbench.cli.measuring import How, written
-from klbench.cli.options import Check, Out, Quiet, Ratio, RunFormat, RunShown, command_line, not_empty
+from klbench.cli.options import Check, Html, Out, Plot, Quiet, Ratio, RunFormat, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
+from klbench.cli.pictures import Pictures
 from klbench.errors import SpecError
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def data(
     skip_bad: SkipBad = False,
     worst: WorstShown = 0,
     threads: Threads = None,
+    html: Html = False,
+    plot: Plot = False,
     check: Check = False,
     format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
@@ -109,8 +112,10 @@ def data(
     manifest.json and spec.yaml.
     For example: klbench data rollouts/*.jsonl --group uid
     """
+    pictures = Pictures(html, plot)
+    pictures.refuse_without_matplotlib()
     from klbench.files.folder import ensure_writable
-    from klbench.report.folder import FILES
+    from klbench.report.folder import OWN
     from klbench.report.manifest import Call
 
     named = {"log_q": log_q, "log_p": log_p, "log_sampler": log_sampler, "mask": mask, "group": group}
@@ -123,8 +128,9 @@ def data(
     from klbench.files.store import NAMES
 
     folder = Path(out) / spec.name
-    ensure_writable(folder, (*FILES, *NAMES))
-    how = How("cpu", Engines(EngineName.THREADS, threads), fresh=True, quiet=quiet)
+    pictures.refuse_what_is_in_the_way(folder)
+    ensure_writable(folder, (*OWN, *NAMES))
+    how = How("cpu", Engines(EngineName.THREADS, threads), fresh=True, quiet=quiet, pictures=pictures)
     with _without_place():
         results, made = written(spec, folder, Call(command_line(context), ()), how)
     tell(results, folder, made, format, quiet=quiet, check=check)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from klbench.cli import output
 from klbench.cli.engines import Engines
 from klbench.cli.interrupts import under_way
+from klbench.cli.pictures import NO_PICTURES, Pictures
 from klbench.cli.waiting import import_torch
 from klbench.errors import Interrupted, RunError
 from klbench.memory import LESS_MEMORY, is_out_of_memory, out_of_memory
@@ -41,6 +42,7 @@ class How:
     fresh: bool = False
     quiet: bool = False
     kept: Kept | None = None
+    pictures: Pictures = NO_PICTURES
 
 
 def written(spec: Spec, folder: Path, call: Call, how: How) -> tuple[Results, Sequence[str]]:
@@ -60,7 +62,7 @@ def written(spec: Spec, folder: Path, call: Call, how: How) -> tuple[Results, Se
         return run(spec, device=how.device, engine=engine, observer=watched, keeper=keeper, folder=parts)
 
     kept_run = partial(_kept_run, spec, folder, "", how, measured)
-    return write(spec, folder, call, kept_run, NAMES, quiet=how.quiet)
+    return write(spec, folder, call, kept_run, NAMES, quiet=how.quiet, pictures=how.pictures)
 
 
 def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
@@ -95,27 +97,40 @@ def measured_shard(spec: Spec, folder: Path, shard: str, how: How) -> None:
 
 
 def write(
-    spec: Spec, folder: Path, call: Call, measured: Callable[[], Results], names: Sequence[str] = (), *, quiet: bool
+    spec: Spec,
+    folder: Path,
+    call: Call,
+    measured: Callable[[], Results],
+    names: Sequence[str] = (),
+    *,
+    quiet: bool,
+    pictures: Pictures = NO_PICTURES,
 ) -> tuple[Results, Sequence[str]]:
     """Claim a folder, measure, and write the files into it, in place of an earlier run's.
 
     Args:
         names: of other files that go when these are written.
+        quiet: whether nothing is said.
+        pictures: what is drawn of the results, and written beside them.
 
     Raises:
         Interrupted: in between.
         RunError: another run has the folder, or it cannot be written.
     """
     from klbench.files.folder import claim
-    from klbench.report.folder import FILES, to_files
+    from klbench.report.folder import OWN, to_files
 
     files: Mapping[str, str | None] = {}
     try:
-        with under_way(), claim(folder, (*FILES, *names)) as claimed:
+        with under_way(), claim(folder, (*OWN, *names)) as claimed:
             _say_what_goes(claimed, spec, folder, quiet=quiet)
             results = measured()
             files = to_files(results, datetime.now().astimezone(), call)
             claimed.write(files)
+            if pictures.wanted:
+                # once the results are safe
+                files = {**files, **pictures.files(files, folder)}
+                claimed.write(files)
     except KeyboardInterrupt:
         there = claimed.state(files) if files else "nothing was written"
         raise Interrupted("interrupted as the files were written" if files else "interrupted", help=[there]) from None

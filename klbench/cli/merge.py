@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from klbench.cli.measuring import watched, write
-from klbench.cli.options import Check, Out, Quiet, RunFormat, RunShown, command_line, not_empty
+from klbench.cli.options import Check, Html, Out, Plot, Quiet, RunFormat, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
+from klbench.cli.pictures import Pictures
 from klbench.cli.waiting import import_torch
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def merge(
     context: typer.Context,
     folders: Folders,
     out: Out = "results",
+    html: Html = False,
+    plot: Plot = False,
     check: Check = False,
     format: RunShown = RunFormat.TABLE,
     quiet: Quiet = False,
@@ -44,6 +47,8 @@ def merge(
 
     For example: klbench run schulman --shard 1/2; klbench run schulman --shard 2/2; klbench merge results/schulman
     """
+    pictures = Pictures(html, plot)
+    pictures.refuse_without_matplotlib()
     import_torch(quiet=quiet)
     from klbench.report.manifest import Call
     from klbench.runner import run
@@ -52,9 +57,11 @@ def merge(
     keeper = gathered([Path(folder) for folder in folders])
     spec, folder = keeper.spec, Path(out) / keeper.spec.name
 
+    pictures.refuse_what_is_in_the_way(folder)
+
     def measured() -> Results:
         with watched(quiet=quiet) as tally:
             return run(spec, device=keeper.device, threads=1, observer=tally, keeper=keeper)
 
-    results, files = write(spec, folder, Call(command_line(context)), measured, quiet=quiet)
+    results, files = write(spec, folder, Call(command_line(context)), measured, quiet=quiet, pictures=pictures)
     tell(results, folder, files, format, quiet=quiet, check=check)

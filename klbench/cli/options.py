@@ -77,6 +77,8 @@ RunShown = Annotated[
         "-f", "--format", help="What goes to stdout; github: failed checks as annotations, the tables into the summary."
     ),
 ]
+Html = Annotated[bool, typer.Option("--html", help="Write DIR/<name>/report.html too: all of it in one file.")]
+Plot = Annotated[bool, typer.Option("--plot", help="Write its figures too: DIR/<name>/figures/*.svg.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no notes.")]
 Shown = Annotated[Format, typer.Option("-f", "--format", help="How it is written to stdout.")]
 

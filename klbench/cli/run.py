@@ -14,8 +14,10 @@ from klbench.cli.kept import Kept
 from klbench.cli.measuring import How, measured_shard, written
 from klbench.cli.options import (
     Check,
+    Html,
     Out,
     Overrides,
+    Plot,
     Quiet,
     Ratio,
     RunFormat,
@@ -25,6 +27,7 @@ from klbench.cli.options import (
     not_empty,
 )
 from klbench.cli.outcome import tell
+from klbench.cli.pictures import Pictures
 
 
 def _address(name: str | None) -> str | None:
@@ -126,6 +129,8 @@ def run(
     gpus_per_task: Gpus = None,
     shard: ShardOf = None,
     save: Save = None,
+    html: Html = False,
+    plot: Plot = False,
     check: Check = False,
     no_import: NoImport = False,
     fresh: Fresh = False,
@@ -136,19 +141,22 @@ def run(
 
     The files are DIR/<name>/results.csv, manifest.json and spec.yaml; of gradients components.csv as well. Until then
     DIR/<name>/blocks.sqlite keeps what is done: the same command goes on with a run that was interrupted or killed.
+    With --html report.html is one of them, with --plot figures/*.svg are.
     Of checkpoints, --save FILE keeps what was scored as well; until then FILE.parts has what is drawn.
     With --shard it is DIR/<name>/shard-I-of-N/blocks.sqlite, and klbench merge DIR/<name> writes the results.
     For example: klbench run schulman samples=1e6 --check
     """
+    pictures = Pictures(html, plot)
     engines = Engines(engine, threads, address, workers, gpus_per_task)
     engines.refuse_what_does_not_fit()
-    if shard is not None and (check or format is not RunFormat.TABLE):
-        option = "--check" if check else "-f"
+    if shard is not None and (check or pictures.wanted or format is not RunFormat.TABLE):
+        option = "--check" if check else pictures.option or "-f"
         raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
     if shard is not None and save is not None:
         raise typer.BadParameter("a shard has not all that is scored: save a whole run", param_hint="--save")
+    pictures.refuse_without_matplotlib()
     from klbench.files.folder import ensure_writable
-    from klbench.report.folder import FILES
+    from klbench.report.folder import OWN
     from klbench.report.manifest import Call
     from klbench.spec.overrides import Option
     from klbench.spec.read import read_spec
@@ -167,12 +175,13 @@ def run(
     kept = None if save is None else Kept.of(resolved, Path(save))
     from klbench.files.store import NAMES  # SQLite, which a wrong spec need not wait for
 
-    folder, how = Path(out) / resolved.name, How(device, engines, fresh, quiet, kept)
+    folder, how = Path(out) / resolved.name, How(device, engines, fresh, quiet, kept, pictures)
     if shard is not None:
         measured_shard(resolved, folder, shard, how)
         return
     # at once, before torch is imported, and once more for the whole run
-    ensure_writable(folder, (*FILES, *NAMES))
+    pictures.refuse_what_is_in_the_way(folder)
+    ensure_writable(folder, (*OWN, *NAMES))
     call = Call(command_line(context), (*(overrides or ()), *(f"{option.key}={option.value}" for option in given)))
     results, files = written(resolved, folder, call, how)
     if kept is not None:

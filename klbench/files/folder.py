@@ -25,6 +25,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,7 +44,8 @@ class Claim:
     Args:
         folder: the folder, as the user wrote it.
         place: its real path, links followed.
-        names: the names that files of a run can have; every other file in the folder is the user's.
+        names: the names that files of a run can have, ``figures/*.svg`` among them; every other file in the folder
+            is the user's.
     """
 
     folder: Path
@@ -82,12 +84,11 @@ class Claim:
         """Make the new folder, beside the place it is for."""
         new.mkdir()
         for name, text in texts.items():
+            (new / name).parent.mkdir(exist_ok=True)
             write_flushed(new / name, text)
         if self.place.exists():
             new.chmod(stat.S_IMODE(self.place.stat().st_mode))
-            for entry in list(self.place.iterdir()):
-                if entry.name not in self.names:
-                    _share(entry, new / entry.name)
+            _share_all(self.place, new, self.names)
         flush_folder(new)
 
     def _clear(self) -> None:
@@ -134,15 +135,38 @@ def clear(place: Path, names: frozenset[str]) -> None:
             if left.suffix == ASIDE and not os.path.lexists(place):
                 left.rename(place)  # a write in two steps was cut off between the two
                 continue
-            for entry in list(left.iterdir()):
-                _take_back(entry, place / entry.name, is_of_a_run=entry.name in names)
-            left.rmdir()
+            _take_all_back(left, place, names)
 
 
 def _left_beside(place: Path) -> Iterator[Path]:
     form = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{32}}({re.escape(_NEW)}|{re.escape(ASIDE)})")
     with suppress(OSError):
         yield from (entry for entry in place.parent.iterdir() if form.fullmatch(entry.name))
+
+
+def _take_all_back(left: Path, home: Path, names: frozenset[str]) -> None:
+    for entry in list(left.iterdir()):
+        if within := _within(entry, names):
+            with suppress(FileExistsError):
+                (home / entry.name).mkdir()
+            _take_all_back(entry, home / entry.name, within)
+            with suppress(OSError):
+                (home / entry.name).rmdir()  # if it was made for nothing
+        else:
+            _take_back(entry, home / entry.name, is_of_a_run=_is_of_a_run(entry.name, names))
+    left.rmdir()
+
+
+def _within(entry: Path, names: frozenset[str]) -> frozenset[str]:
+    """The names that files of a run can have in a folder; none where it is the user's."""
+    inside = f"{entry.name}/"
+    if entry.is_symlink() or not entry.is_dir():
+        return frozenset()
+    return frozenset(name.removeprefix(inside) for name in names if name.startswith(inside))
+
+
+def _is_of_a_run(name: str, names: frozenset[str]) -> bool:
+    return any(fnmatchcase(name, each) for each in names)
 
 
 def _take_back(left: Path, home: Path, *, is_of_a_run: bool) -> None:
@@ -153,6 +177,19 @@ def _take_back(left: Path, home: Path, *, is_of_a_run: bool) -> None:
         left.rename(home)
     elif os.path.samestat(left.lstat(), home.lstat()):
         left.unlink()
+
+
+def _share_all(place: Path, new: Path, names: frozenset[str]) -> None:
+    """Have what is the user's in the new folder too, and in the folders in it that have files of a run."""
+    for entry in list(place.iterdir()):
+        if within := _within(entry, names):
+            there = new / entry.name
+            there.mkdir(exist_ok=True)
+            _share_all(entry, there, within)
+            with suppress(OSError):
+                there.rmdir()  # if it is empty
+        elif not _is_of_a_run(entry.name, names):
+            _share(entry, new / entry.name)
 
 
 def _share(entry: Path, there: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,16 +37,20 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         RunError: it cannot be written; what was there is as it was.
     """
-    new = path.with_name(f".{path.name}.{uuid4().hex}.new")
-    with explained(path, "give the path of a file in a folder that is there and can be written"):
+    place = Path(os.path.realpath(path))
+    new = place.with_name(f".{place.name}.{uuid4().hex}.new")
+    with explained(path, "-o FILE writes elsewhere"):
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         try:
             with new.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            new.replace(path)
+            new.replace(place)
         finally:
             new.unlink(missing_ok=True)
+        flush_folder(place.parent)
 
 
 def write_flushed(path: Path, text: str) -> None:

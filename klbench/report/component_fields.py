@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from klbench.report.field import ESTIMATOR, MEASURED, Field, Layout, with_error
 from klbench.report.fields import PLACEMENT, tail
 from klbench.report.numbers import MISSING, exact_beside
@@ -26,7 +28,7 @@ def _component(name: str, index: int) -> Field:
         # no mark: components are not checked one by one, because the error bar of a rare token is too uncertain
         return with_error(float(held.mean[index]), float(held.mean_mcse[index]), 0.0, tail(row))
 
-    return Field(MEASURED, show, group=f"∇{name}")
+    return Field(MEASURED, show, group=f"∇{name}", number=lambda row: _number(row, "mean", index))
 
 
 def _exact_component(name: str, index: int) -> Field:
@@ -34,4 +36,8 @@ def _exact_component(name: str, index: int) -> Field:
         held = row.components
         return MISSING if held is None else exact_beside(float(held.exact[index]), float(held.stdev[index]))
 
-    return Field("exact", show, quiet=True, group=f"∇{name}")
+    return Field("exact", show, quiet=True, group=f"∇{name}", number=lambda row: _number(row, "exact", index))
+
+
+def _number(row: Row, vector: str, index: int) -> float:
+    return nan if row.components is None else float(getattr(row.components, vector)[index])

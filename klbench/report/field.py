@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import Any
 
 from klbench.report.numbers import MISSING, measured, plain_number
@@ -34,6 +34,7 @@ class Field:
         quiet: whether it is drawn dim, because it is a reference and no measurement.
         once: whether a text that repeats from row to row is shown only in the first row.
         colour: how a row's cell is set off at a terminal, in Rich's words.
+        number: the number it shows, to sort by; by default that of the first of ``columns``.
         group: the name it shares with columns beside it: under ``bias/true`` stand measured, regressed, exact and z.
     """
 
@@ -45,6 +46,13 @@ class Field:
     once: bool = False
     colour: Callable[[Any], str] = _plain
     group: str = ""
+    number: Callable[[Any], float] | None = None
+
+    def sorts_by(self, row: Any) -> float:
+        """The number of a row's cell, NaN where there is none."""
+        if self.number is not None:
+            return self.number(row)
+        return float(getattr(row, self.columns[0])) if self.columns else nan
 
     def style(self, row: Any) -> str:
         """How a row's cell is drawn at a terminal."""
@@ -121,7 +129,13 @@ def with_error(value: float, error: float, z: float, tail: float = -inf) -> str:
 
 ESTIMATOR = Field("estimator", lambda row: row.estimator, numeric=False, once=True)
 LEVEL = Field("level", lambda row: row.aggregation or row.level or MISSING, numeric=False)
-TRUE = Field("true", lambda row: plain_number(row.scale) if isfinite(row.scale) else MISSING, ("true",), quiet=True)
+TRUE = Field(
+    "true",
+    lambda row: plain_number(row.scale) if isfinite(row.scale) else MISSING,
+    ("true",),
+    quiet=True,
+    number=lambda row: row.scale,
+)
 DTYPE = Field("dtype", lambda row: row.dtype, numeric=False)
 ROUNDING = Field(
     "rounding",

@@ -113,11 +113,17 @@ KHAT = Field("k̂", lambda row: fixed(row.khat, 2), ("khat",))
 PLACEMENT = Field("placement", lambda row: placed(row.placement, row.weighting), numeric=False)
 FOLLOWS = Field("follows", lambda row: row.follows or MISSING, numeric=False, colour=_colour)
 NONFINITE = Field("nonfinite", lambda row: count(row.nonfinite) if row.nonfinite else MISSING, ("nonfinite",))
-LENGTH = Field(MEASURED, lambda row: measured(_length(row, "mean"), nan), group=_LENGTH)
-EXACT_LENGTH = Field(
-    "exact", lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")), quiet=True, group=_LENGTH
+LENGTH = Field(
+    MEASURED, lambda row: measured(_length(row, "mean"), nan), group=_LENGTH, number=lambda row: _length(row, "mean")
 )
-NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan))
+EXACT_LENGTH = Field(
+    "exact",
+    lambda row: exact_beside(_length(row, "exact"), _length(row, "stdev")),
+    quiet=True,
+    group=_LENGTH,
+    number=lambda row: _length(row, "exact"),
+)
+NOISE = Field("stdev", lambda row: measured(_length(row, "stdev"), nan), number=lambda row: _length(row, "stdev"))
 
 _RATIOS: tuple[Layout, ...] = (
     (ESTIMATOR, BIAS, REGRESSED_BIAS, EXACT_BIAS, Z_BIAS, STDEV, EXACT_STDEV, Z_STDEV, NEGATIVE, KHAT),

@@ -23,6 +23,12 @@ FILES = ("results.csv", "components.csv", RUNNING, *DATA_FILES, "manifest.json",
 of data its own."""
 
 
+PAGE, DRAWINGS = "report.html", "figures/*.svg"
+"""What a run has besides where it is asked for pictures: a page of its own, and figures, a file each."""
+OWN = (*FILES, PAGE, DRAWINGS)
+"""Every name that a file of a run may have: those of an earlier run go when new ones are written."""
+
+
 def to_files(results: Results, finished: datetime, call: Call = UNKNOWN) -> Mapping[str, str | None]:
     """The text of each of ``FILES``; None for one that this run does not have, and an earlier one may have left.
 

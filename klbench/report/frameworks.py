@@ -17,7 +17,7 @@ from klbench.frameworks.catalogue import entries
 from klbench.frameworks.entry import Entry
 from klbench.frameworks.on_sequences import LEGEND as ON_SEQUENCES
 from klbench.frameworks.on_sequences import tally
-from klbench.identity.audit import STANDARD, Practice, Reading, divergences
+from klbench.identity.audit import STANDARD, Practice, Reading, Standard, divergences
 from klbench.report.bullets import bullets
 from klbench.report.entries import SHORTHAND, clamps, default_place, value_name
 from klbench.report.escaping import escaped
@@ -42,7 +42,7 @@ LEGEND = (
     *ON_SEQUENCES,
 )
 REPRODUCE = (
-    "Reproduce it with klbench frameworks (this page: --format markdown; the numbers: --format json). "
+    "Reproduce it with klbench frameworks (this page: --format {}; the numbers: --format json). "
     "klbench explain verl:low_var_kl says everything about one of them, with its source; klbench identify "
     "my_module:my_kl does so for a function of your own."
 )
@@ -84,7 +84,7 @@ def introduction(practices: Sequence[Practice]) -> str:
     )
 
 
-def _opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
+def opening(practices: Sequence[Practice]) -> tuple[str, tuple[str, ...]]:
     """The opening of the page: introduction and summary for the whole audit, or the size of a part of it."""
     shown, shipped = sum(len(practice.entries) for practice in practices), len(entries())
     if shown == shipped:
@@ -108,14 +108,14 @@ def label(practice: Practice) -> str:
 
 def shipped_by(practice: Practice, mark: str = "") -> str:
     """The names of all entries that ship it, grouped by what it is on sequences; ``mark`` stands around each name."""
-    groups = _by_sequences(practice)
+    groups = by_sequences(practice)
     named = {
         short: ", ".join(f"{mark}{entry.qualified}{mark}" for entry in entries) for short, entries in groups.items()
     }
     return "; ".join(f"{short}: {names}" for short, names in named.items())
 
 
-def _by_sequences(practice: Practice) -> dict[str, list[Entry]]:
+def by_sequences(practice: Practice) -> dict[str, list[Entry]]:
     """The entries of a practice by what it estimates on sequences, what most do first."""
     groups: dict[str, list[Entry]] = {}
     for entry in practice.entries:
@@ -125,10 +125,15 @@ def _by_sequences(practice: Practice) -> dict[str, list[Entry]]:
 
 def number_rows(practices: Sequence[Numbered], pair: str) -> list[tuple[str, ...]]:
     """The rows of one pair's table; rows with the same text are one, with all their numbers."""
-    rows: dict[tuple[str, ...], list[int]] = {}
+    return [(_numbers([item.number for item in alike]), *row) for row, alike in alike_on(practices, pair).items()]
+
+
+def alike_on(practices: Sequence[Numbered], pair: str) -> dict[tuple[str, ...], list[Numbered]]:
+    """The practices whose rows on a pair have the same text, by that text without their numbers."""
+    rows: dict[tuple[str, ...], list[Numbered]] = {}
     for item in practices:
-        rows.setdefault(_row(item.practice, item.practice.readings[pair]), []).append(item.number)
-    return [(_numbers(numbers), *row) for row, numbers in rows.items()]
+        rows.setdefault(_row(item.practice, item.practice.readings[pair]), []).append(item)
+    return rows
 
 
 def _row(practice: Practice, reading: Reading) -> tuple[str, ...]:
@@ -174,7 +179,7 @@ def to_page(practices: Sequence[Practice]) -> RenderableType:
     """The page at a terminal."""
     kinds = ordered(practices)
     numbered = [item for group in kinds.values() for item in group]
-    said, sentences = _opening(practices)
+    said, sentences = opening(practices)
     return Group(
         Text(TITLE, style="bold cyan"),
         "",
@@ -183,7 +188,7 @@ def to_page(practices: Sequence[Practice]) -> RenderableType:
         *(part for heading in KINDS if kinds[heading] for part in _under(heading, kinds[heading])),
         *(part for standard in STANDARD for part in _pair(standard.name, numbered)),
         "",
-        *(Text(line, style="dim") for line in (*LEGEND, REPRODUCE)),
+        *(Text(line, style="dim") for line in (*LEGEND, REPRODUCE.format("markdown"))),
     )
 
 
@@ -199,7 +204,7 @@ def _under(heading: Kind, numbered: Sequence[Numbered]) -> Iterator[RenderableTy
 def _pair(name: str, numbered: Sequence[Numbered]) -> Iterator[RenderableType]:
     standard = next(standard for standard in STANDARD if standard.name == name)
     yield from ("", Text(f"{standard.name}: KL(q‖p) = {figure(divergences()[name])}", style="bold"), Text(standard.why))
-    for role, text in _roles(standard.q, standard.p, standard.sampler):
+    for role, text in roles(standard):
         yield Text(f"{role} = {text}", style="dim")
     rows = number_rows(numbered, name)
     yield from ("", Fitting((_drawn(NUMBERS, rows), _drawn(_LEAN, rows))))
@@ -220,10 +225,11 @@ def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def _roles(q: str, p: str, sampler: str) -> Iterator[tuple[str, str]]:
-    yield from (("q", q), ("p", p))
-    if sampler:
-        yield "sampler", sampler
+def roles(standard: Standard) -> Iterator[tuple[str, str]]:
+    """The distributions of a standard pair, by role."""
+    yield from (("q", standard.q), ("p", standard.p))
+    if standard.sampler:
+        yield "sampler", standard.sampler
 
 
 def to_markdown(practices: Sequence[Practice]) -> str:
@@ -233,7 +239,7 @@ def to_markdown(practices: Sequence[Practice]) -> str:
 
 def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     kinds = ordered(practices)
-    said, sentences = _opening(practices)
+    said, sentences = opening(practices)
     yield from (f"# {TITLE}", "", said, "", *(f"- {sentence}" for sentence in sentences), *[""] * bool(sentences))
     for heading in filter(kinds.__getitem__, KINDS):
         yield from (f"## {heading.title}", "", heading.says, "")
@@ -242,16 +248,16 @@ def _markdown(practices: Sequence[Practice]) -> Iterator[str]:
     yield from ("## Pair by pair", "")
     numbered = [item for group in kinds.values() for item in group]
     for standard in STANDARD:
-        roles = ", ".join(f"{role} = `{text}`" for role, text in _roles(standard.q, standard.p, standard.sampler))
+        told = ", ".join(f"{role} = `{text}`" for role, text in roles(standard))
         yield from (f"### {standard.name}: KL(q‖p) = {figure(divergences()[standard.name])}", "")
-        yield from (f"{standard.why} {roles}.", "")
+        yield from (f"{standard.why} {told}.", "")
         yield from _table(NUMBERS, number_rows(numbered, standard.name), texts=_TEXTS)
-    yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE)
+    yield from ("## How to read it", "", *(f"- {escaped(line)}" for line in LEGEND), "", REPRODUCE.format("markdown"))
 
 
 def _told(item: Numbered) -> tuple[str, ...]:
     practice = item.practice
-    on_sequences = _by_sequences(practice)
+    on_sequences = by_sequences(practice)
     names = shipped_by(practice, mark="`")
     if len(on_sequences) == 1:
         names = names.partition(": ")[2]

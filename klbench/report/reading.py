@@ -84,7 +84,7 @@ def from_files(read: Read, where: str) -> Results:
             help = ["a folder that klbench run has written has results.csv and spec.yaml"]
             raise SpecError(f"there is no {name} in {where}", help=help)
     spec = recorded(str(read("spec.yaml")), f"{where}/spec.yaml")
-    kept = Kept(_manifest(read("manifest.json"), where))
+    kept = Kept(manifest_of(read("manifest.json"), where))
     files = Files(read, where)
     try:
         cases = tuple(_cases(files, spec, kept))
@@ -96,7 +96,12 @@ def from_files(read: Read, where: str) -> Results:
     return Results(spec, cases, str(kept.said.get("device", "cpu")), (Record("threads", threads),), seconds, crossings)
 
 
-def _manifest(text: str | None, where: str) -> Mapping[str, Any]:
+def manifest_of(text: str | None, where: str) -> Mapping[str, Any]:
+    """What a manifest says; nothing where there is none.
+
+    Raises:
+        SpecError: it is not JSON as klbench writes it.
+    """
     try:
         said = json.loads(text or "{}")
     except ValueError:

@@ -300,3 +300,40 @@ def test_processes_that_race_for_a_folder_never_share_it(tmp_path: Path) -> None
     assert sum(wins) == int((tmp_path / "counter").read_text()) > 0
     assert len(set(contents(tmp_path / "name").values())) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["counter", "name"]
+
+
+def test_files_of_a_run_in_a_folder_go_and_those_of_the_user_stay(tmp_path: Path) -> None:
+    folder, names = tmp_path / "results" / "mine", ("results.csv", "figures/*.svg")
+    with claim(folder, names) as claimed:
+        claimed.write({"results.csv": "1", "figures/a.svg": "drawn", "figures/b.svg": "drawn"})
+    (folder / "figures" / "deep").mkdir()
+    (folder / "figures" / "deep" / "c.svg").write_text("mine")
+    (folder / "figures" / "d.png").write_text("mine")
+    with claim(folder, names) as claimed:
+        claimed.write({"results.csv": "2", "figures/b.svg": "drawn anew"})
+    kept = {"figures/deep/c.svg": "mine", "figures/d.png": "mine"}
+    assert contents(folder) == {"results.csv": "2", "figures/b.svg": "drawn anew", **kept}
+    with claim(folder, names) as claimed:
+        claimed.write({"results.csv": "3"})
+    assert contents(folder) == {"results.csv": "3", **kept}
+    assert [entry.name for entry in folder.parent.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_held_only_files_of_a_run_goes_with_them(tmp_path: Path) -> None:
+    folder, names = tmp_path / "mine", ("results.csv", "figures/*.svg")
+    for files in ({"results.csv": "1", "figures/a.svg": "drawn"}, {"results.csv": "2"}):
+        with claim(folder, names) as claimed:
+            claimed.write(files)
+    assert [entry.name for entry in folder.iterdir()] == ["results.csv"]
+
+
+def test_what_a_kill_left_in_a_folder_is_taken_back(tmp_path: Path) -> None:
+    folder, names = tmp_path / "mine", ("results.csv", "figures/*.svg")
+    left = tmp_path / f".mine.{'0' * 32}.new" / "figures"
+    left.mkdir(parents=True)
+    (left / "a.svg").write_text("of the run")
+    (left / "mine.png").write_text("moved there")
+    folder.mkdir()
+    with claim(folder, names):
+        pass
+    assert contents(tmp_path) == {"mine/figures/mine.png": "moved there"}
