@@ -40,6 +40,7 @@ figure.savefig({out!r})
 
 
 def klbench(*arguments: str) -> list[str]:
+    """A call of the command line."""
     return [sys.executable, "-c", MAIN, *arguments]
 
 
@@ -51,11 +52,13 @@ def seconds(command: Sequence[str]) -> float:
 
 
 def main() -> None:
+    """Time everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder, "figure.svg"))
+        own = OWN.format(csv=str(RESULTS / "shift/results.csv"), out=out)
         commands = {
             "python": [sys.executable, "-c", "pass"],
             "import matplotlib": [sys.executable, "-c", "import matplotlib.figure, matplotlib.backends.backend_svg"],
