@@ -62,6 +62,7 @@ def frameworks(names: Names = None, format: Shown = PageFormat.TABLE) -> None:
 
 
 def _page(practices: Sequence[Practice]) -> str:
+    """The page, with its map where that can be drawn."""
     from klbench.figures.audit import audit_figure
     from klbench.figures.canvas import INSTALL, ensure_installed
     from klbench.pages.audit import to_page

@@ -37,12 +37,10 @@ class Pictures:
         Raises:
             RunError: matplotlib is not installed.
         """
-        from importlib.util import find_spec
+        from klbench.figures.canvas import ensure_installed
 
-        from klbench.figures.canvas import INSTALL, MISSING
-
-        if self.wanted and find_spec("matplotlib") is None:
-            raise RunError(f"{self.option}: {MISSING}", help=[INSTALL, f"or take {self.option} out"])
+        if self.wanted:
+            ensure_installed()
 
     def refuse_what_is_in_the_way(self, folder: Path) -> None:
         """Refuse a place where no figures can be put, before anything is measured.

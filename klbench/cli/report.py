@@ -51,9 +51,10 @@ def report(folders: Folders, out: Page = "report.html", quiet: Quiet = False) ->
     from klbench.files.writing import write_whole
     from klbench.wording import counted
 
-    write_whole(Path(out), page.encode())
+    content = page.encode()
+    write_whole(Path(out), content)
     if not quiet:
-        output.remark(f"wrote {out}: {counted(len(runs), 'run')}, {len(page.encode()) / 1e6:.1f} MB")
+        output.remark(f"wrote {out}: {counted(len(runs), 'run')}, {len(content) / 1e6:.1f} MB")
 
 
 def _places(given: Path) -> Iterator[Path]:

@@ -32,14 +32,14 @@ def write_new(path: Path, text: str) -> bool:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, in place of one that is there.
+    """Write a file whole or not at all, in place of one that is there; a link stays.
 
     Raises:
         RunError: it cannot be written; what was there is as it was.
     """
     place = Path(os.path.realpath(path))
     new = place.with_name(f".{place.name}.{uuid4().hex}.new")
-    with explained(path, "-o FILE writes elsewhere"):
+    with explained(path, "give the path of a file in a folder that is there and can be written"):
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         try:

@@ -114,7 +114,7 @@ def _framed(
 
 
 _LETTER, _APART, _PAPER, _MOST = 5.2, 6.5, 680, 800
-"""Of a table on paper, in pixels: a letter, the gap between columns, a page, and what fits it in smaller letters."""
+"""Of a table on paper, in pixels: a letter, the space between columns, a page, what fits it in smaller letters."""
 
 
 def _on_paper(texts: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -303,7 +303,7 @@ def test_the_command_prints_the_page(call: Call, found: tuple[Practice, ...]) ->
     done = call("frameworks", "--format", "json")
     assert (done.status, done.err) == (0, "")
     assert done.out == to_json(found)
-    assert call("frameworks", "-f", "html").status == 2
+    assert call("frameworks", "-f", "yaml").status == 2
 
 
 def test_names_choose_what_is_audited_and_listed(call: Call, found: tuple[Practice, ...]) -> None:

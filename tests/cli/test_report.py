@@ -1,4 +1,4 @@
-"""``klbench report``, ``run --html`` and ``--plot``, ``frameworks -f html``: what is written, and what is refused."""
+"""``report``, ``run --html``, ``run --plot``, ``frameworks -f html``: what is written where, and what is refused."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 VOID = {"br", "input", "meta"}
 RAW = {"style", "script"}
@@ -143,7 +143,7 @@ def _ids(root: Element) -> None:
 def _headings(root: Element) -> None:
     levels = [int(each.name[1]) for each in root.all() if re.fullmatch("h[1-6]", each.name)]
     assert levels[0] == 1
-    assert all(below <= above + 1 for above, below in itertools.pairwise(levels)), levels
+    assert all(below <= above + 1 for above, below in pairwise(levels)), levels
 
 
 def _tables(root: Element) -> None:
@@ -188,4 +188,4 @@ def _alone(root: Element) -> None:
         assert "//" not in raw.text
         assert "@import" not in raw.text
         assert "url(" not in raw.text
-    assert len(root.all("script")) == len(list(root.all("style"))) == 1
+    assert len(root.all("script")) == len(root.all("style")) == 1
