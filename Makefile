@@ -23,6 +23,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/sequences.py
 	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/figures.py
 
 results: .venv/ready
 	$(BIN)/python results/regenerate.py
@@ -48,7 +49,7 @@ identities: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv: torch and the rest take a minute or two"
 	$(PYTHON) -m venv .venv
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[data,dev,models,ray]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[data,dev,models,plot,ray]'
 	touch $@
 
 clean:

@@ -13,18 +13,7 @@ import typer
 from klbench.cli.completion import identified
 from klbench.cli.engines import EngineName, Engines
 from klbench.cli.measuring import How, written
-from klbench.cli.options import (
-    Check,
-    Html,
-    Out,
-    Plot,
-    Quiet,
-    Ratio,
-    RunFormat,
-    RunShown,
-    command_line,
-    not_empty,
-)
+from klbench.cli.options import Check, Html, Out, Plot, Quiet, Ratio, RunFormat, RunShown, command_line, not_empty
 from klbench.cli.outcome import tell
 from klbench.cli.pictures import Pictures
 from klbench.errors import SpecError

@@ -69,7 +69,7 @@ def _page(practices: Sequence[Practice]) -> str:
 
     try:
         ensure_installed()
-    except RunError as lacking:
-        return to_page(practices, lacking=f"There is no figure here: {lacking.message} ({INSTALL}).")
-    drawn = [practice for practice in practices if practice.follows]
-    return to_page(practices, [audit_figure(practices)] if drawn else [])
+    except RunError:  # the page says everything without it
+        return to_page(practices, lacking=f"A map of the gradients is drawn here with {INSTALL}.")
+    figure = audit_figure(practices)
+    return to_page(practices, [figure] if figure.panels else [])

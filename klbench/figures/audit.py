@@ -16,7 +16,7 @@ def audit_figure(practices: Sequence[Practice]) -> Figure:
     """Cosine against length left of every practice that has a gradient, a panel for each pair of the audit."""
     trained = [practice for practice in practices if practice.follows]
     palette = colours(sorted({_follows(practice) for practice in trained}, key=lambda name: (name == _NOT_NAMED, name)))
-    panels = tuple(_panel(standard.name, trained, palette) for standard in STANDARD)
+    panels = tuple(_panel(standard.name, trained, palette) for standard in STANDARD) if trained else ()
     shipped = sum(len(practice.entries) for practice in trained)
     shown = counted(shipped, "estimator"), counted(len(trained), "gradient")
     subtitle = f"{shown[0]} with {shown[1]} that differ, by the divergence that each follows"

@@ -50,6 +50,7 @@ def write_whole(path: Path, content: bytes) -> None:
             new.replace(place)
         finally:
             new.unlink(missing_ok=True)
+        flush_folder(place.parent)
 
 
 def write_flushed(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The page of figures alone: ``klbench plot -o FILE.html``."""
+"""A page of figures alone: ``klbench plot ... -o figure.html``."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ from klbench.figures.figure import Figure
 from klbench.pages.drawing import drawn
 from klbench.pages.markup import Ids, element, lines
 from klbench.pages.skeleton import page
-from klbench.versions import __version__
+from klbench.wording import file_stem, joined
 
 
 def figures_page(figures: Sequence[Figure]) -> str:
-    """The figures, one below the other, with their captions as text.
+    """The page.
 
     Raises:
         RunError: matplotlib is not installed.
     """
     ids = Ids()
     content = ids.new("content")
-    pictures = [drawn(figure, ids.new(f"{figure.name}-drawn")) for figure in figures]
-    titles = list(dict.fromkeys(figure.title for figure in figures))
-    title = titles[0] if len(titles) == 1 else "Figures"
+    shown = [drawn(figure, ids.new(f"{file_stem(figure.name)}-drawn")) for figure in figures]
+    title = joined([*dict.fromkeys(figure.title for figure in figures)])
     body = [
-        element("header", element("p", "klbench plot", class_="kicker"), element("h1", title)),
-        element("main", lines(picture.shown for picture in pictures), id=content),
-        element("footer", element("p", f"Made by klbench {__version__}. Nothing in this file is loaded.")),
+        element("header", element("p", "klbench", class_="kicker"), element("h1", title)),
+        element("main", lines([figure.shown for figure in shown]), id=content),
     ]
-    styles = dict.fromkeys(picture.style for picture in pictures)
-    return page(f"{title} · klbench", lines(body), "\n".join(styles))
+    return page(f"{title} · klbench", lines(body), "\n".join(dict.fromkeys(figure.style for figure in shown)))
