@@ -45,7 +45,11 @@ estimators: [k1, full]
 pairs:
   - {name: answers, q: "Markov(vocab=4, scale=1, seed=1, length=3)", p: "Perturb(q, scale=0.3, seed=2)"}
 """
-HOSTILE = ("<script>alert(1)</script> & ]]>", "\"quoted\" 'single' &amp; </style>", "<!-- --> <img src=x onerror=alert(1)>")
+HOSTILE = (
+    "<script>alert(1)</script> & ]]>",
+    "\"quoted\" 'single' &amp; </style>",
+    "<!-- --> <img src=x onerror=alert(1)>",
+)
 SPECS = {"values": VALUES, "grid": GRID, "gradients": GRADIENTS, "sequences": SEQUENCES}
 
 
