@@ -74,7 +74,7 @@ def test_several_runs_have_contents_and_one_legend() -> None:
     runs = [read_back(name) for name in SPECS]
     root = read(to_page([*runs, runs[0]]))
     links = [link.attributes["href"] for link in root.one("nav").all("a")]
-    assert links == ["#values", "#grid", "#gradients", "#sequences", "#values-2", "#how-to-read-it"]
+    assert links == ["#values", "#grid", "#gradients", "#sequences", "#components", "#values-2", "#how-to-read-it"]
     assert [each.text for each in root.all("h2")].count("How to read it") == 1
     assert len(root.all("svg")) >= 4
 
