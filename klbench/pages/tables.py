@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import ceil, isfinite, isnan
 from typing import Any
 
 from klbench.pages.markup import NOTHING, Attribute, Markup, element, lines, text, together
@@ -13,6 +14,7 @@ from klbench.report.numbers import aligned
 from klbench.report.summary import Block, Chart
 
 _MARKS = {UNTRUSTED: "doubt", NO_ERROR_BAR: "doubt", DISAGREES: "wrong", REGRESSED: "regressed"}
+_TAG = re.compile("<[^>]*>")
 _COLOURS = {"green": "good", "yellow": "other", "red": "bad"}
 
 
@@ -38,9 +40,11 @@ def plain_table(caption: str, columns: Sequence[Column], rows: Sequence[Line]) -
     """A table whose first column names the rows. A cell may be HTML."""
     head = [_head(each.header, at, numeric=each.numeric) for at, each in enumerate(columns)]
     texts = [_column(each.numeric, [row.cells[at] for row in rows]) for at, each in enumerate(columns)]
+    shown = [[_TAG.sub("", text) for text in column] for column in texts]
     body = [_plain_row(row, columns, [column[place] for column in texts]) for place, row in enumerate(rows)]
     table = [element("tbody", lines(body))]
-    return _framed(caption, [element("tr", *head)], table, [], sorts=len(rows) > 1, apart=False)
+    said = [[each.header, *([] if each.wraps else column)] for each, column in zip(columns, shown, strict=True)]
+    return _framed(caption, [element("tr", *head)], table, said, sorts=len(rows) > 1, apart=False)
 
 
 def _plain_row(row: Line, columns: Sequence[Column], texts: Sequence[str]) -> Markup:
@@ -75,7 +79,7 @@ def chart_table(chart: Chart, pair: str) -> Markup:
         first += len(block.rows)
     sorts = first > 1 and (not chart.captioned or any(len(block.rows) > 1 for block in chart.blocks))
     head = list(_header(labelled, headings(layout)))
-    texts = [*(column.texts for column in labelled), *(column.texts for column in cells)]
+    texts = [*([column.header, *column.texts] for column in labelled), *([c.field.header, *c.texts] for c in cells)]
     return _framed(caption(chart), head, bodies, texts, sorts=sorts, apart=chart.captioned, of=pair)
 
 
@@ -100,28 +104,26 @@ def _framed(
 ) -> Markup:
     """A table in a box that scrolls by itself where the page is narrow; ``texts`` are its columns."""
     more = element("span", f" of {of}", class_="unseen") if of else NOTHING
-    names = ["sorts"] * sorts + [*_on_paper(texts)]
     table = element(
         "table",
         element("caption", caption, more),
         element("thead", *head),
         *bodies,
-        class_=" ".join(names) or None,
+        class_="sorts" if sorts else None,
         data_blocks="apart" if apart else None,
+        style=f"--em:{_width(texts)}",
     )
     said = f"{caption} of {of}" if of else caption
     return element("div", table, class_="scroll", tabindex="0", role="group", aria_label=said)
 
 
-_LETTER, _APART, _PAPER, _MOST = 5.2, 6.5, 680, 800
-"""Of a table on paper, in pixels: a letter, the space between columns, a page, what fits it in smaller letters."""
+_LETTER, _APART = 0.62, 0.82
+"""The widths of a letter and of the space between two columns on paper, in the size of the type."""
 
 
-def _on_paper(texts: Sequence[Sequence[str]]) -> Iterator[str]:
-    """How much smaller it is printed, so that it is not cut."""
-    width = sum(_LETTER * max(map(len, column), default=0) + _APART for column in texts)
-    if width > _PAPER:
-        yield "widest" if width > _MOST else "wide"
+def _width(texts: Sequence[Sequence[str]]) -> int:
+    """About how wide a table is on paper, in the size of its type: a wide one is printed smaller, and not cut."""
+    return ceil(sum(_LETTER * max(map(len, column), default=0) + _APART for column in texts))
 
 
 def _header(labels: Sequence[_Labels], names: Sequence[Heading]) -> Iterator[Markup]:
