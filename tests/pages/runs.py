@@ -45,8 +45,22 @@ estimators: [k1, full]
 pairs:
   - {name: answers, q: "Markov(vocab=4, scale=1, seed=1, length=3)", p: "Perturb(q, scale=0.3, seed=2)"}
 """
-HOSTILE = """<script>alert(1)</script> "quoted" 'single' & &amp; ]]> </style><!-- --> <img src=x onerror=alert(1)>"""
-SPECS = {"values": VALUES, "grid": GRID, "gradients": GRADIENTS, "sequences": SEQUENCES}
+COMPONENTS = """\
+name: components
+measure: gradient
+samples: 2000
+estimators: [k1, k3]
+pairs:
+  - name: eight tokens
+    q: Categorical(logits=[0.3, 0, -0.2, 1, 0.5, -1, 0.1, 0.7])
+    p: Categorical(logits=[0, 0.4, -0.3, 1.2, 0.4, -1, 0, 0.6])
+"""
+HOSTILE = (
+    "<script>alert(1)</script> & ]]>",
+    "\"quoted\" 'single' &amp; </style>",
+    "<!-- --> <img src=x onerror=alert(1)>",
+)
+SPECS = {"values": VALUES, "grid": GRID, "gradients": GRADIENTS, "sequences": SEQUENCES, "components": COMPONENTS}
 
 
 @cache

@@ -124,4 +124,5 @@ def test_on_paper_no_table_is_cut(report: str, tmp_path: Path) -> None:
     """
     printed = report.replace("@media print", "@media screen")
     assert printed != report
+    assert 'class="sorts widest"' in report
     assert probed(printed, probe, tmp_path, 688) == []

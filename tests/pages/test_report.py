@@ -74,7 +74,7 @@ def test_several_runs_have_contents_and_one_legend() -> None:
     runs = [read_back(name) for name in SPECS]
     root = read(to_page([*runs, runs[0]]))
     links = [link.attributes["href"] for link in root.one("nav").all("a")]
-    assert links == ["#values", "#grid", "#gradients", "#sequences", "#values-2", "#how-to-read-it"]
+    assert links == ["#values", "#grid", "#gradients", "#sequences", "#components", "#values-2", "#how-to-read-it"]
     assert [each.text for each in root.all("h2")].count("How to read it") == 1
     assert len(root.all("svg")) >= 4
 
@@ -103,7 +103,7 @@ def hostile(text: str) -> Run:
     return Run(made, {**run.manifest, "command": text, text: text, "versions": {text: text}}, (text,))
 
 
-@pytest.mark.parametrize("text", [HOSTILE, *HOSTILE.split(), "\x00\x1b[31m", "‮drawkcab", "a" * 50])
+@pytest.mark.parametrize("text", [*HOSTILE, "\x00\x1b[31m", "‮drawkcab", "a" * 50])
 def test_names_never_become_markup(text: str) -> None:
     root = read(to_page([hostile(text)]))
     assert root.one("h1").text == re.sub("[\x00\x1b]", "\ufffd", text)
