@@ -62,11 +62,7 @@ def main() -> None:
         commands = {
             "python": [sys.executable, "-c", "pass"],
             "import matplotlib": [sys.executable, "-c", "import matplotlib.figure, matplotlib.backends.backend_svg"],
-            "a user's own two panels of shift": [
-                sys.executable,
-                "-c",
-                OWN.format(csv=str(RESULTS / "shift/results.csv"), out=out),
-            ],
+            "a user's own two panels of shift": [sys.executable, "-c", own],
             **{f"plot {name}": klbench("plot", str(RESULTS / name), "-o", out) for name in ("shift", "schulman")},
             "plot gradients, five figures": klbench("plot", str(RESULTS / "gradients"), "-o", out),
             "plot k1 k2 k3 verl:low_var_kl": klbench("plot", "k1", "k2", "k3", "verl:low_var_kl", "-o", out),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET...",
+        metavar="TARGET",
         autocompletion=plotted,
         help="Estimators (k3 verl:low_var_kl my_kl:mine), a folder of results, a spec, or audit.",
     ),

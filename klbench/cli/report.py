@@ -26,7 +26,7 @@ def _page_name(name: str) -> str:
 Folders = Annotated[
     list[str],
     typer.Argument(
-        metavar="FOLDER...", help="Folders of results, such as results/schulman, or one that holds several: results."
+        metavar="FOLDER", help="Folders of results, such as results/schulman, or one that holds several: results."
     ),
 ]
 Page = Annotated[

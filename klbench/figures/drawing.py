@@ -92,8 +92,8 @@ def _panel(axes: Axes, panel: Panel, place: Place, *, direct: bool) -> None:
         _DRAW[series.look](axes, series, panel)
     for line, mark in enumerate(panel.marks):
         _mark(axes, mark, line)
-    put_ticks(axes, panel)
-    if direct:
+    put_ticks(axes, panel, place.width)
+    if direct and not panel.y.categories:
         beside(axes, panel, place)
 
 

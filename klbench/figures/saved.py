@@ -85,7 +85,9 @@ def _fit(name: str, colour: int, there: Sequence[tuple[float, float]], khat: flo
     least, share = there[-1]
     scale = (sum(sizes) / len(sizes) - least) * (1 - khat)
     x = tuple(least + (sizes[0] - least) * step / _STEPS for step in range(_STEPS + 1))
-    return Series(name, colour, "line", x, tuple(share * _beyond(khat, (size - least) / scale) for size in x))
+    # a tail of an index below 0 ends somewhere
+    told = [(size, share * beyond) for size in x if (beyond := _beyond(khat, (size - least) / scale)) > 0]
+    return Series(name, colour, "line", tuple(size for size, _ in told), tuple(height for _, height in told))
 
 
 _STEPS = 60

@@ -7,8 +7,8 @@ from math import asinh, floor, isfinite, log10, nan
 from klbench.figures.figure import Axis
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MOST = 7
-"""Ticks of an axis of decades."""
+MOST = 7
+"""Ticks of an axis of decades, where there is room for them."""
 
 
 def along(axis: Axis, number: float) -> float:
@@ -20,16 +20,16 @@ def along(axis: Axis, number: float) -> float:
     return asinh(number / axis.threshold) if axis.scale == "asinh" else number
 
 
-def places(axis: Axis, low: float, high: float) -> list[float]:
+def places(axis: Axis, low: float, high: float, most: int = MOST) -> list[float]:
     """The ticks of a logarithmic axis between two numbers."""
     if axis.scale == "log":
-        return decades(low, high)
-    positive = decades(axis.threshold, high) if high > axis.threshold else []
-    negative = [-x for x in decades(axis.threshold, -low)] if -low > axis.threshold else []
+        return decades(low, high, most)
+    positive = decades(axis.threshold, high, most) if high > axis.threshold else []
+    negative = [-x for x in decades(axis.threshold, -low, most)] if -low > axis.threshold else []
     return [*negative, 0.0, *positive]
 
 
-def decades(low: float, high: float) -> list[float]:
+def decades(low: float, high: float, most: int = MOST) -> list[float]:
     """Round numbers between two: every decade or every few; 1, 2 and 5 of each where there are few decades."""
     first, last = floor(log10(low)), floor(log10(high))
     exponents = range(first, last + 1)
@@ -38,7 +38,7 @@ def decades(low: float, high: float) -> list[float]:
         return [m * 10.0**e for e in exponents for m in (1, 2, 5) if low <= m * 10.0**e <= high] or [low, high]
     if len(whole) == 2:
         return [m * 10.0**e for e in exponents for m in (1, 3) if low <= m * 10.0**e <= high]
-    step = -(-len(whole) // _MOST)
+    step = -(-len(whole) // most)
     # counted from 1, so that 1 is among them where it can be
     return [10.0**e for e in exponents if e % step == 0 and low <= 10.0**e <= high]
 

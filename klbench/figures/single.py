@@ -38,6 +38,10 @@ class Column:
     truth: Callable[[Row], float] | None = None
     limits: tuple[float, float] | None = None
 
+    def is_told(self, row: Row) -> bool:
+        """Whether a row has this number."""
+        return not (isnan(self.exact(row)) and isnan(self.measured(row)))
+
 
 RATIO = Column(
     "mean/true",
@@ -88,7 +92,8 @@ def side_by_side(cases: Sequence[CaseResult]) -> Iterator[Figure]:
         panels = [*_panels(cases, rows, is_gradient=is_gradient)]
         if panels:
             hidden = sum(max(len(_own(case, is_gradient)) - _MOST_ROWS, 0) for case in cases)
-            yield Figure(name, title, "", tuple(panels), 3 if is_gradient else 2, _captions(panels, hidden))
+            columns = sum(panel.y.is_bare for panel in panels) // sum(not panel.y.is_bare for panel in panels) + 1
+            yield Figure(name, title, "", tuple(panels), columns, _captions(panels, hidden))
 
 
 def _own(case: CaseResult, is_gradient: bool) -> list[Row]:
@@ -111,7 +116,8 @@ def _panels(cases: Sequence[CaseResult], rows: Sequence[Row], *, is_gradient: bo
             continue
         at = parameters_text(case.case.parameters)
         title = f"{case.case.pair} ({at})" if at else case.case.pair
-        for place, column in enumerate(_columns(own, is_gradient)):
+        columns = [column for column in _columns(rows, is_gradient) if any(map(column.is_told, rows))]
+        for place, column in enumerate(columns):
             yield _panel(column, title if not place else "", own, rows, palette, is_bare=place > 0)
 
 

@@ -34,6 +34,8 @@ from klbench.spec.recorded import RecordedSpec, recorded
 Read = Callable[[str], str | None]
 """The text of a file in the folder by its name; None of one that is not there."""
 _VECTORS = ("true", "mean", "mean_mcse", "exact", "stdev")
+_TOLD = 4
+"""Folders of results that are named."""
 _PLACES = ("estimator", "level", "aggregation", "placement", "weighting")
 
 
@@ -59,6 +61,10 @@ def read_results(folder: str | PathLike[str]) -> Results:
     """
     place = Path(folder)
     place = place.parent if place.name == "results.csv" else place
+    below = sorted(path.parent for path in place.glob("*/results.csv"))
+    if below and not (place / "results.csv").is_file():
+        help = [f"there are results in {', '.join(map(str, below[:_TOLD]))}" + " and others" * (len(below) > _TOLD)]
+        raise SpecError(f"there is no results.csv in {place}", help=help)
     if not place.is_dir():
         raise SpecError(f"there is no folder {str(folder)!r}", help=["name what klbench run has written: results/NAME"])
 
