@@ -39,7 +39,9 @@ def drawn(figure: Figure, name: str) -> Drawn:
     said = [element("title", figure.title, id=f"{name}-title"), element("desc", figure.alt, id=f"{name}-alt")]
     drawing = element("div", Markup(start), *said, Markup(inside), class_="drawing", tabindex="0", role="group")
     drawing = Markup(drawing.replace(' role="group">', f' role="group" aria-label="{text(figure.title)}">', 1))
-    return Drawn(element("figure", _titled(figure), drawing, _captions(figure), id=name), head[2])
+    # paper is light, whatever the screen is
+    on_screen = head[2].replace("@media (", "@media screen and (")
+    return Drawn(element("figure", _titled(figure), drawing, _captions(figure), id=name), on_screen)
 
 
 def _titled(figure: Figure) -> Markup:

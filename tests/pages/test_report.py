@@ -83,6 +83,11 @@ def test_the_same_files_are_the_same_bytes() -> None:
     assert to_page([read_back("values")]) == to_page([read_back("values")])
 
 
+def test_paper_is_light() -> None:
+    style = read(to_page([read_back("values")])).one("style").text
+    assert style.count("prefers-color-scheme:dark") == style.count("screen and (prefers-color-scheme:dark") == 2
+
+
 def test_only_its_own_script_may_run() -> None:
     page = to_page([read_back("values")])
     root = read(page)
