@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from klbench.figures import style
-from klbench.figures.figure import Figure, Panel
+from klbench.figures.figure import Axis, Figure, Panel
 from klbench.figures.scales import readable
 from klbench.figures.style import Ink
 
@@ -17,6 +17,8 @@ _EDGE = 0.14
 _PANEL_HEIGHT, _CATEGORY, _PANEL_TITLE, _BELOW = 2.15, 0.235, 0.24, 0.46
 _BARS = 1.35
 _LEGEND_ENTRY, _LINE_HEIGHT = 0.2, 0.165
+_LONGEST_CATEGORY, _LONGEST_ENTRY = 2.1, 4.5
+"""Of a name on an axis and of one in the legend, in inches."""
 _MOST_DIRECT, _LONGEST_DIRECT = 6, 1.5
 """Names that are written beside lines, and the longest of them, in inches; more or longer ones make a legend."""
 _TICKS = 0.44
@@ -142,7 +144,7 @@ def _left(panel: Panel) -> float:
     if panel.y.is_bare:
         return 0.3
     if panel.y.categories:
-        return max(width(name, style.TICK) for name in panel.y.categories) + 0.12 + label
+        return max(width(name, style.TICK) for name in category_names(panel.y)) + 0.12 + label
     numbers = [readable(y) for series in panel.series for y in series.y if abs(y) < float("inf")]
     longest = max((width(text, style.TICK) for text in numbers if len(text) < 7), default=0.0)
     return max(_TICKS, longest) + label
@@ -159,7 +161,8 @@ def _is_direct(figure: Figure, names: list[str]) -> bool:
 def _legend_rows(named: list[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
     rows: list[list[tuple[float, str, int]]] = []
     x = style.WIDTH
-    for name, colour in named:
+    for full, colour in named:
+        name = without_middle(full, style.DIRECT, _LONGEST_ENTRY)
         wide = 0.34 + width(name, style.DIRECT) + 0.22
         if x + wide > style.WIDTH - _EDGE:
             rows.append([])
@@ -191,6 +194,21 @@ def fitted(text: str, size: float, room: float) -> str:
     while text and width(f"{text}…", size) > room:
         text = text[:-1]
     return f"{text.rstrip()}…"
+
+
+def category_names(axis: Axis) -> tuple[str, ...]:
+    """The names on an axis as they are written: long ones without their middle."""
+    return tuple(without_middle(name, style.TICK, _LONGEST_CATEGORY) for name in axis.categories)
+
+
+def without_middle(text: str, size: float, room: float) -> str:
+    """The text, or its beginning and its end where it is wider than some inches: names often differ in their ends."""
+    kept = len(text)
+    shown = text
+    while width(shown, size) > room and kept > 2:
+        kept -= 1
+        shown = f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
+    return shown
 
 
 @cache

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from klbench.figures.figure import Panel
+from klbench.figures.placing import category_names
 from klbench.figures.scales import MOST, places, readable
 
 _APART = 0.34
@@ -24,7 +25,7 @@ def put_ticks(axes: Axes, panel: Panel, width: float) -> None:
         drawn.set_minor_formatter(NullFormatter())
         if axis.categories:
             drawn.set_major_locator(FixedLocator(list(range(len(axis.categories)))))
-            names = axis.categories
+            names = category_names(axis) if axis is panel.y else axis.categories
             drawn.set_major_formatter(NullFormatter() if axis.is_bare else FixedFormatter(names))
             continue
         if axis.scale == "linear":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from math import asinh, isnan, log10
 from pathlib import Path
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klbench.figures import style
+from klbench.figures.canvas import rendered
 from klbench.figures.choose import figures_of
 from klbench.figures.direct_labels import spread
-from klbench.figures.figure import Axis
-from klbench.figures.placing import fitted, placed, width, wrapped
+from klbench.figures.figure import Axis, Figure, Panel, Series
+from klbench.figures.placing import fitted, placed, width, without_middle, wrapped
 from klbench.figures.scales import along, decades, readable
 from klbench.report.reading import read_results
 
@@ -92,3 +94,24 @@ def test_texts_are_wrapped_and_cut() -> None:
     assert fitted("short", 8.0, 3.0) == "short"
     assert fitted("a very long title of a panel", 8.0, 1.0).endswith("…")
     assert width(fitted("a very long title of a panel", 8.0, 1.0), 8.0) <= 1.0
+
+
+def test_long_names_lose_their_middle_and_leave_room_for_the_numbers() -> None:
+    name = "a" * 90 + " (sequence)"
+    short = without_middle(name, 8.0, 1.5)
+    assert width(short, 8.0) <= 1.5
+    assert short.startswith("aaa")
+    assert short.endswith("ence)")
+    assert without_middle("k3", 8.0, 1.5) == "k3"
+    series = Series(name, 0, "points", (1.0,), (0.0,))
+    beside = Series(name, 1, "line", (1.0, 2.0), (0.5, 1.0))
+    panels = (
+        Panel(name, Axis(name), Axis("", categories=(name,)), (series,)),
+        Panel(name, Axis(name), Axis("", categories=(name,), is_bare=True), (series,)),
+        Panel(name, Axis(name), Axis(name), (beside,)),
+        Panel(name, Axis(name), Axis(name), (beside, replace(beside, name="b" * 200))),
+    )
+    for columns in (1, 2, 3):
+        figure = Figure("x", name, name, panels, columns, (name,))
+        assert all(place.width > 0.5 for place in placed(figure).panels)
+        assert rendered([figure], "svg")
