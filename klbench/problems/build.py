@@ -52,5 +52,6 @@ def build_pair(
 
 def _dump(side: Side) -> Dump:
     packed = side.source.loaded().packed
-    known = {name: whole for name in packed.known if (whole := find(name).whole) is not None}
+    of_pair = packed.known if side.kind == "reference" else ()
+    known = {name: whole for name in of_pair if (whole := find(name).whole) is not None}
     return Dump(packed, side.q, side.p, side.sampler, known)

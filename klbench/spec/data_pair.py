@@ -89,7 +89,9 @@ class DataPair(Form):
                     "take compare out, or name the column that is missing",
                 ]
                 raise Refusal(f"there is no {self.compare} to measure", help=help, path=("compare",))
-        self._said, self._entry, self._known = opened.said, opened.entry, tuple(opened.known)
+        # what is known of whole distributions is of q and p, and of no other comparison
+        known = opened.known if all(side.kind == "reference" for side in self._sides) else ()
+        self._said, self._entry, self._known = opened.said, opened.entry, tuple(known)
         return self
 
     def said(self) -> Iterator[str]:

@@ -132,7 +132,10 @@ def _check_whole(spec: Spec) -> None:
 
 def _check_known(name: str, pair: DataPair, path: tuple[str, int]) -> None:
     if name not in pair.known:
-        help = ["take a file with whole distributions, such as two logits files of llama.cpp, or take it out"]
+        help = [
+            "take a file with whole distributions, such as two logits files of llama.cpp, or what klbench run --save "
+            "keeps (with a sampler: compare: reference), or take it out"
+        ]
         message = f"{name} needs whole distributions, and {', '.join(pair.data)} has log-probabilities of tokens"
         raise Refusal(message, help=help, path=path)
 

@@ -65,6 +65,41 @@ def test_npz_has_what_was_measured(bench: Bench, sampler: str | None) -> None:
     assert "blocks.sqlite" not in names_in(bench.folder / "out" / "tiny")
 
 
+@pytest.mark.parametrize("sampler", [None, HOT])
+@pytest.mark.parametrize("name", ["scored.npz", "scored.parquet"])
+def test_klbench_data_takes_what_was_kept_with_its_truth(bench: Bench, sampler: str | None, name: str) -> None:
+    """The same means, and the KL of whole distributions as the truth again; errors are for other prompts as well."""
+    pytest.importorskip("pyarrow")
+    written(bench, sampler)
+    assert run(bench, "--save", str(bench.folder / name)) == 0
+    measured = means(bench)
+    reference = [] if sampler is None else ["--compare", "reference"]
+    call = ["data", str(bench.folder / name), "--out", str(bench.folder / "again"), "-q", *reference]
+    with pytest.raises(SystemExit) as ended:
+        main([*call, "-e", "k1", "-e", "full"])
+    assert not ended.value.code
+    with (bench.folder / "again" / "scored" / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["level"] == "token"]
+    assert {row["estimator"]: float(row["mean"]) for row in rows} == pytest.approx(measured, rel=1e-9)
+    assert {row["true_from"] for row in rows} == {"full"}
+    assert float(rows[0]["true"]) == pytest.approx(measured["full"], rel=1e-9)
+    assert float(rows[0]["bias"]) == pytest.approx(measured["k1"] - measured["full"], rel=1e-6)
+
+
+def test_full_is_of_q_and_p_and_of_no_other_pair(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    written(bench, HOT)
+    assert run(bench, "--save", str(bench.folder / "scored.npz")) == 0
+    for options in (["-e", "full"], ["--compare", "mismatch", "-e", "full"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["data", str(bench.folder / "scored.npz"), "--out", str(bench.folder / "again"), "-q", *options])
+        assert ended.value.code == 2
+        assert "compare: reference" in " ".join(capsys.readouterr().err.split())
+    # without it both are measured, and neither has a truth
+    with pytest.raises(SystemExit) as ended:
+        main(["data", str(bench.folder / "scored.npz"), "--out", str(bench.folder / "again"), "-q"])
+    assert not ended.value.code
+
+
 def test_parquet_has_the_same(bench: Bench) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     written(bench)
