@@ -37,7 +37,7 @@ def specs(incomplete: str) -> list[Offer]:
 
 def results(incomplete: str) -> list[Offer]:
     """The results folders below the folder that is being typed, and those below results/; CSV files."""
-    folder = Path(incomplete).parent
+    folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     found = sorted({file.parent for at in (folder, Path("results")) for file in at.glob("*/results.csv")})
     return _offers([*((str(each), "results") for each in found), *((str(f), "a file") for f in folder.glob("*.csv"))])
 
