@@ -78,7 +78,9 @@ def test_the_same_draws_give_the_same_or_something_changed(tmp_path: Path) -> No
 @pytest.mark.parametrize(("errors", "holds"), [(4.999, True), (5.001, False)])
 def test_the_gate_is_at_five_errors(tmp_path: Path, errors: float, holds: bool) -> None:
     edit = {"bias_over_true": errors * hypot(0.002, 0.002)}
-    assert comparison(tmp_path, {**OTHER_DRAWS, "far/k3": edit}).holds() is holds
+    found = comparison(tmp_path, {**OTHER_DRAWS, "far/k3": edit})
+    assert found.holds() is holds
+    assert found.told[0].verdict is (Verdict.UNCLEAR if holds else Verdict.DIFFERENT)
 
 
 @pytest.mark.parametrize(
