@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
 from matplotlib.font_manager import FontProperties
@@ -69,43 +70,65 @@ class Placed:
     is_direct: bool
 
 
+@dataclass
+class _Paper:
+    """Places are taken from the top down: ``y`` is how far, below 0; the paper is as high as is taken in the end."""
+
+    y: float = -_EDGE
+
+    def down(self, height: float) -> float:
+        """Take so much; the lower edge of it."""
+        self.y -= height
+        return self.y
+
+
 def placed(figure: Figure) -> Placed:
     """The places of everything in a figure."""
     named = [(name, colour) for name, colour in figure.names if colour >= 0]
     direct = _is_direct(figure, [name for name, _ in named])
-    captions = [line for caption in figure.captions for line in wrapped(caption, style.TICK, style.WIDTH - 2 * _EDGE)]
-    header = [(line, style.TITLE, style.TEXT, "bold") for line in _lines(figure.title, style.TITLE)]
-    header += [(line, style.SUBTITLE, style.QUIET, "normal") for line in _lines(figure.subtitle, style.SUBTITLE)]
-    rows_of_legend = [] if direct else _legend_rows(named)
-    rows = _rows(figure)
-    heights = [max(map(_height, row)) for row in rows]
-    total = (
-        _EDGE
-        + sum(size / _POINTS * 1.5 for _, size, _, _ in header)
-        + _LEGEND_ENTRY * len(rows_of_legend)
-        + 0.06 * bool(rows_of_legend)
-        + sum(height + _PANEL_TITLE + _BELOW for height in heights)
-        + _LINE_HEIGHT * len(captions)
-        + _EDGE
+    paper = _Paper()
+    texts = [*_header(figure, paper)]
+    legend = [] if direct else [*_legend(named, paper)]
+    panels = [place for row in _rows(figure) for place in _row(figure, row, paper, direct)]
+    texts += _captions(figure, paper)
+    height = -paper.down(_EDGE)
+    return Placed(
+        height,
+        tuple(replace(text, y=text.y + height) for text in texts),
+        tuple(replace(entry, y=entry.y + height) for entry in legend),
+        tuple(replace(place, y=place.y + height) for place in panels),
+        direct,
     )
-    top, texts = total - _EDGE, []
-    for line, size, ink, weight in header:
-        top -= size / _POINTS * 1.5
-        texts.append(Said(_EDGE, top + size / _POINTS * 0.4, line, size, ink, weight))
-    entries = []
-    for names in rows_of_legend:
-        top -= _LEGEND_ENTRY
-        entries += [Entry(x, top + 0.02, name, colour) for x, name, colour in names]
-    top -= 0.06 * bool(rows_of_legend)
-    panels: list[Place] = []
-    for row, height in zip(rows, heights, strict=True):
-        top -= _PANEL_TITLE + height
-        panels += _across(figure, row, top, height, direct)
-        top -= _BELOW
-    for line in captions:
-        top -= _LINE_HEIGHT
-        texts.append(Said(_EDGE, top + 0.04, line, style.TICK, style.QUIET))
-    return Placed(total, tuple(texts), tuple(entries), tuple(panels), direct)
+
+
+def _header(figure: Figure, paper: _Paper) -> Iterator[Said]:
+    for text, size, ink, weight in (
+        (figure.title, style.TITLE, style.TEXT, "bold"),
+        (figure.subtitle, style.SUBTITLE, style.QUIET, "normal"),
+    ):
+        for line in _lines(text, size):
+            yield Said(_EDGE, paper.down(size / _POINTS * 1.5) + size / _POINTS * 0.4, line, size, ink, weight)
+
+
+def _legend(named: list[tuple[str, int]], paper: _Paper) -> Iterator[Entry]:
+    rows = _legend_rows(named)
+    for row in rows:
+        bottom = paper.down(_LEGEND_ENTRY)
+        yield from (Entry(x, bottom + 0.02, name, colour) for x, name, colour in row)
+    paper.down(0.06 * bool(rows))
+
+
+def _row(figure: Figure, row: tuple[Panel, ...], paper: _Paper, direct: bool) -> list[Place]:
+    height = max(map(_height, row))
+    places = _across(figure, row, paper.down(_PANEL_TITLE + height), height, direct)
+    paper.down(_BELOW)
+    return places
+
+
+def _captions(figure: Figure, paper: _Paper) -> Iterator[Said]:
+    for caption in figure.captions:
+        for line in wrapped(caption, style.TICK, style.WIDTH - 2 * _EDGE):
+            yield Said(_EDGE, paper.down(_LINE_HEIGHT) + 0.04, line, style.TICK, style.QUIET)
 
 
 def _rows(figure: Figure) -> list[tuple[Panel, ...]]:
