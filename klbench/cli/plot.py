@@ -44,6 +44,10 @@ def plot(targets: Targets, out: OutFile = None) -> None:
     """
     if out is None and not sys.stdout.isatty():
         raise SpecError("no file to draw in, and this is no terminal", help=["name one: -o figure.svg"])
+    if out is None:
+        from klbench.figures.terminal import ensure_installed
+
+        ensure_installed()
     path = None if out is None else _place(out)
     figures = _figures(targets)
     if path is None:

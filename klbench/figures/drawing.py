@@ -21,6 +21,8 @@ _BOLD = 1.12
 """Bold letters are wider by so much."""
 _TOP = 0.985
 """Where in a panel an infinite number stands."""
+_LEAST = 1e-3
+"""Of its number, the end of a bar on a logarithmic axis that reaches below."""
 _STEP = 0.06
 """Between the infinite numbers of two series."""
 
@@ -148,13 +150,15 @@ def _range(axis: Axis, panel: Panel, which: str) -> tuple[float, float]:
 def _numbers(panel: Panel, which: str) -> list[float]:
     found = [rule.at for rule in panel.rules if rule.axis == which]
     sideways = bool(panel.y.categories)
+    is_log = (panel.x if which == "x" else panel.y).scale == "log"
     for series in panel.series:
         held = series.x if which == "x" else series.y
         errors = series.error if series.error and (which == "x") == sideways else (nan,) * len(held)
         found += held
         for number, error in zip(held, errors, strict=True):
-            if isfinite(error):
-                found += [number + error, number - error]
+            # a number without a place on the axis has no bar there either
+            if isfinite(error) and (number > 0 or not is_log):
+                found += [number + error, *[number - error] * (not is_log or not 0 < number - error < number * _LEAST)]
         if which == "y" and series.look in ("bars", "outline"):
             found.append(0.0)
     return [number for number in found if not isnan(number)]
@@ -253,7 +257,7 @@ def _within(bars: Any, y: Any, axis: Axis) -> Any:
     """Bars that end where the axis can show no less."""
     if axis.scale == "linear":
         return bars
-    least = 0.0 if axis.scale == "asinh" and (y >= 0).all() else y * 1e-3 if axis.scale == "log" else -inf
+    least = 0.0 if axis.scale == "asinh" and (y >= 0).all() else y * _LEAST if axis.scale == "log" else -inf
     return np.array([np.minimum(bars, y - least), bars])
 
 

@@ -51,12 +51,14 @@ class Across:
 
 
 def over_grid(pair: str, cases: Sequence[CaseResult], crossings: Sequence[Crossing], name: str) -> Iterator[Figure]:
-    """The figures of a pair with a grid; values first, then gradients."""
+    """The figures of a pair with a grid; values first, then gradients. None where nothing can be drawn."""
     for is_gradient in (False, True):
         own = [replace(case, rows=tuple(row for row in case.rows if row.is_gradient == is_gradient)) for case in cases]
         if any(case.rows for case in own):
             suffix = "-gradients" if is_gradient and any(not row.is_gradient for row in numbered(cases)) else ""
-            yield _figure(pair, own, crossings, f"{name}{suffix}", is_gradient=is_gradient)
+            figure = _figure(pair, own, crossings, f"{name}{suffix}", is_gradient=is_gradient)
+            if figure.panels:
+                yield figure
 
 
 def _figure(

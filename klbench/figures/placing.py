@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from klbench.figures import style
 from klbench.figures.figure import Figure, Panel
-from klbench.figures.scales import readable
+from klbench.figures.scales import extra_digits, readable
 from klbench.figures.style import Ink
 
 _EDGE = 0.14
@@ -20,6 +22,9 @@ _LEGEND_ENTRY, _LINE_HEIGHT = 0.2, 0.165
 _MOST_DIRECT, _LONGEST_DIRECT = 6, 1.5
 """Names that are written beside lines, and the longest of them, in inches; more or longer ones make a legend."""
 _TICKS = 0.44
+_TICKS_OF_LINE = 5
+_LONGEST_AT_AXIS = 2.4
+"""The widest name at an axis, in inches."""
 _POINTS = 72
 
 
@@ -77,12 +82,14 @@ def placed(figure: Figure) -> Placed:
     rows_of_legend = [] if direct else _legend_rows(named)
     rows = _rows(figure)
     heights = [max(map(_height, row)) for row in rows]
+    laid = [_across(figure, row, height, direct) for row, height in zip(rows, heights, strict=True)]
+    below = [max(map(_below, row, places)) for row, places in zip(rows, laid, strict=True)]
     total = (
         _EDGE
         + sum(size / _POINTS * 1.5 for _, size, _, _ in header)
         + _LEGEND_ENTRY * len(rows_of_legend)
         + 0.06 * bool(rows_of_legend)
-        + sum(height + _PANEL_TITLE + _BELOW for height in heights)
+        + sum(height + _PANEL_TITLE + under for height, under in zip(heights, below, strict=True))
         + _LINE_HEIGHT * len(captions)
         + _EDGE
     )
@@ -96,10 +103,10 @@ def placed(figure: Figure) -> Placed:
         entries += [Entry(x, top + 0.02, name, colour) for x, name, colour in names]
     top -= 0.06 * bool(rows_of_legend)
     panels: list[Place] = []
-    for row, height in zip(rows, heights, strict=True):
+    for places, height, under in zip(laid, heights, below, strict=True):
         top -= _PANEL_TITLE + height
-        panels += _across(figure, row, top, height, direct)
-        top -= _BELOW
+        panels += [replace(place, y=top) for place in places]
+        top -= under
     for line in captions:
         top -= _LINE_HEIGHT
         texts.append(Said(_EDGE, top + 0.04, line, style.TICK, style.QUIET))
@@ -116,8 +123,25 @@ def _height(panel: Panel) -> float:
     return _BARS if panel.x.categories else _PANEL_HEIGHT
 
 
-def _across(figure: Figure, row: tuple[Panel, ...], bottom: float, height: float, direct: bool) -> list[Place]:
-    """The panels of a row: equally wide, each with room for its numbers on the left and its names on the right."""
+def _below(panel: Panel, place: Place) -> float:
+    """The room under a panel: more where its names stand upright."""
+    upright = is_crowded(panel, place.width)
+    return _BELOW + (max(width(name, style.TICK) for name in on_axis(panel.x.categories)) - 0.1 if upright else 0.0)
+
+
+def is_crowded(panel: Panel, across: float) -> bool:
+    """Whether the names along x of a panel, so many inches wide, have no room side by side."""
+    names = on_axis(panel.x.categories)
+    return bool(names) and max(width(name, style.TICK) for name in names) + 0.03 > across / len(names)
+
+
+def on_axis(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as they stand at an axis: the longest without their middles, so that a panel has room."""
+    return tuple(shortened(name, style.TICK, _LONGEST_AT_AXIS) for name in names)
+
+
+def _across(figure: Figure, row: tuple[Panel, ...], height: float, direct: bool) -> list[Place]:
+    """The panels of a row, at height 0: equally wide, with room for numbers on the left and names on the right."""
     # one below the other they are in line, but for those under a panel of names
     mixed = len({bool(panel.y.categories) for panel in figure.panels}) > 1
     lefts = [*map(_left, row)] if mixed else [max(map(_left, column)) for column in _columns(figure)][: len(row)]
@@ -128,7 +152,7 @@ def _across(figure: Figure, row: tuple[Panel, ...], bottom: float, height: float
     each = (style.WIDTH - 2 * _EDGE - sum(lefts) - right * across) / across
     x, places = _EDGE, []
     for left in lefts:
-        places.append(Place(x + left, bottom, each, height, right))
+        places.append(Place(x + left, 0.0, each, height, right))
         x += left + each + right
     return places
 
@@ -142,10 +166,15 @@ def _left(panel: Panel) -> float:
     if panel.y.is_bare:
         return 0.3
     if panel.y.categories:
-        return max(width(name, style.TICK) for name in panel.y.categories) + 0.12 + label
-    numbers = [readable(y) for series in panel.series for y in series.y if abs(y) < float("inf")]
-    longest = max((width(text, style.TICK) for text in numbers if len(text) < 7), default=0.0)
-    return max(_TICKS, longest) + label
+        return max(width(name, style.TICK) for name in on_axis(panel.y.categories)) + 0.12 + label
+    numbers = [y for series in panel.series for y in series.y if isfinite(y)]
+    texts = [text for text in map(readable, numbers) if len(text) < 7]
+    if numbers and panel.y.scale == "linear":
+        # ticks of numbers that hardly differ have more digits
+        low, high = min(numbers), max(numbers)
+        ticks = [low + (high - low) * step / _TICKS_OF_LINE for step in range(_TICKS_OF_LINE + 1)]
+        texts += [readable(tick, extra) for tick in (low, high) if (extra := extra_digits(ticks))]
+    return max([_TICKS, *(width(text, style.TICK) for text in texts)]) + label
 
 
 def _is_direct(figure: Figure, names: list[str]) -> bool:
@@ -159,7 +188,8 @@ def _is_direct(figure: Figure, names: list[str]) -> bool:
 def _legend_rows(named: list[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
     rows: list[list[tuple[float, str, int]]] = []
     x = style.WIDTH
-    for name, colour in named:
+    for long, colour in named:
+        name = shortened(long, style.DIRECT, style.WIDTH - 2 * _EDGE - 0.56)
         wide = 0.34 + width(name, style.DIRECT) + 0.22
         if x + wide > style.WIDTH - _EDGE:
             rows.append([])
@@ -176,7 +206,7 @@ def _lines(text: str, size: float) -> list[str]:
 def wrapped(text: str, size: float, room: float) -> list[str]:
     """The text in lines no wider than some inches."""
     lines: list[str] = []
-    for word in text.split(" "):
+    for word in (shortened(word, size, room) for word in text.split(" ")):
         if lines and width(f"{lines[-1]} {word}", size) <= room:
             lines[-1] += f" {word}"
         else:
@@ -191,6 +221,20 @@ def fitted(text: str, size: float, room: float) -> str:
     while text and width(f"{text}…", size) > room:
         text = text[:-1]
     return f"{text.rstrip()}…"
+
+
+def shortened(name: str, size: float, room: float) -> str:
+    """The name, without its middle where it is wider than some inches: names differ at their ends."""
+    if width(name, size) <= room:
+        return name
+    kept = len(name)
+    while kept > 2 and width(_ends(name, kept), size) > room:
+        kept -= 1
+    return _ends(name, kept)
+
+
+def _ends(name: str, kept: int) -> str:
+    return f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
 
 
 @cache

@@ -160,7 +160,8 @@ def _captions(panels: Sequence[Panel], hidden: int) -> tuple[str, ...]:
     told = [f"Points are measured, bars are {ERRORS} standard errors"] * any(one.look == "points" for one in series)
     told += ["diamonds are exact"] * any(one.look == "diamonds" for one in series)
     told += ["the dashed line is what is true"] * any(panel.rules for panel in panels)
-    said = [f"{'; '.join(told)}."]
+    joint = "; ".join(told)
+    said = [f"{joint[:1].upper()}{joint[1:]}."]
     if any(any(one.doubtful) for one in series):
         said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
     if any(x == inf for one in series for x in one.x):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from klbench.figures.figure import Panel
-from klbench.figures.scales import MOST, places, readable
+from klbench.figures.placing import is_crowded, on_axis
+from klbench.figures.scales import MOST, extra_digits, places, readable
 
 _APART = 0.34
 """Inches from one tick along x to the next, at least."""
@@ -24,12 +27,19 @@ def put_ticks(axes: Axes, panel: Panel, width: float) -> None:
         drawn.set_minor_formatter(NullFormatter())
         if axis.categories:
             drawn.set_major_locator(FixedLocator(list(range(len(axis.categories)))))
-            names = axis.categories
-            drawn.set_major_formatter(NullFormatter() if axis.is_bare else FixedFormatter(names))
+            drawn.set_major_formatter(NullFormatter() if axis.is_bare else FixedFormatter(on_axis(axis.categories)))
             continue
         if axis.scale == "linear":
             drawn.set_major_locator(MaxNLocator(min(most, _EVEN), steps=[1, 2, 2.5, 5, 10]))
         else:
             drawn.set_minor_locator(NullLocator())
             drawn.set_major_locator(FixedLocator(places(axis, min(limits), max(limits), most)))
-        drawn.set_major_formatter(FuncFormatter(lambda x, _: readable(x)))
+        ticks = [tick for tick in drawn.get_majorticklocs() if min(limits) <= tick <= max(limits)]
+        extra, is_log = extra_digits(ticks), axis.scale == "log"
+        drawn.set_major_formatter(FuncFormatter(partial(_told, extra=extra, is_log=is_log)))
+    if is_crowded(panel, width):
+        axes.tick_params(axis="x", rotation=90)
+
+
+def _told(number: float, _place: int | None = None, *, extra: int, is_log: bool) -> str:
+    return readable(number, extra, is_log=is_log)
