@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import asinh, floor, isfinite, log10, nan
 
 from klbench.figures.figure import Axis
@@ -47,10 +48,11 @@ def decades(low: float, high: float, most: int = MOST) -> list[float]:
 
 
 def extra_digits(numbers: Sequence[float]) -> int:
-    """How many digits more than usual it takes that no two different numbers are written alike."""
-    different = set(numbers)
-    if len(different) < 2 or max(different) - min(different) < _SAME * max(map(abs, different)):
+    """How many digits more than usual it takes to write numbers true to a tenth of what lies between two of them."""
+    ordered = sorted(set(numbers))
+    if len(ordered) < 2 or ordered[-1] - ordered[0] < _SAME * max(map(abs, ordered)):
         return 0
+    different = {one + (other - one) * tenth / 10 for one, other in pairwise(ordered) for tenth in range(10)}
     short = (
         extra for extra in range(_MOST_EXTRA) if len({readable(one, extra) for one in different}) == len(different)
     )

@@ -158,6 +158,11 @@ def test_two_parameters_make_small_multiples() -> None:
     assert "Lines are exact: nothing was sampled." in figure.captions
 
 
+def test_a_grid_with_nothing_over_a_true_value_has_no_figure() -> None:
+    text = "name: x\nestimators: [k1]\npairs: [{q: 'N(0, {s})', p: 'N(0, {s})', grid: {s: [1, 2]}}]\n"
+    assert figures_of(unsampled(read_text(text))) == ()
+
+
 def test_sequences_have_a_panel_for_each_level_over_their_length() -> None:
     results = read_results(next(folder for folder in GALLERY if folder.name == "lengths"))
     (figure,) = figures_of(results)
