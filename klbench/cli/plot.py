@@ -113,8 +113,10 @@ def _figures(targets: Sequence[str]) -> tuple[Figure, ...]:
 
 
 def _is_folder(target: str) -> bool:
+    """Whether it is one, or can be nothing else: no estimator and no built-in spec has a path for its name."""
     path = Path(target)
-    return path.is_dir() or path.name == "results.csv"
+    is_path = len(path.parts) > 1 and path.suffix not in (".yaml", ".yml") and ":" not in target
+    return path.is_dir() or path.name == "results.csv" or is_path
 
 
 def _is_spec(target: str, names: Sequence[str]) -> bool:

@@ -158,7 +158,7 @@ def _across(figure: Figure, row: tuple[Panel, ...], height: float, direct: bool)
 
 
 def _columns(figure: Figure) -> list[tuple[Panel, ...]]:
-    return [figure.panels[first :: figure.columns] for first in range(figure.columns)]
+    return [figure.panels[first :: figure.columns] for first in range(min(figure.columns, len(figure.panels)))]
 
 
 def _left(panel: Panel) -> float:

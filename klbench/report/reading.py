@@ -74,7 +74,10 @@ def read_results(folder: str | PathLike[str]) -> Results:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise SpecError(f"{place / name} cannot be read: {error}") from error
+            said = (
+                "is not UTF-8, as klbench writes it" if isinstance(error, UnicodeError) else f"cannot be read: {error}"
+            )
+            raise SpecError(f"{place / name} {said}", help=["run the spec again"]) from error
 
     return from_files(read, str(place))
 

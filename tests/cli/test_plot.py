@@ -54,7 +54,7 @@ def test_several_folders_are_one_figure(call: Call) -> None:
         (["k1", "-o", "x.gif"], 2, "a figure cannot be drawn as 'x.gif'"),
         (["k1", "-o", "gone/x.svg"], 3, "cannot write to gone/x.svg"),
         (["k99", "-o", "x.svg"], 2, "unknown estimator 'k99'"),
-        (["results/gone", "-o", "x.svg"], 2, "results/gone"),
+        (["results/gone", "-o", "x.svg"], 2, "there is no folder 'results/gone'"),
         (["gone.yaml", "-o", "x.svg"], 2, "there is no spec"),
         (["full", "-o", "x.svg"], 2, "whole distributions"),
         (["mine.yaml", "k1", "-o", "x.svg"], 2, "are no one figure"),

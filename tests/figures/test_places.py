@@ -119,6 +119,12 @@ def test_a_long_name_leaves_room_for_its_panel() -> None:
         assert width(text.said, text.size) <= style.WIDTH
 
 
+def test_fewer_panels_than_columns() -> None:
+    points = Series("k1", 0, "points", (1.0,), (0.0,))
+    panel = Panel("", Axis("x"), Axis("", categories=("k1",)), (points,))
+    assert len(placed(Figure("x", "x", "", (panel,), 2)).panels) == 1
+
+
 def test_a_name_keeps_its_ends() -> None:
     short = shortened(LONG, style.TICK, 2.0)
     assert width(short, style.TICK) <= 2.0
