@@ -14,11 +14,9 @@ from matplotlib.lines import Line2D
 from klbench.figures import style
 from klbench.figures.direct_labels import beside
 from klbench.figures.figure import Axis, Figure, Mark, Panel, Rule, Series
-from klbench.figures.placing import Entry, Place, Placed, fitted, placed
+from klbench.figures.placing import BOLD, Entry, Place, Placed, fitted, placed
 from klbench.figures.ticks import put_ticks
 
-_BOLD = 1.12
-"""Bold letters are wider by so much."""
 _TOP = 0.985
 """Where in a panel an infinite number stands."""
 _LEAST = 1e-3
@@ -76,7 +74,7 @@ class _Drawn:
 def _panel(axes: Axes, panel: Panel, place: Place, *, direct: bool) -> None:
     axes.set_facecolor(style.PAPER.light)
     _frame(axes)
-    title = fitted(panel.title, style.LABEL * _BOLD, place.width + place.right)
+    title = fitted(panel.title, style.LABEL * BOLD, place.width + place.right)
     axes.set_title(title, size=style.LABEL, loc="left", color=style.TEXT.light, pad=5, weight="bold")
     axes.set_xlabel(panel.x.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
     axes.set_ylabel(panel.y.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)

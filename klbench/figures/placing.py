@@ -26,6 +26,8 @@ _TICKS_OF_LINE = 5
 _LONGEST_AT_AXIS = 2.4
 """The widest name at an axis, in inches."""
 _POINTS = 72
+BOLD = 1.12
+"""Bold letters are wider by so much."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def placed(figure: Figure) -> Placed:
     named = [(name, colour) for name, colour in figure.names if colour >= 0]
     direct = _is_direct(figure, [name for name, _ in named])
     captions = [line for caption in figure.captions for line in wrapped(caption, style.TICK, style.WIDTH - 2 * _EDGE)]
-    header = [(line, style.TITLE, style.TEXT, "bold") for line in _lines(figure.title, style.TITLE)]
+    header = [(line, style.TITLE, style.TEXT, "bold") for line in _lines(figure.title, style.TITLE * BOLD)]
     header += [(line, style.SUBTITLE, style.QUIET, "normal") for line in _lines(figure.subtitle, style.SUBTITLE)]
     rows_of_legend = [] if direct else _legend_rows(named)
     rows = _rows(figure)

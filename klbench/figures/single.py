@@ -150,7 +150,9 @@ def _panel(
     rules = tuple(Rule("x", truth) for truth in truths if isfinite(truth))
     sizes = [x for one in series for x in one.x if 0 < x < inf]
     # what is held to a true value is seen on an even scale; a noise has sizes
-    scattered = not rules and sizes and max(sizes) > 10 * min(sizes)
+    # what can be below 0 has no place on a logarithmic one
+    signed = any(x < 0 for one in series for x in one.x)
+    scattered = not rules and not signed and sizes and max(sizes) > 10 * min(sizes)
     x = Axis(column.label, "log" if scattered else "linear", limits=column.limits)
     return Panel(title, x, Axis("", categories=names, is_bare=is_bare), tuple(series), rules=rules)
 
