@@ -46,12 +46,13 @@ class Pictures:
         """Refuse a place where no figures can be put, before anything is measured.
 
         Raises:
-            RunError: there is a file where their folder has to be.
+            RunError: there is a file, or a link, where their folder has to be.
         """
         place = folder / "figures"
-        if self.plot and place.exists() and not place.is_dir():
-            help = ["--plot writes figures/*.svg: move the file away", "or take --plot out"]
-            raise RunError(f"{place} is a file", help=help)
+        if self.plot and (place.is_symlink() or (place.exists() and not place.is_dir())):
+            what = "link" if place.is_symlink() else "file"
+            help = [f"--plot writes figures/*.svg: move the {what} away", "or take --plot out"]
+            raise RunError(f"{place} is a {what}", help=help)
 
     def files(self, texts: Mapping[str, str | None], folder: Path) -> Mapping[str, str]:
         """The texts of what is drawn, by name, from the texts of a run's files."""

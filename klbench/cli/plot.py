@@ -44,6 +44,10 @@ def plot(targets: Targets, out: OutFile = None) -> None:
     """
     if out is None and not sys.stdout.isatty():
         raise SpecError("no file to draw in, and this is no terminal", help=["name one: -o figure.svg"])
+    if out is None:
+        from klbench.figures.terminal import ensure_installed
+
+        ensure_installed()
     path = None if out is None else _place(out)
     figures = _figures(targets)
     if path is None:
@@ -109,8 +113,10 @@ def _figures(targets: Sequence[str]) -> tuple[Figure, ...]:
 
 
 def _is_folder(target: str) -> bool:
+    """Whether it is one, or can be nothing else: no estimator and no built-in spec has a path for its name."""
     path = Path(target)
-    return path.is_dir() or path.name == "results.csv"
+    is_path = len(path.parts) > 1 and path.suffix not in (".yaml", ".yml") and ":" not in target
+    return path.is_dir() or path.name == "results.csv" or is_path
 
 
 def _is_spec(target: str, names: Sequence[str]) -> bool:

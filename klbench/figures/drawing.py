@@ -13,12 +13,9 @@ from matplotlib.lines import Line2D
 from klbench.figures import style
 from klbench.figures.direct_labels import beside
 from klbench.figures.figure import Axis, Figure, Mark, Panel, Rule
-from klbench.figures.looks import DRAW, line_look, marker_look
-from klbench.figures.placing import Entry, Place, Placed, fitted, placed
+from klbench.figures.looks import DRAW, LEAST, line_look, marker_look
+from klbench.figures.placing import BOLD, Entry, Place, Placed, fitted, placed
 from klbench.figures.ticks import put_ticks
-
-_BOLD = 1.12
-"""Bold letters are wider by so much."""
 
 
 def draw(figures: Sequence[Figure]) -> Canvas:
@@ -46,8 +43,12 @@ class _Drawn:
         for entry in self.layout.legend:
             lines = any(series.look == "line" for panel in figure.panels for series in panel.series)
             self._legend(entry, has_line=lines)
-        for panel, place in zip(figure.panels, self.layout.panels, strict=True):
-            _panel(self._axes(place), panel, place, direct=self.layout.is_direct)
+        for number, (panel, place) in enumerate(zip(figure.panels, self.layout.panels, strict=True)):
+            beside = figure.panels[number + 1 :][: figure.columns - 1 - number % figure.columns]
+            # a title that stands alone in its row has all of it
+            alone = beside and not any(other.title for other in beside)
+            room = style.WIDTH - place.x if alone else place.width + place.right
+            _panel(self._axes(place), panel, place, room, direct=self.layout.is_direct)
 
     def _axes(self, place: Place) -> Axes:
         wide, high = style.WIDTH, self.height
@@ -67,10 +68,10 @@ class _Drawn:
         self._text(entry.x + 0.34, entry.y, entry.said, size=style.DIRECT, color=style.TEXT.light)
 
 
-def _panel(axes: Axes, panel: Panel, place: Place, *, direct: bool) -> None:
+def _panel(axes: Axes, panel: Panel, place: Place, room: float, *, direct: bool) -> None:
     axes.set_facecolor(style.PAPER.light)
     _frame(axes)
-    title = fitted(panel.title, style.LABEL * _BOLD, place.width + place.right)
+    title = fitted(panel.title, style.LABEL * BOLD, room)
     axes.set_title(title, size=style.LABEL, loc="left", color=style.TEXT.light, pad=5, weight="bold")
     axes.set_xlabel(panel.x.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
     axes.set_ylabel(panel.y.label, size=style.LABEL, color=style.QUIET.light, labelpad=3)
@@ -144,13 +145,15 @@ def _range(axis: Axis, panel: Panel, which: str) -> tuple[float, float]:
 def _numbers(panel: Panel, which: str) -> list[float]:
     found = [rule.at for rule in panel.rules if rule.axis == which]
     sideways = bool(panel.y.categories)
+    is_log = (panel.x if which == "x" else panel.y).scale == "log"
     for series in panel.series:
         held = series.x if which == "x" else series.y
         errors = series.error if series.error and (which == "x") == sideways else (nan,) * len(held)
         found += held
         for number, error in zip(held, errors, strict=True):
-            if isfinite(error):
-                found += [number + error, number - error]
+            # a number without a place on the axis has no bar there either
+            if isfinite(error) and (number > 0 or not is_log):
+                found += [number + error, *[number - error] * (not is_log or not 0 < number - error < number * LEAST)]
         if which == "y" and series.look in ("bars", "outline"):
             found.append(0.0)
     return [number for number in found if not isnan(number)]

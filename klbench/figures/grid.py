@@ -51,12 +51,14 @@ class Across:
 
 
 def over_grid(pair: str, cases: Sequence[CaseResult], crossings: Sequence[Crossing], name: str) -> Iterator[Figure]:
-    """The figures of a pair with a grid; values first, then gradients."""
+    """The figures of a pair with a grid; values first, then gradients. None where nothing can be drawn."""
     for is_gradient in (False, True):
         own = [replace(case, rows=tuple(row for row in case.rows if row.is_gradient == is_gradient)) for case in cases]
         if any(case.rows for case in own):
             suffix = "-gradients" if is_gradient and any(not row.is_gradient for row in numbered(cases)) else ""
-            yield _figure(pair, own, crossings, f"{name}{suffix}", is_gradient=is_gradient)
+            figure = _figure(pair, own, crossings, f"{name}{suffix}", is_gradient=is_gradient)
+            if figure.panels:
+                yield figure
 
 
 def _figure(
@@ -151,12 +153,14 @@ _MOST_MARKS = 4
 
 
 def _marks(crossings: Sequence[Crossing], across: Across) -> Iterator[Mark]:
-    """The crossings of the noise, labelled with their KL."""
-    for crossing in list(crossings)[:_MOST_MARKS]:
+    """The crossings of the noise, labelled with their KL; what would say the same at one place is said once."""
+    told: dict[str, Mark] = {}
+    for crossing in crossings:
         x = crossing.kl if across.label == KL else crossing.value
         if isfinite(x) and isfinite(crossing.size):
             at = f"KL {crossing.kl:.3g}" if isfinite(crossing.kl) else f"{crossing.parameter} {crossing.value:.3g}"
-            yield Mark(x, crossing.size, at)
+            told.setdefault(at, Mark(x, crossing.size, at))
+    yield from list(told.values())[:_MOST_MARKS]
 
 
 def _multiples(cases: Sequence[CaseResult], shown: Sequence[Shown], palette: dict[str, int]) -> tuple[str, list[Panel]]:

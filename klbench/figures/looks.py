@@ -14,6 +14,8 @@ from klbench.figures.figure import Axis, Look, Panel, Series
 
 _TOP = 0.985
 """Where in a panel an infinite number stands."""
+LEAST = 1e-3
+"""Of its number, the end of a bar on a logarithmic axis that reaches below."""
 _STEP = 0.06
 """Between the infinite numbers of two series."""
 
@@ -113,7 +115,7 @@ def _within(bars: Any, y: Any, axis: Axis) -> Any:
     """Bars that end where the axis can show no less."""
     if axis.scale == "linear":
         return bars
-    least = 0.0 if axis.scale == "asinh" and (y >= 0).all() else y * 1e-3 if axis.scale == "log" else -inf
+    least = 0.0 if axis.scale == "asinh" and (y >= 0).all() else y * LEAST if axis.scale == "log" else -inf
     return np.array([np.minimum(bars, y - least), bars])
 
 

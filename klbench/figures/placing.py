@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from klbench.figures import style
-from klbench.figures.figure import Axis, Figure, Panel
-from klbench.figures.scales import readable
+from klbench.figures.figure import Figure, Panel
+from klbench.figures.scales import extra_digits, readable
 from klbench.figures.style import Ink
 
 _EDGE = 0.14
 _PANEL_HEIGHT, _CATEGORY, _PANEL_TITLE, _BELOW = 2.15, 0.235, 0.24, 0.46
 _BARS = 1.35
 _LEGEND_ENTRY, _LINE_HEIGHT = 0.2, 0.165
-_LONGEST_CATEGORY, _LONGEST_ENTRY = 2.1, 4.5
-"""Of a name on an axis and of one in the legend, in inches."""
 _MOST_DIRECT, _LONGEST_DIRECT = 6, 1.5
 """Names that are written beside lines, and the longest of them, in inches; more or longer ones make a legend."""
 _TICKS = 0.44
+_TICKS_OF_LINE = 5
+_LONGEST_AT_AXIS = 2.4
+"""The widest name at an axis, in inches."""
 _POINTS = 72
+BOLD = 1.12
+"""Bold letters are wider by so much."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,11 @@ def placed(figure: Figure) -> Placed:
 
 
 def _header(figure: Figure, paper: _Paper) -> Iterator[Said]:
-    for text, size, ink, weight in (
-        (figure.title, style.TITLE, style.TEXT, "bold"),
-        (figure.subtitle, style.SUBTITLE, style.QUIET, "normal"),
+    for text, size, wide, ink, weight in (
+        (figure.title, style.TITLE, BOLD, style.TEXT, "bold"),
+        (figure.subtitle, style.SUBTITLE, 1.0, style.QUIET, "normal"),
     ):
-        for line in _lines(text, size):
+        for line in _lines(text, size * wide):
             yield Said(_EDGE, paper.down(size / _POINTS * 1.5) + size / _POINTS * 0.4, line, size, ink, weight)
 
 
@@ -120,9 +124,10 @@ def _legend(named: list[tuple[str, int]], paper: _Paper) -> Iterator[Entry]:
 
 def _row(figure: Figure, row: tuple[Panel, ...], paper: _Paper, direct: bool) -> list[Place]:
     height = max(map(_height, row))
-    places = _across(figure, row, paper.down(_PANEL_TITLE + height), height, direct)
-    paper.down(_BELOW)
-    return places
+    places = _across(figure, row, height, direct)
+    bottom = paper.down(_PANEL_TITLE + height)
+    paper.down(max(map(_below, row, places)))
+    return [replace(place, y=bottom) for place in places]
 
 
 def _captions(figure: Figure, paper: _Paper) -> Iterator[Said]:
@@ -141,8 +146,25 @@ def _height(panel: Panel) -> float:
     return _BARS if panel.x.categories else _PANEL_HEIGHT
 
 
-def _across(figure: Figure, row: tuple[Panel, ...], bottom: float, height: float, direct: bool) -> list[Place]:
-    """The panels of a row: equally wide, each with room for its numbers on the left and its names on the right."""
+def _below(panel: Panel, place: Place) -> float:
+    """The room under a panel: more where its names stand upright."""
+    upright = is_crowded(panel, place.width)
+    return _BELOW + (max(width(name, style.TICK) for name in on_axis(panel.x.categories)) - 0.1 if upright else 0.0)
+
+
+def is_crowded(panel: Panel, across: float) -> bool:
+    """Whether the names along x of a panel, so many inches wide, have no room side by side."""
+    names = on_axis(panel.x.categories)
+    return bool(names) and max(width(name, style.TICK) for name in names) + 0.03 > across / len(names)
+
+
+def on_axis(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as they stand at an axis: the longest without their middles, so that a panel has room."""
+    return tuple(shortened(name, style.TICK, _LONGEST_AT_AXIS) for name in names)
+
+
+def _across(figure: Figure, row: tuple[Panel, ...], height: float, direct: bool) -> list[Place]:
+    """The panels of a row, at height 0: equally wide, with room for numbers on the left and names on the right."""
     # one below the other they are in line, but for those under a panel of names
     mixed = len({bool(panel.y.categories) for panel in figure.panels}) > 1
     lefts = [*map(_left, row)] if mixed else [max(map(_left, column)) for column in _columns(figure)][: len(row)]
@@ -153,13 +175,13 @@ def _across(figure: Figure, row: tuple[Panel, ...], bottom: float, height: float
     each = (style.WIDTH - 2 * _EDGE - sum(lefts) - right * across) / across
     x, places = _EDGE, []
     for left in lefts:
-        places.append(Place(x + left, bottom, each, height, right))
+        places.append(Place(x + left, 0.0, each, height, right))
         x += left + each + right
     return places
 
 
 def _columns(figure: Figure) -> list[tuple[Panel, ...]]:
-    return [figure.panels[first :: figure.columns] for first in range(figure.columns)]
+    return [figure.panels[first :: figure.columns] for first in range(min(figure.columns, len(figure.panels)))]
 
 
 def _left(panel: Panel) -> float:
@@ -167,10 +189,15 @@ def _left(panel: Panel) -> float:
     if panel.y.is_bare:
         return 0.3
     if panel.y.categories:
-        return max(width(name, style.TICK) for name in category_names(panel.y)) + 0.12 + label
-    numbers = [readable(y) for series in panel.series for y in series.y if abs(y) < float("inf")]
-    longest = max((width(text, style.TICK) for text in numbers if len(text) < 7), default=0.0)
-    return max(_TICKS, longest) + label
+        return max(width(name, style.TICK) for name in on_axis(panel.y.categories)) + 0.12 + label
+    numbers = [y for series in panel.series for y in series.y if isfinite(y)]
+    texts = [text for text in map(readable, numbers) if len(text) < 7]
+    if numbers and panel.y.scale == "linear":
+        # ticks of numbers that hardly differ have more digits
+        low, high = min(numbers), max(numbers)
+        ticks = [low + (high - low) * step / _TICKS_OF_LINE for step in range(_TICKS_OF_LINE + 1)]
+        texts += [readable(tick, extra) for tick in (low, high) if (extra := extra_digits(ticks))]
+    return max([_TICKS, *(width(text, style.TICK) for text in texts)]) + label
 
 
 def _is_direct(figure: Figure, names: list[str]) -> bool:
@@ -184,8 +211,8 @@ def _is_direct(figure: Figure, names: list[str]) -> bool:
 def _legend_rows(named: list[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
     rows: list[list[tuple[float, str, int]]] = []
     x = style.WIDTH
-    for full, colour in named:
-        name = without_middle(full, style.DIRECT, _LONGEST_ENTRY)
+    for long, colour in named:
+        name = shortened(long, style.DIRECT, style.WIDTH - 2 * _EDGE - 0.56)
         wide = 0.34 + width(name, style.DIRECT) + 0.22
         if x + wide > style.WIDTH - _EDGE:
             rows.append([])
@@ -202,7 +229,7 @@ def _lines(text: str, size: float) -> list[str]:
 def wrapped(text: str, size: float, room: float) -> list[str]:
     """The text in lines no wider than some inches."""
     lines: list[str] = []
-    for word in text.split(" "):
+    for word in (shortened(word, size, room) for word in text.split(" ")):
         if lines and width(f"{lines[-1]} {word}", size) <= room:
             lines[-1] += f" {word}"
         else:
@@ -219,19 +246,18 @@ def fitted(text: str, size: float, room: float) -> str:
     return f"{text.rstrip()}…"
 
 
-def category_names(axis: Axis) -> tuple[str, ...]:
-    """The names on an axis as they are written: long ones without their middle."""
-    return tuple(without_middle(name, style.TICK, _LONGEST_CATEGORY) for name in axis.categories)
-
-
-def without_middle(text: str, size: float, room: float) -> str:
-    """The text, or its beginning and its end where it is wider than some inches: names often differ in their ends."""
-    kept = len(text)
-    shown = text
-    while width(shown, size) > room and kept > 2:
+def shortened(name: str, size: float, room: float) -> str:
+    """The name, without its middle where it is wider than some inches: names differ at their ends."""
+    if width(name, size) <= room:
+        return name
+    kept = len(name)
+    while kept > 2 and width(_ends(name, kept), size) > room:
         kept -= 1
-        shown = f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
-    return shown
+    return _ends(name, kept)
+
+
+def _ends(name: str, kept: int) -> str:
+    return f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
 
 
 @cache

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import asinh, floor, isfinite, log10, nan
 
 from klbench.figures.figure import Axis
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_ROUNDING = 1e-12
+"""A tick of an even scale that is 0 to rounding."""
 MOST = 7
 """Ticks of an axis of decades, where there is room for them."""
 
@@ -43,14 +47,31 @@ def decades(low: float, high: float, most: int = MOST) -> list[float]:
     return [10.0**e for e in exponents if e % step == 0 and low <= 10.0**e <= high]
 
 
-def readable(number: float) -> str:
-    """``0.001``, ``250``, ``10⁵``, ``−3``."""
+def extra_digits(numbers: Sequence[float]) -> int:
+    """How many digits more than usual it takes to write numbers true to a tenth of what lies between two of them."""
+    ordered = sorted(set(numbers))
+    if len(ordered) < 2 or ordered[-1] - ordered[0] < _SAME * max(map(abs, ordered)):
+        return 0
+    different = {one + (other - one) * tenth / 10 for one, other in pairwise(ordered) for tenth in range(10)}
+    short = (
+        extra for extra in range(_MOST_EXTRA) if len({readable(one, extra) for one in different}) == len(different)
+    )
+    return next(short, 0)
+
+
+_MOST_EXTRA = 10
+_SAME = 1e-9
+"""Numbers that differ by a smaller share differ by rounding."""
+
+
+def readable(number: float, extra: int = 0, *, is_log: bool = False) -> str:
+    """``0.001``, ``250``, ``10⁵``, ``−3``; with some digits more than usual."""
     size = abs(number)
-    if size < 1e-12:
+    if size == 0 or (size < _ROUNDING and not is_log):
         return "0"
-    if 1e-3 <= size < 1e4:
-        return f"{number:.6g}".replace("-", "−")
+    if 1e-3 <= size < (1e7 if extra else 1e4):
+        return f"{number:.{6 + extra}g}".replace("-", "−")
     exponent = floor(log10(size) + 1e-9)
-    mantissa = f"{number / 10.0**exponent:.3g}".replace("-", "−")
+    mantissa = f"{number / 10.0**exponent:.{3 + extra}g}".replace("-", "−")
     power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
     return {"1": power, "−1": f"−{power}"}.get(mantissa, f"{mantissa}·{power}")

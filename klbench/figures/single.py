@@ -150,7 +150,9 @@ def _panel(
     rules = tuple(Rule("x", truth) for truth in truths if isfinite(truth))
     sizes = [x for one in series for x in one.x if 0 < x < inf]
     # what is held to a true value is seen on an even scale; a noise has sizes
-    scattered = not rules and sizes and max(sizes) > 10 * min(sizes)
+    # what can be below 0 has no place on a logarithmic one
+    signed = any(x < 0 for one in series for x in one.x)
+    scattered = not rules and not signed and sizes and max(sizes) > 10 * min(sizes)
     x = Axis(column.label, "log" if scattered else "linear", limits=column.limits)
     return Panel(title, x, Axis("", categories=names, is_bare=is_bare), tuple(series), rules=rules)
 
@@ -160,7 +162,8 @@ def _captions(panels: Sequence[Panel], hidden: int) -> tuple[str, ...]:
     told = [f"Points are measured, bars are {ERRORS} standard errors"] * any(one.look == "points" for one in series)
     told += ["diamonds are exact"] * any(one.look == "diamonds" for one in series)
     told += ["the dashed line is what is true"] * any(panel.rules for panel in panels)
-    said = [f"{'; '.join(told)}."]
+    joint = "; ".join(told)
+    said = [f"{joint[:1].upper()}{joint[1:]}."]
     if any(any(one.doubtful) for one in series):
         said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
     if any(x == inf for one in series for x in one.x):

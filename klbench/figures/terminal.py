@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, isnan, nan
+from importlib.util import find_spec
+from math import inf, isfinite, isnan, nan
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any, TextIO
 
 from klbench.errors import RunError
-from klbench.figures.figure import Axis, Figure, Panel, Series
+from klbench.figures.figure import Axis, Figure, Panel, Rule, Series
 from klbench.figures.scales import along, places, readable
 
 MISSING = "a figure at the terminal needs plotext"
-INSTALL = ("pip install 'klbench[plot]'", "or draw it in a file: -o figure.svg")
+INSTALL = "pip install 'klbench[plot]'"
 _WIDEST, _HIGHEST, _LOWEST = 110, 24, 12
 _COLOURS = ("blue+", "orange+", "green+", "magenta+", "yellow", "cyan+", "red+", "white")
 _MARKERS = ("dot", "sd", "at", "x", "o", "star", "+", "v")
 _TICKS = 5
+_ENDS = (-1.0, 1.0)
+"""Of an axis that has no number at all."""
+_EDGE = 0.06
+"""Of the length of an axis, between its numbers and what stands at its edge."""
+
+
+def ensure_installed() -> None:
+    """Refuse to draw without plotext, at once.
+
+    Raises:
+        RunError: it is not installed.
+    """
+    if find_spec("plotext") is None:
+        raise RunError(MISSING, help=[INSTALL])
 
 
 def drawn(figure: Figure, stream: TextIO) -> str:
@@ -29,7 +44,7 @@ def drawn(figure: Figure, stream: TextIO) -> str:
     try:
         import plotext
     except ImportError as error:
-        raise RunError(MISSING, help=INSTALL) from error
+        raise RunError(MISSING, help=[INSTALL]) from error
     size = get_terminal_size((80, 24))
     width = min(size.columns, _WIDEST)
     coloured = stream.isatty()
@@ -50,6 +65,10 @@ def _panel(plotext: Any, panel: Panel, width: int, *, coloured: bool) -> str:
     shown = [series for series in panel.series if series.look != "outline"]
     for series in shown:
         _series(plotext, series, panel)
+        _edges(plotext, series, panel)
+    for rule in panel.rules:
+        if not rule.is_quiet:
+            _rule(plotext, rule, panel)
     _ticks(plotext, "x", panel.x, [x for series in panel.series for x in series.x])
     _ticks(plotext, "y", panel.y, [y for series in panel.series for y in series.y])
     text = str(plotext.build())
@@ -78,6 +97,42 @@ def _series(plotext: Any, series: Series, panel: Panel) -> None:
     else:
         marker = "◇" if series.look == "diamonds" else _MARKERS[series.colour % len(_MARKERS)]
         plotext.scatter(x, y, marker=marker, **kind)
+
+
+def _edges(plotext: Any, series: Series, panel: Panel) -> None:
+    """What is infinite at one edge, and what is 0 on a logarithmic axis at the other, as in a file."""
+    if not series.is_exact and _has_exact(panel, series.name):
+        return
+    sideways = bool(panel.y.categories)
+    axis = panel.x if sideways else panel.y
+    held, beside = (series.x, series.y) if sideways else (series.y, series.x)
+    ends = [(inf, "▶" if sideways else "▲")] + [(0.0, "◀" if sideways else "▼")] * (axis.scale == "log")
+    low, high = _reach(panel, axis, sideways=sideways)
+    if (low, high) == _ENDS:
+        (plotext.xlim if sideways else plotext.ylim)(*_ENDS)
+    for end, head in ends:
+        at = [place for place, number in zip(beside, held, strict=True) if number == end]
+        across = [_up(panel.y, place) if sideways else along(panel.x, place) for place in at]
+        edge = [high if end == inf else low] * len(at)
+        if at:
+            plotext.scatter(*((edge, across) if sideways else (across, edge)), marker=head)
+
+
+def _reach(panel: Panel, axis: Axis, *, sideways: bool) -> tuple[float, float]:
+    """The edges beyond the numbers of an axis that has some without a place."""
+    held = (number for series in panel.series for number in (series.x if sideways else series.y))
+    finite = [place for place in (along(axis, number) for number in held) if isfinite(place)]
+    if not finite:
+        return _ENDS
+    low, high = min(finite), max(finite)
+    room = (high - low) * _EDGE or 1.0
+    return low - room, high + room
+
+
+def _rule(plotext: Any, rule: Rule, panel: Panel) -> None:
+    place = along(panel.x if rule.axis == "x" else panel.y, rule.at)
+    if isfinite(place):
+        (plotext.vline if rule.axis == "x" else plotext.hline)(place)
 
 
 def _has_exact(panel: Panel, name: str) -> bool:

@@ -73,7 +73,11 @@ def read_results(folder: str | PathLike[str]) -> Results:
             return (place / name).read_bytes().decode()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise SpecError(
+                f"{place / name} is not UTF-8, as klbench writes it", help=["run the spec again"]
+            ) from error
+        except OSError as error:
             raise SpecError(f"{place / name} cannot be read: {error}") from error
 
     return from_files(read, str(place))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from klbench.errors import RunError
+from klbench.figures.terminal import ensure_installed
 from tests.cli.conftest import Done
 
 Call = Callable[..., Done]
@@ -52,7 +54,7 @@ def test_several_folders_are_one_figure(call: Call) -> None:
         (["k1", "-o", "x.gif"], 2, "a figure cannot be drawn as 'x.gif'"),
         (["k1", "-o", "gone/x.svg"], 3, "cannot write to gone/x.svg"),
         (["k99", "-o", "x.svg"], 2, "unknown estimator 'k99'"),
-        (["results/gone", "-o", "x.svg"], 2, "results/gone"),
+        (["results/gone", "-o", "x.svg"], 2, "there is no folder 'results/gone'"),
         (["gone.yaml", "-o", "x.svg"], 2, "there is no spec"),
         (["full", "-o", "x.svg"], 2, "whole distributions"),
         (["mine.yaml", "k1", "-o", "x.svg"], 2, "are no one figure"),
@@ -111,6 +113,22 @@ def test_at_a_terminal_it_is_drawn_there() -> None:
     assert "k1_cv(optimal)" in plain
     assert max(map(len, plain.splitlines())) <= 80
     assert "Lines are exact, points are measured" in plain
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of its own is Unix")
+def test_at_a_terminal_what_is_infinite_is_at_the_edge_and_what_is_true_a_line() -> None:
+    said = at_terminal("plot", str(GALLERY / "heavy_tails"), columns=80)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said).replace("\r", "")
+    assert "A triangle at the right edge: infinite." in plain
+    assert "▶│" in plain
+    border = next(line for line in plain.splitlines() if line.lstrip().startswith("┌"))
+    assert "┬" in border  # where the line of what is true begins
+
+
+def test_at_a_terminal_without_plotext(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("klbench.figures.terminal.find_spec", lambda _: None)
+    with pytest.raises(RunError, match=r"pip install 'klbench\[plot\]'"):
+        ensure_installed()
 
 
 def test_torch_is_not_imported_for_a_folder(tmp_path: Path) -> None:

@@ -143,6 +143,15 @@ def test_a_file_where_figures_go_is_refused_before_the_run(call: Call, results: 
     assert (results / "figures").read_text() == "mine"
 
 
+def test_a_link_where_figures_go_is_refused_before_the_run(call: Call, here: Path, results: Path) -> None:
+    (here / "elsewhere").mkdir()
+    (results / "figures").symlink_to(here / "elsewhere")
+    done = call("run", "mine.yaml", "--plot")
+    assert done.status == 3
+    assert "figures is a link" in done.err
+    assert (results / "figures").is_symlink()
+
+
 def test_a_shard_has_no_page(call: Call) -> None:
     done = call("run", "mine.yaml", "--shard", "1/2", "--html")
     assert done.status == 2

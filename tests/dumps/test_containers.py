@@ -232,12 +232,21 @@ def test_parquet_with_nulls_and_many_rows(tmp_path: Path) -> None:
 
 def test_without_extras_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [as_parquet(tmp_path), as_zstandard(tmp_path)]
-    monkeypatch.delitem(sys.modules, "klbench.dumps.containers.zstandard_stream", raising=False)
     for name in ("pyarrow", "pyarrow.parquet", "zstandard"):
         monkeypatch.setitem(sys.modules, name, None)
     for path in paths:
         with pytest.raises(RunError, match=r"klbench\[data\]"):
             opened(path)
+
+
+def test_other_files_need_no_extras(tmp_path: Path) -> None:
+    path = as_jsonl(tmp_path)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['pyarrow', 'zstandard', 'safetensors', 'matplotlib'])); "
+        "from klbench.dumps.containers.found import container_of; from pathlib import Path; "
+        f"print(container_of(Path({str(path)!r})).endings[0])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == ".jsonl\n"
 
 
 def test_endings_are_distinct() -> None:

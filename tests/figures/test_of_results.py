@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from klbench.figures.choose import figures_of
 from klbench.figures.figure import Figure
 from klbench.figures.numbers_of_rows import ERRORS
+from klbench.figures.single import side_by_side
 from klbench.measure.unsampled import unsampled
 from klbench.report.reading import read_results
 from klbench.results import Results
@@ -156,6 +157,22 @@ def test_two_parameters_make_small_multiples() -> None:
     ]
     assert {panel.x.label for panel in figure.panels} == {"mu"}
     assert "Lines are exact: nothing was sampled." in figure.captions
+
+
+def test_a_grid_with_nothing_over_a_true_value_has_no_figure() -> None:
+    text = "name: x\nestimators: [k1]\npairs: [{q: 'N(0, {s})', p: 'N(0, {s})', grid: {s: [1, 2]}}]\n"
+    assert figures_of(unsampled(read_text(text))) == ()
+
+
+def test_a_mean_below_0_is_on_its_axis() -> None:
+    data = read_results(next(folder for folder in GALLERY if folder.name == "known_dump"))
+    (case, *_) = data.cases
+    none = {"true": nan, "bias_over_true": nan, "exact_bias_over_true": nan, "exact_stdev_over_true": nan}
+    means = (-0.01, 0.2, 3.0)
+    rows = tuple(replace(row, mean=mean, **none) for row, mean in zip(case.rows, means, strict=False))
+    (figure,) = side_by_side([replace(case, rows=rows)])
+    assert figure.panels[0].x.scale == "linear"
+    assert {x for series in figure.panels[0].series for x in series.x} == {*means[: len(rows)]}
 
 
 def test_sequences_have_a_panel_for_each_level_over_their_length() -> None:

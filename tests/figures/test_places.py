@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 
 from klbench.figures import style
-from klbench.figures.canvas import rendered
 from klbench.figures.choose import figures_of
 from klbench.figures.direct_labels import spread
+from klbench.figures.drawing import draw
 from klbench.figures.figure import Axis, Figure, Panel, Series
-from klbench.figures.placing import fitted, placed, width, without_middle, wrapped
-from klbench.figures.scales import along, decades, readable
+from klbench.figures.placing import fitted, placed, shortened, width, wrapped
+from klbench.figures.scales import along, decades, extra_digits, readable
 from klbench.report.reading import read_results
 
 GALLERY = sorted(path.parent for path in (Path(__file__).parents[2] / "results").glob("*/results.csv"))
@@ -79,6 +81,86 @@ def test_ticks_are_written_for_people(number: float, said: str) -> None:
     assert readable(number) == said
 
 
+def test_ticks_that_hardly_differ_are_told_apart() -> None:
+    ticks = [1078.275, 1078.2775, 1078.28]
+    assert [readable(tick, extra_digits(ticks)) for tick in ticks] == ["1078.275", "1078.2775", "1078.28"]
+    ticks = [29118.22, 29118.23, 29118.24]
+    assert [readable(tick, extra_digits(ticks)) for tick in ticks] == ["29118.22", "29118.23", "29118.24"]
+    assert extra_digits([0.1, 0.2, 0.3]) == 0
+    assert extra_digits([1.0, 1.0 + 1e-15]) == 0
+    assert readable(1e-15) == "0"
+    assert readable(1e-15, is_log=True) == "10⁻¹⁵"
+
+
+LONG = "my_penalties:" + "_".join(["a_function_with_a_long_name"] * 4)
+
+
+def alone(panel: Panel) -> Figure:
+    return Figure("x", "x", "", (panel,))
+
+
+def labels(figure: Figure) -> tuple[Axes, list[Bbox]]:
+    """The axes of the only panel, and where the names of its x ticks are."""
+    canvas = draw([figure])
+    canvas.draw_without_rendering()
+    axes = canvas.axes[0]
+    return axes, [tick.get_window_extent() for tick in axes.get_xticklabels()]
+
+
+def test_a_long_name_leaves_room_for_its_panel() -> None:
+    points = (Series("k1", 0, "points", (1.0,), (0.0,)), Series(LONG, 1, "points", (2.0,), (1.0,)))
+    layout = placed(alone(Panel("", Axis("x"), Axis("", categories=("k1", LONG)), points)))
+    assert layout.panels[0].width > 4
+    assert layout.panels[0].x < 3
+    lines = alone(Panel("", Axis("x"), Axis("y"), tuple(replace(one, look="line") for one in points)))
+    for entry in placed(replace(lines, title=f"k1 and {LONG}{LONG}")).legend:
+        assert entry.x + 0.34 + width(entry.said, style.DIRECT) <= style.WIDTH
+    for text in placed(replace(lines, title=f"k1 and {LONG}{LONG}")).texts:
+        assert text.x + width(text.said, text.size) * (1.12 if text.weight == "bold" else 1) <= style.WIDTH
+
+
+def test_fewer_panels_than_columns() -> None:
+    points = Series("k1", 0, "points", (1.0,), (0.0,))
+    panel = Panel("", Axis("x"), Axis("", categories=("k1",)), (points,))
+    assert len(placed(Figure("x", "x", "", (panel,), 2)).panels) == 1
+
+
+def test_a_name_keeps_its_ends() -> None:
+    short = shortened(LONG, style.TICK, 2.0)
+    assert width(short, style.TICK) <= 2.0
+    assert short.startswith("my_penalties:")
+    assert short.endswith("_name")
+    assert shortened("k1", style.TICK, 2.0) == "k1"
+
+
+@pytest.mark.parametrize("count", [3, 24])
+def test_names_along_x_do_not_overlap_each_other_nor_what_is_below(count: int) -> None:
+    names = tuple(str(31_000 + place) for place in range(count))
+    bars = Series("k1", 0, "bars", tuple(map(float, range(count))), (1.0,) * count)
+    one = Panel("one", Axis("logits", categories=names), Axis(""), (bars,))
+    figure = Figure("x", "x", "", (one, replace(one, title="two")), 2, ("What it means.",))
+    axes, boxes = labels(figure)
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+    label = axes.xaxis.label.get_window_extent()
+    caption = axes.figure.texts[-1].get_window_extent()
+    assert caption.y1 <= label.y0
+    assert label.y1 <= min(box.y0 for box in boxes)
+
+
+def test_long_numbers_along_x_do_not_overlap() -> None:
+    points = Series("k1", 0, "points", (29118.2181, 29118.2561), (0.0, 1.0))
+    panel = Panel("", Axis("nats"), Axis("", categories=("k1", "k3")), (points,))
+    _, boxes = labels(Figure("x", "x", "", (panel, panel, panel), 3))
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+
+
+def test_the_bar_of_a_zero_does_not_stretch_a_logarithmic_axis() -> None:
+    points = Series("k1", 0, "points", (0.0, 1.0, 20.0), (0.0, 1.0, 2.0), (1e-16, 0.1, 1.0))
+    panel = Panel("", Axis("noise", "log"), Axis("", categories=("a", "b", "c")), (points,))
+    axes, _ = labels(alone(panel))
+    assert axes.get_xlim()[0] > 0.1
+
+
 def test_scales() -> None:
     assert along(Axis("", "log"), 100.0) == pytest.approx(2)
     assert isnan(along(Axis("", "log"), 0.0))
@@ -94,24 +176,3 @@ def test_texts_are_wrapped_and_cut() -> None:
     assert fitted("short", 8.0, 3.0) == "short"
     assert fitted("a very long title of a panel", 8.0, 1.0).endswith("…")
     assert width(fitted("a very long title of a panel", 8.0, 1.0), 8.0) <= 1.0
-
-
-def test_long_names_lose_their_middle_and_leave_room_for_the_numbers() -> None:
-    name = "a" * 90 + " (sequence)"
-    short = without_middle(name, 8.0, 1.5)
-    assert width(short, 8.0) <= 1.5
-    assert short.startswith("aaa")
-    assert short.endswith("ence)")
-    assert without_middle("k3", 8.0, 1.5) == "k3"
-    series = Series(name, 0, "points", (1.0,), (0.0,))
-    beside = Series(name, 1, "line", (1.0, 2.0), (0.5, 1.0))
-    panels = (
-        Panel(name, Axis(name), Axis("", categories=(name,)), (series,)),
-        Panel(name, Axis(name), Axis("", categories=(name,), is_bare=True), (series,)),
-        Panel(name, Axis(name), Axis(name), (beside,)),
-        Panel(name, Axis(name), Axis(name), (beside, replace(beside, name="b" * 200))),
-    )
-    for columns in (1, 2, 3):
-        figure = Figure("x", name, name, panels, columns, (name,))
-        assert all(place.width > 0.5 for place in placed(figure).panels)
-        assert rendered([figure], "svg")

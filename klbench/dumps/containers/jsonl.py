@@ -97,12 +97,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def _zstandard(file: BinaryIO, path: Path) -> BinaryIO:
     import io
 
+    from klbench.dumps.containers.zstandard_stream import Unpacked
+
     try:
-        from klbench.dumps.containers.zstandard_stream import Unpacked
+        unpacked = Unpacked(file)
     except ImportError as error:
         help = ["pip install 'klbench[data]'", f"or unpack it: zstd -d {path.name}"]
         raise RunError(f"{path} is packed with Zstandard, which needs the package zstandard", help=help) from error
-    return io.BufferedReader(Unpacked(file), 2**20)
+    return io.BufferedReader(unpacked, 2**20)
 
 
 CONTAINER = Container(".jsonl", (".jsonl", ".jsonl.gz", ".jsonl.zst"), records)

@@ -1,14 +1,12 @@
 """A file packed with Zstandard as a stream. The package's own reader only stops where a file is torn; this one tells.
 
-Needs the package zstandard (extra ``data``): this module is imported where such a file is opened.
+Needs the package zstandard (extra ``data``), which is imported where such a file is opened.
 """
 
 from __future__ import annotations
 
 import io
 from typing import Any, BinaryIO
-
-import zstandard
 
 _PACKED = 2**12
 """Bytes unpacked at a time: the tightest packing makes 128 MiB of them, not more."""
@@ -18,10 +16,14 @@ class Unpacked(io.RawIOBase):
     """The bytes of a packed file, frame after frame.
 
     Raises:
+        ImportError: zstandard is not installed.
         EOFError: from reading, where the file ends within a frame or is no such file.
     """
 
     def __init__(self, packed: BinaryIO) -> None:
+        import zstandard
+
+        self._zstandard: Any = zstandard
         self._packed = packed
         self._frame: Any = None
         self._rest = b""
@@ -47,10 +49,10 @@ class Unpacked(io.RawIOBase):
         return number
 
     def _unpack(self, packed: bytes) -> bytes:
-        self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+        self._frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
         try:
             unpacked: bytes = self._frame.decompress(packed)
-        except zstandard.ZstdError as error:
+        except self._zstandard.ZstdError as error:
             raise EOFError(f"it is not Zstandard: {error}") from None
         if self._frame.eof:
             self._rest, self._frame = self._frame.unused_data, None
