@@ -41,6 +41,12 @@ _SIGNS = {
     "∈": "in",
     "→": "->",
     "▸": ">",
+    "▶": ">",
+    "◀": "<",
+    "▲": "^",
+    "▼": "v",
+    "◇": "o",
+    "█": "#",
     "…": "...",
     "“": '"',
     "”": '"',
@@ -84,6 +90,8 @@ def _spelled(text: str, at: int) -> str:
         return " " * _is_word(before) + word + " " * (_is_word(after) and not _greek(after))
     if "BOX DRAWINGS" in unicodedata.name(letter, ""):
         return _line(unicodedata.name(letter))
+    if "BRAILLE PATTERN" in unicodedata.name(letter, ""):  # a piece of a curve, at a terminal
+        return "*"
     relative = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
     return relative or letter.encode("ascii", "backslashreplace").decode()
 

@@ -35,6 +35,12 @@ from klbench.files.lock import Locked, insisting, locked
 from klbench.files.writing import ELSEWHERE, explained, flush_folder, write_flushed
 
 _NEW = ".new"
+_RESULTS, _LATER = "results.csv", ("report.html", "figures")
+"""What a run is about, and what is written once that is safe."""
+
+
+def _first(name: str) -> str:
+    return name.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,11 @@ class Claim:
 
     def state(self, files: Mapping[str, str | None]) -> str:
         """A sentence on what the folder holds, after a write of ``files`` that may have been cut off."""
-        if all(_read(self.place / name) == text for name, text in files.items()):
+        lacking = [name for name, text in files.items() if _read(self.place / name) != text]
+        if not lacking:
             return f"{self.folder} holds the results of this run, all of them"
+        if _RESULTS in files and _RESULTS not in lacking and all(name in _LATER for name in map(_first, lacking)):
+            return f"{self.folder} holds the results of this run, without {', '.join(lacking)}"
         return f"{self.folder} is as it was before" if self.place.exists() else "nothing was written"
 
     def read(self, name: str) -> str | None:

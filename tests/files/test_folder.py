@@ -337,3 +337,14 @@ def test_what_a_kill_left_in_a_folder_is_taken_back(tmp_path: Path) -> None:
     with claim(folder, names):
         pass
     assert contents(tmp_path) == {"mine/figures/mine.png": "moved there"}
+
+
+def test_what_a_second_write_lacks_is_said(tmp_path: Path) -> None:
+    """The results are safe before what is drawn of them is written."""
+    first = {"results.csv": "a\n", "manifest.json": "{}"}
+    with claim(tmp_path / "run", ("results.csv", "manifest.json", "report.html", "figures/*.svg")) as claimed:
+        claimed.write(first)
+        assert claimed.state(first).endswith("holds the results of this run, all of them")
+        more = {**first, "report.html": "<p>", "figures/a.svg": "<svg>"}
+        assert claimed.state(more).endswith("holds the results of this run, without report.html, figures/a.svg")
+        assert claimed.state({**first, "manifest.json": "other"}).endswith("is as it was before")
