@@ -21,7 +21,7 @@ from klbench.figures.numbers_of_rows import (
     captions,
     in_words,
     named,
-    numbered,
+    rows_of,
     series_of,
     way,
 )
@@ -55,7 +55,7 @@ def over_grid(pair: str, cases: Sequence[CaseResult], crossings: Sequence[Crossi
     for is_gradient in (False, True):
         own = [replace(case, rows=tuple(row for row in case.rows if row.is_gradient == is_gradient)) for case in cases]
         if any(case.rows for case in own):
-            suffix = "-gradients" if is_gradient and any(not row.is_gradient for row in numbered(cases)) else ""
+            suffix = "-gradients" if is_gradient and any(not row.is_gradient for row in rows_of(cases)) else ""
             figure = _figure(pair, own, crossings, f"{name}{suffix}", is_gradient=is_gradient)
             if figure.panels:
                 yield figure
@@ -65,7 +65,7 @@ def _figure(
     pair: str, cases: Sequence[CaseResult], crossings: Sequence[Crossing], name: str, *, is_gradient: bool
 ) -> Figure:
     names = tuple(cases[0].case.parameters)
-    rows = numbered(cases)
+    rows = rows_of(cases)
     palette = colours([named(row, rows) for row in rows])
     shown = (COSINE, BIAS, NOISE) if is_gradient else (BIAS, NOISE, NEEDED)
     ways = list(dict.fromkeys(map(way, rows)))
@@ -95,12 +95,12 @@ def _whole(
 
 def _by_way(cases: Sequence[CaseResult], shown: Sequence[Shown], across: Across) -> list[Panel]:
     """A row of panels for each level, aggregation and precision."""
-    ways = list(dict.fromkeys(map(way, numbered(cases))))
+    ways = list(dict.fromkeys(map(way, rows_of(cases))))
     parts = {
         one: [replace(case, rows=tuple(_plain(row) for row in case.rows if way(row) == one)) for case in cases]
         for one in ways
     }
-    plain = [row for part in parts.values() for row in numbered(part)]
+    plain = [row for part in parts.values() for row in rows_of(part)]
     palette = colours([named(row, plain) for row in plain])
     numbers = shown[:2] if shown[0] is BIAS else (COSINE, NOISE)
     return [
@@ -135,7 +135,7 @@ def _panel(
     crossings: Sequence[Crossing] = (),
 ) -> Panel:
     """One number over the grid, for every name in the palette."""
-    rows = numbered(cases)
+    rows = rows_of(cases)
     points: dict[str, list[tuple[float, Row]]] = {}
     for x, case in zip(across.values, cases, strict=True):
         for row in case.rows:

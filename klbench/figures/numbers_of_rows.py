@@ -175,10 +175,8 @@ def _with_errors(series: Sequence[Series]) -> list[tuple[float, float]]:
 def captions(panels: Sequence[Panel]) -> tuple[str, ...]:
     """What the marks of these panels mean, as far as they are there."""
     series = [one for panel in panels for one in panel.series]
-    lines, points = (
-        any(one.look == "line" for one in series),
-        [one for one in series if one.look == "points"],
-    )
+    lines = any(one.look == "line" for one in series)
+    points = [one for one in series if one.look == "points"]
     said = []
     if points:
         exact = "Lines are exact, points are measured" if lines else "Points are measured"
@@ -194,6 +192,6 @@ def captions(panels: Sequence[Panel]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def numbered(cases: Sequence[CaseResult]) -> list[Row]:
+def rows_of(cases: Sequence[CaseResult]) -> list[Row]:
     """All rows of some cases."""
     return [row for case in cases for row in case.rows]
