@@ -1,4 +1,4 @@
-"""A comparison as HTML: an element for a notebook, and a page of its own. No script and no address is in it."""
+"""A comparison as HTML: an element for a notebook, and a page of its own. No address is in it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from klbench.compare import words
 from klbench.compare.comparison import Comparison
 from klbench.compare.documents import HEADERS, SIDES, rows
 
-_STYLE = """
-:root { color-scheme: light dark; --page: #ffffff; --ink: #1b1f24; --line: #c8ccd1; --far: #b3261e; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #14171a; --ink: #e6e8ea; --line: #444a51; --far: #ff8a80; }
-}
-body { background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; margin: 2em auto;
-  max-width: 75em; padding: 0 1em; }
-.klbench .far { color: var(--far); }
-.klbench .wide { overflow-x: auto; }
-"""
 _CELL = "padding:.15em .7em;border-bottom:1px solid rgba(128,128,128,.4);white-space:pre-wrap;"
 _LEFT, _RIGHT = "text-align:left;", "text-align:right;font-family:monospace;white-space:pre;"
 _KINDS = tuple(_LEFT if side.startswith(":") else _RIGHT for side in SIDES)
@@ -26,13 +16,13 @@ _KINDS = tuple(_LEFT if side.startswith(":") else _RIGHT for side in SIDES)
 
 def to_page(comparison: Comparison) -> str:
     """The whole page, valid HTML5, that opens anywhere."""
-    title = escape(words.heading(comparison))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-        f"{to_html(comparison, headed=False)}\n</body>\n</html>\n"
-    )
+    from klbench.pages.markup import Markup, element, lines
+    from klbench.pages.skeleton import page
+
+    title = words.heading(comparison)
+    head = element("header", element("p", "klbench compare", class_="kicker"), element("h1", title))
+    body = element("main", Markup(to_html(comparison, headed=False)), id="content")
+    return page(f"{title} · klbench", lines([head, body]))
 
 
 def to_html(comparison: Comparison, *, headed: bool = True) -> str:
@@ -55,10 +45,15 @@ def _table(comparison: Comparison) -> str:
         return ""
     style = "border-collapse:collapse;margin:1em 0"
     head = _row(HEADERS, "th")
-    return f'<div class="wide"><table style="{style}"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div style="overflow-x:auto"><table style="{style}"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _row(cells: Sequence[str], tag: str, kind: str = "") -> str:
-    named = f' class="{kind}"' if kind else ""
-    inside = (f'<{tag} style="{_CELL}{side}">{escape(text)}</{tag}>' for text, side in zip(cells, _KINDS, strict=True))
+    named = ' style="color:#d9534f"' if kind else ""
+    scope = ' scope="col"' if tag == "th" else ""
+    inside = (
+        f'<{tag}{scope} style="{_CELL}{side}">{escape(text)}</{tag}>' for text, side in zip(cells, _KINDS, strict=True)
+    )
     return f"<tr{named}>{''.join(inside)}</tr>"

@@ -30,7 +30,20 @@ def places(axis: Axis, low: float, high: float, most: int = MOST) -> list[float]
         return decades(low, high, most)
     positive = decades(axis.threshold, high, most) if high > axis.threshold else []
     negative = [-x for x in decades(axis.threshold, -low, most)] if -low > axis.threshold else []
-    return [*negative, 0.0, *positive]
+    return _apart(axis, [0.0, *reversed(positive), *negative[::-1]], along(axis, high) - along(axis, low))
+
+
+_NEAREST = 0.06
+"""Of an axis, how near two ticks may be."""
+
+
+def _apart(axis: Axis, ticks: Sequence[float], length: float) -> list[float]:
+    """The ticks in order, without those too near to one that stands before them in the list."""
+    kept: list[float] = []
+    for tick in ticks:
+        if all(abs(along(axis, tick) - along(axis, other)) >= _NEAREST * length for other in kept):
+            kept.append(tick)
+    return sorted(kept)
 
 
 def decades(low: float, high: float, most: int = MOST) -> list[float]:
