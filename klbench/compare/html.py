@@ -38,22 +38,26 @@ def to_html(comparison: Comparison, *, headed: bool = True) -> str:
 
 def _table(comparison: Comparison) -> str:
     body = "".join(
-        _row(cells, "td", "far" if each.fails else "")
-        for cells, each in zip(rows(comparison), words.told(comparison), strict=True)
+        _row(cells, fails=each.fails) for cells, each in zip(rows(comparison), words.told(comparison), strict=True)
     )
     if not body:
         return ""
-    style = "border-collapse:collapse;margin:1em 0"
-    head = _row(HEADERS, "th")
-    return (
-        f'<div style="overflow-x:auto"><table style="{style}"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
-    )
+    head = _row(HEADERS, scope="col")
+    caption = f'<caption style="{_LEFT}opacity:.7">{_CAPTION}</caption>'
+    inside = f"{caption}<thead>{head}</thead><tbody>{body}</tbody>"
+    table = f'<table style="border-collapse:collapse;margin:1em 0">{inside}</table>'
+    return f'<div style="overflow-x:auto">{table}</div>'
 
 
-def _row(cells: Sequence[str], tag: str, kind: str = "") -> str:
-    named = ' style="color:#d9534f"' if kind else ""
-    scope = ' scope="col"' if tag == "th" else ""
-    inside = (
-        f'<{tag}{scope} style="{_CELL}{side}">{escape(text)}</{tag}>' for text, side in zip(cells, _KINDS, strict=True)
-    )
-    return f"<tr{named}>{''.join(inside)}</tr>"
+_CAPTION = "The numbers that differ, the farthest first"
+
+
+def _row(cells: Sequence[str], *, scope: str = "row", fails: bool = False) -> str:
+    """A row of the head, all of it headers of columns, or of the body, whose first cell is the header of the row."""
+    colour = ' style="color:#d9534f"' if fails else ""
+    inside = []
+    for place, (text, side) in enumerate(zip(cells, _KINDS, strict=True)):
+        is_header = scope == "col" or place == 0
+        tag, more = ("th", f' scope="{scope}"') if is_header else ("td", "")
+        inside.append(f'<{tag}{more} style="{_CELL}{side}font-weight:normal">{escape(text)}</{tag}>')
+    return f"<tr{colour}>{''.join(inside)}</tr>"
