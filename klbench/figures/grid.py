@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import isfinite
 
 from klbench.estimators.vocabulary import FULL_PRECISION
@@ -30,6 +31,8 @@ from klbench.results import CaseResult, Crossing
 from klbench.row import Row
 
 KL = "KL(q‖p), nats"
+_APART, _STEP = 1.5, 1.02
+"""How much larger the largest KL is than the least, and each than the one before, for it to be what stands along x."""
 _OF_LENGTH = ("length",)
 """Grid parameters that are themselves what one asks about, also where the KL changes with them."""
 
@@ -117,14 +120,21 @@ def _plain(row: Row) -> Row:
 
 
 def _across(cases: Sequence[CaseResult]) -> Across:
-    """The KL where every case has its own, else the parameter."""
+    """The KL where it grows, or falls, with the parameter; else the parameter."""
     (parameter,) = cases[0].case.parameters
     values = tuple(float(case.case.parameters[parameter]) for case in cases)
     kls = tuple(case.kl for case in cases)
-    usable = all(isfinite(kl) and kl > 0 for kl in kls) and len(set(kls)) == len(kls) and max(kls) > 1.5 * min(kls)
-    if usable and parameter not in _OF_LENGTH:
+    usable = all(isfinite(kl) and kl > 0 for kl in kls) and max(kls) > _APART * min(kls)
+    ordered = [kl for _, kl in sorted(zip(values, kls, strict=True))]
+    # a KL that comes back, or stays, would lead a line back or straight up
+    one_way = any(all(_grows(*pair) for pair in pairwise(kls)) for kls in (ordered, ordered[::-1]))
+    if usable and one_way and parameter not in _OF_LENGTH:
         return Across(KL, kls, parameter)
     return Across(parameter, values, parameter)
+
+
+def _grows(before: float, after: float) -> bool:
+    return after > _STEP * before
 
 
 def _panel(

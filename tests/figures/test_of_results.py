@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import inf, isfinite, isnan, nan
 from pathlib import Path
 
@@ -188,3 +189,18 @@ def test_a_spec_is_drawn_without_samples() -> None:
     (figure,) = figures_of(results)
     assert {series.look for panel in figure.panels for series in panel.series} == {"diamonds"}
     assert "measured" not in " ".join(figure.captions)
+
+
+def test_a_kl_that_hardly_grows_is_not_what_stands_along_x() -> None:
+    """From 32 tokens to 128 it grows by half a percent: a line against it would go straight up."""
+    results = read_results(next(folder for folder in GALLERY if folder.name == "vocabularies"))
+    kls = [case.kl for case in results.cases]
+    assert min(after / before for before, after in pairwise(kls)) < 1.01
+    (figure,) = figures_of(results)
+    assert {panel.x.label for panel in figure.panels} == {"vocab"}
+    back = zip(results.cases, (1.0, 3.0, 2.0, 4.0, 5.0), strict=True)
+    (figure,) = figures_of(replace(results, cases=tuple(replace(case, kl=kl) for case, kl in back)))
+    assert {panel.x.label for panel in figure.panels} == {"vocab"}
+    grown = replace(results, cases=tuple(replace(case, kl=2.0**number) for number, case in enumerate(results.cases)))
+    (figure,) = figures_of(grown)
+    assert {panel.x.label for panel in figure.panels} == {"KL(q‖p), nats"}
