@@ -24,7 +24,7 @@ from klbench.observer import SILENT, Observer
 from klbench.results import CaseResult, Crossing, Results
 from klbench.roads.memory import keep_freed_memory
 from klbench.spec.cases import Case
-from klbench.spec.model import PairSpec, Spec
+from klbench.spec.model import Spec
 from klbench.spec.overrides import as_overrides
 from klbench.spec.read import resolved
 
@@ -73,7 +73,7 @@ def run(
         for number, case in enumerate(cases):
             results.append(measure(spec, case, machine, observer, keeper.case(number)))
             observer.finished(results[-1])
-        crossings = _crossings(spec, results)
+        crossings = noise_crossings(spec, results)
         results = _with_notes(results, crossings)
     records = (*keeper.earlier(), machine.engine.record())
     return Results(spec, tuple(results), str(machine.device), records, time.perf_counter() - start, crossings)
@@ -128,16 +128,6 @@ def threads_for(count: int | None) -> Threads:
     if count is not None and count < 1:
         raise SpecError(f"threads is {count}", help=["a whole number from 1 on, or None for one per core"])
     return Threads(min(count or available_cores(), _MOST_PER_CORE * available_cores()))
-
-
-def _crossings(spec: Spec, results: Sequence[CaseResult]) -> tuple[Crossing, ...]:
-    """Where, over the grid of a pair, one estimator becomes noisier than another."""
-    pairs = [pair for pair in spec.pairs if isinstance(pair, PairSpec)]
-    return tuple(
-        crossing
-        for pair in pairs
-        for crossing in noise_crossings(spec, pair, [each for each in results if each.case.pair == pair.name])
-    )
 
 
 def _with_notes(results: Sequence[CaseResult], crossings: Sequence[Crossing]) -> list[CaseResult]:

@@ -112,6 +112,19 @@ Save = Annotated[
 ]
 
 
+def _refuse_with_a_shard(check: bool, pictures: Pictures, format: RunFormat, save: str | None) -> None:
+    """Refuse what needs the whole run.
+
+    Raises:
+        typer.BadParameter: one of these is asked for.
+    """
+    option = "--check" if check else pictures.option or "-f" * (format is not RunFormat.TABLE)
+    if option:
+        raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
+    if save is not None:
+        raise typer.BadParameter("a shard has not all that is scored: save a whole run", param_hint="--save")
+
+
 def run(
     context: typer.Context,
     spec: SpecSource,
@@ -149,11 +162,8 @@ def run(
     pictures = Pictures(html, plot)
     engines = Engines(engine, threads, address, workers, gpus_per_task)
     engines.refuse_what_does_not_fit()
-    if shard is not None and (check or pictures.wanted or format is not RunFormat.TABLE):
-        option = "--check" if check else pictures.option or "-f"
-        raise typer.BadParameter(f"a shard has no results: give {option} to klbench merge", param_hint="--shard")
-    if shard is not None and save is not None:
-        raise typer.BadParameter("a shard has not all that is scored: save a whole run", param_hint="--save")
+    if shard is not None:
+        _refuse_with_a_shard(check, pictures, format, save)
     pictures.refuse_without_matplotlib()
     from klbench.files.folder import ensure_writable
     from klbench.report.folder import OWN

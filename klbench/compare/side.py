@@ -15,6 +15,7 @@ from klbench.errors import RunError, SpecError
 from klbench.report.csv_file import CsvFile
 from klbench.report.line import Line
 from klbench.report.lines import lines
+from klbench.report.reading import results_below
 from klbench.spec.document import decode, read_document
 from klbench.spec.nodes import Source, plain_value
 
@@ -98,16 +99,11 @@ def _at(name: str) -> Side:
     if path.is_dir():
         there = {file: path / file for file in _FILES if (path / file).is_file()}
         if RESULTS not in there:
-            raise SpecError(f"there is no {RESULTS} in {name}", help=_results_below(path))
+            raise SpecError(f"there is no {RESULTS} in {name}", help=results_below(path))
         return Side(name, {file: _text(place) for file, place in there.items()})
     if not path.exists():
         raise SpecError(f"there is no {name}", help=["give a results folder, such as results/schulman, or a CSV"])
     return Side(name, {RESULTS: _text(path)})
-
-
-def _results_below(folder: Path) -> list[str]:
-    below = sorted(str(path.parent) for path in folder.glob(f"*/{RESULTS}"))
-    return [f"there are results in {', '.join(below[:4])}" + " and others" * (len(below) > 4)] if below else []
 
 
 def _text(path: Path) -> str:

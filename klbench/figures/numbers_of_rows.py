@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor, inf, isfinite, isnan, log10, nan
 
-from klbench.estimators.vocabulary import FULL_PRECISION, placed
+from klbench.estimators.vocabulary import placed
 from klbench.figures.figure import Axis, Panel, Series
+from klbench.report.fields import tail
 from klbench.results import CaseResult
 from klbench.row import Row
 from klbench.stats.needed import least_samples
@@ -22,21 +23,32 @@ _ROUNDING = 1e-8
 
 
 @dataclass(frozen=True)
+class Number:
+    """A number of a row.
+
+    Args:
+        exact, measured, error: its exact value, what was measured and the error of that; NaN where there is none.
+        order: what power of the values it averages, by which their tail index counts.
+    """
+
+    exact: Callable[[Row], float]
+    measured: Callable[[Row], float]
+    error: Callable[[Row], float]
+    order: int = 1
+
+
+@dataclass(frozen=True)
 class Shown:
     """A number of a row that is drawn over a grid.
 
     Args:
         title: of its panel.
-        exact, measured, error: its exact value, what was measured and the error of that; NaN where there is none.
-        order: what power of the values it averages, by which their tail index counts.
+        number: what is drawn.
         kind: whether it is about 0 on a logarithmic scale, above 0 on one, or within -1 and 1.
     """
 
     title: str
-    exact: Callable[[Row], float]
-    measured: Callable[[Row], float]
-    error: Callable[[Row], float]
-    order: int = 1
+    number: Number
     kind: str = "size"
 
     @property
@@ -60,28 +72,26 @@ def _none(_row: Row) -> float:
     return nan
 
 
-BIAS = Shown(
-    "bias/true",
-    lambda row: size(row.exact_bias_over_true),
-    lambda row: abs(row.bias_over_true),
-    lambda row: row.bias_over_true_mcse,
-    kind="zero",
-)
-NOISE = Shown(
-    "stdev/true, of one sample",
+NOISE_TITLE, COSINE_TITLE = "stdev/true, of one sample", "cosine with the true gradient"
+NOISE_NUMBER = Number(
     lambda row: size(row.exact_stdev_over_true),
     lambda row: size(row.stdev_over_true),
     lambda row: row.stdev_over_true_mcse,
     order=2,
 )
-COSINE = Shown(
-    "cosine with the true gradient",
-    lambda row: row.exact_cosine,
-    lambda row: row.cosine,
-    lambda row: row.cosine_mcse,
-    kind="cosine",
+COSINE_NUMBER = Number(lambda row: row.exact_cosine, lambda row: row.cosine, lambda row: row.cosine_mcse)
+BIAS = Shown(
+    "bias/true",
+    Number(
+        lambda row: size(row.exact_bias_over_true),
+        lambda row: abs(row.bias_over_true),
+        lambda row: row.bias_over_true_mcse,
+    ),
+    kind="zero",
 )
-NEEDED = Shown(f"samples for an error of {WITHIN:.0%}", _needed, _none, _none)
+NOISE = Shown(NOISE_TITLE, NOISE_NUMBER)
+COSINE = Shown(COSINE_TITLE, COSINE_NUMBER, kind="cosine")
+NEEDED = Shown(f"samples for an error of {WITHIN:.0%}", Number(_needed, _none, _none))
 
 
 def named(row: Row, rows: Sequence[Row]) -> str:
@@ -111,25 +121,25 @@ def in_words(one: Way, ways: Sequence[Way]) -> str:
 
 
 def is_doubtful(row: Row, error: float, order: int) -> bool:
-    """Whether an error bar is not to be trusted, or is missing."""
-    if isnan(error) or row.misses_rare_draws:
-        return True
-    confirmed = row.confirmed and row.dtype == FULL_PRECISION
-    return not confirmed and order * row.khat > TRUSTED
+    """Whether an error bar is not to be trusted, or is missing: where tables have a mark."""
+    return isnan(error) or order * tail(row) > TRUSTED
+
+
+HOLLOW = "Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite)."
 
 
 def series_of(shown: Shown, name: str, colour: int, points: Sequence[tuple[float, Row]]) -> tuple[Series, ...]:
     """The exact numbers as a line and the measured ones as points; nothing where there are none."""
-    x, rows = tuple(x for x, _ in points), [row for _, row in points]
-    exact, measured = tuple(map(shown.exact, rows)), tuple(map(shown.measured, rows))
+    x, rows, number = tuple(x for x, _ in points), [row for _, row in points], shown.number
+    exact, measured = tuple(map(number.exact, rows)), tuple(map(number.measured, rows))
     found: list[Series] = []
-    if any(not isnan(number) for number in exact):
+    if any(not isnan(each) for each in exact):
         found.append(Series(name, colour, "line", x, exact))
-    if any(not isnan(number) for number in measured):
-        errors = tuple(shown.error(row) for row in rows)
+    if any(not isnan(each) for each in measured):
+        errors = tuple(number.error(row) for row in rows)
         doubtful = tuple(
-            not isnan(number) and is_doubtful(row, error, shown.order)
-            for number, row, error in zip(measured, rows, errors, strict=True)
+            not isnan(each) and is_doubtful(row, error, number.order)
+            for each, row, error in zip(measured, rows, errors, strict=True)
         )
         bars = tuple(ERRORS * error for error in errors)
         found.append(Series(name, colour, "points", x, measured, bars, doubtful))
@@ -184,7 +194,7 @@ def captions(panels: Sequence[Panel]) -> tuple[str, ...]:
     elif lines:
         said.append("Lines are exact: nothing was sampled.")
     if any(any(one.doubtful) for one in points):
-        said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
+        said.append(HOLLOW)
     if any(y == inf for one in series for y in one.y):
         said.append("A triangle at the upper edge: infinite; of samples needed: never, however many.")
     if any(y == 0 for panel in panels if panel.y.scale == "log" for one in panel.series for y in one.y):

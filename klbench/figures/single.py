@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from math import inf, isfinite, isnan, nan
 
 from klbench.figures.figure import Axis, Figure, Panel, Rule, Series, colours
-from klbench.figures.numbers_of_rows import ERRORS, is_doubtful, named, size
+from klbench.figures.numbers_of_rows import (
+    COSINE_NUMBER,
+    COSINE_TITLE,
+    ERRORS,
+    HOLLOW,
+    NOISE_NUMBER,
+    NOISE_TITLE,
+    Number,
+    is_doubtful,
+    named,
+    size,
+)
 from klbench.report.numbers import parameters_text
 from klbench.results import CaseResult
 from klbench.row import Row
@@ -24,60 +35,45 @@ class Column:
 
     Args:
         label: of the axis.
-        exact, measured, error: of a row; NaN where there is none.
-        order: what power of the values it averages, by which their tail index counts.
+        number: what is drawn.
         truth: where the true value is; None where that is no place on this axis.
         limits: the ends of the axis; None for where its numbers end.
     """
 
     label: str
-    exact: Callable[[Row], float]
-    measured: Callable[[Row], float]
-    error: Callable[[Row], float]
-    order: int = 1
+    number: Number
     truth: Callable[[Row], float] | None = None
     limits: tuple[float, float] | None = None
 
     def is_told(self, row: Row) -> bool:
         """Whether a row has this number."""
-        return not (isnan(self.exact(row)) and isnan(self.measured(row)))
+        return not (isnan(self.number.exact(row)) and isnan(self.number.measured(row)))
 
 
 RATIO = Column(
     "mean/true",
-    lambda row: 1 + row.exact_bias_over_true,
-    lambda row: 1 + row.bias_over_true,
-    lambda row: row.bias_over_true_mcse,
+    Number(
+        lambda row: 1 + row.exact_bias_over_true,
+        lambda row: 1 + row.bias_over_true,
+        lambda row: row.bias_over_true_mcse,
+    ),
     truth=lambda _: 1.0,
 )
 MEAN = Column(
     "mean, nats",
-    lambda row: row.true + row.exact_bias_over_true * row.true,
-    lambda row: row.mean,
-    lambda row: row.mean_mcse,
+    Number(lambda row: row.true + row.exact_bias_over_true * row.true, lambda row: row.mean, lambda row: row.mean_mcse),
     truth=lambda row: row.true,
 )
-NOISE = Column(
-    "stdev/true, of one sample",
-    lambda row: size(row.exact_stdev_over_true),
-    lambda row: size(row.stdev_over_true),
-    lambda row: row.stdev_over_true_mcse,
-    order=2,
+NOISE = Column(NOISE_TITLE, NOISE_NUMBER)
+ABSOLUTE_NOISE = Column(
+    "stdev, nats", Number(lambda _: nan, lambda row: size(row.stdev), lambda row: row.stdev_mcse, order=2)
 )
-ABSOLUTE_NOISE = Column("stdev, nats", lambda _: nan, lambda row: size(row.stdev), lambda row: row.stdev_mcse, order=2)
-COSINE = Column(
-    "cosine with the true gradient",
-    lambda row: row.exact_cosine,
-    lambda row: row.cosine,
-    lambda row: row.cosine_mcse,
-    truth=lambda _: 1.0,
-    limits=(-1.1, 1.1),
-)
+COSINE = Column(COSINE_TITLE, COSINE_NUMBER, truth=lambda _: 1.0, limits=(-1.1, 1.1))
 LENGTH = Column(
     "bias/true",
-    lambda row: size(row.exact_bias_over_true),
-    lambda row: row.bias_over_true,
-    lambda row: row.bias_over_true_mcse,
+    Number(
+        lambda row: size(row.exact_bias_over_true), lambda row: row.bias_over_true, lambda row: row.bias_over_true_mcse
+    ),
     truth=lambda _: 0.0,
 )
 
@@ -140,11 +136,12 @@ def _panel(
     names = tuple(named(row, rows) for row in own)
     series: list[Series] = []
     for place, (row, name) in enumerate(zip(own, names, strict=True)):
-        y, exact, found, error = (float(place),), column.exact(row), column.measured(row), column.error(row)
+        y, number = (float(place),), column.number
+        exact, found, error = number.exact(row), number.measured(row), number.error(row)
         if not isnan(exact):
             series.append(Series(name, palette[name], "diamonds", (exact,), y))
         if not isnan(found):
-            doubt = is_doubtful(row, error, column.order) or exact == inf
+            doubt = is_doubtful(row, error, number.order) or exact == inf
             series.append(Series(name, palette[name], "points", (found,), y, (ERRORS * error,), (doubt,)))
     truths = dict.fromkeys(column.truth(row) for row in own) if column.truth else {}
     rules = tuple(Rule("x", truth) for truth in truths if isfinite(truth))
@@ -165,7 +162,7 @@ def _captions(panels: Sequence[Panel], hidden: int) -> tuple[str, ...]:
     joint = "; ".join(told)
     said = [f"{joint[:1].upper()}{joint[1:]}."]
     if any(any(one.doubtful) for one in series):
-        said.append("Hollow points: the error bar cannot be trusted, or there is none (the variance is infinite).")
+        said.append(HOLLOW)
     if any(x == inf for one in series for x in one.x):
         said.append("A triangle at the right edge: infinite.")
     if any(x == 0 for panel in panels if panel.x.scale == "log" for one in panel.series for x in one.x):

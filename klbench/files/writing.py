@@ -43,10 +43,7 @@ def write_whole(path: Path, content: bytes) -> None:
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         try:
-            with new.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write_flushed(new, content)
             new.replace(place)
         finally:
             new.unlink(missing_ok=True)
@@ -59,8 +56,12 @@ def write_flushed(path: Path, text: str) -> None:
     Raises:
         OSError: the file exists, or cannot be written.
     """
-    with path.open("x", encoding="utf-8", newline="") as file:
-        file.write(text)
+    _write_flushed(path, text.encode())
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
 

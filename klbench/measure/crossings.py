@@ -66,15 +66,20 @@ def crossings(spec: Spec, pair: PairSpec, points: Sequence[tuple[float, At]], fi
                 yield Crossing(pair.name, parameter, value, _kl(pair, {parameter: value}), lower, upper, size)
 
 
-def noise_crossings(spec: Spec, pair: PairSpec, cases: Sequence[CaseResult]) -> tuple[Crossing, ...]:
-    """Every crossing of the noise of two unbiased estimators of a pair."""
-    if len(pair.grid) != 1:
-        return ()
-    points = [
-        (next(iter(case.case.parameters.values())), {line.called: line for row in case.rows if (line := _line(row))})
-        for case in cases
-    ]
-    return tuple(crossings(spec, pair, points, noise))
+def noise_crossings(spec: Spec, cases: Sequence[CaseResult]) -> tuple[Crossing, ...]:
+    """Every crossing of the noise of two unbiased estimators, of each pair whose grid has one parameter."""
+    pairs = [pair for pair in spec.pairs if isinstance(pair, PairSpec) and len(pair.grid) == 1]
+    return tuple(
+        crossing
+        for pair in pairs
+        for crossing in crossings(spec, pair, [_point(case) for case in cases if case.case.pair == pair.name], noise)
+    )
+
+
+def _point(case: CaseResult) -> tuple[float, At]:
+    """The value of the parameter, and what is known there."""
+    (value,) = case.case.parameters.values()
+    return value, {line.called: line for row in case.rows if (line := _line(row))}
 
 
 def crossing_notes(found: Sequence[Crossing]) -> tuple[str, ...]:

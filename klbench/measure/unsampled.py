@@ -14,19 +14,13 @@ from klbench.problems.build import build_pair
 from klbench.results import CaseResult, Results
 from klbench.row import Row
 from klbench.spec.cases import Case
-from klbench.spec.model import PairSpec, Spec
+from klbench.spec.model import Spec
 
 
 def unsampled(spec: Spec) -> Results:
     """The exact numbers of a spec as results with nothing measured."""
     cases = tuple(_case(spec, case) for case in spec.cases())
-    crossings = tuple(
-        crossing
-        for pair in spec.pairs
-        if isinstance(pair, PairSpec)
-        for crossing in noise_crossings(spec, pair, [each for each in cases if each.case.pair == pair.name])
-    )
-    return Results(spec, cases, "cpu", (Record("threads", 1),), 0.0, crossings)
+    return Results(spec, cases, "cpu", (Record("threads", 1),), 0.0, noise_crossings(spec, cases))
 
 
 def _case(spec: Spec, case: Case) -> CaseResult:

@@ -61,9 +61,8 @@ def read_results(folder: str | PathLike[str]) -> Results:
     """
     place = Path(folder)
     place = place.parent if place.name == "results.csv" else place
-    below = sorted(path.parent for path in place.glob("*/results.csv"))
-    if below and not (place / "results.csv").is_file():
-        help = [f"there are results in {', '.join(map(str, below[:_TOLD]))}" + " and others" * (len(below) > _TOLD)]
+    help = results_below(place)
+    if help and not (place / "results.csv").is_file():
         raise SpecError(f"there is no results.csv in {place}", help=help)
     if not place.is_dir():
         raise SpecError(f"there is no folder {str(folder)!r}", help=["name what klbench run has written: results/NAME"])
@@ -81,6 +80,13 @@ def read_results(folder: str | PathLike[str]) -> Results:
             raise SpecError(f"{place / name} cannot be read: {error}") from error
 
     return from_files(read, str(place))
+
+
+def results_below(folder: Path) -> list[str]:
+    """A hint at the folders of results in a folder; none where there are none."""
+    below = sorted(str(path.parent) for path in folder.glob("*/results.csv"))
+    told = f"there are results in {', '.join(below[:_TOLD])}" + " and others" * (len(below) > _TOLD)
+    return [told] if below else []
 
 
 def from_files(read: Read, where: str) -> Results:
