@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from math import isinf
 
 from klbench.compare import words
 from klbench.compare.comparison import Comparison
 from klbench.report.escaping import escaped
+from klbench.report.numbers import in_json
 from klbench.report.records import as_csv
 
 _LAST = (
@@ -45,18 +45,11 @@ def to_json(comparison: Comparison, *, strict: bool = False) -> str:
         "versions": [{"name": one.name, "a": one.a, "b": one.b} for one in comparison.versions],
         "components": None
         if components is None
-        else {name: _strict(value) for name, value in vars(components).items()},
+        else {name: in_json(value) for name, value in vars(components).items()},
         "told": [each.sentence for each in comparison.told],
-        "numbers": [{name: _strict(value) for name, value in one.items()} for one in records(comparison)],
+        "numbers": [{name: in_json(value) for name, value in one.items()} for one in records(comparison)],
     }
     return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _strict(value: object) -> object:
-    """JSON has no infinity and no NaN."""
-    if not isinstance(value, float):
-        return value
-    return str(value) if isinf(value) else None if value != value else value
 
 
 def to_markdown(comparison: Comparison) -> str:

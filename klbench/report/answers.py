@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, isnan, nan
+from math import inf, isnan, nan
 
 from klbench.estimators.vocabulary import placed
 from klbench.measure.known import IN_A_WORD, Known
@@ -14,7 +14,7 @@ from klbench.report.escaping import escaped
 from klbench.report.field import ESTIMATOR, LEVEL, Field, Layout
 from klbench.report.frame import csv_text
 from klbench.report.markdown import markdown_table
-from klbench.report.numbers import MISSING, parameters_text, plain_number, true_value
+from klbench.report.numbers import MISSING, in_json, parameters_text, plain_number, true_value
 from klbench.report.summary import Block, Chart, Summary
 from klbench.spec.cases import Case
 
@@ -62,7 +62,7 @@ def to_csv(answers: Sequence[Answer], within: float) -> str:
 
 def to_json(answers: Sequence[Answer], crossings: Mapping[str, Sequence[str]], within: float) -> str:
     """The records and the crossings of each pair as strict JSON: infinity is the text "inf"."""
-    rows = [{name: _strict(value) for name, value in row.items()} for row in records(answers, within)]
+    rows = [{name: in_json(value) for name, value in row.items()} for row in records(answers, within)]
     told = {pair: list(sentences) for pair, sentences in crossings.items() if sentences}
     return json.dumps({"within": within, "rows": rows, "crossings": told}, indent=2, ensure_ascii=False) + "\n"
 
@@ -155,7 +155,3 @@ def _cell(value: float) -> Cell:
 
 def _whole(count: float) -> Cell:
     return None if isnan(count) else int(count) if isinstance(count, int) else count
-
-
-def _strict(value: Cell) -> Cell:
-    return str(value) if isinstance(value, float) and not isfinite(value) else value

@@ -10,10 +10,10 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
-from math import isinf
 from typing import TYPE_CHECKING
 
 from klbench.report.columns import Value, columns_in
+from klbench.report.numbers import in_json
 from klbench.results import Results
 from klbench.row import ColumnKind
 
@@ -55,9 +55,5 @@ def csv_text(rows: Sequence[Mapping[str, Value]]) -> str:
 
 def to_json(results: Results) -> str:
     """A list of one object per row, strict JSON."""
-    rows = [{name: _strict(value) for name, value in record.items()} for record in records(results)]
+    rows = [{name: in_json(value) for name, value in record.items()} for record in records(results)]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _strict(value: Value) -> Value:
-    return str(value) if isinstance(value, float) and isinf(value) else value

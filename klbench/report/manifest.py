@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from math import isfinite, isnan
 from typing import Any
 
 import yaml
 
 from klbench.engines.record import Record
 from klbench.hardware import device_name
+from klbench.report.numbers import in_json
 from klbench.results import CaseResult, Results
 from klbench.versions import installed
 
@@ -76,7 +76,7 @@ def _manifest(
         "seconds": round(results.seconds, 3),
         "cases": [_case(result) for result in results.cases],
         "crossings": [
-            {name: _number(value) for name, value in asdict(crossing).items()} for crossing in results.crossings
+            {name: in_json(value) for name, value in asdict(crossing).items()} for crossing in results.crossings
         ],
     }
 
@@ -89,18 +89,11 @@ def _case(result: CaseResult) -> Mapping[str, Any]:
         "pair": result.case.pair,
         "parameters": dict(result.case.parameters),
         "seconds": round(result.seconds, 3),
-        "kl": _number(result.kl),
+        "kl": in_json(result.kl),
         "kl_from": result.kl_from,
         "notes": list(result.notes),
         **({"data": held} if held else {}),
     }
-
-
-def _number(value: Any) -> Any:
-    """The value in a form that JSON can hold."""
-    if not isinstance(value, float) or isfinite(value):
-        return value
-    return None if isnan(value) else str(value)
 
 
 def _engine(record: Record) -> Mapping[str, Any]:

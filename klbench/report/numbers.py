@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf, isfinite, isnan, nan
+from typing import Any
 
 MISSING = "–"
 SMALLEST_EXPONENT, LARGEST_EXPONENT = -4, 5
@@ -128,3 +129,10 @@ def _without_minus_zero(number: Decimal) -> str:
 
 def _without_trailing_zeros(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def in_json(value: Any) -> Any:
+    """A value as strict JSON has it, where there is no infinity and no NaN: ``"inf"``, and null for what is missing."""
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    return None if isnan(value) else str(value)
